@@ -1,0 +1,18 @@
+// libgcrypt for Swift. Each line beyond the include says why it is there.
+#ifndef SWIFT_SIF_CGCRYPT_SHIM_H
+#define SWIFT_SIF_CGCRYPT_SHIM_H
+
+#include <gcrypt.h>
+
+// gcry_control is variadic: one function for each command that is used.
+static inline gcry_error_t gcrypt_disable_secure_memory_warning(void) {
+  return gcry_control(GCRYCTL_DISABLE_SECMEM_WARN, 0);
+}
+static inline gcry_error_t gcrypt_initialise_secure_memory(int bytes) {
+  return gcry_control(GCRYCTL_INIT_SECMEM, bytes, 0);
+}
+static inline gcry_error_t gcrypt_initialization_finished(void) {
+  return gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+}
+
+#endif

@@ -1,0 +1,69 @@
+import CGcrypt
+
+/// A message digest that libgcrypt computes.
+public struct HashAlgorithm: Hashable, Sendable {
+  /// libgcrypt's number of the algorithm (`enum gcry_md_algos`).
+  public let identifier: Int32
+  /// The name in lower case with underscores, as SIF's signature metadata spells it: `sha256`, `sha512_256`.
+  public let name: String
+  /// The length of a digest in bytes.
+  public let digestSize: Int
+
+  private init(_ identifier: gcry_md_algos, _ name: String, _ digestSize: Int) {
+    self.identifier = Int32(identifier.rawValue)
+    self.name = name
+    self.digestSize = digestSize
+  }
+
+  /// SHA-224 (FIPS 180-4).
+  public static let sha224 = HashAlgorithm(GCRY_MD_SHA224, "sha224", 28)
+  /// SHA-256 (FIPS 180-4).
+  public static let sha256 = HashAlgorithm(GCRY_MD_SHA256, "sha256", 32)
+  /// SHA-384 (FIPS 180-4).
+  public static let sha384 = HashAlgorithm(GCRY_MD_SHA384, "sha384", 48)
+  /// SHA-512 (FIPS 180-4).
+  public static let sha512 = HashAlgorithm(GCRY_MD_SHA512, "sha512", 64)
+  /// SHA-512/224 (FIPS 180-4).
+  public static let sha512_224 = HashAlgorithm(GCRY_MD_SHA512_224, "sha512_224", 28)
+  /// SHA-512/256 (FIPS 180-4).
+  public static let sha512_256 = HashAlgorithm(GCRY_MD_SHA512_256, "sha512_256", 32)
+  /// BLAKE2s with 256 bits (RFC 7693).
+  public static let blake2s_256 = HashAlgorithm(GCRY_MD_BLAKE2S_256, "blake2s_256", 32)
+  /// BLAKE2b with 256 bits (RFC 7693).
+  public static let blake2b_256 = HashAlgorithm(GCRY_MD_BLAKE2B_256, "blake2b_256", 32)
+}
+
+/// A running digest. Feed it with ``update(_:)-(RawSpan)`` and end it with ``finalize()``.
+public struct HashContext: ~Copyable, @unchecked Sendable {
+  private let handle: gcry_md_hd_t
+  /// The algorithm of the digest.
+  public let algorithm: HashAlgorithm
+
+  /// Starts a digest, or answers nil where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
+  public init?(_ algorithm: HashAlgorithm) {
+    _ = Library.shared
+    var opened: gcry_md_hd_t?
+    guard gcry_md_open(&opened, algorithm.identifier, 0) == 0, let opened else { return nil }
+    handle = opened
+    self.algorithm = algorithm
+  }
+
+  deinit { gcry_md_close(handle) }
+
+  /// Adds bytes to the digest.
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress else { return }
+    gcry_md_write(handle, base, bytes.count)
+  }
+
+  /// Adds bytes to the digest.
+  public mutating func update(_ bytes: RawSpan) {
+    bytes.withUnsafeBytes { update($0) }
+  }
+
+  /// Ends the digest and returns its ``HashAlgorithm/digestSize`` bytes.
+  public consuming func finalize() -> [UInt8] {
+    guard let digest = gcry_md_read(handle, algorithm.identifier) else { return [] }
+    return Array(UnsafeBufferPointer(start: digest, count: algorithm.digestSize))
+  }
+}
