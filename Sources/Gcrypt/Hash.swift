@@ -39,11 +39,14 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
   /// The algorithm of the digest.
   public let algorithm: HashAlgorithm
 
-  /// Starts a digest, or answers nil where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
-  public init?(_ algorithm: HashAlgorithm) {
+  /// Starts a digest.
+  ///
+  /// - Throws: ``GcryptError`` where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
+  public init(_ algorithm: HashAlgorithm) throws(GcryptError) {
     _ = Library.shared
     var opened: gcry_md_hd_t?
-    guard gcry_md_open(&opened, algorithm.identifier, 0) == 0, let opened else { return nil }
+    try GcryptError.check(gcry_md_open(&opened, algorithm.identifier, 0), "open a \(algorithm.name) digest")
+    guard let opened else { throw GcryptError(status: UInt32(GPG_ERR_GENERAL.rawValue), operation: algorithm.name) }
     handle = opened
     self.algorithm = algorithm
   }

@@ -4,7 +4,7 @@ import Testing
 /// Digests of the published test vectors: FIPS 180-4's and RFC 7693's "abc".
 @Suite struct HashTests {
   private static func hex(_ algorithm: HashAlgorithm, _ text: String) throws -> String {
-    var context = try #require(HashContext(algorithm))
+    var context = try HashContext(algorithm)
     context.update(Array(text.utf8).span.bytes)
     return context.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
