@@ -25,11 +25,12 @@ let package = Package(
     .library(name: "Gcrypt", targets: ["Gcrypt"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1")
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
+    module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
     tests("GcryptTests", ["Gcrypt"]),
   ]

@@ -46,7 +46,9 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
     _ = Library.shared
     var opened: gcry_md_hd_t?
     try GcryptError.check(gcry_md_open(&opened, algorithm.identifier, 0), "open a \(algorithm.name) digest")
-    guard let opened else { throw GcryptError(status: UInt32(GPG_ERR_GENERAL.rawValue), operation: algorithm.name) }
+    guard let opened else {
+      throw GcryptError(status: UInt32(GPG_ERR_GENERAL.rawValue), operation: algorithm.name)
+    }
     handle = opened
     self.algorithm = algorithm
   }

@@ -1,0 +1,47 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+extension OwnedDescriptor {
+  /// Takes an open-file-description lock on a byte range, waiting for others at most `patience` seconds.
+  ///
+  /// Such a lock belongs to this descriptor's open file, not to the process: two descriptors of one
+  /// process exclude each other, and it ends with the last close. Waiting polls, because a blocking call
+  /// could not be bounded in time without signals.
+  ///
+  /// - Parameters:
+  ///   - exclusive: whether to keep readers out too; the descriptor must then be open for writing.
+  ///   - start: the first byte of the range; it may lie beyond the end of the file.
+  ///   - length: the number of bytes.
+  ///   - patience: seconds to wait before giving up with `EAGAIN`.
+  public func lock(
+    exclusive: Bool, start: Int64, length: Int64, patience: Double
+  ) throws(SystemError) {
+    let pause: Double = 0.005
+    var waited: Double = 0
+    while true {
+      do {
+        try setLock(Int16(exclusive ? F_WRLCK : F_RDLCK), start: start, length: length)
+        return
+      } catch  where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
+        guard waited < patience else { throw error }
+        usleep(UInt32(pause * 1_000_000))
+        waited += pause
+      }
+    }
+  }
+
+  /// Releases a range that ``lock(exclusive:start:length:patience:)`` took.
+  public func unlock(start: Int64, length: Int64) throws(SystemError) {
+    try setLock(Int16(F_UNLCK), start: start, length: length)
+  }
+
+  private func setLock(_ type: Int16, start: Int64, length: Int64) throws(SystemError) {
+    var lock = flock()
+    lock.l_type = type
+    lock.l_whence = Int16(SEEK_SET)
+    lock.l_start = Int(start)
+    lock.l_len = Int(length)
+    try SystemError.check("lock", path) { linux_fcntl_lock(rawValue, linux_f_ofd_setlk, &lock) }
+  }
+}

@@ -1,0 +1,117 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A file descriptor with one owner: closed when the value's life ends, or explicitly by ``close()``.
+///
+/// All reads and writes are positional, so that several threads may share a descriptor by borrowing it.
+public struct OwnedDescriptor: ~Copyable, Sendable {
+  /// The kernel's number. It stays owned by this value: never close it, never keep it.
+  public let rawValue: Int32
+  /// The path that it was opened by, for messages.
+  public let path: FilePath
+  private var isOpen = true
+
+  /// Takes over a descriptor that the caller opened.
+  public init(adopting rawValue: Int32, path: FilePath) {
+    self.rawValue = rawValue
+    self.path = path
+  }
+
+  /// Opens a path. `O_CLOEXEC` is always added.
+  ///
+  /// - Parameters:
+  ///   - flags: `open(2)` flags.
+  ///   - mode: permission bits for a file that is created, before the umask.
+  public init(opening path: FilePath, flags: Int32, mode: mode_t = 0) throws(SystemError) {
+    rawValue = try SystemError.check("open", path) {
+      path.withPlatformString { open($0, flags | O_CLOEXEC, mode) }
+    }
+    self.path = path
+  }
+
+  deinit {
+    if isOpen { _ = Glibc.close(rawValue) }
+  }
+
+  /// Closes the descriptor and reports what the kernel says, such as a delayed write error.
+  public consuming func close() throws(SystemError) {
+    isOpen = false
+    // close(2) releases the descriptor even when a signal interrupts it: never repeat it.
+    guard Glibc.close(rawValue) == 0 || linux_errno() == EINTR else {
+      throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "close", path: path)
+    }
+  }
+
+  /// The file's status.
+  public func status() throws(SystemError) -> stat {
+    var status = stat()
+    try SystemError.check("examine", path) { fstat(rawValue, &status) }
+    return status
+  }
+
+  /// The length in bytes: of a regular file from its status, of a block device from the kernel.
+  public func byteCount() throws(SystemError) -> Int64 {
+    let status = try status()
+    guard status.st_mode & S_IFMT == S_IFBLK else { return Int64(status.st_size) }
+    var size: UInt64 = 0
+    try SystemError.check("measure", path) { linux_block_device_size(rawValue, &size) }
+    return Int64(clamping: size)
+  }
+
+  /// Reads at an offset until the buffer is full or the file ends.
+  ///
+  /// - Returns: the number of bytes read; fewer than the buffer holds only at the end of the file.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(SystemError) -> Int {
+    var done = 0
+    while done < buffer.count, let base = buffer.baseAddress {
+      let count = try SystemError.check("read", path) {
+        pread(rawValue, base + done, buffer.count - done, Int(offset) + done)
+      }
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  /// Writes all bytes at an offset.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SystemError) {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      done += try SystemError.check("write", path) {
+        pwrite(rawValue, base + done, bytes.count - done, Int(offset) + done)
+      }
+    }
+  }
+
+  /// Sets the length in bytes.
+  public func truncate(to length: Int64) throws(SystemError) {
+    try SystemError.check("set the length of", path) { ftruncate(rawValue, Int(length)) }
+  }
+
+  /// Returns once data, and what is needed to read it back, is on stable storage.
+  public func synchronize() throws(SystemError) {
+    try SystemError.check("synchronize", path) { fdatasync(rawValue) }
+  }
+
+  /// The first offset at or after `offset` that holds data rather than a hole, or nil when only holes follow.
+  ///
+  /// File systems that know no holes answer `offset` itself.
+  public func nextData(from offset: Int64) throws(SystemError) -> Int64? {
+    let found = lseek(rawValue, Int(offset), linux_seek_data)
+    if found >= 0 { return Int64(found) }
+    switch linux_errno() {
+    case ENXIO: return nil
+    case EINVAL, ENOTSUP: return offset
+    default: throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "seek in", path: path)
+    }
+  }
+
+  /// The first offset at or after `offset` that lies in a hole; the end of the file counts as one.
+  public func nextHole(from offset: Int64) throws(SystemError) -> Int64 {
+    let found = lseek(rawValue, Int(offset), linux_seek_hole)
+    return found >= 0 ? Int64(found) : try byteCount()
+  }
+}

@@ -1,0 +1,41 @@
+import CLinux
+public import SystemPackage
+
+/// A system call that failed: what was being done, to what, and the kernel's reason.
+public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The kernel's reason.
+  public let errno: Errno
+  /// What was being done, as a verb phrase: `open`, `write`, `take a lock on`.
+  public let operation: String
+  /// The file concerned, where it has a name.
+  public let path: FilePath?
+
+  /// A failure with a known reason.
+  public init(errno: Errno, operation: String, path: FilePath? = nil) {
+    self.errno = errno
+    self.operation = operation
+    self.path = path
+  }
+
+  /// One sentence without a final stop: `cannot open image.sif: No such file or directory`.
+  public var description: String {
+    let object = path.map { " \($0.string)" } ?? ""
+    return "cannot \(operation)\(object): \(errno.description)"
+  }
+
+  /// The one funnel for system calls: repeats a call that a signal interrupted, and turns -1 into an error.
+  ///
+  /// - Parameter call: the call; it answers -1 and sets `errno` when it fails.
+  /// - Returns: what the call answered, never -1.
+  @discardableResult
+  public static func check<Result: FixedWidthInteger & SignedInteger>(
+    _ operation: String, _ path: FilePath? = nil, _ call: () -> Result
+  ) throws(SystemError) -> Result {
+    while true {
+      let result = call()
+      if result != -1 { return result }
+      let errno = Errno(rawValue: linux_errno())
+      if errno != .interrupted { throw SystemError(errno: errno, operation: operation, path: path) }
+    }
+  }
+}
