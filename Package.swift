@@ -32,6 +32,7 @@ let package = Package(
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
+    module("SIF", ["LinuxSystem", "Gcrypt", systemPackage]),
     tests("GcryptTests", ["Gcrypt"]),
   ]
 )

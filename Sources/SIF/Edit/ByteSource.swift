@@ -1,0 +1,48 @@
+import Glibc
+import LinuxSystem
+public import SystemPackage
+
+/// Where the bytes of a new object come from, in order and once.
+public protocol ByteSource: ~Copyable {
+  /// Reads the next bytes into a buffer that is not empty; answers how many, 0 at the end.
+  mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int
+}
+
+/// Bytes in memory.
+public struct BytesSource: ByteSource {
+  private var rest: ArraySlice<UInt8>
+
+  /// All of `bytes`.
+  public init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+  /// The next bytes.
+  public mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let next = rest.prefix(buffer.count)
+    buffer.copyBytes(from: next)
+    rest = rest.dropFirst(next.count)
+    return next.count
+  }
+}
+
+/// The contents of a file, a pipe or a device, read once from its current position.
+public struct FileSource: ByteSource, ~Copyable {
+  private let descriptor: OwnedDescriptor
+
+  /// Opens a file for reading.
+  public init(opening path: FilePath) throws(SIFError) {
+    descriptor = try translating { () throws(SystemError) in
+      try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
+    }
+    // Sequential: the kernel may read ahead in large steps. Only advice; a pipe refuses it.
+    _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
+  }
+
+  /// The next bytes.
+  public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int {
+    try translating { () throws(SystemError) in
+      try SystemError.check("read", descriptor.path) {
+        Glibc.read(descriptor.rawValue, buffer.baseAddress, buffer.count)
+      }
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import Glibc
+
+/// The time that an edit stamps into the header and the descriptors that it touches.
+public enum EditClock: Hashable, Sendable {
+  /// The current time; in a deterministic image no time, so that it stays deterministic.
+  case automatic
+  /// Always this time.
+  case fixed(Timestamp)
+
+  /// The time for an edit of an image with a header.
+  func time(for header: Header) -> Timestamp {
+    switch self {
+    case .fixed(let time): time
+    case .automatic: header.isDeterministic ? .none : Timestamp(seconds: Int64(Glibc.time(nil)))
+    }
+  }
+
+}

@@ -1,0 +1,206 @@
+public import SystemPackage
+
+/// Changes an image in place, so that at every moment others see the old image or the new one
+/// (spec/format.md, "Editing in place"; docs/decisions/0002-crash-safety.md).
+///
+/// An editor holds the image's writer lock for as long as it lives. Each edit writes what nobody sees yet
+/// (data, a slot whose used byte is 0), then changes the one byte that makes it visible, then the header's
+/// counters, with a synchronisation between these; deletion goes the other way. Stale counters that an
+/// interrupted edit left are mended by the next one.
+public struct ImageEditor: ~Copyable {
+  /// The image as the last edit left it.
+  public internal(set) var image: Image
+  let storage: any Storage
+  let clock: EditClock
+  private let ordersWrites: Bool
+
+  /// Begins editing.
+  ///
+  /// - Parameters:
+  ///   - storage: the image; nobody else may be editing it, or may finish within the lock's patience.
+  ///   - clock: where times come from.
+  ///   - ordersWrites: whether to wait for stable storage between steps. Without it a crash may leave any
+  ///     mixture; for new images that get their name only when complete.
+  public init(
+    editing storage: any Storage, clock: EditClock = .automatic, ordersWrites: Bool = true
+  ) throws(SIFError) {
+    try storage.lock(.writing)
+    do {
+      let loaded = try Image(loading: storage)
+      try loaded.validateForEditing()
+      self.init(locked: loaded, clock: clock, ordersWrites: ordersWrites)
+    } catch {
+      storage.unlock(.writing)
+      throw error
+    }
+  }
+
+  private init(locked image: Image, clock: EditClock, ordersWrites: Bool) {
+    self.image = image
+    storage = image.storage
+    self.clock = clock
+    self.ordersWrites = ordersWrites
+  }
+
+  /// Begins editing the image in a file.
+  public init(opening path: FilePath, clock: EditClock = .automatic) throws(SIFError) {
+    do {
+      try self.init(editing: FileStorage(opening: path, writable: true), clock: clock)
+    } catch {
+      throw error.naming(path)
+    }
+  }
+
+  deinit { storage.unlock(.writing) }
+
+  /// Waits until everything written so far is stable.
+  func barrier() throws(SIFError) {
+    if ordersWrites { try storage.synchronize() }
+  }
+
+  func write(_ bytes: [UInt8], at offset: Int64) throws(SIFError) {
+    try storage.write(bytes.span.bytes, at: offset)
+  }
+
+  /// Writes a header with true counters. The last step of every edit.
+  mutating func writeHeader(_ header: Header) throws(SIFError) {
+    var header = header
+    header.descriptorsFree = image.table.capacity - Int64(image.descriptors.count)
+    try write(header.encoded(), at: 0)
+    try barrier()
+    image.header = header
+  }
+
+  // MARK: Delete
+
+  /// What else happens to the bytes of a deleted object.
+  public struct Deletion: OptionSet, Sendable {
+    /// The bits.
+    public let rawValue: Int
+    /// A set of options.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+    /// Overwrite the object's bytes with zeros.
+    public static let zero = Deletion(rawValue: 1)
+    /// Recompute the data size, and cut the file behind the last object that is left.
+    public static let compact = Deletion(rawValue: 2)
+  }
+
+  /// Deletes an object: its descriptor becomes zero. Its bytes stay unless `options` say otherwise.
+  ///
+  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/malformed`` when zeroing would destroy
+  ///   bytes that another part of the image uses too.
+  public mutating func delete(id: UInt32, options: Deletion = []) throws(SIFError) {
+    let victim = try image.object(id: id)
+    var header = image.header
+    header.modifiedAt = clock.time(for: header)
+    if victim.isPartition(.primarySystem) { header.architecture = .unknown }
+    var remaining = image.descriptors
+    remaining.removeAll { $0.slot == victim.slot }
+    if options.contains(.zero) { try image.requireExclusive(victim) }
+    var newSize: Int64?
+    if options.contains(.compact) {
+      var rest = image
+      rest.descriptors = remaining
+      let end = try rest.endOfData()
+      newSize = end
+      header.dataSize = end - header.dataOffset
+    }
+
+    let position = image.table.position(ofSlot: victim.slot)
+    try storage.withLock(.publishing) { () throws(SIFError) in
+      try write([0], at: position + Int64(Descriptor.usedFieldOffset))
+      try barrier()
+      try write(Array(repeating: 0, count: Descriptor.byteCount), at: position)
+    }
+    if options.contains(.zero) { try zero(victim) }
+    image.descriptors = remaining
+    try storage.withLock(.publishing) { () throws(SIFError) in
+      try barrier()
+      try writeHeader(header)
+      if let newSize {
+        try storage.truncate(to: newSize)
+        try barrier()
+      }
+    }
+  }
+
+  /// Overwrites an object's bytes, as far as they are in the file.
+  private func zero(_ descriptor: Descriptor) throws(SIFError) {
+    let zeros = [UInt8](repeating: 0, count: 1 << 16)
+    var position = descriptor.offset
+    let end = min(descriptor.end ?? position, image.fileSize)
+    while position < end {
+      let count = Int(min(Int64(zeros.count), end - position))
+      try storage.write(zeros.span.bytes.extracting(..<count), at: position)
+      position += Int64(count)
+    }
+  }
+
+  // MARK: Set primary
+
+  /// Makes a system partition the primary one; the one that was becomes an ordinary system partition.
+  ///
+  /// Nothing happens when it is the primary one already. The new one is marked first and the old one
+  /// unmarked second: in between the first of the two in the table counts (``Image/primarySystemPartition``).
+  ///
+  /// - Throws: ``SIFError/Code/objectNotFound``, ``SIFError/Code/notPartition``,
+  ///   ``SIFError/Code/notSystemPartition``.
+  public mutating func setPrimaryPartition(id: UInt32) throws(SIFError) {
+    let chosen = try image.object(id: id)
+    guard case .partition(var partition) = chosen.metadata else {
+      throw SIFError(.notPartition, "object \(id) is not a partition", objectID: id)
+    }
+    let others = image.descriptors.filter { $0.isPartition(.primarySystem) && $0.slot != chosen.slot }
+    if partition.type == .primarySystem, others.isEmpty { return }
+    guard partition.type == .system || partition.type == .primarySystem else {
+      throw SIFError(
+        .notSystemPartition, "object \(id) is a partition of type \(partition.type.name), not system", objectID: id)
+    }
+    let time = clock.time(for: image.header)
+    var header = image.header
+    header.architecture = partition.architecture
+    header.modifiedAt = time
+
+    partition.type = .primarySystem
+    try storage.withLock(.publishing) { () throws(SIFError) in
+      try replacePartition(partition, ofSlot: chosen.slot, time: time)
+      for other in others {
+        guard case .partition(var old) = other.metadata else { continue }
+        old.type = .system
+        try replacePartition(old, ofSlot: other.slot, time: time)
+      }
+      try writeHeader(header)
+    }
+  }
+
+  /// Writes a partition's type and then its time of change, and remembers both.
+  private mutating func replacePartition(
+    _ partition: PartitionMetadata, ofSlot slot: Int, time: Timestamp
+  ) throws(SIFError) {
+    guard let index = image.descriptors.firstIndex(where: { $0.slot == slot }) else { return }
+    let position = image.table.position(ofSlot: slot)
+    var writer = LittleEndianWriter(capacity: 4)
+    writer.append(partition.type.rawValue)
+    let field = Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset
+    try write(writer.bytes, at: position + Int64(field))
+    try barrier()
+    writer = LittleEndianWriter(capacity: 8)
+    writer.append(time.seconds)
+    try write(writer.bytes, at: position + Int64(Descriptor.modifiedAtFieldOffset))
+    image.descriptors[index].modifiedAt = time
+    // Only the type's field changes: whatever else the extra field holds stays.
+    var extra = image.descriptors[index].extra
+    extra += Array(repeating: 0, count: max(0, 8 - extra.count))
+    extra.replaceSubrange(4..<8, with: partition.encodedType)
+    image.descriptors[index].extra = extra.withoutTrailingNULs
+  }
+}
+
+extension PartitionMetadata {
+  /// The type's four bytes.
+  fileprivate var encodedType: [UInt8] {
+    var writer = LittleEndianWriter(capacity: 4)
+    writer.append(type.rawValue)
+    return writer.bytes
+  }
+}

@@ -1,0 +1,76 @@
+/// A data object to be added: everything but its bytes.
+public struct NewObject: Hashable, Sendable {
+  /// The type.
+  public var dataType: DataType
+  /// The type-specific metadata. OCI objects get their digest from their bytes; leave it ``Metadata/none``.
+  public var metadata: Metadata
+  /// The group, or nil for none. Objects belong to group 1 unless they say otherwise.
+  public var group: UInt32?
+  /// What the object is linked to.
+  public var link: Link?
+  /// The name, at most 128 bytes.
+  public var name: [UInt8]
+  /// The alignment of the first byte in the file; 0 for none. Nil stands for the type's own: 4096 for
+  /// partitions, none for others.
+  public var alignment: Int64?
+
+  /// An object of a type; the defaults are those of the reference library.
+  public init(
+    _ dataType: DataType, metadata: Metadata = .none, group: UInt32? = 1, link: Link? = nil,
+    name: [UInt8] = [], alignment: Int64? = nil
+  ) {
+    self.dataType = dataType
+    self.metadata = metadata
+    self.group = group
+    self.link = link
+    self.name = name
+    self.alignment = alignment
+  }
+
+  /// The alignment of partitions in bytes.
+  static let partitionAlignment: Int64 = 4096
+
+  /// Throws ``SIFError/Code/invalidArgument`` for a value that the format has no room for.
+  func validate() throws(SIFError) {
+    guard name.count <= Descriptor.nameByteCount else {
+      throw SIFError(.invalidArgument, "the name is \(name.count) bytes long; 128 is the most")
+    }
+    guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
+    if let group, group & ~Descriptor.groupMask == 0 {
+      throw SIFError(.invalidArgument, "group \(group) is no group number")
+    }
+    switch link {
+    case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is no id to link to")
+    default: break
+    }
+    if let alignment, alignment < 0 {
+      throw SIFError(.invalidArgument, "the alignment is negative (\(alignment))")
+    }
+    let fits =
+      switch metadata {
+      case .none: true
+      case .partition: dataType == .partition
+      case .signature: dataType == .signature
+      case .cryptographicMessage: dataType == .cryptographicMessage
+      case .sbom: dataType == .sbom
+      case .ociDigest: dataType == .ociRootIndex || dataType == .ociBlob
+      }
+    guard fits else {
+      throw SIFError(.invalidArgument, "the metadata is not that of the type \(dataType.name)")
+    }
+  }
+
+  /// The offset at or behind `end` that satisfies the alignment (spec/format.md, "Where a new object goes").
+  ///
+  /// The mask is the reference's and makes multiples of powers of two only; other alignments give what the
+  /// reference gives for them.
+  func placement(behind end: Int64) throws(SIFError) -> Int64 {
+    let alignment = alignment ?? (dataType == .partition ? Self.partitionAlignment : 0)
+    guard alignment > 0, end % alignment != 0 else { return end }
+    let (placed, overflow) = (end & ~(alignment - 1)).addingReportingOverflow(alignment)
+    guard !overflow else {
+      throw SIFError(.invalidArgument, "no offset in a file satisfies an alignment of \(alignment)")
+    }
+    return placed
+  }
+}

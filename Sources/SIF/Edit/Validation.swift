@@ -1,0 +1,47 @@
+/// What must hold before an image is changed in place.
+extension Image {
+  /// Refuses an image whose descriptor table shares bytes with the header or an object: writing a slot
+  /// would destroy something else.
+  func validateForEditing() throws(SIFError) {
+    guard table.offset >= Int64(Header.byteCount) else {
+      throw SIFError(
+        .malformed, "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
+        offset: 96)
+    }
+    for descriptor in descriptors {
+      guard let end = descriptor.end, descriptor.size > 0 else { continue }
+      if descriptor.offset < table.end, end > table.offset {
+        throw SIFError(
+          .malformed, "object \(descriptor.id) and the descriptor table share bytes: not edited",
+          offset: descriptor.offset, objectID: descriptor.id)
+      }
+    }
+  }
+
+  /// Refuses to put data at `offset` when that is not behind the header and the descriptor table.
+  func requireDataArea(from offset: Int64) throws(SIFError) {
+    guard offset >= max(table.end, Int64(Header.byteCount)) else {
+      throw SIFError(
+        .malformed,
+        "a new object would begin at byte \(offset), in front of the end of the descriptor table at "
+          + "byte \(table.end): not edited", offset: 112)
+    }
+  }
+
+  /// Refuses when an object's bytes are also the header's, the table's, or another object's.
+  func requireExclusive(_ descriptor: Descriptor) throws(SIFError) {
+    guard let end = descriptor.end else {
+      throw SIFError(
+        .malformed, "object \(descriptor.id) has an impossible extent: nothing was zeroed", objectID: descriptor.id)
+    }
+    guard descriptor.size > 0 else { return }
+    try requireDataArea(from: descriptor.offset)
+    for other in descriptors where other.slot != descriptor.slot && other.size > 0 {
+      if let otherEnd = other.end, other.offset < end, otherEnd > descriptor.offset {
+        throw SIFError(
+          .malformed, "objects \(descriptor.id) and \(other.id) share bytes: nothing was zeroed",
+          offset: max(descriptor.offset, other.offset), objectID: descriptor.id)
+      }
+    }
+  }
+}

@@ -1,0 +1,163 @@
+/// What a descriptor is linked to (spec/format.md, "Links").
+public enum Link: Hashable, Sendable {
+  /// Another object, by its id.
+  case object(UInt32)
+  /// All objects of a group, by its number.
+  case group(UInt32)
+}
+
+/// A descriptor: 585 packed bytes that describe one data object (spec/format.md, "Descriptor").
+///
+/// | offset | size | field |
+/// |---|---|---|
+/// | 0 | 4 | data type |
+/// | 4 | 1 | used |
+/// | 5 | 4 | object id |
+/// | 9 | 4 | group id |
+/// | 13 | 4 | linked id |
+/// | 17 | 8 | offset |
+/// | 25 | 8 | size |
+/// | 33 | 8 | size with padding |
+/// | 41 | 8 | created at |
+/// | 49 | 8 | modified at |
+/// | 57 | 8 | uid |
+/// | 65 | 8 | gid |
+/// | 73 | 128 | name |
+/// | 201 | 384 | extra |
+public struct Descriptor: Hashable, Sendable {
+  /// The length of a descriptor in bytes.
+  public static let byteCount = 585
+  /// The length of the name's field in bytes.
+  public static let nameByteCount = 128
+  /// The length of the field of type-specific metadata in bytes.
+  public static let extraByteCount = 384
+  /// The bits that mark a group id, and a link to a group.
+  public static let groupMask: UInt32 = 0xF000_0000
+  static let usedFieldOffset = 4
+  static let modifiedAtFieldOffset = 49
+  static let extraFieldOffset = 201
+
+  /// The index of the slot that the descriptor lies in, from 0.
+  public var slot: Int
+  /// The type of the object.
+  public var dataType: DataType
+  /// The used byte: 0 for a free slot; the reference writes 1 and takes any other value for used.
+  public var used: UInt8
+  /// The object's id: the slot's index plus one.
+  public var id: UInt32
+  /// The group field as it lies in the file.
+  public var groupField: UInt32
+  /// The link field as it lies in the file.
+  public var linkField: UInt32
+  /// Where the object's bytes begin, from the start of the file.
+  public var offset: Int64
+  /// The number of the object's bytes.
+  public var size: Int64
+  /// The size and the alignment padding in front of the object.
+  public var sizeWithPadding: Int64
+  /// When the object was made.
+  public var createdAt: Timestamp
+  /// When the descriptor was last changed.
+  public var modifiedAt: Timestamp
+  /// A user id; deprecated, 0.
+  public var uid: Int64
+  /// A group id; deprecated, 0.
+  public var gid: Int64
+  /// The name without the NULs that pad it.
+  public var name: [UInt8]
+  /// The type-specific metadata, without the zeros that pad it. ``metadata`` decodes it.
+  public var extra: [UInt8]
+
+  /// Reads a descriptor.
+  ///
+  /// - Parameters:
+  ///   - bytes: ``byteCount`` bytes.
+  ///   - slot: the index of the slot that they lie in.
+  public init(decoding bytes: RawSpan, slot: Int) {
+    self.slot = slot
+    var reader = LittleEndianReader(bytes)
+    dataType = DataType(rawValue: reader.integer())
+    used = reader.integer()
+    id = reader.integer()
+    groupField = reader.integer()
+    linkField = reader.integer()
+    offset = reader.integer()
+    size = reader.integer()
+    sizeWithPadding = reader.integer()
+    createdAt = Timestamp(seconds: reader.integer())
+    modifiedAt = Timestamp(seconds: reader.integer())
+    uid = reader.integer()
+    gid = reader.integer()
+    name = reader.paddedField(Self.nameByteCount)
+    extra = reader.paddedField(Self.extraByteCount)
+  }
+
+  /// A new, used descriptor without an extent.
+  init(slot: Int, dataType: DataType, group: UInt32?, link: Link?, name: [UInt8], extra: [UInt8]) {
+    self.slot = slot
+    self.dataType = dataType
+    used = 1
+    id = UInt32(slot) + 1
+    groupField = (group ?? 0) | Self.groupMask
+    linkField =
+      switch link {
+      case .object(let id): id
+      case .group(let group): group | Self.groupMask
+      case nil: 0
+      }
+    offset = 0
+    size = 0
+    sizeWithPadding = 0
+    createdAt = .none
+    modifiedAt = .none
+    uid = 0
+    gid = 0
+    self.name = name
+    self.extra = extra
+  }
+
+  /// The descriptor's 585 bytes.
+  public func encoded() -> [UInt8] {
+    var writer = LittleEndianWriter(capacity: Self.byteCount)
+    writer.append(dataType.rawValue)
+    writer.append(used)
+    writer.append(id)
+    writer.append(groupField)
+    writer.append(linkField)
+    writer.append(offset)
+    writer.append(size)
+    writer.append(sizeWithPadding)
+    writer.append(createdAt.seconds)
+    writer.append(modifiedAt.seconds)
+    writer.append(uid)
+    writer.append(gid)
+    writer.append(name, count: Self.nameByteCount)
+    writer.append(extra, count: Self.extraByteCount)
+    return writer.bytes
+  }
+
+  /// The number of the object's group, or nil for none.
+  public var group: UInt32? {
+    let number = groupField & ~Self.groupMask
+    return number == 0 ? nil : number
+  }
+
+  /// What the object is linked to, or nil.
+  public var link: Link? {
+    let number = linkField & ~Self.groupMask
+    if number == 0 { return nil }
+    return linkField & Self.groupMask == Self.groupMask ? .group(number) : .object(number)
+  }
+
+  /// The first byte behind the object, or nil when offset and size are no range of a file.
+  public var end: Int64? {
+    guard offset >= 0, size >= 0 else { return nil }
+    let (end, overflow) = offset.addingReportingOverflow(size)
+    return overflow ? nil : end
+  }
+
+  /// Whether the object is a partition of a type.
+  public func isPartition(_ type: PartitionType) -> Bool {
+    if case .partition(let partition) = metadata { partition.type == type } else { false }
+  }
+}

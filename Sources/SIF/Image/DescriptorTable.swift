@@ -1,0 +1,101 @@
+/// The descriptor table: where it lies, and how it is read in bounded memory (spec/format.md, "Descriptor table").
+struct DescriptorTable {
+  /// Where the table begins in the file.
+  let offset: Int64
+  /// The number of slots.
+  let capacity: Int64
+
+  /// The table of a header.
+  ///
+  /// - Parameter fileSize: the length of the file; a table must lie inside.
+  init(_ header: Header, fileSize: Int64) throws(SIFError) {
+    func malformed(_ message: String, at offset: Int64) -> SIFError {
+      SIFError(.malformed, message, offset: offset)
+    }
+    let total = header.descriptorsTotal
+    guard total >= 0 else {
+      throw malformed("the header's number of descriptors is negative (\(total))", at: 88)
+    }
+    guard header.descriptorsOffset >= 0 else {
+      throw malformed("the header's offset of the descriptors is negative (\(header.descriptorsOffset))", at: 96)
+    }
+    let (size, overflow) = total.multipliedReportingOverflow(by: Int64(Descriptor.byteCount))
+    guard !overflow, total <= UInt32.max else {
+      throw malformed("the header's number of descriptors is impossible (\(total))", at: 88)
+    }
+    guard header.descriptorsSize >= size else {
+      throw malformed(
+        "the header's size of the descriptors, \(header.descriptorsSize) bytes, is less than "
+          + "\(total) descriptors of 585 bytes need", at: 104)
+    }
+    guard header.descriptorsOffset <= fileSize, size <= fileSize - header.descriptorsOffset else {
+      let present = max(fileSize - header.descriptorsOffset, 0)
+      throw SIFError(
+        .truncated,
+        "truncated: \(present) of the \(size) bytes of the descriptor table are there, "
+          + "\(present / Int64(Descriptor.byteCount)) of \(total) descriptors",
+        offset: fileSize)
+    }
+    offset = header.descriptorsOffset
+    capacity = total
+  }
+
+  /// The first byte behind the table.
+  var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
+
+  /// Where a slot begins in the file.
+  func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
+
+  /// The descriptors of the used slots, in order.
+  ///
+  /// - Throws: ``SIFError/Code/limitExceeded`` beyond ``Image/maximumObjects`` or
+  ///   ``Image/maximumVariableBytes``.
+  func usedDescriptors(in storage: any Storage) throws(SIFError) -> [Descriptor] {
+    var found: [Descriptor] = []
+    var variableBytes = 0
+    try forEachWrittenSlot(in: storage) { (slot, bytes) throws(SIFError) in
+      guard bytes.unsafeLoad(fromByteOffset: Descriptor.usedFieldOffset, as: UInt8.self) != 0 else { return }
+      let descriptor = Descriptor(decoding: bytes, slot: slot)
+      variableBytes += descriptor.name.count + descriptor.extra.count
+      guard found.count < Image.maximumObjects, variableBytes <= Image.maximumVariableBytes else {
+        throw SIFError(
+          .limitExceeded,
+          "the descriptor table holds more than \(Image.maximumObjects) objects or "
+            + "\(Image.maximumVariableBytes >> 20) MiB of names and metadata",
+          offset: position(ofSlot: slot))
+      }
+      found.append(descriptor)
+    }
+    return found
+  }
+
+  /// Calls `body` with the bytes of each slot that is not all zero, in order.
+  ///
+  /// Reads in blocks of about 1 MiB and steps over holes, so that neither a table of 10^9 empty slots in a
+  /// sparse file nor one of 10^5 full ones costs more than it holds.
+  func forEachWrittenSlot(
+    in storage: any Storage, _ body: (_ slot: Int, _ bytes: RawSpan) throws(SIFError) -> Void
+  ) throws(SIFError) {
+    let slotBytes = Int64(Descriptor.byteCount)
+    let slotsInBlock: Int64 = 1792
+    var slot: Int64 = 0
+    while slot < capacity {
+      // Step over whole slots that lie in a hole.
+      guard let data = try storage.nextData(from: offset + slot * slotBytes) else { return }
+      slot = max(slot, (data - offset) / slotBytes)
+      guard slot < capacity else { return }
+
+      let count = min(slotsInBlock, capacity - slot)
+      let block = try storage.read(Int(count * slotBytes), at: offset + slot * slotBytes)
+      let span = block.span.bytes
+      for index in 0..<(block.count / Descriptor.byteCount) {
+        let start = index * Descriptor.byteCount
+        let bytes = span.extracting(start..<start + Descriptor.byteCount)
+        if !bytes.isZero { try body(Int(slot) + index, bytes) }
+      }
+      // A file that shrank beneath us ends the table: what is gone is reported by whoever needs it.
+      if block.count < count * slotBytes { return }
+      slot += count
+    }
+  }
+}

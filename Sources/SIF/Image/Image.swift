@@ -1,0 +1,139 @@
+public import SystemPackage
+
+/// A SIF image as it was when it was opened: its header, the descriptors of its objects, and its storage.
+///
+/// An `Image` never changes anything. ``ImageEditor`` changes images, ``ImageRewriter`` makes new ones of old.
+public struct Image: Sendable {
+  /// The most bytes of names and metadata that the objects of one image may have together, so that a
+  /// hostile table cannot take all memory: names average below 120 bytes at ``maximumObjects``.
+  public static let maximumVariableBytes = 16 << 20
+  /// The most objects in one image.
+  public static let maximumObjects = 131_072
+
+  /// Where the bytes are.
+  public let storage: any Storage
+  /// The length of the file in bytes when it was opened.
+  public let fileSize: Int64
+  /// The global header.
+  public internal(set) var header: Header
+  /// The descriptors of the image's objects: the used slots, in the order of the table.
+  public internal(set) var descriptors: [Descriptor]
+  let table: DescriptorTable
+
+  /// Reads the header and the descriptor table of an image.
+  ///
+  /// - Throws: ``SIFError``: not a SIF, truncated, malformed, or beyond ``maximumObjects``. The objects' own
+  ///   extents are not judged here: ``bytes(of:)`` and the checks do that.
+  public init(reading storage: any Storage) throws(SIFError) {
+    self = try storage.withLock(.loading) { () throws(SIFError) in try Image(loading: storage) }
+  }
+
+  /// Opens the image in a file, for reading only.
+  public init(opening path: FilePath) throws(SIFError) {
+    do {
+      try self.init(reading: FileStorage(opening: path))
+    } catch {
+      throw error.naming(path)
+    }
+  }
+
+  /// Loads while the caller holds a lock.
+  init(loading storage: any Storage) throws(SIFError) {
+    let size = try storage.byteCount()
+    let first = try storage.read(Header.byteCount, at: 0)
+    let header = try Header(decoding: first.span.bytes)
+    let table = try DescriptorTable(header, fileSize: size)
+    let found = try table.usedDescriptors(in: storage)
+    self.init(storage: storage, fileSize: size, header: header, descriptors: found, table: table)
+  }
+
+  private init(
+    storage: any Storage, fileSize: Int64, header: Header, descriptors: [Descriptor], table: DescriptorTable
+  ) {
+    self.storage = storage
+    self.fileSize = fileSize
+    self.header = header
+    self.descriptors = descriptors
+    self.table = table
+  }
+
+  /// The end of the data in use: the largest offset plus size of any object, or the data offset.
+  ///
+  /// - Throws: ``SIFError/Code/malformed`` for an object whose extent is no range of a file.
+  func endOfData() throws(SIFError) -> Int64 {
+    var end = header.dataOffset
+    for descriptor in descriptors {
+      guard let objectEnd = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
+      end = max(end, objectEnd)
+    }
+    return end
+  }
+
+  /// The bytes of an object, to be read in any order.
+  ///
+  /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` when the
+  ///   file ends before the object does.
+  public func bytes(of descriptor: Descriptor) throws(SIFError) -> ObjectReader {
+    guard let end = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
+    guard end <= fileSize else {
+      let present = max(fileSize - descriptor.offset, 0)
+      throw SIFError(
+        .truncated,
+        "object \(descriptor.id) is truncated: \(present) of its \(descriptor.size) bytes are in the file",
+        offset: fileSize, objectID: descriptor.id)
+    }
+    return ObjectReader(storage: storage, offset: descriptor.offset, byteCount: descriptor.size)
+  }
+}
+
+extension Descriptor {
+  fileprivate func impossibleExtent(in table: DescriptorTable) -> SIFError {
+    SIFError(
+      .malformed, "object \(id) has an impossible extent: offset \(offset), size \(size)",
+      offset: table.position(ofSlot: slot) + 17, objectID: id)
+  }
+}
+
+/// The bytes of one data object.
+public struct ObjectReader: Sendable {
+  /// Where the image's bytes are.
+  public let storage: any Storage
+  /// Where the object begins in the file.
+  public let offset: Int64
+  /// The number of the object's bytes.
+  public let byteCount: Int64
+
+  /// Reads at an offset within the object until the buffer is full or the object ends.
+  ///
+  /// - Returns: the number of bytes read.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SIFError) -> Int {
+    guard position >= 0, position < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - position))
+    return try storage.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+  }
+
+  /// The first bytes of the object, at most `count`.
+  public func prefix(_ count: Int) throws(SIFError) -> [UInt8] {
+    try storage.read(Int(min(Int64(count), byteCount)), at: offset)
+  }
+
+  /// Calls `body` with all bytes in order, in blocks of at most 1 MiB.
+  ///
+  /// - Throws: ``SIFError/Code/truncated`` when the file shrinks meanwhile; whatever `body` throws.
+  public func forEachBlock(
+    _ body: (UnsafeRawBufferPointer) throws(SIFError) -> Void
+  ) throws(SIFError) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Int(min(max(byteCount, 1), 1 << 20)), alignment: 4096)
+    defer { buffer.deallocate() }
+    var position: Int64 = 0
+    while position < byteCount {
+      let count = try read(into: buffer, at: position)
+      guard count > 0 else {
+        throw SIFError(.truncated, "the file became shorter while it was read", offset: offset + position)
+      }
+      try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      position += Int64(count)
+    }
+  }
+}

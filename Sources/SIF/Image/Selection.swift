@@ -1,0 +1,57 @@
+/// Finding objects.
+extension Image {
+  /// The object with an id.
+  ///
+  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/multipleObjects`` in an image that gives
+  ///   one id to several objects.
+  public func object(id: UInt32) throws(SIFError) -> Descriptor {
+    let matches = descriptors.filter { $0.id == id }
+    guard let first = matches.first else {
+      let reason = descriptors.isEmpty ? "the image has no objects" : "no object has the id \(id)"
+      throw SIFError(.objectNotFound, reason, objectID: id)
+    }
+    guard matches.count == 1 else {
+      throw SIFError(.multipleObjects, "\(matches.count) objects have the id \(id)", objectID: id)
+    }
+    return first
+  }
+
+  /// The objects of a type.
+  public func objects(ofType type: DataType) -> [Descriptor] {
+    descriptors.filter { $0.dataType == type }
+  }
+
+  /// The objects in a group, or those in none.
+  public func objects(inGroup group: UInt32?) -> [Descriptor] {
+    descriptors.filter { $0.group == group }
+  }
+
+  /// The objects that are linked to something.
+  public func objects(linkedTo link: Link) -> [Descriptor] {
+    descriptors.filter { $0.link == link }
+  }
+
+  /// The numbers of the groups that have objects, ascending.
+  public var groups: [UInt32] {
+    Set(descriptors.compactMap(\.group)).sorted()
+  }
+
+  /// The primary system partition, or nil.
+  ///
+  /// An image should have one at most. Where a set-primary was interrupted there may be two: then the one
+  /// whose descriptor comes first counts, so that every reader sees the partition of before or of after.
+  public var primarySystemPartition: Descriptor? {
+    descriptors.first { $0.isPartition(.primarySystem) }
+  }
+
+  /// The signatures that say they cover an object: linked to it, or to its group.
+  public func signatures(covering descriptor: Descriptor) -> [Descriptor] {
+    objects(ofType: .signature).filter { signature in
+      switch signature.link {
+      case .object(let id): id == descriptor.id
+      case .group(let group): group == descriptor.group
+      case nil: false
+      }
+    }
+  }
+}

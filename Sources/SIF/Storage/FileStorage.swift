@@ -1,0 +1,129 @@
+import Glibc
+public import LinuxSystem
+public import SystemPackage
+
+/// An image in a file or on a block device.
+public final class FileStorage: Storage {
+  private let descriptor: OwnedDescriptor
+  /// Whether the file was opened for writing.
+  public let isWritable: Bool
+
+  /// Opens an image.
+  ///
+  /// Anything but a regular file or a block device is refused without waiting: a FIFO, a directory, a terminal.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - writable: whether to open it for writing too.
+  public init(opening path: FilePath, writable: Bool = false) throws(SIFError) {
+    // A FIFO would block without O_NONBLOCK; a terminal could become the controlling one without O_NOCTTY.
+    let flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY
+    do {
+      descriptor = try OwnedDescriptor(opening: path, flags: flags)
+    } catch where error.errno == .isDirectory {
+      throw SIFError(.notSIF, "not a SIF image: it is a directory", path: path)
+    } catch {
+      throw SIFError(error)
+    }
+    isWritable = writable
+    let mode = try translating { () throws(SystemError) in try descriptor.status().st_mode } & S_IFMT
+    guard mode == S_IFREG || mode == S_IFBLK else {
+      throw SIFError(.notSIF, "not a SIF image: it is \(Self.kind(mode))", path: path)
+    }
+  }
+
+  /// Takes over a descriptor that is open for reading and writing, such as that of a new file.
+  public init(adopting descriptor: consuming OwnedDescriptor) {
+    self.descriptor = descriptor
+    isWritable = true
+  }
+
+  private static func kind(_ mode: mode_t) -> String {
+    switch mode {
+    case S_IFDIR: "a directory"
+    case S_IFIFO: "a FIFO"
+    case S_IFCHR: "a character device"
+    case S_IFSOCK: "a socket"
+    default: "no regular file"
+    }
+  }
+
+  /// The path that the file was opened by.
+  public var path: FilePath { descriptor.path }
+
+  /// The descriptor of the open file, for calls that need one: mapping, copying between files.
+  public func withDescriptor<Result, Failure: Error>(
+    _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(descriptor)
+  }
+
+  /// The number of bytes in the file.
+  public func byteCount() throws(SIFError) -> Int64 {
+    try translating { () throws(SystemError) in try descriptor.byteCount() }
+  }
+
+  /// Reads at an offset until the buffer is full or the file ends.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+    try translating { () throws(SystemError) in try descriptor.read(into: buffer, at: offset) }
+  }
+
+  /// Writes all bytes at an offset.
+  public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+    try translating { () throws(SystemError) in
+      try bytes.withUnsafeBytes { (buffer) throws(SystemError) in
+        try descriptor.write(buffer, at: offset)
+      }
+    }
+  }
+
+  /// Sets the length of the file.
+  public func truncate(to length: Int64) throws(SIFError) {
+    try translating { () throws(SystemError) in try descriptor.truncate(to: length) }
+  }
+
+  /// Returns once everything written so far is on stable storage.
+  public func synchronize() throws(SIFError) {
+    try translating { () throws(SystemError) in try descriptor.synchronize() }
+  }
+
+  /// The first offset at or after `offset` that is not in a hole of the file.
+  public func nextData(from offset: Int64) throws(SIFError) -> Int64? {
+    guard offset < (try byteCount()) else { return nil }
+    return try translating { () throws(SystemError) in try descriptor.nextData(from: offset) }
+  }
+
+  /// Seconds that a lock is waited for.
+  private static let patience: Double = 30
+
+  /// Takes a lock on one byte far beyond every image, where it disturbs nobody's lock on an image's own bytes.
+  ///
+  /// A file system without locks is no obstacle to readers; a writer refuses to go on without one.
+  public func lock(_ lock: StorageLock) throws(SIFError) {
+    do {
+      try descriptor.lock(
+        exclusive: lock != .loading, start: lock.position, length: 1, patience: Self.patience)
+    } catch where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
+      let other = lock == .loading ? "a writer" : "another program"
+      throw SIFError(.locked, "\(other) has held a lock on the image for \(Int(Self.patience)) seconds", path: path)
+    } catch {
+      if lock != .loading { throw SIFError(error) }
+    }
+  }
+
+  /// Releases a lock.
+  public func unlock(_ lock: StorageLock) {
+    // Nothing can be done about a failure, and the last close releases every lock.
+    try? descriptor.unlock(start: lock.position, length: 1)
+  }
+}
+
+extension StorageLock {
+  /// The byte that stands for the lock. Two locks on the same byte exclude each other.
+  fileprivate var position: Int64 {
+    switch self {
+    case .writing: Int64.max - 2
+    case .publishing, .loading: Int64.max - 1
+    }
+  }
+}

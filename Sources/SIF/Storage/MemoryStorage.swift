@@ -1,0 +1,64 @@
+import Synchronization
+
+/// An image in memory.
+public final class MemoryStorage: Storage {
+  private let contents: Mutex<[UInt8]>
+
+  /// Storage with an image's bytes, or empty.
+  public init(_ bytes: [UInt8] = []) { contents = Mutex(bytes) }
+
+  /// A copy of the bytes.
+  public var bytes: [UInt8] { contents.withLock { $0 } }
+
+  /// The number of bytes.
+  public func byteCount() -> Int64 { contents.withLock { Int64($0.count) } }
+
+  /// Reads at an offset until the buffer is full or the bytes end.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+    contents.withLock { bytes in
+      guard offset >= 0, offset < bytes.count else { return 0 }
+      let source = bytes[Int(offset)...].prefix(buffer.count)
+      buffer.copyBytes(from: source)
+      return source.count
+    }
+  }
+
+  /// The most that this storage will hold in bytes: 1 TiB images belong in files.
+  private static let limit: Int64 = 1 << 32
+
+  /// Writes all bytes at an offset.
+  ///
+  /// - Throws: ``SIFError/Code/limitExceeded`` where the storage would grow beyond 4 GiB.
+  public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+    let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.byteCount))
+    guard offset >= 0, !overflow else { throw SIFError(.invalidArgument, "cannot write at byte \(offset)") }
+    try contents.withLock { (contents) throws(SIFError) in
+      try Self.extend(&contents, to: end)
+      bytes.withUnsafeBytes { source in
+        contents.withUnsafeMutableBytes { target in
+          target[Int(offset)..<Int(end)].copyBytes(from: source)
+        }
+      }
+    }
+  }
+
+  /// Sets the number of bytes.
+  public func truncate(to length: Int64) throws(SIFError) {
+    try contents.withLock { (contents) throws(SIFError) in
+      try Self.extend(&contents, to: length)
+      contents.removeLast(contents.count - Int(length))
+    }
+  }
+
+  private static func extend(_ contents: inout [UInt8], to length: Int64) throws(SIFError) {
+    guard length >= 0, length <= limit else {
+      throw SIFError(.limitExceeded, "an image of \(length) bytes is not held in memory")
+    }
+    if contents.count < length {
+      contents.append(contentsOf: repeatElement(0, count: Int(length) - contents.count))
+    }
+  }
+
+  /// Memory needs no synchronisation.
+  public func synchronize() {}
+}
