@@ -1,0 +1,199 @@
+/// Makes a new image out of an old one: for changes that no single byte can make visible in place.
+///
+/// The old image is only read. Descriptors' offsets are not signed (spec/signatures.md), so objects may
+/// move without breaking a signature. The new image comes into storage that is empty; giving it the old
+/// one's name, when it is complete, is the caller's part (``ReplacementFile``).
+public struct ImageRewriter: Sendable {
+  /// The image that is read.
+  public let image: Image
+  private let clock: EditClock
+
+  /// A rewriter of an image.
+  public init(_ image: Image, clock: EditClock = .automatic) {
+    self.image = image
+    self.clock = clock
+  }
+
+  private var editedHeader: Header {
+    var header = image.header
+    header.modifiedAt = clock.time(for: header)
+    header.descriptorsFree = image.table.capacity - Int64(image.descriptors.count)
+    return header
+  }
+
+  // MARK: Compact
+
+  /// Writes the image without dead bytes: objects lie behind each other in their old order, deleted
+  /// descriptors and gaps are gone, and nothing follows the last object.
+  ///
+  /// Partitions stay aligned to 4096 bytes, and what was aligned by padding keeps its alignment.
+  ///
+  /// - Throws: ``SIFError/Code/truncated`` or ``SIFError/Code/malformed`` when an object is not wholly in the
+  ///   file or shares bytes with another: then nothing can be called dead.
+  public func compact(into destination: any Storage) throws(SIFError) {
+    try image.validateForEditing()
+    var header = editedHeader
+    var position = max(image.table.end, Int64(Header.byteCount))
+    // A table behind the data stays where it is only by chance: the data then follows the table.
+    header.dataOffset = position
+    var moved: [Descriptor] = []
+    var lastEnd: Int64 = 0
+    for descriptor in image.descriptors.sorted(by: { ($0.offset, $0.slot) < ($1.offset, $1.slot) }) {
+      let bytes = try image.bytes(of: descriptor)
+      guard descriptor.size == 0 || descriptor.offset >= lastEnd else {
+        throw SIFError(
+          .malformed, "object \(descriptor.id) shares bytes with another: not compacted",
+          offset: descriptor.offset, objectID: descriptor.id)
+      }
+      lastEnd = max(lastEnd, descriptor.offset + descriptor.size)
+      let alignment = descriptor.keptAlignment
+      let placed = (position + alignment - 1) / alignment * alignment
+      try Self.copy(bytes, to: placed, in: destination)
+      var new = descriptor
+      new.offset = placed
+      new.sizeWithPadding = placed - position + descriptor.size
+      moved.append(new)
+      position = placed + descriptor.size
+    }
+    header.dataSize = position - header.dataOffset
+    // Zero-length objects at the end own no bytes: the length alone makes room for the last one.
+    try destination.truncate(to: position)
+    try writeTable(moved, at: image.table.offset, in: destination)
+    try destination.write(header.encoded().span.bytes, at: 0)
+  }
+
+  // MARK: Grow
+
+  /// Writes the image with a larger descriptor table.
+  ///
+  /// Everything from the data offset on, used or not, moves back by one distance, a multiple of 4096, so
+  /// that all alignments hold. Nothing is dropped.
+  ///
+  /// - Parameter capacity: the new number of slots; more than there are.
+  public func grow(toCapacity capacity: Int64, into destination: any Storage) throws(SIFError) {
+    try image.validateForEditing()
+    guard capacity > image.table.capacity else {
+      throw SIFError(
+        .invalidArgument, "the image has \(image.table.capacity) descriptors already; \(capacity) is not more")
+    }
+    guard capacity <= Image.Creation.maximumCapacity else {
+      throw SIFError(.invalidArgument, "\(capacity) descriptors are more than \(Image.Creation.maximumCapacity)")
+    }
+    var header = editedHeader
+    let oldData = header.dataOffset
+    let first = image.descriptors.map(\.offset).min() ?? oldData
+    guard oldData >= image.table.end, first >= oldData else {
+      throw SIFError(
+        .malformed, "data lies in front of the end of the descriptor table: not grown", offset: min(first, oldData))
+    }
+    let size = capacity * Int64(Descriptor.byteCount)
+    let shortage = max(image.table.offset + size - oldData, 0)
+    let shift = (shortage + 4095) / 4096 * 4096
+    let (newEnd, overflow) = image.fileSize.addingReportingOverflow(shift)
+    guard !overflow, image.descriptors.allSatisfy({ !$0.offset.addingReportingOverflow(shift).overflow }) else {
+      throw SIFError(.malformed, "an object lies too far out to be moved: not grown")
+    }
+
+    try destination.truncate(to: max(newEnd, image.table.offset + size))
+    try Self.copy(image.wholeFile, from: 0, to: 0, count: oldData, in: destination)
+    try Self.copy(image.wholeFile, from: oldData, to: oldData + shift, count: image.fileSize - oldData, in: destination)
+    header.descriptorsTotal = capacity
+    header.descriptorsSize = size
+    header.descriptorsFree = capacity - Int64(image.descriptors.count)
+    header.dataOffset = oldData + shift
+    // What lay between the old table and the old data becomes part of the table: slots must begin as zeros.
+    let gap = [UInt8](repeating: 0, count: Int(min(oldData, image.table.offset + size) - image.table.end))
+    try destination.write(gap.span.bytes, at: image.table.end)
+    var moved = image.descriptors
+    for index in moved.indices { moved[index].offset += shift }
+    try writeTable(moved, at: image.table.offset, in: destination)
+    try destination.write(header.encoded().span.bytes, at: 0)
+  }
+
+  // MARK: Change a descriptor
+
+  /// Writes the image with one descriptor changed: its metadata, name, group or link.
+  ///
+  /// - Parameters:
+  ///   - id: the object.
+  ///   - change: makes the change; the extent, the id and the slot are kept whatever it does.
+  public func update(
+    id: UInt32, into destination: any Storage, _ change: (inout Descriptor) throws(SIFError) -> Void
+  ) throws(SIFError) {
+    try image.validateForEditing()
+    let old = try image.object(id: id)
+    var new = old
+    try change(&new)
+    (new.slot, new.id, new.used) = (old.slot, old.id, old.used)
+    (new.offset, new.size, new.sizeWithPadding) = (old.offset, old.size, old.sizeWithPadding)
+    guard new.name.count <= Descriptor.nameByteCount, new.extra.count <= Descriptor.extraByteCount else {
+      throw SIFError(.invalidArgument, "the name or the metadata is longer than its field", objectID: id)
+    }
+    var header = editedHeader
+    new.modifiedAt = header.modifiedAt
+    if new.isPartition(.primarySystem), case .partition(let partition) = new.metadata {
+      header.architecture = partition.architecture
+    } else if old.isPartition(.primarySystem) {
+      header.architecture = .unknown
+    }
+    try destination.truncate(to: image.fileSize)
+    try Self.copy(image.wholeFile, from: 0, to: 0, count: image.fileSize, in: destination)
+    try writeTable([new], at: image.table.offset, in: destination)
+    try destination.write(header.encoded().span.bytes, at: 0)
+  }
+
+  // MARK: Parts
+
+  private func writeTable(
+    _ descriptors: [Descriptor], at offset: Int64, in destination: any Storage
+  ) throws(SIFError) {
+    for descriptor in descriptors {
+      try destination.write(descriptor.encoded().span.bytes, at: image.table.position(ofSlot: descriptor.slot))
+    }
+  }
+
+  private static func copy(
+    _ object: ObjectReader, to offset: Int64, in destination: any Storage
+  ) throws(SIFError) {
+    try copy(object, from: 0, to: offset, count: object.byteCount, in: destination)
+  }
+
+  /// Copies a range; what is a hole in the source stays one.
+  private static func copy(
+    _ source: ObjectReader, from start: Int64, to offset: Int64, count: Int64, in destination: any Storage
+  ) throws(SIFError) {
+    guard count > 0 else { return }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    var position: Int64 = start
+    let end = start + count
+    while position < end {
+      guard let data = try source.storage.nextData(from: source.offset + position) else { return }
+      position = max(position, data - source.offset)
+      guard position < end else { return }
+      let wanted = Int(min(Int64(buffer.count), end - position))
+      let read = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+      guard read > 0 else {
+        throw SIFError(.truncated, "the file became shorter while it was read", offset: source.offset + position)
+      }
+      let block = UnsafeRawBufferPointer(rebasing: buffer[..<read])
+      try destination.write(block.bytes, at: offset + position - start)
+      position += Int64(read)
+    }
+  }
+}
+
+extension Image {
+  /// The whole file as one run of bytes.
+  var wholeFile: ObjectReader { ObjectReader(storage: storage, offset: 0, byteCount: fileSize) }
+}
+
+extension Descriptor {
+  /// The alignment that the object keeps when it moves: 4096 for a partition; for another that was aligned
+  /// by padding the largest power of two, up to 4096, that divides its offset; otherwise none.
+  fileprivate var keptAlignment: Int64 {
+    if dataType == .partition { return NewObject.partitionAlignment }
+    guard sizeWithPadding != size, offset > 0 else { return 1 }
+    return min(1 << Int64(offset.trailingZeroBitCount), NewObject.partitionAlignment)
+  }
+}
