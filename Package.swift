@@ -30,7 +30,9 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
+    module("StrictJSON", []),
     module("Gcrypt", ["CGcrypt"]),
+    tests("StrictJSONTests", ["StrictJSON"]),
     tests("GcryptTests", ["Gcrypt"]),
   ]
 )
