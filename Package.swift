@@ -30,9 +30,11 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
+    module("StrictJSON", []),
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
-    module("SIF", ["LinuxSystem", "Gcrypt", systemPackage]),
+    module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    tests("StrictJSONTests", ["StrictJSON"]),
     tests("GcryptTests", ["Gcrypt"]),
   ]
 )

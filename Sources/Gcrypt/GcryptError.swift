@@ -13,6 +13,37 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
     self.operation = operation
   }
 
+  /// Statuses that this module itself reports or that callers tell apart.
+  public enum Condition: Sendable {
+    /// Something that libgcrypt does not say more about.
+    case general
+    /// No memory, or no secure memory, was left.
+    case outOfMemory
+    /// A key that is malformed, inconsistent or too weak.
+    case badKey
+    /// A value out of the range that the operation takes.
+    case badValue
+
+    var code: gpg_err_code_t {
+      switch self {
+      case .general: GPG_ERR_GENERAL
+      case .outOfMemory: GPG_ERR_ENOMEM
+      case .badKey: GPG_ERR_BAD_PUBKEY
+      case .badValue: GPG_ERR_INV_VALUE
+      }
+    }
+  }
+
+  /// An error of this module's own finding.
+  init(_ condition: Condition, _ operation: String) {
+    self.init(status: UInt32(condition.code.rawValue), operation: operation)
+  }
+
+  /// Whether the failure is of that kind, whichever layer of libgcrypt reported it.
+  public func isCondition(_ condition: Condition) -> Bool {
+    gcry_err_code(status) == condition.code
+  }
+
   /// One sentence: what failed, and libgcrypt's own words for why.
   public var description: String {
     "cannot \(operation): \(String(cString: gcry_strerror(status)))"

@@ -15,6 +15,12 @@ public struct HashAlgorithm: Hashable, Sendable {
     self.digestSize = digestSize
   }
 
+  /// MD5 (RFC 1321): broken. Here so that a format can name and refuse it.
+  public static let md5 = HashAlgorithm(GCRY_MD_MD5, "md5", 16)
+  /// SHA-1 (FIPS 180-4): broken for signatures. OpenPGP's version 4 fingerprints are made with it.
+  public static let sha1 = HashAlgorithm(GCRY_MD_SHA1, "sha1", 20)
+  /// RIPEMD-160: too short for signatures. Here so that a format can name and refuse it.
+  public static let ripemd160 = HashAlgorithm(GCRY_MD_RMD160, "rmd160", 20)
   /// SHA-224 (FIPS 180-4).
   public static let sha224 = HashAlgorithm(GCRY_MD_SHA224, "sha224", 28)
   /// SHA-256 (FIPS 180-4).
@@ -46,9 +52,7 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
     _ = Library.shared
     var opened: gcry_md_hd_t?
     try GcryptError.check(gcry_md_open(&opened, algorithm.identifier, 0), "open a \(algorithm.name) digest")
-    guard let opened else {
-      throw GcryptError(status: UInt32(GPG_ERR_GENERAL.rawValue), operation: algorithm.name)
-    }
+    guard let opened else { throw GcryptError(.general, "open a \(algorithm.name) digest") }
     handle = opened
     self.algorithm = algorithm
   }
@@ -70,5 +74,14 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
   public consuming func finalize() -> [UInt8] {
     guard let digest = gcry_md_read(handle, algorithm.identifier) else { return [] }
     return Array(UnsafeBufferPointer(start: digest, count: algorithm.digestSize))
+  }
+
+  /// The digest of one run of bytes.
+  ///
+  /// - Throws: ``GcryptError`` where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
+  public static func digest(_ algorithm: HashAlgorithm, _ bytes: RawSpan) throws(GcryptError) -> [UInt8] {
+    var context = try HashContext(algorithm)
+    context.update(bytes)
+    return context.finalize()
   }
 }

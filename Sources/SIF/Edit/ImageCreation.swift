@@ -42,7 +42,8 @@ extension Image {
         "a capacity of \(creation.capacity) descriptors is not between 0 and \(Creation.maximumCapacity)")
     }
     let header = Header(
-      launchScript: creation.launchScript, id: creation.id, createdAt: creation.time, capacity: creation.capacity)
+      launchScript: creation.launchScript, id: creation.id, createdAt: creation.time,
+      capacity: creation.capacity)
     try storage.truncate(to: header.dataOffset)
     try storage.write(header.encoded().span.bytes, at: 0)
     return try Image(loading: storage)

@@ -154,7 +154,8 @@ public struct ImageEditor: ~Copyable {
     if partition.type == .primarySystem, others.isEmpty { return }
     guard partition.type == .system || partition.type == .primarySystem else {
       throw SIFError(
-        .notSystemPartition, "object \(id) is a partition of type \(partition.type.name), not system", objectID: id)
+        .notSystemPartition, "object \(id) is a partition of type \(partition.type.name), not system",
+        objectID: id)
     }
     let time = clock.time(for: image.header)
     var header = image.header

@@ -74,29 +74,34 @@ public struct ImageRewriter: Sendable {
     try image.validateForEditing()
     guard capacity > image.table.capacity else {
       throw SIFError(
-        .invalidArgument, "the image has \(image.table.capacity) descriptors already; \(capacity) is not more")
+        .invalidArgument, "the image has \(image.table.capacity) descriptors already; \(capacity) is not more"
+      )
     }
     guard capacity <= Image.Creation.maximumCapacity else {
-      throw SIFError(.invalidArgument, "\(capacity) descriptors are more than \(Image.Creation.maximumCapacity)")
+      throw SIFError(
+        .invalidArgument, "\(capacity) descriptors are more than \(Image.Creation.maximumCapacity)")
     }
     var header = editedHeader
     let oldData = header.dataOffset
     let first = image.descriptors.map(\.offset).min() ?? oldData
     guard oldData >= image.table.end, first >= oldData else {
       throw SIFError(
-        .malformed, "data lies in front of the end of the descriptor table: not grown", offset: min(first, oldData))
+        .malformed, "data lies in front of the end of the descriptor table: not grown",
+        offset: min(first, oldData))
     }
     let size = capacity * Int64(Descriptor.byteCount)
     let shortage = max(image.table.offset + size - oldData, 0)
     let shift = (shortage + 4095) / 4096 * 4096
     let (newEnd, overflow) = image.fileSize.addingReportingOverflow(shift)
-    guard !overflow, image.descriptors.allSatisfy({ !$0.offset.addingReportingOverflow(shift).overflow }) else {
+    guard !overflow, image.descriptors.allSatisfy({ !$0.offset.addingReportingOverflow(shift).overflow })
+    else {
       throw SIFError(.malformed, "an object lies too far out to be moved: not grown")
     }
 
     try destination.truncate(to: max(newEnd, image.table.offset + size))
     try Self.copy(image.wholeFile, from: 0, to: 0, count: oldData, in: destination)
-    try Self.copy(image.wholeFile, from: oldData, to: oldData + shift, count: image.fileSize - oldData, in: destination)
+    try Self.copy(
+      image.wholeFile, from: oldData, to: oldData + shift, count: image.fileSize - oldData, in: destination)
     header.descriptorsTotal = capacity
     header.descriptorsSize = size
     header.descriptorsFree = capacity - Int64(image.descriptors.count)
@@ -148,7 +153,8 @@ public struct ImageRewriter: Sendable {
     _ descriptors: [Descriptor], at offset: Int64, in destination: any Storage
   ) throws(SIFError) {
     for descriptor in descriptors {
-      try destination.write(descriptor.encoded().span.bytes, at: image.table.position(ofSlot: descriptor.slot))
+      try destination.write(
+        descriptor.encoded().span.bytes, at: image.table.position(ofSlot: descriptor.slot))
     }
   }
 
@@ -172,9 +178,11 @@ public struct ImageRewriter: Sendable {
       position = max(position, data - source.offset)
       guard position < end else { return }
       let wanted = Int(min(Int64(buffer.count), end - position))
-      let read = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+      let read = try source.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
       guard read > 0 else {
-        throw SIFError(.truncated, "the file became shorter while it was read", offset: source.offset + position)
+        throw SIFError(
+          .truncated, "the file became shorter while it was read", offset: source.offset + position)
       }
       let block = UnsafeRawBufferPointer(rebasing: buffer[..<read])
       try destination.write(block.bytes, at: offset + position - start)

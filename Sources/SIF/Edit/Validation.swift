@@ -5,7 +5,8 @@ extension Image {
   func validateForEditing() throws(SIFError) {
     guard table.offset >= Int64(Header.byteCount) else {
       throw SIFError(
-        .malformed, "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
+        .malformed,
+        "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
         offset: 96)
     }
     for descriptor in descriptors {
@@ -32,7 +33,8 @@ extension Image {
   func requireExclusive(_ descriptor: Descriptor) throws(SIFError) {
     guard let end = descriptor.end else {
       throw SIFError(
-        .malformed, "object \(descriptor.id) has an impossible extent: nothing was zeroed", objectID: descriptor.id)
+        .malformed, "object \(descriptor.id) has an impossible extent: nothing was zeroed",
+        objectID: descriptor.id)
     }
     guard descriptor.size > 0 else { return }
     try requireDataArea(from: descriptor.offset)

@@ -13,7 +13,8 @@ struct LittleEndianReader: ~Escapable {
   mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value {
     var value: Value = 0
     for index in 0..<MemoryLayout<Value>.size where position + index < bytes.byteCount {
-      value |= Value(truncatingIfNeeded: bytes.unsafeLoad(fromByteOffset: position + index, as: UInt8.self))
+      value |=
+        Value(truncatingIfNeeded: bytes.unsafeLoad(fromByteOffset: position + index, as: UInt8.self))
         << (8 * index)
     }
     position += MemoryLayout<Value>.size

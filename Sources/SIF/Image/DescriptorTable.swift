@@ -17,7 +17,8 @@ struct DescriptorTable {
       throw malformed("the header's number of descriptors is negative (\(total))", at: 88)
     }
     guard header.descriptorsOffset >= 0 else {
-      throw malformed("the header's offset of the descriptors is negative (\(header.descriptorsOffset))", at: 96)
+      throw malformed(
+        "the header's offset of the descriptors is negative (\(header.descriptorsOffset))", at: 96)
     }
     let (size, overflow) = total.multipliedReportingOverflow(by: Int64(Descriptor.byteCount))
     guard !overflow, total <= UInt32.max else {

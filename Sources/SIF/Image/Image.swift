@@ -109,7 +109,8 @@ public struct ObjectReader: Sendable {
   public func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SIFError) -> Int {
     guard position >= 0, position < byteCount else { return 0 }
     let count = Int(min(Int64(buffer.count), byteCount - position))
-    return try storage.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+    return try storage.read(
+      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
   }
 
   /// The first bytes of the object, at most `count`.

@@ -20,7 +20,7 @@ public final class FileStorage: Storage {
     let flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY
     do {
       descriptor = try OwnedDescriptor(opening: path, flags: flags)
-    } catch where error.errno == .isDirectory {
+    } catch  where error.errno == .isDirectory {
       throw SIFError(.notSIF, "not a SIF image: it is a directory", path: path)
     } catch {
       throw SIFError(error)
@@ -103,9 +103,10 @@ public final class FileStorage: Storage {
     do {
       try descriptor.lock(
         exclusive: lock != .loading, start: lock.position, length: 1, patience: Self.patience)
-    } catch where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
+    } catch  where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
       let other = lock == .loading ? "a writer" : "another program"
-      throw SIFError(.locked, "\(other) has held a lock on the image for \(Int(Self.patience)) seconds", path: path)
+      throw SIFError(
+        .locked, "\(other) has held a lock on the image for \(Int(Self.patience)) seconds", path: path)
     } catch {
       if lock != .loading { throw SIFError(error) }
     }

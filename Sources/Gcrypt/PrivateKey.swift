@@ -1,0 +1,247 @@
+import CGcrypt
+
+/// A private key, held in secure memory.
+public struct PrivateKey: ~Copyable, @unchecked Sendable {
+  private let secret: SExpression
+  /// The public key of the pair.
+  public let publicKey: PublicKey
+
+  private init(_ secret: consuming SExpression, _ publicKey: PublicKey) {
+    self.secret = secret
+    self.publicKey = publicKey
+  }
+
+  /// An RSA key of its numbers.
+  ///
+  /// - Parameters:
+  ///   - coefficient: the inverse of p modulo q. OpenPGP's u is that; PKCS#1's is the inverse of q modulo p,
+  ///     so its primes are to be given the other way round.
+  /// - Throws: ``GcryptError`` where the numbers do not belong together or the key is smaller than
+  ///   ``PublicKey/minimumSigningBits``.
+  public static func rsa(
+    modulus: [UInt8], exponent: [UInt8], privateExponent: Span<UInt8>, p: Span<UInt8>, q: Span<UInt8>,
+    coefficient: Span<UInt8>
+  ) throws(GcryptError) -> PrivateKey {
+    let publicKey = PublicKey.rsa(modulus: modulus, exponent: exponent)
+    try publicKey.validate(minimumBits: PublicKey.minimumSigningBits)
+    let bytes =
+      modulus.count + exponent.count + privateExponent.count + p.count + q.count + coefficient.count
+    var builder = try SExpressionBuilder(valueBytes: bytes)
+    builder.open("private-key")
+    builder.open("rsa")
+    builder.pair("n", modulus.span)
+    builder.pair("e", exponent.span)
+    builder.pair("d", privateExponent)
+    builder.pair("p", p)
+    builder.pair("q", q)
+    builder.pair("u", coefficient)
+    builder.close(2)
+    return try checked(try builder.finish("read an RSA private key"), publicKey)
+  }
+
+  /// An ECDSA key of its scalar and, where the format gives it, its point; without one it is computed.
+  ///
+  /// - Throws: ``GcryptError`` where the point is not the scalar's.
+  public static func ecdsa(
+    _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?
+  ) throws(GcryptError) -> PrivateKey {
+    var builder = try SExpressionBuilder(valueBytes: scalar.count)
+    builder.open("private-key")
+    builder.open("ecc")
+    builder.pair("curve", curve.name)
+    builder.pair("d", scalar)
+    builder.close(2)
+    let bare = try builder.finish("read an ECDSA private key")
+    let computed = try publicPoint(bare)
+    guard point == nil || point == computed else {
+      throw GcryptError(.badKey, "use an ECDSA private key with another key's public point")
+    }
+    var full = try SExpressionBuilder(valueBytes: scalar.count + computed.count)
+    full.open("private-key")
+    full.open("ecc")
+    full.pair("curve", curve.name)
+    full.pair("q", computed.span)
+    full.pair("d", scalar)
+    full.close(2)
+    let publicKey = PublicKey.ecdsa(curve, point: computed)
+    try publicKey.validate()
+    return try checked(try full.finish("read an ECDSA private key"), publicKey)
+  }
+
+  /// An Ed25519 key of its 32 secret bytes (RFC 8032 section 5.1.5) and, where the format gives it, its point.
+  ///
+  /// - Throws: ``GcryptError`` where the point is not the secret's.
+  public static func ed25519(seed: Span<UInt8>, point: [UInt8]?) throws(GcryptError) -> PrivateKey {
+    guard seed.count == 32 else { throw GcryptError(.badKey, "use an Ed25519 key of \(seed.count) bytes") }
+    var builder = try SExpressionBuilder(valueBytes: 32)
+    builder.open("private-key")
+    builder.open("ecc")
+    builder.pair("curve", "Ed25519")
+    builder.pair("flags", "eddsa")
+    builder.pair("d", seed)
+    builder.close(2)
+    let computed = try publicPoint(try builder.finish("read an Ed25519 private key"))
+    guard point == nil || point == computed else {
+      throw GcryptError(.badKey, "use an Ed25519 private key with another key's public point")
+    }
+    var full = try SExpressionBuilder(valueBytes: 64)
+    full.open("private-key")
+    full.open("ecc")
+    full.pair("curve", "Ed25519")
+    full.pair("flags", "eddsa")
+    full.pair("q", computed.span)
+    full.pair("d", seed)
+    full.close(2)
+    return PrivateKey(try full.finish("read an Ed25519 private key"), .ed25519(computed))
+  }
+
+  private static func publicPoint(_ key: borrowing SExpression) throws(GcryptError) -> [UInt8] {
+    var point: gcry_sexp_t?
+    var context: gcry_ctx_t?
+    try GcryptError.check(gcry_mpi_ec_new(&context, key.handle, nil), "read an elliptic curve key")
+    defer { gcry_ctx_release(context) }
+    try GcryptError.check(
+      gcry_pubkey_get_sexp(&point, Int32(GCRY_PK_GET_PUBKEY), context), "compute a public key")
+    guard let point else { throw GcryptError(.general, "compute a public key") }
+    return SExpression(owning: point).value("q")
+  }
+
+  private static func checked(
+    _ key: consuming SExpression, _ publicKey: PublicKey
+  ) throws(GcryptError) -> PrivateKey {
+    try GcryptError.check(
+      gcry_pk_testkey(key.handle), "use a private key whose numbers do not belong together")
+    return PrivateKey(key, publicKey)
+  }
+
+  // MARK: Generation
+
+  /// A new Ed25519 key.
+  public static func generateEd25519() throws(GcryptError) -> PrivateKey {
+    let seed = try SecureBytes(randomCount: 32)
+    return try ed25519(seed: seed.span, point: nil)
+  }
+
+  /// A new RSA key of that many bits with the exponent 65537. 4096 bits take some seconds.
+  public static func generateRSA(bits: Int) throws(GcryptError) -> PrivateKey {
+    guard PublicKey.minimumSigningBits...PublicKey.maximumBits ~= bits else {
+      throw GcryptError(.badValue, "generate an RSA key of \(bits) bits")
+    }
+    var builder = try SExpressionBuilder(valueBytes: 16)
+    builder.open("genkey")
+    builder.open("rsa")
+    builder.pair("nbits", Array(String(bits).utf8).span)
+    builder.pair("rsa-use-e", "65537")
+    builder.close(2)
+    let parameters = try builder.finish("generate an RSA key")
+    var generated: gcry_sexp_t?
+    try GcryptError.check(gcry_pk_genkey(&generated, parameters.handle), "generate an RSA key")
+    guard let generated else { throw GcryptError(.general, "generate an RSA key") }
+    let pair = SExpression(owning: generated)
+    guard let secret = gcry_sexp_find_token(pair.handle, "private-key", 0) else {
+      throw GcryptError(.general, "generate an RSA key")
+    }
+    return PrivateKey(
+      SExpression(owning: secret), .rsa(modulus: pair.value("n"), exponent: pair.value("e")))
+  }
+
+  // MARK: Parts
+
+  /// A secret number of the key: `d`, `p`, `q`, `u` of RSA (u is the inverse of p modulo q), `d` of the others.
+  ///
+  /// - Throws: ``GcryptError`` where the key has no such number.
+  public borrowing func part(_ name: StaticString) throws(GcryptError) -> SecureBytes {
+    try secret.secret(name)
+  }
+
+  // MARK: Use
+
+  /// Signs a message, always the same way for the same key and message (RFC 6979 for ECDSA).
+  ///
+  /// - Parameters:
+  ///   - message: for RSA and ECDSA the digest, for Ed25519 whatever the format signs.
+  ///   - hash: the digest's algorithm.
+  /// - Throws: ``GcryptError`` where the digest is not of that algorithm or libgcrypt cannot work.
+  public borrowing func sign(
+    _ message: Span<UInt8>, hash: HashAlgorithm
+  ) throws(GcryptError) -> SignatureValue {
+    let data: SExpression
+    if case .ecdsa = publicKey {
+      guard message.count == hash.digestSize else { throw GcryptError(.badValue, "sign such a digest") }
+      var builder = try SExpressionBuilder(valueBytes: message.count)
+      builder.open("data")
+      builder.pair("flags", "rfc6979")
+      builder.open("hash")
+      builder.atom(Array(hash.libraryName.utf8).span)
+      builder.atom(message)
+      builder.close(2)
+      data = try builder.finish("read what is to be signed")
+    } else {
+      data = try publicKey.dataExpression(message, hash)
+    }
+    var result: gcry_sexp_t?
+    try GcryptError.check(gcry_pk_sign(&result, data.handle, secret.handle), "sign")
+    guard let result else { throw GcryptError(.general, "sign") }
+    let signature = SExpression(owning: result)
+    switch publicKey {
+    case .rsa(let modulus, _): return .rsa(Self.padded(signature.value("s"), modulus.count))
+    case .ecdsa(let curve, _):
+      let size = curve.coordinateSize
+      return .ecdsa(r: Self.padded(signature.value("r"), size), s: Self.padded(signature.value("s"), size))
+    case .ed25519: return .ed25519(signature.value("r") + signature.value("s"))
+    }
+  }
+
+  /// A number with exactly that many bytes: libgcrypt adds a zero byte before a set top bit and drops others.
+  private static func padded(_ number: [UInt8], _ count: Int) -> [UInt8] {
+    let digits = number.drop { $0 == 0 }
+    return [UInt8](repeating: 0, count: max(0, count - digits.count)) + digits
+  }
+
+  /// Decrypts what was encrypted to this RSA key with OAEP, SHA-256 and an empty label (RFC 8017 section 7.1).
+  ///
+  /// - Throws: ``GcryptError`` where the key is no RSA key or the bytes were not encrypted to it.
+  public borrowing func decryptOAEP(_ ciphertext: Span<UInt8>) throws(GcryptError) -> SecureBytes {
+    guard case .rsa(let modulus, _) = publicKey, ciphertext.count == modulus.drop(while: { $0 == 0 }).count
+    else { throw GcryptError(.badValue, "decrypt what is not as long as the RSA key") }
+    var builder = try SExpressionBuilder(valueBytes: ciphertext.count)
+    builder.open("enc-val")
+    builder.pair("flags", "oaep")
+    builder.pair("hash-algo", "sha256")
+    builder.open("rsa")
+    builder.pair("a", ciphertext)
+    builder.close(2)
+    let data = try builder.finish("read what is to be decrypted")
+    var result: gcry_sexp_t?
+    try GcryptError.check(gcry_pk_decrypt(&result, data.handle, secret.handle), "decrypt with an RSA key")
+    guard let result else { throw GcryptError(.general, "decrypt with an RSA key") }
+    return try SExpression(owning: result).secret("value")
+  }
+}
+
+extension PublicKey {
+  /// Encrypts bytes to this RSA key with OAEP, SHA-256 and an empty label (RFC 8017 section 7.1). The result is
+  /// as long as the modulus.
+  ///
+  /// - Throws: ``GcryptError`` where the key is no RSA key of ``minimumSigningBits`` or the bytes are too many.
+  public func encryptOAEP(_ plaintext: Span<UInt8>) throws(GcryptError) -> [UInt8] {
+    guard case .rsa(let modulus, _) = self else {
+      throw GcryptError(.badKey, "encrypt with a key that is no RSA key")
+    }
+    try validate(minimumBits: Self.minimumSigningBits)
+    var builder = try SExpressionBuilder(valueBytes: plaintext.count)
+    builder.open("data")
+    builder.pair("flags", "oaep")
+    builder.pair("hash-algo", "sha256")
+    builder.pair("value", plaintext)
+    builder.close()
+    let data = try builder.finish("read what is to be encrypted")
+    let key = try expression()
+    var result: gcry_sexp_t?
+    try GcryptError.check(gcry_pk_encrypt(&result, data.handle, key.handle), "encrypt with an RSA key")
+    guard let result else { throw GcryptError(.general, "encrypt with an RSA key") }
+    let digits = SExpression(owning: result).value("a").drop { $0 == 0 }
+    let count = modulus.drop { $0 == 0 }.count
+    return [UInt8](repeating: 0, count: max(0, count - digits.count)) + digits
+  }
+}

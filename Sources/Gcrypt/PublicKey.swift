@@ -1,0 +1,243 @@
+import CGcrypt
+
+/// A curve of NIST (FIPS 186-5), as ECDSA uses it.
+public enum Curve: String, CaseIterable, Sendable {
+  /// P-256, secp256r1.
+  case p256 = "NIST P-256"
+  /// P-384, secp384r1.
+  case p384 = "NIST P-384"
+  /// P-521, secp521r1.
+  case p521 = "NIST P-521"
+
+  /// The bytes of a coordinate, of a scalar and of each half of a signature.
+  public var coordinateSize: Int {
+    switch self {
+    case .p256: 32
+    case .p384: 48
+    case .p521: 66
+    }
+  }
+
+  var name: StaticString {
+    switch self {
+    case .p256: "NIST P-256"
+    case .p384: "NIST P-384"
+    case .p521: "NIST P-521"
+    }
+  }
+}
+
+/// A public key that signatures are checked with. Numbers are unsigned and big-endian.
+public enum PublicKey: Hashable, Sendable {
+  /// RSA: the modulus and the public exponent.
+  case rsa(modulus: [UInt8], exponent: [UInt8])
+  /// ECDSA: the point in SEC 1's uncompressed form, `04 x y`.
+  case ecdsa(Curve, point: [UInt8])
+  /// Ed25519 (RFC 8032): the 32 bytes of the point.
+  case ed25519([UInt8])
+}
+
+/// The two numbers, or the one, that make a signature. Unsigned and big-endian.
+public enum SignatureValue: Hashable, Sendable {
+  /// RSA with PKCS#1 v1.5 (RFC 8017 section 8.2).
+  case rsa([UInt8])
+  /// ECDSA's r and s.
+  case ecdsa(r: [UInt8], s: [UInt8])
+  /// Ed25519's 64 bytes, R then S (RFC 8032 section 5.1.6).
+  case ed25519([UInt8])
+}
+
+extension PublicKey {
+  /// The fewest bits of an RSA modulus that a signature is checked with. Smaller ones have been factored.
+  public static let minimumVerifyingBits = 1024
+  /// The fewest bits of an RSA modulus that this module signs or encrypts with.
+  public static let minimumSigningBits = 2048
+  /// The most bits of an RSA modulus: what is larger only costs the verifier time.
+  public static let maximumBits = 16384
+
+  /// The bits of the modulus or of the curve's field.
+  public var bits: Int {
+    switch self {
+    case .rsa(let modulus, _): Self.bitCount(modulus)
+    case .ecdsa(let curve, _): curve == .p521 ? 521 : curve.coordinateSize * 8
+    case .ed25519: 255
+    }
+  }
+
+  static func bitCount(_ number: [UInt8]) -> Int {
+    guard let first = number.firstIndex(where: { $0 != 0 }) else { return 0 }
+    return (number.count - first) * 8 - number[first].leadingZeroBitCount
+  }
+
+  /// Refuses a key that no careful program uses: an RSA modulus that is even, has fewer bits than asked for or
+  /// more than ``maximumBits``; an even exponent, one below 3 or above 64 bits; a point off its curve.
+  ///
+  /// - Throws: ``GcryptError`` with ``GcryptError/Condition/badKey``.
+  public func validate(minimumBits: Int = PublicKey.minimumVerifyingBits) throws(GcryptError) {
+    switch self {
+    case .rsa(let modulus, let exponent):
+      guard bits >= minimumBits else { throw GcryptError(.badKey, "use an RSA key of only \(bits) bits") }
+      guard bits <= Self.maximumBits else { throw GcryptError(.badKey, "use an RSA key of \(bits) bits") }
+      guard let low = modulus.last, low & 1 == 1 else {
+        throw GcryptError(.badKey, "use an RSA key with an even modulus")
+      }
+      guard let low = exponent.last, low & 1 == 1, 2...64 ~= Self.bitCount(exponent) else {
+        throw GcryptError(.badKey, "use an RSA key with such a public exponent")
+      }
+    case .ecdsa(let curve, let point):
+      guard point.count == 2 * curve.coordinateSize + 1, point.first == 4 else {
+        throw GcryptError(.badKey, "use an ECDSA key that is no uncompressed point")
+      }
+      try checkPoint()
+    case .ed25519(let point):
+      guard point.count == 32 else {
+        throw GcryptError(.badKey, "use an Ed25519 key of \(point.count) bytes")
+      }
+    }
+  }
+
+  private func checkPoint() throws(GcryptError) {
+    let key = try expression()
+    var context: gcry_ctx_t?
+    try GcryptError.check(gcry_mpi_ec_new(&context, key.handle, nil), "read an elliptic curve key")
+    defer { gcry_ctx_release(context) }
+    let point = gcry_mpi_ec_get_point("q", context, 1)
+    defer { gcry_mpi_point_release(point) }
+    guard point != nil, gcry_mpi_ec_curve_point(point, context) != 0 else {
+      throw GcryptError(.badKey, "use an elliptic curve key whose point is not on the curve")
+    }
+  }
+
+  /// Whether the signature is this key's over the message.
+  ///
+  /// - Parameters:
+  ///   - message: for RSA and ECDSA the digest, for Ed25519 whatever the format signs.
+  ///   - hash: the digest's algorithm, which RSA's padding names; ECDSA and Ed25519 do not look at it.
+  /// - Returns: false for a well-formed signature of another key or message, and for a malformed one.
+  /// - Throws: ``GcryptError`` where the key is refused by ``validate(minimumBits:)`` or libgcrypt cannot work.
+  public func verify(
+    _ signature: SignatureValue, of message: Span<UInt8>, hash: HashAlgorithm
+  ) throws(GcryptError) -> Bool {
+    try validate()
+    guard let value = try signatureExpression(signature) else { return false }
+    let data = try dataExpression(message, hash)
+    let key = try expression()
+    return gcry_pk_verify(value.handle, data.handle, key.handle) == 0
+  }
+
+  /// `(public-key (rsa (n …) (e …)))` and its like.
+  func expression() throws(GcryptError) -> SExpression {
+    switch self {
+    case .rsa(let modulus, let exponent):
+      var builder = try SExpressionBuilder(valueBytes: modulus.count + exponent.count)
+      builder.open("public-key")
+      builder.open("rsa")
+      builder.pair("n", modulus.span)
+      builder.pair("e", exponent.span)
+      builder.close(2)
+      return try builder.finish("read an RSA key")
+    case .ecdsa(let curve, let point):
+      var builder = try SExpressionBuilder(valueBytes: point.count)
+      builder.open("public-key")
+      builder.open("ecc")
+      builder.pair("curve", curve.name)
+      builder.pair("q", point.span)
+      builder.close(2)
+      return try builder.finish("read an ECDSA key")
+    case .ed25519(let point):
+      var builder = try SExpressionBuilder(valueBytes: point.count)
+      builder.open("public-key")
+      builder.open("ecc")
+      builder.pair("curve", "Ed25519")
+      builder.pair("flags", "eddsa")
+      builder.pair("q", point.span)
+      builder.close(2)
+      return try builder.finish("read an Ed25519 key")
+    }
+  }
+
+  /// The signature, or nil where its kind is not the key's or its numbers cannot be a signature.
+  private func signatureExpression(_ signature: SignatureValue) throws(GcryptError) -> SExpression? {
+    switch (self, signature) {
+    case (.rsa(let modulus, _), .rsa(let number)):
+      guard number.count <= modulus.count, Self.bitCount(number) > 0 else { return nil }
+      var builder = try SExpressionBuilder(valueBytes: number.count)
+      builder.open("sig-val")
+      builder.open("rsa")
+      builder.pair("s", number.span)
+      builder.close(2)
+      return try builder.finish("read an RSA signature")
+    case (.ecdsa(let curve, _), .ecdsa(let r, let s)):
+      let size = curve.coordinateSize
+      // libgcrypt itself checks 0 < r, s < n.
+      guard r.count <= size, s.count <= size, Self.bitCount(r) > 0, Self.bitCount(s) > 0 else { return nil }
+      var builder = try SExpressionBuilder(valueBytes: 2 * size)
+      builder.open("sig-val")
+      builder.open("ecdsa")
+      builder.pair("r", r.span)
+      builder.pair("s", s.span)
+      builder.close(2)
+      return try builder.finish("read an ECDSA signature")
+    case (.ed25519, .ed25519(let bytes)):
+      guard bytes.count == 64, Ed25519.isReduced(bytes.span.extracting(last: 32)) else { return nil }
+      var builder = try SExpressionBuilder(valueBytes: 64)
+      builder.open("sig-val")
+      builder.open("eddsa")
+      builder.pair("r", bytes.span.extracting(first: 32))
+      builder.pair("s", bytes.span.extracting(last: 32))
+      builder.close(2)
+      return try builder.finish("read an Ed25519 signature")
+    default: return nil
+    }
+  }
+
+  /// What is signed, as the key's algorithm takes it.
+  func dataExpression(_ message: Span<UInt8>, _ hash: HashAlgorithm) throws(GcryptError) -> SExpression {
+    var builder = try SExpressionBuilder(valueBytes: message.count)
+    builder.open("data")
+    switch self {
+    case .rsa:
+      guard message.count == hash.digestSize else { throw GcryptError(.badValue, "sign such a digest") }
+      builder.pair("flags", "pkcs1")
+      builder.open("hash")
+      builder.atom(Array(hash.libraryName.utf8).span)
+      builder.atom(message)
+      builder.close()
+    case .ecdsa(let curve, _):
+      // FIPS 186-5 section 6.4.1: the leftmost bits of the digest, as many as the order has. The orders of
+      // P-256 and P-384 are whole bytes long, and no digest is longer than that of P-521.
+      builder.pair("flags", "raw")
+      builder.pair("value", message.extracting(first: min(message.count, curve.coordinateSize)))
+    case .ed25519:
+      builder.pair("flags", "eddsa")
+      builder.pair("hash-algo", "sha512")
+      builder.pair("value", message)
+    }
+    builder.close()
+    return try builder.finish("read what is to be signed")
+  }
+}
+
+/// Ed25519's numbers.
+enum Ed25519 {
+  /// The group's order, little-endian (RFC 8032 section 5.1).
+  private static let order: [UInt8] =
+    [
+      0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE, 0x14,
+    ] + [UInt8](repeating: 0, count: 15) + [0x10]
+
+  /// Whether a scalar is below the group's order, as RFC 8032 section 5.1.7 requires of S. Without the check
+  /// a signature can be turned into another that is as good.
+  static func isReduced(_ scalar: Span<UInt8>) -> Bool {
+    guard scalar.count == order.count else { return false }
+    for index in order.indices.reversed() where scalar[index] != order[index] {
+      return scalar[index] < order[index]
+    }
+    return false
+  }
+}
+
+extension HashAlgorithm {
+  /// libgcrypt's own name of the algorithm.
+  var libraryName: String { String(cString: gcry_md_algo_name(identifier)) }
+}

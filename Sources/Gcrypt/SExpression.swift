@@ -1,0 +1,109 @@
+import CGcrypt
+
+/// An S-expression, the form in which libgcrypt takes and gives keys and signatures.
+struct SExpression: ~Copyable {
+  let handle: gcry_sexp_t
+
+  init(owning handle: gcry_sexp_t) {
+    self.handle = handle
+  }
+
+  deinit { gcry_sexp_release(handle) }
+
+  /// The value of the first list of that name at any depth: `(name value)`; empty where there is none.
+  borrowing func value(_ name: StaticString) -> [UInt8] {
+    guard let found = find(name) else { return [] }
+    defer { gcry_sexp_release(found) }
+    var count = 0
+    guard let data = gcry_sexp_nth_data(found, 1, &count) else { return [] }
+    return Array(UnsafeRawBufferPointer(start: data, count: count))
+  }
+
+  /// Like ``value(_:)``, for a value that is secret.
+  borrowing func secret(_ name: StaticString) throws(GcryptError) -> SecureBytes {
+    guard let found = find(name) else { throw GcryptError(.badKey, "find a value of a private key") }
+    defer { gcry_sexp_release(found) }
+    var count = 0
+    guard let data = gcry_sexp_nth_data(found, 1, &count) else {
+      throw GcryptError(.badKey, "find a value of a private key")
+    }
+    let bytes = UnsafeRawPointer(data).assumingMemoryBound(to: UInt8.self)
+    return try SecureBytes(copying: Span(_unsafeStart: bytes, count: count))
+  }
+
+  private borrowing func find(_ name: StaticString) -> gcry_sexp_t? {
+    gcry_sexp_find_token(handle, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), 0)
+  }
+}
+
+/// Writes a canonical S-expression (`(4:data(5:flags5:pkcs1))`): it needs no quoting and, unlike libgcrypt's
+/// builder, no variadic call.
+struct SExpressionBuilder: ~Copyable {
+  private var bytes: SecureBytes
+  private var used = 0
+
+  /// A builder with room for values of that many bytes altogether, besides 512 for names and brackets.
+  init(valueBytes: Int) throws(GcryptError) {
+    bytes = try SecureBytes(count: valueBytes + 512)
+  }
+
+  /// Opens a list with its name.
+  mutating func open(_ name: StaticString) {
+    append(UInt8(ascii: "("))
+    atom(name)
+  }
+
+  /// Closes lists.
+  mutating func close(_ count: Int = 1) {
+    for _ in 0..<count { append(UInt8(ascii: ")")) }
+  }
+
+  /// Appends a fixed text.
+  mutating func atom(_ text: StaticString) {
+    length(text.utf8CodeUnitCount)
+    for index in 0..<text.utf8CodeUnitCount { append(text.utf8Start[index]) }
+  }
+
+  /// Appends a value.
+  mutating func atom(_ value: Span<UInt8>) {
+    length(value.count)
+    for index in value.indices { append(value[index]) }
+  }
+
+  /// Appends a list of a name and a value.
+  mutating func pair(_ name: StaticString, _ value: Span<UInt8>) {
+    open(name)
+    atom(value)
+    close()
+  }
+
+  /// Appends a list of a name and a fixed text.
+  mutating func pair(_ name: StaticString, _ value: StaticString) {
+    open(name)
+    atom(value)
+    close()
+  }
+
+  /// The expression; in secure memory, because the text it is read from is.
+  consuming func finish(_ operation: String) throws(GcryptError) -> SExpression {
+    var expression: gcry_sexp_t?
+    let status = bytes.span.withUnsafeBufferPointer { gcry_sexp_new(&expression, $0.baseAddress, used, 0) }
+    try GcryptError.check(status, operation)
+    guard let expression else { throw GcryptError(.general, operation) }
+    return SExpression(owning: expression)
+  }
+
+  private mutating func length(_ count: Int) {
+    for byte in String(count).utf8 { append(byte) }
+    append(UInt8(ascii: ":"))
+  }
+
+  /// A byte beyond the room is dropped: the unbalanced expression is then refused by ``finish(_:)``.
+  private mutating func append(_ byte: UInt8) {
+    guard used < bytes.count else { return }
+    let place = used
+    var span = bytes.mutableSpan
+    span[place] = byte
+    used += 1
+  }
+}

@@ -1,0 +1,91 @@
+/// Writes JSON values as text.
+///
+/// Control characters (C0, DEL and C1), line separators and the marks that reorder text are written as
+/// escapes, so that the text is safe to show on a terminal whatever the strings came from.
+public struct JSONWriter: Sendable {
+  private var output: [UInt8] = []
+  private let isPretty: Bool
+
+  private init(isPretty: Bool) {
+    self.isPretty = isPretty
+  }
+
+  /// The value without any white space, members in their own order.
+  public static func compact(_ value: JSONValue) -> [UInt8] {
+    var writer = JSONWriter(isPretty: false)
+    writer.write(value, indent: 0)
+    return writer.output
+  }
+
+  /// The value with one element a line, indented by two spaces, members sorted by the bytes of their names.
+  /// No final newline.
+  public static func pretty(_ value: JSONValue) -> [UInt8] {
+    var writer = JSONWriter(isPretty: true)
+    writer.write(value, indent: 0)
+    return writer.output
+  }
+
+  private mutating func write(_ value: JSONValue, indent: Int) {
+    switch value {
+    case .object(let members):
+      let ordered =
+        isPretty ? members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } : members
+      list("{", "}", ordered, indent) { writer, member in
+        writer.write(member.key)
+        writer.append(writer.isPretty ? ": " : ":")
+        writer.write(member.value, indent: indent + 1)
+      }
+    case .array(let elements):
+      list("[", "]", elements, indent) { writer, element in writer.write(element, indent: indent + 1) }
+    case .string(let text): write(text)
+    case .integer(let number): append(String(number))
+    case .number(let text): append(text)
+    case .bool(let value): append(value ? "true" : "false")
+    case .null: append("null")
+    }
+  }
+
+  private mutating func list<Element>(
+    _ open: String, _ close: String, _ elements: [Element], _ indent: Int,
+    _ body: (inout JSONWriter, Element) -> Void
+  ) {
+    append(open)
+    for (index, element) in elements.enumerated() {
+      if index > 0 { append(",") }
+      newline(indent + 1)
+      body(&self, element)
+    }
+    if !elements.isEmpty { newline(indent) }
+    append(close)
+  }
+
+  private mutating func newline(_ indent: Int) {
+    guard isPretty else { return }
+    append("\n")
+    output.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 2 * indent))
+  }
+
+  private mutating func append(_ text: String) {
+    output.append(contentsOf: text.utf8)
+  }
+
+  private mutating func write(_ text: String) {
+    append("\"")
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0x22: append("\\\"")
+      case 0x5C: append("\\\\")
+      case 8: append("\\b")
+      case 9: append("\\t")
+      case 10: append("\\n")
+      case 12: append("\\f")
+      case 13: append("\\r")
+      case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+        let digits = String(scalar.value, radix: 16)
+        append("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+      default: output.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+      }
+    }
+    append("\"")
+  }
+}
