@@ -25,6 +25,7 @@ extension ImageEditor {
       }
       header.architecture = partition.architecture
     }
+    try image.requireWholeObjects()
     let end = try image.endOfData()
     let offset = try object.placement(behind: end)
     try image.requireDataArea(from: offset)

@@ -99,16 +99,17 @@ public struct ImageRewriter: Sendable {
     }
 
     try destination.truncate(to: max(newEnd, image.table.offset + size))
-    try Self.copy(image.wholeFile, from: 0, to: 0, count: oldData, in: destination)
+    let newTableEnd = image.table.offset + size
+    try Self.copy(image.wholeFile, from: 0, to: 0, count: image.table.end, in: destination)
+    // What lay between the old table and the data makes room for new slots, which begin as zeros.
+    try Self.copy(
+      image.wholeFile, from: newTableEnd, to: newTableEnd, count: oldData - newTableEnd, in: destination)
     try Self.copy(
       image.wholeFile, from: oldData, to: oldData + shift, count: image.fileSize - oldData, in: destination)
     header.descriptorsTotal = capacity
     header.descriptorsSize = size
     header.descriptorsFree = capacity - Int64(image.descriptors.count)
     header.dataOffset = oldData + shift
-    // What lay between the old table and the old data becomes part of the table: slots must begin as zeros.
-    let gap = [UInt8](repeating: 0, count: Int(min(oldData, image.table.offset + size) - image.table.end))
-    try destination.write(gap.span.bytes, at: image.table.end)
     var moved = image.descriptors
     for index in moved.indices { moved[index].offset += shift }
     try writeTable(moved, at: image.table.offset, in: destination)

@@ -9,12 +9,28 @@ extension Image {
         "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
         offset: 96)
     }
+    guard header.dataOffset >= 0 else {
+      throw SIFError(.malformed, "the header's data offset is negative: not edited", offset: 112)
+    }
     for descriptor in descriptors {
       guard let end = descriptor.end, descriptor.size > 0 else { continue }
       if descriptor.offset < table.end, end > table.offset {
         throw SIFError(
           .malformed, "object \(descriptor.id) and the descriptor table share bytes: not edited",
           offset: descriptor.offset, objectID: descriptor.id)
+      }
+    }
+  }
+
+  /// Refuses to put data behind an object that the file does not hold to its end: the missing bytes would
+  /// turn into zeros, and nobody could tell any more that they are missing.
+  func requireWholeObjects() throws(SIFError) {
+    for descriptor in descriptors where descriptor.size > 0 {
+      guard let end = descriptor.end, end <= fileSize else {
+        throw SIFError(
+          .truncated,
+          "object \(descriptor.id) is truncated: adding behind it would fill what is missing with zeros: not edited",
+          offset: fileSize, objectID: descriptor.id)
       }
     }
   }

@@ -79,13 +79,43 @@ public struct Header: Hashable, Sendable {
 
   /// Reads a header.
   ///
-  /// - Parameter bytes: the first bytes of an image; at least ``byteCount`` of them.
+  /// - Parameter bytes: the first ``byteCount`` bytes of an image.
   /// - Throws: ``SIFError/Code/truncated``, ``SIFError/Code/notSIF`` or
   ///   ``SIFError/Code/unsupportedVersion``. Every other value is accepted as it is.
   public init(decoding bytes: RawSpan) throws(SIFError) {
+    let (header, problem) = Self.lenient(bytes)
+    if let problem { throw problem }
+    guard let header else { throw SIFError(.notSIF, "not a SIF image") }
+    self = header
+  }
+
+  /// Reads what there is of a header, and says what is wrong with it.
+  ///
+  /// - Returns: the fields, unless the magic is not there or the header is not whole; and the problem.
+  static func lenient(_ bytes: RawSpan) -> (header: Header?, problem: SIFError?) {
+    guard LittleEndianReader.field(of: bytes, at: 32, count: magic.count) == magic else {
+      let reason =
+        bytes.byteCount < 42
+        ? "it is only \(bytes.byteCount) bytes long" : "the magic \"SIF_MAGIC\" is not there"
+      return (nil, SIFError(.notSIF, "not a SIF image: \(reason)", offset: min(32, Int64(bytes.byteCount))))
+    }
+    guard bytes.byteCount >= byteCount else {
+      let message = "truncated: \(bytes.byteCount) of the 128 bytes of the global header are there"
+      return (nil, SIFError(.truncated, message, offset: Int64(bytes.byteCount)))
+    }
+    let header = Header(fields: bytes)
+    guard header.version == currentVersion else {
+      let text = header.version.withoutTrailingNULs.escapedText
+      let message = "format version \"\(text)\" is not known (known: 01)"
+      return (header, SIFError(.unsupportedVersion, message, offset: 42))
+    }
+    return (header, nil)
+  }
+
+  private init(fields bytes: RawSpan) {
     var reader = LittleEndianReader(bytes)
     launchScript = reader.paddedField(Self.launchScriptByteCount)
-    let magic = reader.field(Self.magic.count)
+    _ = reader.field(Self.magic.count)
     version = reader.field(3)
     architecture = Architecture(bytes: reader.field(3))
     id = ImageID(bytes: reader.field(16))
@@ -97,19 +127,6 @@ public struct Header: Hashable, Sendable {
     descriptorsSize = reader.integer()
     dataOffset = reader.integer()
     dataSize = reader.integer()
-
-    guard magic == Self.magic else {
-      throw SIFError(.notSIF, "not a SIF image: the magic \"SIF_MAGIC\" is not there", offset: 32)
-    }
-    guard bytes.byteCount >= Self.byteCount else {
-      throw SIFError(
-        .truncated, "truncated: \(bytes.byteCount) of the 128 bytes of the global header are there",
-        offset: Int64(bytes.byteCount))
-    }
-    guard version == Self.currentVersion else {
-      let text = version.withoutTrailingNULs.escapedText
-      throw SIFError(.unsupportedVersion, "format version \"\(text)\" is not known (known: 01)", offset: 42)
-    }
   }
 
   /// The header's 128 bytes.

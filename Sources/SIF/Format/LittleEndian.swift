@@ -34,6 +34,13 @@ struct LittleEndianReader: ~Escapable {
     }
   }
 
+  /// The `count` bytes at an offset; zeros where the structure has ended.
+  static func field(of bytes: RawSpan, at offset: Int, count: Int) -> [UInt8] {
+    var reader = LittleEndianReader(bytes)
+    reader.position = offset
+    return reader.field(count)
+  }
+
   /// The next `count` bytes without the NULs that pad them at the end.
   mutating func paddedField(_ count: Int) -> [UInt8] {
     let end = min(position + count, bytes.byteCount)

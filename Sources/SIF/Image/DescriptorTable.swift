@@ -5,6 +5,12 @@ struct DescriptorTable {
   /// The number of slots.
   let capacity: Int64
 
+  /// The part of a table that is there, for checks.
+  init(offset: Int64, capacity: Int64) {
+    self.offset = offset
+    self.capacity = capacity
+  }
+
   /// The table of a header.
   ///
   /// - Parameter fileSize: the length of the file; a table must lie inside.

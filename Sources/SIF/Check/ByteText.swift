@@ -1,0 +1,46 @@
+/// Numbers of bytes for people.
+public enum ByteText {
+  private static let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
+
+  private static func unit(_ count: Int64) -> (divisor: Double, name: String) {
+    var divisor: Double = 1
+    var index = 0
+    while Double(count.magnitude) / divisor >= 1000, index < units.count - 1 {
+      divisor *= 1000
+      index += 1
+    }
+    return (divisor, units[index])
+  }
+
+  private static func number(_ count: Int64, _ divisor: Double) -> String {
+    if divisor == 1 { return String(count) }
+    let tenths = Int64((Double(count) / divisor * 10).rounded())
+    return "\(tenths / 10).\(tenths.magnitude % 10)"
+  }
+
+  /// A count with one decimal in a decimal unit: `9.0 GB`, `17 bytes`.
+  public static func decimal(_ count: Int64) -> String {
+    let (divisor, name) = unit(count)
+    return "\(number(count, divisor)) \(count == 1 ? "byte" : name)"
+  }
+
+  /// A part of a whole, in the unit of the whole: `3.1 of 9.0 GB`.
+  public static func part(_ part: Int64, of whole: Int64) -> String {
+    let (divisor, name) = unit(whole)
+    return "\(number(part, divisor)) of \(number(whole, divisor)) \(name)"
+  }
+
+  /// Ids as ranges: `1–3, 5`.
+  public static func ranges(_ ids: [UInt32]) -> String {
+    var parts: [ClosedRange<UInt32>] = []
+    for id in ids.sorted() {
+      if let last = parts.last, last.upperBound &+ 1 == id || last.upperBound == id {
+        parts[parts.count - 1] = last.lowerBound...id
+      } else {
+        parts.append(id...id)
+      }
+    }
+    return parts.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
+      .joined(separator: ", ")
+  }
+}

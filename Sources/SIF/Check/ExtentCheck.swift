@@ -1,0 +1,137 @@
+/// Judges where everything lies: outside the file, on top of each other, with gaps between.
+struct ExtentCheck {
+  let header: Header
+  let table: DescriptorTable
+  let objects: [Descriptor]
+  let fileSize: Int64
+  let storage: any Storage
+
+  /// A range of the file that something owns.
+  private struct Extent {
+    let start: Int64
+    let end: Int64
+    let name: String
+    let object: Descriptor?
+  }
+
+  /// The longest padding whose bytes are read: alignment never makes more.
+  private static let longestPadding: Int64 = 1 << 16
+
+  func run(_ collector: inout FindingCollector) throws(SIFError) {
+    checkEach(&collector)
+    var extents = [Extent(start: 0, end: Int64(Header.byteCount), name: "the global header", object: nil)]
+    if table.capacity > 0 {
+      extents.append(Extent(start: table.offset, end: table.end, name: "the descriptor table", object: nil))
+    }
+    for object in objects {
+      guard let end = object.end, object.size > 0 else { continue }
+      extents.append(Extent(start: object.offset, end: end, name: "object \(object.id)", object: object))
+    }
+    extents.sort { ($0.start, $0.end) < ($1.start, $1.end) }
+    try checkNeighbours(extents, &collector)
+    checkTruncation(extents, &collector)
+  }
+
+  private func checkEach(_ collector: inout FindingCollector) {
+    for object in objects {
+      let position = table.position(ofSlot: object.slot)
+      guard let end = object.end else {
+        collector.add(
+          .extentImpossible, .error, at: position + 17, object: object.id,
+          "object \(object.id) has an impossible extent: offset \(object.offset), size \(object.size)")
+        continue
+      }
+      if end > fileSize {
+        let present = max(min(fileSize - object.offset, object.size), 0)
+        collector.add(
+          .objectTruncated, .error, at: position + 17, object: object.id,
+          "object \(object.id) reaches to byte \(end), behind the end of the file at \(fileSize): "
+            + "\(ByteText.part(present, of: object.size)) present")
+      }
+      if object.size > 0, object.offset < header.dataOffset {
+        collector.add(
+          .objectBeforeData, .warning, at: position + 17, object: object.id,
+          "object \(object.id) begins at byte \(object.offset), before the data offset \(header.dataOffset)")
+      }
+      if object.sizeWithPadding < object.size || object.sizeWithPadding - object.size >= object.offset {
+        collector.add(
+          .sizeWithPadding, .note, at: position + 33, object: object.id,
+          "the size with padding of object \(object.id), \(object.sizeWithPadding), does not fit its size "
+            + "\(object.size)")
+      }
+      if object.dataType == .partition, object.offset % NewObject.partitionAlignment != 0 {
+        collector.add(
+          .partitionUnaligned, .note, at: position + 17, object: object.id,
+          "partition \(object.id) is not aligned to 4096 bytes: it cannot be mounted in place everywhere")
+      }
+    }
+  }
+
+  private func checkNeighbours(_ extents: [Extent], _ collector: inout FindingCollector) throws(SIFError) {
+    var reached = extents[0]
+    for extent in extents.dropFirst() {
+      if extent.start < reached.end {
+        let shared = min(extent.end, reached.end) - extent.start
+        let object = extent.object ?? reached.object
+        if extent.object != nil || reached.object != nil {
+          collector.add(
+            .objectOverlap, .error, at: extent.start, object: object?.id,
+            "\(reached.name) and \(extent.name) share \(ByteText.decimal(shared))")
+        }
+      } else if extent.start > reached.end {
+        try checkBetween(reached, extent, &collector)
+      }
+      if extent.end > reached.end { reached = extent }
+    }
+    if reached.end < fileSize {
+      collector.add(
+        .trailingBytes, .note, at: reached.end,
+        "\(ByteText.decimal(fileSize - reached.end)) follow \(reached.name), which is the last part of the image"
+      )
+    }
+  }
+
+  /// Judges the bytes between two neighbours: room kept by layout or alignment, or a gap.
+  private func checkBetween(
+    _ before: Extent, _ after: Extent, _ collector: inout FindingCollector
+  ) throws(SIFError) {
+    let length = after.start - before.end
+    let explained =
+      switch after.object {
+      case nil: true
+      case let object?:
+        object.sizeWithPadding >= object.size && object.sizeWithPadding - object.size == length
+          || after.start == header.dataOffset
+          || object.dataType == .partition && length < NewObject.partitionAlignment
+      }
+    guard explained else {
+      collector.add(
+        .gap, .note, at: before.end, object: nil,
+        "\(ByteText.decimal(length)) between \(before.name) and \(after.name) belong to nothing "
+          + "(a deleted object leaves such a gap)")
+      return
+    }
+    guard length <= Self.longestPadding else { return }
+    let padding = try storage.read(Int(length), at: before.end)
+    if let index = padding.firstIndex(where: { $0 != 0 }) {
+      collector.add(
+        .paddingNotZero, .note, at: before.end + Int64(index),
+        "the padding between \(before.name) and \(after.name) is not zero")
+    }
+  }
+
+  /// One sentence that sums up what a truncated file still holds.
+  private func checkTruncation(_ extents: [Extent], _ collector: inout FindingCollector) {
+    guard let needed = extents.map(\.end).max(), needed > fileSize else { return }
+    let whole = objects.filter { $0.end.map { $0 <= fileSize } ?? false }.map(\.id)
+    let intact =
+      switch whole.count {
+      case 0: "no object is intact"
+      case 1: "object \(whole[0]) is intact"
+      default: "objects \(ByteText.ranges(whole)) intact"
+      }
+    collector.add(
+      .truncated, .error, at: fileSize, "truncated: \(ByteText.part(fileSize, of: needed)) present; \(intact)"
+    )
+  }
+}

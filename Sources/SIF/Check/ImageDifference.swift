@@ -1,0 +1,129 @@
+/// One respect in which two images differ.
+public struct ImageDifference: Hashable, Sendable {
+  /// What differs: a header field, or an object's field or bytes, named as in the JSON listings.
+  public var field: String
+  /// The object concerned, or nil for the header.
+  public var objectID: UInt32?
+  /// The value in the first image, as text; nil where it has no such object.
+  public var first: String?
+  /// The value in the second image, as text; nil where it has no such object.
+  public var second: String?
+  /// For bytes: the first offset within the object at which they differ.
+  public var offset: Int64?
+}
+
+extension Image {
+  /// All differences from another image: header fields, then each object's fields and bytes, by id.
+  ///
+  /// - Throws: ``SIFError`` when an object cannot be read.
+  public func differences(from other: Image) throws(SIFError) -> [ImageDifference] {
+    var result = Self.compare(header.fields, other.header.fields, object: nil)
+    let mine = Dictionary(grouping: descriptors, by: \.id)
+    let theirs = Dictionary(grouping: other.descriptors, by: \.id)
+    for id in Set(mine.keys).union(theirs.keys).sorted() {
+      let left = mine[id] ?? []
+      let right = theirs[id] ?? []
+      for index in 0..<max(left.count, right.count) {
+        switch (index < left.count ? left[index] : nil, index < right.count ? right[index] : nil) {
+        case (let a?, let b?):
+          result += Self.compare(a.fields, b.fields, object: id)
+          if let difference = try Self.compareBytes(bytes(of: a), other.bytes(of: b), object: id) {
+            result.append(difference)
+          }
+        case (let a, let b):
+          result.append(
+            ImageDifference(field: "object", objectID: id, first: a?.dataType.name, second: b?.dataType.name))
+        }
+      }
+    }
+    return result
+  }
+
+  private static func compare(
+    _ left: [(String, String)], _ right: [(String, String)], object: UInt32?
+  ) -> [ImageDifference] {
+    zip(left, right).compactMap { a, b in
+      a.1 == b.1 ? nil : ImageDifference(field: a.0, objectID: object, first: a.1, second: b.1)
+    }
+  }
+
+  /// The first byte at which two objects of the same length differ. Different lengths are a field's difference.
+  private static func compareBytes(
+    _ left: ObjectReader, _ right: ObjectReader, object: UInt32
+  ) throws(SIFError) -> ImageDifference? {
+    guard left.byteCount == right.byteCount else { return nil }
+    let other = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { other.deallocate() }
+    var position: Int64 = 0
+    var found: Int64?
+    try left.forEachBlock { (block) throws(SIFError) in
+      guard found == nil else { return }
+      let wanted = UnsafeMutableRawBufferPointer(rebasing: other[..<block.count])
+      let count = try right.read(into: wanted, at: position)
+      guard count == block.count else {
+        throw SIFError(.truncated, "the file became shorter while it was read", objectID: object)
+      }
+      if !block.elementsEqual(wanted) {
+        found =
+          position
+          + Int64(zip(block, wanted).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0)
+      }
+      position += Int64(block.count)
+    }
+    guard let found else { return nil }
+    return ImageDifference(field: "bytes", objectID: object, first: nil, second: nil, offset: found)
+  }
+}
+
+extension Header {
+  /// Every field with its name in the JSON listings, as text.
+  fileprivate var fields: [(String, String)] {
+    [
+      ("launchScript", launchScript.escapedText), ("version", version.escapedText),
+      ("architecture", architecture.shown), ("id", id.text), ("createdAt", createdAt.shown),
+      ("modifiedAt", modifiedAt.shown), ("free", "\(descriptorsFree)"), ("capacity", "\(descriptorsTotal)"),
+      ("descriptorsOffset", "\(descriptorsOffset)"), ("descriptorsSize", "\(descriptorsSize)"),
+      ("dataOffset", "\(dataOffset)"), ("dataSize", "\(dataSize)"),
+    ]
+  }
+}
+
+extension Descriptor {
+  /// Every field with its name in the JSON listings, as text.
+  fileprivate var fields: [(String, String)] {
+    let link =
+      switch link {
+      case .object(let id): "object \(id)"
+      case .group(let group): "group \(group)"
+      case nil: "none"
+      }
+    return [
+      ("type", dataType.name), ("slot", "\(slot)"), ("group", group.map { "\($0)" } ?? "none"),
+      ("link", link),
+      ("offset", "\(offset)"), ("size", "\(size)"), ("sizeWithPadding", "\(sizeWithPadding)"),
+      ("createdAt", createdAt.shown), ("modifiedAt", modifiedAt.shown), ("uid", "\(uid)"), ("gid", "\(gid)"),
+      ("name", name.escapedText), ("metadata", metadata.shown(extra: extra)),
+      ("used", "\(used)"), ("groupField", "\(groupField & Self.groupMask)"),
+    ]
+  }
+}
+
+extension Timestamp {
+  fileprivate var shown: String { self == .none ? "none" : iso8601 }
+}
+
+extension Metadata {
+  /// The metadata in words; for types without a meaning that is known here, the bytes.
+  fileprivate func shown(extra: [UInt8]) -> String {
+    switch self {
+    case .none: extra.hexadecimal
+    case .partition(let partition):
+      "\(partition.fileSystem.name)/\(partition.type.name)/\(partition.architecture.shown)"
+        + (extra.count > 11 ? "/\(Array(extra.dropFirst(11)).hexadecimal)" : "")
+    case .signature(let signature): "\(signature.hash.name)/\(signature.entity.hexadecimal)"
+    case .cryptographicMessage(let message): "\(message.format.name)/\(message.type.name)"
+    case .sbom(let format): format.name
+    case .ociDigest(let digest): digest.escapedText
+    }
+  }
+}

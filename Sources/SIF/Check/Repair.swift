@@ -1,0 +1,31 @@
+extension ImageEditor {
+  /// Mends what can be mended without losing a byte: the header's counters and its architecture, where the
+  /// descriptors prove them stale. Times and everything else stay as they are.
+  ///
+  /// - Returns: a sentence for each thing that was mended; empty when there was nothing to do.
+  public mutating func repairCounters() throws(SIFError) -> [String] {
+    var header = image.header
+    var mended: [String] = []
+    let free = image.table.capacity - Int64(image.descriptors.count)
+    if header.descriptorsFree != free {
+      mended.append("free descriptors: \(header.descriptorsFree) became \(free)")
+      header.descriptorsFree = free
+    }
+    let size = try image.endOfData() - header.dataOffset
+    if header.dataSize < size {
+      mended.append("data size: \(header.dataSize) became \(size)")
+      header.dataSize = size
+    }
+    var architecture = Architecture.unknown
+    if case .partition(let partition)? = image.primarySystemPartition?.metadata {
+      architecture = partition.architecture
+    }
+    if header.architecture != architecture {
+      mended.append("architecture: \(header.architecture.shown) became \(architecture.shown)")
+      header.architecture = architecture
+    }
+    guard !mended.isEmpty else { return [] }
+    try storage.withLock(.publishing) { () throws(SIFError) in try writeHeader(header) }
+    return mended
+  }
+}
