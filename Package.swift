@@ -22,10 +22,12 @@ let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: 
 let package = Package(
   name: "swift-sif",
   products: [
-    .library(name: "Gcrypt", targets: ["Gcrypt"])
+    .library(name: "SIF", targets: ["SIF"]),
+    .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -34,6 +36,13 @@ let package = Package(
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    .executableTarget(
+      name: "SIFTool",
+      dependencies: [
+        "SIF", "LinuxSystem", "StrictJSON", systemPackage,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("GcryptTests", ["Gcrypt"]),
   ]

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +27,19 @@ static const int linux_o_tmpfile = 020200000;
 static inline int linux_fcntl_lock(int fd, int command, struct flock *lock) {
   return fcntl(fd, command, lock);
 }
+
+// Declared under _GNU_SOURCE only.
+static inline ssize_t linux_copy_file_range(int from, off_t *offset, int to, size_t count) {
+  return copy_file_range(from, offset, to, NULL, count, 0);
+}
+
+// <sys/sendfile.h> is not part of Glibc's module.
+static inline ssize_t linux_sendfile(int to, int from, off_t *offset, size_t count) {
+  return sendfile(to, from, offset, count);
+}
+
+// fcntl(F_DUPFD_CLOEXEC) is variadic.
+static inline int linux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
 // errno is a macro over a function call.
 static inline int linux_errno(void) { return errno; }

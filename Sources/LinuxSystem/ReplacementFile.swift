@@ -51,6 +51,14 @@ public struct ReplacementFile: ~Copyable {
     if isNamed { _ = temporary.withPlatformString { unlink($0) } }
   }
 
+  /// A second descriptor of the same open file, for an owner of its own.
+  public func duplicateDescriptor() throws(SystemError) -> OwnedDescriptor {
+    let copy = try SystemError.check("duplicate the descriptor of", destination) {
+      linux_duplicate(descriptor.rawValue)
+    }
+    return OwnedDescriptor(adopting: copy, path: descriptor.path)
+  }
+
   /// Makes the file durable and gives it its name, replacing what was there, in one step of the kernel.
   public mutating func commit() throws(SystemError) {
     try SystemError.check("synchronize", destination) { fsync(descriptor.rawValue) }

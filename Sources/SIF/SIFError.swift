@@ -67,7 +67,7 @@ public struct SIFError: Error, Equatable, Sendable {
   }
 
   /// The same error, naming the file unless it names one already.
-  func naming(_ name: FilePath) -> SIFError {
+  public func naming(_ name: FilePath) -> SIFError {
     var named = self
     if named.path == nil { named.path = name }
     return named

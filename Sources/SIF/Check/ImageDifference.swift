@@ -1,3 +1,5 @@
+import Glibc
+
 /// One respect in which two images differ.
 public struct ImageDifference: Hashable, Sendable {
   /// What differs: a header field, or an object's field or bytes, named as in the JSON listings.
@@ -63,7 +65,7 @@ extension Image {
       guard count == block.count else {
         throw SIFError(.truncated, "the file became shorter while it was read", objectID: object)
       }
-      if !block.elementsEqual(wanted) {
+      if let a = block.baseAddress, let b = wanted.baseAddress, memcmp(a, b, block.count) != 0 {
         found =
           position
           + Int64(zip(block, wanted).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0)

@@ -37,6 +37,12 @@ public struct FileSource: ByteSource, ~Copyable {
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }
 
+  /// The length in bytes, where it is known before: of a regular file, not of a pipe.
+  public var byteCount: Int64? {
+    guard let status = try? descriptor.status(), status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int64(status.st_size)
+  }
+
   /// The next bytes.
   public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int {
     try translating { () throws(SystemError) in

@@ -1,0 +1,32 @@
+import ArgumentParser
+import SIF
+
+struct AddCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Add a data object to an image.",
+    discussion: """
+      The image changes in one step: whoever reads it meanwhile sees it without the object or with it. When \
+      the file cannot be read or the disk is full the image stays as it was.
+
+      siftool add image.sif recipe.def --datatype 1
+      siftool add image.sif rootfs.squashfs --datatype partition --parttype system --partfs squashfs \
+      --partarch amd64
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Argument(help: "The file whose bytes become the object.") var file: PathArgument
+  @OptionGroup var object: ObjectOptions
+  @OptionGroup var write: WriteOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    let new = try object.newObject()
+    let file = try FileSource(opening: file.path)
+    var source = ProgressSource(file, shown: progress.showsProgress)
+    var editor = try ImageEditor(opening: image.path, clock: try write.clock())
+    try editor.add(new, from: &source)
+    if let group = new.group, !editor.image.objects(linkedTo: .group(group)).isEmpty {
+      SignatureNotice.groupChanged(group, in: editor.image, progress)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import SIF
+import StrictJSON
+
+struct CheckCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Find every structural fault of an image.",
+    discussion: """
+      Each finding has a severity, a code, the byte it is about, and a sentence. The exit code is 5 when there \
+      are errors; warnings and notes leave it 0.
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Flag(help: "Mend stale counters in the header. Nothing else is changed, and no byte is lost.") var repair =
+    false
+  @OptionGroup var output: JSONOption
+  @OptionGroup var progress: ProgressOptions
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    var mended: [String] = []
+    if repair { mended = try mend() }
+    let check: ImageCheck
+    do {
+      check = try ImageCheck(of: try FileStorage(opening: image.path))
+    } catch {
+      throw error.naming(image.path)
+    }
+    if output.json {
+      try Console.write(document: [
+        JSONMember("findings", .array(check.findings.map(\.json))),
+        JSONMember("repaired", .array(mended.map { .string($0) })),
+        JSONMember("size", .integer(check.fileSize)),
+        JSONMember("worst", check.worst.map { .string($0.rawValue) } ?? .null),
+      ])
+    } else {
+      try Console.write(text(of: check, mended))
+    }
+    if check.worst == .error {
+      var failure = ToolFailure(.malformed, code: "check", "")
+      failure.isReported = true
+      throw failure
+    }
+  }
+
+  /// Mends what an image that can be opened has stale. One that cannot is left to the findings.
+  private func mend() throws -> [String] {
+    do {
+      return try repairCounters()
+    } catch {
+      guard error.code != .system, error.code != .locked else { throw error }
+      progress.note("siftool: nothing was repaired: \(error)")
+      return []
+    }
+  }
+
+  private func repairCounters() throws(SIFError) -> [String] {
+    var editor = try ImageEditor(opening: image.path)
+    return try editor.repairCounters()
+  }
+
+  private func text(of check: ImageCheck, _ mended: [String]) -> String {
+    var lines = mended.map { "mended   \($0)" }
+    lines += check.findings.map { finding in
+      "\(finding.severity.rawValue.padded(to: 8)) byte \(finding.offset)  \(finding.code.rawValue): \(finding.sentence)"
+    }
+    let counts = Finding.Severity.allCases.reversed().compactMap { severity -> String? in
+      let count = check.findings.count { $0.severity == severity }
+      return count == 0 ? nil : "\(count) \(severity.rawValue)\(count == 1 ? "" : "s")"
+    }
+    let objects = check.descriptors.count
+    let subject = "\(objects) object\(objects == 1 ? "" : "s"), \(ByteText.decimal(check.fileSize))"
+    lines.append(counts.isEmpty ? "sound: \(subject)" : "\(counts.joined(separator: ", ")); \(subject)")
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension Finding {
+  fileprivate var json: JSONValue {
+    .object([
+      JSONMember("code", .string(code.rawValue)), JSONMember("severity", .string(severity.rawValue)),
+      JSONMember("offset", .integer(offset)),
+      JSONMember("object", objectID.map { .integer(Int64($0)) } ?? .null),
+      JSONMember("sentence", .string(sentence)),
+    ])
+  }
+}

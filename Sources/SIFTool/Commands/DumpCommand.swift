@@ -1,0 +1,36 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import SIF
+
+struct DumpCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dump", abstract: "Write the bytes of a data object to standard output.")
+
+  @Argument(help: "The object's id.") var id: ObjectID
+  @Argument(help: "The image.") var image: PathArgument
+
+  func execute() throws {
+    let storage = try FileStorage(opening: image.path)
+    let image = try Image(reading: storage)
+    let object = try image.object(id: id.value)
+    // Of a truncated object everything that is there is written before the failure is reported.
+    let start = max(min(object.offset, image.fileSize), 0)
+    let count = max(min(object.size, image.fileSize - start), 0)
+    do throws(SystemError) {
+      let copied = try storage.withDescriptor { (descriptor) throws(SystemError) in
+        try descriptor.copy(from: start, count: count, to: STDOUT_FILENO)
+      }
+      guard copied == count else {
+        throw SystemError(errno: .ioError, operation: "read (the file became shorter)", path: self.image.path)
+      }
+    } catch {
+      throw error.operation == "write" ? ToolFailure(writing: error) : ToolFailure(error)
+    }
+    do {
+      _ = try image.bytes(of: object)
+    } catch {
+      throw error.naming(self.image.path)
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import SIF
+
+struct GrowCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "grow", abstract: "Rewrite an image with room for more objects.",
+    discussion: "Every byte of the old image is kept. The new image replaces it once it is complete.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Option(help: ArgumentHelp("The new number of descriptor slots.", valueName: "n")) var capacity: Int64
+  @OptionGroup var write: WriteOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), progress: progress) {
+      try $0.grow(toCapacity: capacity, into: $1)
+    }
+    progress.note(
+      "siftool: room for \(capacity) objects instead of \(old.header.descriptorsTotal)")
+    SignatureNotice.allHold(in: old, progress)
+  }
+}

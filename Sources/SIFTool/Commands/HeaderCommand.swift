@@ -1,0 +1,21 @@
+import ArgumentParser
+import SIF
+
+struct HeaderCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "header", abstract: "Display the global header of an image.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    let image = try Image(opening: image.path)
+    if output.json {
+      try Console.write(document: [image.header.jsonMember])
+    } else {
+      try Console.write(image.header.fieldTable.text())
+    }
+  }
+}

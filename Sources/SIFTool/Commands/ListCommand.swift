@@ -1,0 +1,22 @@
+import ArgumentParser
+import SIF
+import StrictJSON
+
+struct ListCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the data objects of an image.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    let image = try Image(opening: image.path)
+    if output.json {
+      try Console.write(document: image.listMembers)
+    } else {
+      try Console.write(ObjectListing.text(of: image.descriptors))
+    }
+  }
+}

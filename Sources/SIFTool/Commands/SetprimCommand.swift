@@ -1,0 +1,22 @@
+import ArgumentParser
+import SIF
+
+struct SetprimCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "setprim", abstract: "Make a system partition the primary one.")
+
+  @Argument(help: "The partition's id.") var id: ObjectID
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var write: WriteOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    var editor = try ImageEditor(opening: image.path, clock: try write.clock())
+    let before = editor.image
+    try editor.setPrimaryPartition(id: id.value)
+    for (old, new) in zip(before.descriptors, editor.image.descriptors) where old.extra != new.extra {
+      SignatureNotice.objectChanged(
+        new, "the partition type of object \(new.id) changed", in: editor.image, progress)
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import SIF
+import StrictJSON
+
+/// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
+@main
+enum Main {
+  static func main() {
+    // A reader that goes away is an error of write(2), not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    exit(run(ArgumentBytes.commandLine).rawValue)
+  }
+
+  private static func run(_ arguments: [String]) -> ExitStatus {
+    var command: any ParsableCommand
+    do {
+      command = try SiftoolCommand.parseAsRoot(arguments)
+    } catch {
+      return reportUsage(error)
+    }
+    do {
+      try command.run()
+      return .done
+    } catch {
+      return report(error, of: command)
+    }
+  }
+
+  /// Help and version are data; everything else that parsing throws is a usage error.
+  private static func reportUsage(_ error: any Error) -> ExitStatus {
+    let message = SiftoolCommand.fullMessage(for: error)
+    guard SiftoolCommand.exitCode(for: error) == .success else {
+      Console.note(message)
+      return .usage
+    }
+    do {
+      try Console.write(message + "\n")
+      return .done
+    } catch {
+      return report(error, of: nil)
+    }
+  }
+
+  private static func report(_ error: any Error, of command: (any ParsableCommand)?) -> ExitStatus {
+    let failure: ToolFailure
+    switch error {
+    case let error as ToolFailure: failure = error
+    case let error as SIFError: failure = ToolFailure(error)
+    case let error as SystemError: failure = ToolFailure(error)
+    default: return reportUsage(error)
+    }
+    if let command = command as? any ToolCommand, command.printsJSON, failure.status != .usage,
+      !failure.isReported
+    {
+      // A failure to write this document too leaves the message on stderr.
+      try? Console.write(document: [JSONMember("error", failure.json)])
+    }
+    if !failure.message.isEmpty { Console.note("siftool: \(failure.message)") }
+    return failure.status
+  }
+}

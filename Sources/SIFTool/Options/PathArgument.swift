@@ -1,0 +1,59 @@
+import ArgumentParser
+import SystemPackage
+
+/// A path on the command line: any bytes but NUL, also those that are not UTF-8.
+struct PathArgument: ExpressibleByArgument {
+  let path: FilePath
+
+  init?(argument: String) {
+    guard !argument.isEmpty else { return nil }
+    path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { characters in
+        characters.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
+      }
+    }
+  }
+
+  static var defaultCompletionKind: CompletionKind { .file() }
+}
+
+/// Command-line arguments as strings that lose nothing.
+///
+/// Swift's strings are Unicode, arguments are bytes. A byte that is not part of UTF-8 becomes one character of
+/// the last private-use plane, and ``decode(_:)`` makes the byte of it again.
+enum ArgumentBytes {
+  private static let base: UInt32 = 0x10_FF00
+
+  /// The process's arguments without its name.
+  static var commandLine: [String] {
+    let arguments = CommandLine.unsafeArgv
+    return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in
+      arguments[index].map { encode(UnsafeRawBufferPointer(start: $0, count: length(of: $0))) }
+    }
+  }
+
+  private static func length(of text: UnsafeMutablePointer<CChar>) -> Int {
+    var count = 0
+    while text[count] != 0 { count += 1 }
+    return count
+  }
+
+  private static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    var text = String.UnicodeScalarView()
+    for byte in bytes {
+      // All bytes beyond ASCII of such an argument are kept as bytes: decoding treats both alike.
+      let scalar = byte < 0x80 ? Unicode.Scalar(byte) : Unicode.Scalar(base + UInt32(byte))
+      if let scalar { text.append(scalar) }
+    }
+    return String(text)
+  }
+
+  /// The bytes of an argument, and a NUL.
+  static func decode(_ text: String) -> [UInt8] {
+    text.unicodeScalars.flatMap { scalar -> [UInt8] in
+      if scalar.value >= base + 0x80, scalar.value <= base + 0xFF { return [UInt8(scalar.value - base)] }
+      return Array(String(scalar).utf8)
+    } + [0]
+  }
+}

@@ -1,0 +1,97 @@
+import Glibc
+import SIF
+import Synchronization
+
+/// A bar on stderr for work whose length is known in bytes. Drawn at most ten times a second.
+final class ProgressBar: Sendable {
+  private struct State {
+    var done: Int64 = 0
+    var lastDrawn: Double = 0
+    var isVisible = false
+  }
+
+  private let total: Int64
+  private let isShown: Bool
+  private let state = Mutex(State())
+  private static let width = 40
+
+  init(total: Int64, shown: Bool) {
+    self.total = total
+    isShown = shown && total > 0
+  }
+
+  deinit { clear() }
+
+  /// Counts bytes as done.
+  func advance(by count: Int64) {
+    guard isShown else { return }
+    state.withLock { state in
+      state.done += count
+      var now = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      let seconds = Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+      guard seconds - state.lastDrawn >= 0.1 else { return }
+      state.lastDrawn = seconds
+      state.isVisible = true
+      let part = min(Double(state.done) / Double(total), 1)
+      let filled = Int(part * Double(Self.width))
+      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
+      draw("\r[\(bar)] \(Int(part * 100)) % of \(ByteText.decimal(total)) ")
+    }
+  }
+
+  /// Removes the bar from the terminal.
+  func clear() {
+    state.withLock { state in
+      if state.isVisible { draw("\r\u{1B}[K") }
+      state.isVisible = false
+    }
+  }
+
+  private func draw(_ text: String) {
+    _ = Array(text.utf8).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+}
+
+/// Storage that shows how much has been written into it.
+final class ProgressStorage: Storage {
+  private let storage: any Storage
+  private let bar: ProgressBar
+
+  init(_ storage: any Storage, expected: Int64, shown: Bool) {
+    self.storage = storage
+    bar = ProgressBar(total: expected, shown: shown)
+  }
+
+  func byteCount() throws(SIFError) -> Int64 { try storage.byteCount() }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+    try storage.read(into: buffer, at: offset)
+  }
+
+  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+    try storage.write(bytes, at: offset)
+    bar.advance(by: Int64(bytes.byteCount))
+  }
+
+  func truncate(to length: Int64) throws(SIFError) { try storage.truncate(to: length) }
+
+  func synchronize() throws(SIFError) { try storage.synchronize() }
+}
+
+/// A source that shows how much of it has been read.
+struct ProgressSource: ByteSource, ~Copyable {
+  private var source: FileSource
+  private let bar: ProgressBar
+
+  init(_ source: consuming FileSource, shown: Bool) {
+    bar = ProgressBar(total: source.byteCount ?? 0, shown: shown)
+    self.source = source
+  }
+
+  mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int {
+    let count = try source.read(into: buffer)
+    bar.advance(by: Int64(count))
+    return count
+  }
+}

@@ -1,0 +1,76 @@
+import LinuxSystem
+import SIF
+import StrictJSON
+
+/// The exit codes that scripts rely on.
+enum ExitStatus: Int32 {
+  case done = 0
+  /// Any failure without a code of its own; for `diff`, that there are differences.
+  case failure = 1
+  case notSigned = 2
+  case untrusted = 3
+  case tampered = 4
+  /// Not a SIF image, malformed or truncated.
+  case malformed = 5
+  case key = 6
+  /// The operating system refused or failed.
+  case system = 7
+  case usage = 64
+}
+
+/// Why a command ends without having done its work.
+struct ToolFailure: Error {
+  let status: ExitStatus
+  /// A stable code for scripts.
+  let code: String
+  /// One sentence; empty when everything has been said already.
+  let message: String
+  /// Where in the image, in bytes.
+  var offset: Int64?
+  /// The object concerned.
+  var objectID: UInt32?
+  /// Whether a JSON document on stdout says it already.
+  var isReported = false
+
+  init(_ status: ExitStatus, code: String, _ message: String) {
+    self.status = status
+    self.code = code
+    self.message = message
+  }
+
+  init(_ error: SIFError) {
+    status =
+      switch error.code {
+      case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded: .malformed
+      case .system, .locked: .system
+      case .invalidArgument: .usage
+      default: .failure
+      }
+    code = error.code.rawValue
+    message = error.description
+    offset = error.offset
+    objectID = error.objectID
+  }
+
+  init(_ error: SystemError) {
+    self.init(.system, code: "system", error.description)
+  }
+
+  /// A failure to write output. A reader that has gone away needs no message.
+  init(writing error: SystemError) {
+    self.init(
+      .system, code: "system", error.errno == .brokenPipe ? "" : "standard output: \(error.description)")
+  }
+
+  /// A command line that the parser accepts but that makes no sense.
+  static func usage(_ message: String) -> ToolFailure { ToolFailure(.usage, code: "usage", message) }
+
+  /// The failure as a member of a JSON document.
+  var json: JSONValue {
+    .object([
+      JSONMember("code", .string(code)), JSONMember("message", .string(message)),
+      JSONMember("object", objectID.map { .integer(Int64($0)) } ?? .null),
+      JSONMember("offset", offset.map { .integer($0) } ?? .null),
+    ])
+  }
+}
