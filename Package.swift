@@ -36,10 +36,11 @@ let package = Package(
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "LinuxSystem", "StrictJSON", systemPackage,
+        "SIF", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

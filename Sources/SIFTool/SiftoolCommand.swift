@@ -16,7 +16,7 @@ struct SiftoolCommand: ParsableCommand {
       CommandGroup(
         name: "Read",
         subcommands: [
-          HeaderCommand.self, ListCommand.self, InfoCommand.self, DumpCommand.self,
+          HeaderCommand.self, ListCommand.self, InfoCommand.self, DumpCommand.self, InspectCommand.self,
           CheckCommand.self, DiffCommand.self,
         ]),
       CommandGroup(

@@ -25,17 +25,22 @@ public struct ImageEditor: ~Copyable {
     editing storage: any Storage, clock: EditClock = .automatic, ordersWrites: Bool = true
   ) throws(SIFError) {
     try storage.lock(.writing)
+    try self.init(locked: storage, clock: clock, ordersWrites: ordersWrites)
+  }
+
+  /// Takes over storage whose writer lock is held, and releases it when the image is not one to edit.
+  private init(locked storage: any Storage, clock: EditClock, ordersWrites: Bool) throws(SIFError) {
     do {
       let loaded = try Image(loading: storage)
       try loaded.validateForEditing()
-      self.init(locked: loaded, clock: clock, ordersWrites: ordersWrites)
+      self.init(of: loaded, clock: clock, ordersWrites: ordersWrites)
     } catch {
       storage.unlock(.writing)
       throw error
     }
   }
 
-  private init(locked image: Image, clock: EditClock, ordersWrites: Bool) {
+  private init(of image: Image, clock: EditClock, ordersWrites: Bool) {
     self.image = image
     storage = image.storage
     self.clock = clock
@@ -43,9 +48,18 @@ public struct ImageEditor: ~Copyable {
   }
 
   /// Begins editing the image in a file.
+  ///
+  /// A writer that replaces the file (``ImageRewriter``) holds the lock of the old one meanwhile: whoever
+  /// waited for that lock opens the path again, so that no edit goes into a file that has lost its name.
   public init(opening path: FilePath, clock: EditClock = .automatic) throws(SIFError) {
     do {
-      try self.init(editing: FileStorage(opening: path, writable: true), clock: clock)
+      var storage = try FileStorage(opening: path, writable: true)
+      try storage.lock(.writing)
+      while try storage.hasLostItsName() {
+        storage = try FileStorage(opening: path, writable: true)
+        try storage.lock(.writing)
+      }
+      try self.init(locked: storage, clock: clock, ordersWrites: true)
     } catch {
       throw error.naming(path)
     }

@@ -114,8 +114,12 @@ public struct ObjectReader: Sendable {
   }
 
   /// The first bytes of the object, at most `count`.
-  public func prefix(_ count: Int) throws(SIFError) -> [UInt8] {
-    try storage.read(Int(min(Int64(count), byteCount)), at: offset)
+  public func prefix(_ count: Int) throws(SIFError) -> [UInt8] { try read(count, at: 0) }
+
+  /// The bytes at an offset within the object, at most `count`; fewer where the object ends.
+  public func read(_ count: Int, at position: Int64) throws(SIFError) -> [UInt8] {
+    guard position >= 0, position < byteCount else { return [] }
+    return try storage.read(Int(min(Int64(count), byteCount - position)), at: offset + position)
   }
 
   /// Calls `body` with all bytes in order, in blocks of at most 1 MiB.

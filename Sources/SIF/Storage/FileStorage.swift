@@ -58,6 +58,16 @@ public final class FileStorage: Storage {
     try body(descriptor)
   }
 
+  /// Whether the path has another file behind it now: this one was replaced or removed.
+  func hasLostItsName() throws(SIFError) -> Bool {
+    try translating { () throws(SystemError) in
+      let mine = try descriptor.status()
+      var named = stat()
+      try SystemError.check("examine", path) { path.withPlatformString { stat($0, &named) } }
+      return (mine.st_dev, mine.st_ino) != (named.st_dev, named.st_ino)
+    }
+  }
+
   /// The number of bytes in the file.
   public func byteCount() throws(SIFError) -> Int64 {
     try translating { () throws(SystemError) in try descriptor.byteCount() }

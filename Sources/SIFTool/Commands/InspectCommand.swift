@@ -1,0 +1,31 @@
+import ArgumentParser
+import LUKS
+import SIF
+import StrictJSON
+
+struct InspectCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show an image on one page: what it is, holds, and says of itself.",
+    discussion: "Signatures are listed as they describe themselves; nothing is verified.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    let storage = try FileStorage(opening: image.path)
+    let image: Image
+    do {
+      image = try Image(reading: storage)
+    } catch {
+      throw error.naming(self.image.path)
+    }
+    let page = try InspectPage(image, check: ImageCheck(of: storage))
+    if output.json {
+      try Console.write(document: page.members)
+    } else {
+      try Console.write(page.text(title: self.image.path))
+    }
+  }
+}

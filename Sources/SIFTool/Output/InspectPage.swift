@@ -1,0 +1,188 @@
+import LUKS
+import SIF
+import StrictJSON
+import SystemPackage
+
+/// Everything that one page says of an image.
+struct InspectPage {
+  private let image: Image
+  private let check: ImageCheck
+  private let labels: [JSONMember]
+  private let definition: [UInt8]?
+  private let volumes: [(object: UInt32, facts: VolumeFacts)]
+
+  /// The longest definition file or set of labels that a page shows, in bytes.
+  private static let longestText: Int64 = 1 << 20
+
+  init(_ image: Image, check: ImageCheck) throws {
+    self.image = image
+    self.check = check
+    func contents(_ type: DataType) throws -> [UInt8]? {
+      guard let object = image.objects(ofType: type).first, object.size <= Self.longestText,
+        let reader = try? image.bytes(of: object)
+      else { return nil }
+      return try reader.prefix(Int(object.size))
+    }
+    definition = try contents(.definitionFile)
+    let text = try contents(.labels)
+    labels =
+      text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
+    volumes = try image.objects(ofType: .partition).compactMap { object in
+      guard let reader = try? image.bytes(of: object),
+        let facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
+          try reader.read(count, at: offset)
+        })
+      else { return nil }
+      return (object.id, facts)
+    }
+  }
+
+  // MARK: Text
+
+  func text(title: FilePath) -> String {
+    var sections = [summary(title)]
+    if !image.descriptors.isEmpty { sections.append("Objects\n" + objectLines) }
+    if !labels.isEmpty {
+      let table = FieldTable(fields: labels.map { Field(Array($0.key.utf8).printable, $0.value.shown) })
+      sections.append("Labels\n" + table.text(indent: 2, gap: 2))
+    }
+    if let definition { sections.append("Definition file\n" + Self.indented(definition)) }
+    let signatures = image.objects(ofType: .signature)
+    if !signatures.isEmpty {
+      sections.append(
+        "Signatures (as they describe themselves: verifying is another command)\n"
+          + signatures.map(line(ofSignature:)).joined())
+    }
+    if !volumes.isEmpty { sections.append("Encryption\n" + volumes.map { Self.lines(of: $0) }.joined()) }
+    sections.append("Check\n  " + verdict + "\n")
+    return sections.joined(separator: "\n")
+  }
+
+  private func summary(_ title: FilePath) -> String {
+    var fields = [
+      Field("Image", Array(title.string.utf8).printable),
+      Field("Size", "\(ByteText.decimal(image.fileSize)) (\(image.fileSize) bytes)"),
+    ]
+    fields += image.header.fieldTable.fields.filter { field in
+      ["Launch Script", "Version", "Primary Architecture", "ID", "Created At", "Modified At"].contains(
+        field.label)
+    }
+    let free = image.header.descriptorsTotal - Int64(image.descriptors.count)
+    fields.append(Field("Objects", "\(image.descriptors.count), room for \(free) more"))
+    return FieldTable(fields: fields).text(gap: 2)
+  }
+
+  private var objectLines: String {
+    image.descriptors.map { object in
+      let group = object.group.map { "group \($0)" } ?? "no group"
+      let link =
+        switch object.link {
+        case .object(let id): ", linked to object \(id)"
+        case .group(let group): ", linked to group \(group)"
+        case nil: ""
+        }
+      let name = object.name.isEmpty ? "" : "  \"\(object.name.printable)\""
+      let what = "\(object.dataType.name)\(Self.detail(of: object))"
+      return
+        "  \("\(object.id)".padded(to: 4)) \(what.padded(to: 44)) \(ByteText.decimal(object.size).padded(to: 10))"
+        + "  \(group)\(link)\(name)\n"
+    }.joined()
+  }
+
+  private static func detail(of object: Descriptor) -> String {
+    switch object.metadata {
+    case .partition(let partition):
+      " (\(partition.type.name), \(partition.fileSystem.name), \(partition.architecture.name))"
+    case .signature(let signature): " (\(signature.hash.name))"
+    case .cryptographicMessage(let message): " (\(message.format.name), \(message.type.name))"
+    case .sbom(let format): " (\(format.name))"
+    case .none, .ociDigest: ""
+    }
+  }
+
+  private func line(ofSignature object: Descriptor) -> String {
+    let what =
+      switch object.link {
+      case .object(let id): "over object \(id)"
+      case .group(let group): "over group \(group)"
+      case nil: "over nothing"
+      }
+    guard case .signature(let signature) = object.metadata else { return "" }
+    let signer = signature.fingerprint.map { "by \($0.hexadecimal.uppercased())" } ?? "without a fingerprint"
+    return "  object \(object.id), \(what), \(signer)\n"
+  }
+
+  private static func lines(of volume: (object: UInt32, facts: VolumeFacts)) -> String {
+    let facts = volume.facts
+    let bits = facts.keyBits.map { "\($0)-bit key, " } ?? ""
+    var text =
+      "  object \(volume.object): LUKS\(facts.version), \(Array(facts.cipher.utf8).printable), \(bits)"
+      + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)\n"
+    for slot in facts.keySlots {
+      let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
+      let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
+      text +=
+        "    key slot \(slot.number): \(Array(slot.kdf.utf8).printable), \(slot.time) passes\(memory)\(lanes)\n"
+    }
+    return text
+  }
+
+  private static func indented(_ text: [UInt8]) -> String {
+    text.split(separator: 0x0A, omittingEmptySubsequences: false)
+      .map { line in
+        // Tabs are part of how people write definition files, and harmless.
+        let parts = line.split(separator: 0x09, omittingEmptySubsequences: false).map { Array($0).printable }
+        return "  " + parts.joined(separator: "\t")
+      }
+      .reversed().drop { $0 == "  " }.reversed()
+      .joined(separator: "\n") + "\n"
+  }
+
+  private var verdict: String {
+    guard let worst = check.worst else { return "sound" }
+    let count = check.findings.count { $0.severity == worst }
+    return
+      "\(count) \(worst.rawValue)\(count == 1 ? "" : "s"): \(check.findings.first { $0.severity == worst }?.sentence ?? "")"
+  }
+
+  // MARK: JSON
+
+  var members: [JSONMember] {
+    image.listMembers + [
+      JSONMember("size", .integer(image.fileSize)),
+      JSONMember("labels", .object(labels)),
+      JSONMember("definitionFile", definition?.json ?? .null),
+      JSONMember("encryption", .array(volumes.map { Self.json(of: $0) })),
+      JSONMember("worstFinding", check.worst.map { .string($0.rawValue) } ?? .null),
+    ]
+  }
+
+  private static func json(of volume: (object: UInt32, facts: VolumeFacts)) -> JSONValue {
+    func integer(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
+    let facts = volume.facts
+    return .object([
+      JSONMember("object", .integer(Int64(volume.object))),
+      JSONMember("luks", .integer(Int64(facts.version))),
+      JSONMember("uuid", .string(facts.uuid)), JSONMember("cipher", .string(facts.cipher)),
+      JSONMember("keyBits", integer(facts.keyBits)), JSONMember("sectorSize", .integer(facts.sectorSize)),
+      JSONMember("dataOffset", .integer(facts.dataOffset)),
+      JSONMember(
+        "keySlots",
+        .array(
+          facts.keySlots.map { slot in
+            .object([
+              JSONMember("slot", .integer(Int64(slot.number))), JSONMember("kdf", .string(slot.kdf)),
+              JSONMember("time", .integer(slot.time)), JSONMember("memoryKiB", integer(slot.memory)),
+              JSONMember("lanes", integer(slot.lanes)),
+            ])
+          })),
+    ])
+  }
+}
+
+extension JSONValue {
+  /// A label's value: text as it is, anything else as JSON.
+  fileprivate var shown: String {
+    text.map { Array($0.utf8).printable } ?? String(decoding: JSONWriter.compact(self), as: UTF8.self)
+  }
+}
