@@ -83,11 +83,12 @@ struct ExtentCheck {
       }
       if extent.end > reached.end { reached = extent }
     }
-    if reached.end < fileSize {
+    // Room up to the data offset is layout, even when no object follows it.
+    let end = max(reached.end, min(header.dataOffset, fileSize))
+    if end < fileSize {
       collector.add(
-        .trailingBytes, .note, at: reached.end,
-        "\(ByteText.decimal(fileSize - reached.end)) follow \(reached.name), which is the last part of the image"
-      )
+        .trailingBytes, .note, at: end,
+        "\(ByteText.decimal(fileSize - end)) follow \(reached.name), which is the last part of the image")
     }
   }
 

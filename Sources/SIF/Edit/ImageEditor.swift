@@ -83,6 +83,7 @@ public struct ImageEditor: ~Copyable {
     try write(header.encoded(), at: 0)
     try barrier()
     image.header = header
+    image.fileSize = try storage.byteCount()
   }
 
   // MARK: Delete
@@ -134,6 +135,7 @@ public struct ImageEditor: ~Copyable {
       if let newSize {
         try storage.truncate(to: newSize)
         try barrier()
+        image.fileSize = newSize
       }
     }
   }

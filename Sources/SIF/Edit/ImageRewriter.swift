@@ -92,13 +92,13 @@ public struct ImageRewriter: Sendable {
     let size = capacity * Int64(Descriptor.byteCount)
     let shortage = max(image.table.offset + size - oldData, 0)
     let shift = (shortage + 4095) / 4096 * 4096
-    let (newEnd, overflow) = image.fileSize.addingReportingOverflow(shift)
+    let (newEnd, overflow) = max(image.fileSize, oldData).addingReportingOverflow(shift)
     guard !overflow, image.descriptors.allSatisfy({ !$0.offset.addingReportingOverflow(shift).overflow })
     else {
       throw SIFError(.malformed, "an object lies too far out to be moved: not grown")
     }
 
-    try destination.truncate(to: max(newEnd, image.table.offset + size))
+    try destination.truncate(to: newEnd)
     let newTableEnd = image.table.offset + size
     try Self.copy(image.wholeFile, from: 0, to: 0, count: image.table.end, in: destination)
     // What lay between the old table and the data makes room for new slots, which begin as zeros.

@@ -1,7 +1,7 @@
 /// What must hold before an image is changed in place.
 extension Image {
-  /// Refuses an image whose descriptor table shares bytes with the header or an object: writing a slot
-  /// would destroy something else.
+  /// Refuses an image whose header, descriptor table and objects share bytes: writing one would destroy
+  /// another.
   func validateForEditing() throws(SIFError) {
     guard table.offset >= Int64(Header.byteCount) else {
       throw SIFError(
@@ -14,9 +14,11 @@ extension Image {
     }
     for descriptor in descriptors {
       guard let end = descriptor.end, descriptor.size > 0 else { continue }
-      if descriptor.offset < table.end, end > table.offset {
+      let inTable = descriptor.offset < table.end && end > table.offset
+      if inTable || descriptor.offset < Header.byteCount {
         throw SIFError(
-          .malformed, "object \(descriptor.id) and the descriptor table share bytes: not edited",
+          .malformed,
+          "object \(descriptor.id) and the \(inTable ? "descriptor table" : "global header") share bytes: not edited",
           offset: descriptor.offset, objectID: descriptor.id)
       }
     }

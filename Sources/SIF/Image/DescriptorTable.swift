@@ -35,7 +35,8 @@ struct DescriptorTable {
         "the header's size of the descriptors, \(header.descriptorsSize) bytes, is less than "
           + "\(total) descriptors of 585 bytes need", at: 104)
     }
-    guard header.descriptorsOffset <= fileSize, size <= fileSize - header.descriptorsOffset else {
+    // An empty table takes no bytes, wherever it is said to be.
+    guard size == 0 || size <= fileSize - min(header.descriptorsOffset, fileSize) else {
       let present = max(fileSize - header.descriptorsOffset, 0)
       throw SIFError(
         .truncated,

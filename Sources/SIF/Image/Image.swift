@@ -12,8 +12,8 @@ public struct Image: Sendable {
 
   /// Where the bytes are.
   public let storage: any Storage
-  /// The length of the file in bytes when it was opened.
-  public let fileSize: Int64
+  /// The length of the file in bytes when it was opened, or after the last edit.
+  public internal(set) var fileSize: Int64
   /// The global header.
   public internal(set) var header: Header
   /// The descriptors of the image's objects: the used slots, in the order of the table.
