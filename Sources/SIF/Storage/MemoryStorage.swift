@@ -4,8 +4,15 @@ import Synchronization
 public final class MemoryStorage: Storage {
   private let contents: Mutex<[UInt8]>
 
+  private let limit: Int64
+
   /// Storage with an image's bytes, or empty.
-  public init(_ bytes: [UInt8] = []) { contents = Mutex(bytes) }
+  ///
+  /// - Parameter limit: the most bytes that it will hold; larger images belong in files.
+  public init(_ bytes: [UInt8] = [], limit: Int64 = 1 << 30) {
+    contents = Mutex(bytes)
+    self.limit = limit
+  }
 
   /// A copy of the bytes.
   public var bytes: [UInt8] { contents.withLock { $0 } }
@@ -23,17 +30,14 @@ public final class MemoryStorage: Storage {
     }
   }
 
-  /// The most that this storage will hold in bytes: 1 TiB images belong in files.
-  private static let limit: Int64 = 1 << 32
-
   /// Writes all bytes at an offset.
   ///
-  /// - Throws: ``SIFError/Code/limitExceeded`` where the storage would grow beyond 4 GiB.
+  /// - Throws: ``SIFError/Code/limitExceeded`` where the storage would grow beyond its limit.
   public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
     let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.byteCount))
     guard offset >= 0, !overflow else { throw SIFError(.invalidArgument, "cannot write at byte \(offset)") }
     try contents.withLock { (contents) throws(SIFError) in
-      try Self.extend(&contents, to: end)
+      try extend(&contents, to: end)
       bytes.withUnsafeBytes { source in
         contents.withUnsafeMutableBytes { target in
           target[Int(offset)..<Int(end)].copyBytes(from: source)
@@ -45,12 +49,12 @@ public final class MemoryStorage: Storage {
   /// Sets the number of bytes.
   public func truncate(to length: Int64) throws(SIFError) {
     try contents.withLock { (contents) throws(SIFError) in
-      try Self.extend(&contents, to: length)
+      try extend(&contents, to: length)
       contents.removeLast(contents.count - Int(length))
     }
   }
 
-  private static func extend(_ contents: inout [UInt8], to length: Int64) throws(SIFError) {
+  private func extend(_ contents: inout [UInt8], to length: Int64) throws(SIFError) {
     guard length >= 0, length <= limit else {
       throw SIFError(.limitExceeded, "an image of \(length) bytes is not held in memory")
     }
