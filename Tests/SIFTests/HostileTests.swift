@@ -103,7 +103,7 @@ import Testing
     let images = try Fixture.imageNames.map { try Fixture.read("images/\($0)") } + [try CheckTests.sound()]
     let seed: UInt64 = 20_261
     var random = SeededRandom(seed: seed)
-    for _ in 0..<3000 {
+    for _ in 0..<1000 {
       var bytes = images.randomElement(using: &random) ?? []
       for _ in 0..<Int.random(in: 1...6, using: &random) where !bytes.isEmpty {
         // Mostly where structure is: the header and the first slots.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Reads a structure's fields one by one, in disk order, never past its end.
 ///
 /// All integers of the format are little-endian and unaligned (spec/format.md, "Conventions").
@@ -75,12 +77,10 @@ extension RawSpan {
   /// Whether every byte is zero.
   var isZero: Bool {
     withUnsafeBytes { bytes in
-      var index = 0
-      while index + 8 <= bytes.count {
-        if bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) != 0 { return false }
-        index += 8
-      }
-      return bytes[index...].allSatisfy { $0 == 0 }
+      guard let first = bytes.baseAddress, !bytes.isEmpty else { return true }
+      guard bytes[0] == 0 else { return false }
+      // Equal to itself one byte further on: every byte is the first one.
+      return memcmp(first, first + 1, bytes.count - 1) == 0
     }
   }
 }

@@ -59,7 +59,7 @@ public final class MemoryStorage: Storage {
       throw SIFError(.limitExceeded, "an image of \(length) bytes is not held in memory")
     }
     if contents.count < length {
-      contents.append(contentsOf: repeatElement(0, count: Int(length) - contents.count))
+      contents += [UInt8](repeating: 0, count: Int(length) - contents.count)
     }
   }
 
