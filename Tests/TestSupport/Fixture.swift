@@ -20,11 +20,14 @@ public enum Fixture {
     return (listing ?? "").split(separator: "\n").map(String.init).filter { $0.hasSuffix(".sif") }
   }()
 
-  /// The `siftool` that was built together with the tests.
+  /// The `siftool` under test: the one that the variable SIFTOOL names, or the one built with the tests.
   public static let siftool: String = {
-    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") }
-    let built = (bundle ?? CommandLine.arguments[0]).split(separator: "/", omittingEmptySubsequences: false)
-    return built.dropLast().joined(separator: "/") + "/siftool"
+    if let named = getenv("SIFTOOL") { return String(cString: named) }
+    let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    guard let resolved = realpath(bundle, nil) else { return "siftool is not beside \(bundle)" }
+    defer { free(resolved) }
+    return String(cString: resolved).split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+      + "/siftool"
   }()
 }
 

@@ -8,8 +8,6 @@ public struct ToolAnswer: Sendable {
   public let output: [UInt8]
   /// What it wrote to its standard error.
   public let errors: String
-  /// The most memory that it held at once, in bytes.
-  public let peakMemory: Int
   /// ``output`` as text.
   public var text: String { String(decoding: output, as: UTF8.self) }
 }
@@ -68,14 +66,13 @@ public struct RunningTool: Sendable {
       close(errors)
     }
     var status: Int32 = 0
-    var usage = rusage()
-    while wait4(process, &status, 0, &usage) < 0 {
+    while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw ToolError(description: "cannot wait for process \(process)") }
     }
     let signal = status & 0x7F
     return ToolAnswer(
       status: signal == 0 ? status >> 8 & 0xFF : 128 + signal, output: try Tool.contents(output),
-      errors: String(decoding: try Tool.contents(errors), as: UTF8.self), peakMemory: usage.ru_maxrss * 1024)
+      errors: String(decoding: try Tool.contents(errors), as: UTF8.self))
   }
 }
 
@@ -141,6 +138,19 @@ public enum Tool {
         description: "\(arguments.joined(separator: " ")): status \(answer.status)\n\(answer.errors)")
     }
     return answer
+  }
+
+  /// Runs a program and measures the most memory that it holds at once, in bytes.
+  ///
+  /// Through time(1), which is small: a program started by this process is charged with this process's memory.
+  public static func measure(_ arguments: [String]) throws -> (answer: ToolAnswer, peakMemory: Int) {
+    let directory = try TemporaryDirectory()
+    let answer = try run(["time", "-q", "-f", "%M", "-o", directory.file("memory")] + arguments)
+    let kilobytes = String(decoding: try directory.read("memory"), as: UTF8.self)
+    guard let count = Int(kilobytes.filter(\.isNumber)) else {
+      throw ToolError(description: "time: \(kilobytes)")
+    }
+    return (answer, count * 1024)
   }
 
   /// The bytes of a file.

@@ -122,7 +122,7 @@ struct ContentCheck {
       let offset = (error as? JSONError)?.offset ?? 0
       collector.add(
         .contentMismatch, .error, at: object.offset + Int64(offset), object: object.id,
-        "object \(object.id) is not JSON: \(error)")
+        "object \(object.id) is malformed: \(error)")
     }
   }
 

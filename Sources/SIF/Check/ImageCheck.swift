@@ -36,9 +36,9 @@ public struct ImageCheck: Sendable {
       findings = collector.findings
       return
     }
-    let objects = try Self.checkSlots(table, in: storage, &collector)
+    let (objects, isComplete) = try Self.checkSlots(table, in: storage, &collector)
     descriptors = objects
-    Self.checkCounters(header, table, objects, &collector)
+    if isComplete { Self.checkCounters(header, table, objects, &collector) }
     Self.checkReferences(header, table, objects, &collector)
     try ExtentCheck(header: header, table: table, objects: objects, fileSize: size, storage: storage)
       .run(&collector)
@@ -117,7 +117,7 @@ public struct ImageCheck: Sendable {
 
   private static func checkSlots(
     _ table: DescriptorTable, in storage: any Storage, _ collector: inout FindingCollector
-  ) throws(SIFError) -> [Descriptor] {
+  ) throws(SIFError) -> (objects: [Descriptor], isComplete: Bool) {
     var objects: [Descriptor] = []
     var variableBytes = 0
     var skipped = 0
@@ -146,7 +146,7 @@ public struct ImageCheck: Sendable {
         "the table holds more objects, names and metadata than this tool keeps in memory: \(skipped) objects "
           + "were not checked")
     }
-    return objects
+    return (objects, skipped == 0)
   }
 
   // MARK: Counters and references

@@ -9,21 +9,17 @@ extension ImageEditor {
     let free = image.table.capacity - Int64(image.descriptors.count)
     if header.descriptorsFree != free {
       mended.append("free descriptors: \(header.descriptorsFree) became \(free)")
-      header.descriptorsFree = free
     }
     let size = try image.endOfData() - header.dataOffset
     if header.dataSize < size {
       mended.append("data size: \(header.dataSize) became \(size)")
       header.dataSize = size
     }
-    var architecture = Architecture.unknown
-    if case .partition(let partition)? = image.primarySystemPartition?.metadata {
-      architecture = partition.architecture
-    }
+    let architecture = image.primaryArchitecture
     if header.architecture != architecture {
       mended.append("architecture: \(header.architecture.shown) became \(architecture.shown)")
-      header.architecture = architecture
     }
+    // Writing the header sets the free count and the architecture to what the descriptors say.
     guard !mended.isEmpty else { return [] }
     try storage.withLock(.publishing) { () throws(SIFError) in try writeHeader(header) }
     return mended

@@ -18,14 +18,13 @@ extension ImageEditor {
     try object.validate()
     let slot = try firstFreeSlot()
     var header = image.header
-    if case .partition(let partition) = object.metadata, partition.type == .primarySystem {
-      if let primary = image.primarySystemPartition {
-        throw SIFError(
-          .primaryExists, "the image already has a primary system partition, object \(primary.id)")
-      }
-      header.architecture = partition.architecture
+    if case .partition(let partition) = object.metadata, partition.type == .primarySystem,
+      let primary = image.primarySystemPartition
+    {
+      throw SIFError(
+        .primaryExists, "the image already has a primary system partition, object \(primary.id)")
     }
-    try image.requireWholeObjects()
+    try image.requireWholeObjects("adding behind it would fill what is missing with zeros")
     let end = try image.endOfData()
     let offset = try object.placement(behind: end)
     try image.requireDataArea(from: offset)
@@ -44,12 +43,13 @@ extension ImageEditor {
       let (size, digest) = try copy(&source, to: offset, digesting: needsDigest)
       descriptor.size = size
       if let digest { descriptor.extra = Metadata.ociDigest(digest).encoded }
+      descriptor.sizeWithPadding = offset - end + size
+      try writeHidden(descriptor)
     } catch {
       // Give back what the unfinished object took, such as the last free blocks of a full disk.
       if (try? storage.byteCount()) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
       throw error
     }
-    descriptor.sizeWithPadding = offset - end + descriptor.size
     header.dataSize = end - header.dataOffset + descriptor.sizeWithPadding
     header.modifiedAt = time
     try publish(descriptor, header)
@@ -66,15 +66,19 @@ extension ImageEditor {
     return slot
   }
 
-  /// Writes the slot with its used byte 0, then that byte, then the header.
-  private mutating func publish(_ descriptor: Descriptor, _ header: Header) throws(SIFError) {
-    let position = image.table.position(ofSlot: descriptor.slot)
+  /// Writes the slot with its used byte 0. The data and the slot may reach the disk in any order: nobody sees
+  /// either yet.
+  private func writeHidden(_ descriptor: Descriptor) throws(SIFError) {
     var hidden = descriptor
     hidden.used = 0
+    try write(hidden.encoded(), at: image.table.position(ofSlot: descriptor.slot))
+    try barrier()
+  }
+
+  /// Writes the used byte, by which the object is there, and then the header.
+  private mutating func publish(_ descriptor: Descriptor, _ header: Header) throws(SIFError) {
+    let position = image.table.position(ofSlot: descriptor.slot)
     try storage.withLock(.publishing) { () throws(SIFError) in
-      // The data and the hidden slot may reach the disk in any order: nobody sees either yet.
-      try write(hidden.encoded(), at: position)
-      try barrier()
       try write([1], at: position + Int64(Descriptor.usedFieldOffset))
       try barrier()
       image.descriptors.insert(

@@ -76,9 +76,11 @@ public struct ImageEditor: ~Copyable {
     try storage.write(bytes.span.bytes, at: offset)
   }
 
-  /// Writes a header with true counters. The last step of every edit.
+  /// Writes a header with true counters and the architecture of the primary partition, whatever an interrupted
+  /// edit left there. The last step of every edit.
   mutating func writeHeader(_ header: Header) throws(SIFError) {
     var header = header
+    header.architecture = image.primaryArchitecture
     header.descriptorsFree = image.table.capacity - Int64(image.descriptors.count)
     try write(header.encoded(), at: 0)
     try barrier()
@@ -108,12 +110,12 @@ public struct ImageEditor: ~Copyable {
     let victim = try image.object(id: id)
     var header = image.header
     header.modifiedAt = clock.time(for: header)
-    if victim.isPartition(.primarySystem) { header.architecture = .unknown }
     var remaining = image.descriptors
     remaining.removeAll { $0.slot == victim.slot }
     if options.contains(.zero) { try image.requireExclusive(victim) }
     var newSize: Int64?
     if options.contains(.compact) {
+      try image.requireWholeObjects("compacting would fill what is missing with zeros")
       var rest = image
       rest.descriptors = remaining
       let end = try rest.endOfData()
@@ -167,7 +169,9 @@ public struct ImageEditor: ~Copyable {
       throw SIFError(.notPartition, "object \(id) is not a partition", objectID: id)
     }
     let others = image.descriptors.filter { $0.isPartition(.primarySystem) && $0.slot != chosen.slot }
-    if partition.type == .primarySystem, others.isEmpty { return }
+    if partition.type == .primarySystem, others.isEmpty, image.header.architecture == partition.architecture {
+      return
+    }
     guard partition.type == .system || partition.type == .primarySystem else {
       throw SIFError(
         .notSystemPartition, "object \(id) is a partition of type \(partition.type.name), not system",
@@ -175,7 +179,6 @@ public struct ImageEditor: ~Copyable {
     }
     let time = clock.time(for: image.header)
     var header = image.header
-    header.architecture = partition.architecture
     header.modifiedAt = time
 
     partition.type = .primarySystem

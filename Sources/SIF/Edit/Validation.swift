@@ -9,8 +9,12 @@ extension Image {
         "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
         offset: 96)
     }
-    guard header.dataOffset >= 0 else {
-      throw SIFError(.malformed, "the header's data offset is negative: not edited", offset: 112)
+    // Data would begin inside the table, or leave a hole that no object explains.
+    guard header.dataOffset >= table.end, header.dataOffset <= max(fileSize, table.end) else {
+      throw SIFError(
+        .malformed,
+        "the header's data offset, \(header.dataOffset), is not between the end of the descriptor table at "
+          + "\(table.end) and the end of the file at \(fileSize): not edited", offset: 112)
     }
     for descriptor in descriptors {
       guard let end = descriptor.end, descriptor.size > 0 else { continue }
@@ -24,14 +28,14 @@ extension Image {
     }
   }
 
-  /// Refuses to put data behind an object that the file does not hold to its end: the missing bytes would
-  /// turn into zeros, and nobody could tell any more that they are missing.
-  func requireWholeObjects() throws(SIFError) {
+  /// Refuses to lengthen a file that does not hold every object to its end: the missing bytes would turn into
+  /// zeros, and nobody could tell any more that they are missing.
+  func requireWholeObjects(_ reason: String) throws(SIFError) {
     for descriptor in descriptors where descriptor.size > 0 {
       guard let end = descriptor.end, end <= fileSize else {
         throw SIFError(
           .truncated,
-          "object \(descriptor.id) is truncated: adding behind it would fill what is missing with zeros: not edited",
+          "object \(descriptor.id) is truncated: \(reason): not edited",
           offset: fileSize, objectID: descriptor.id)
       }
     }

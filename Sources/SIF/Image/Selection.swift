@@ -44,6 +44,13 @@ extension Image {
     descriptors.first { $0.isPartition(.primarySystem) }
   }
 
+  /// The architecture of the primary system partition, or ``Architecture/unknown`` without one: what the
+  /// header should say.
+  public var primaryArchitecture: Architecture {
+    guard case .partition(let partition)? = primarySystemPartition?.metadata else { return .unknown }
+    return partition.architecture
+  }
+
   /// The signatures that say they cover an object: linked to it, or to its group.
   public func signatures(covering descriptor: Descriptor) -> [Descriptor] {
     objects(ofType: .signature).filter { signature in

@@ -63,7 +63,7 @@ struct CheckCommand: ToolCommand {
   private func text(of check: ImageCheck, _ mended: [String]) -> String {
     var lines = mended.map { "mended   \($0)" }
     lines += check.findings.map { finding in
-      "\(finding.severity.rawValue.padded(to: 8)) byte \(finding.offset)  \(finding.code.rawValue): \(finding.sentence)"
+      "\(finding.severity.rawValue.padded(to: 8)) byte \(finding.offset): \(finding.sentence) [\(finding.code.rawValue)]"
     }
     let counts = Finding.Severity.allCases.reversed().compactMap { severity -> String? in
       let count = check.findings.count { $0.severity == severity }

@@ -16,16 +16,19 @@ struct InspectCommand: ToolCommand {
   func execute() throws {
     let storage = try FileStorage(opening: image.path)
     let image: Image
+    let findings: [Finding]
     do {
+      // One after the other: each holds all descriptors while it works.
+      findings = try ImageCheck(of: storage).findings
       image = try Image(reading: storage)
     } catch {
       throw error.naming(self.image.path)
     }
-    let page = try InspectPage(image, check: ImageCheck(of: storage))
+    let page = try InspectPage(image, findings: findings)
     if output.json {
-      try Console.write(document: page.members)
+      try Console.write(document: page.members, list: image.objectList)
     } else {
-      try Console.write(page.text(title: self.image.path))
+      try page.write(title: self.image.path)
     }
   }
 }

@@ -14,7 +14,7 @@ struct ListCommand: ToolCommand {
   func execute() throws {
     let image = try Image(opening: image.path)
     if output.json {
-      try Console.write(document: image.listMembers)
+      try Console.write(document: [image.header.jsonMember], list: image.objectList)
     } else {
       try Console.write(ObjectListing.text(of: image.descriptors))
     }

@@ -17,9 +17,43 @@ enum Console {
   static func write(_ text: String) throws(ToolFailure) { try write(Array(text.utf8)) }
 
   /// Writes one JSON document to stdout: sorted keys, with the version of its schema.
-  static func write(document: [JSONMember]) throws(ToolFailure) {
-    let versioned = document + [JSONMember("schemaVersion", 1)]
-    try write(JSONWriter.pretty(.object(versioned)) + [UInt8(ascii: "\n")])
+  ///
+  /// - Parameters:
+  ///   - document: the members.
+  ///   - list: a member whose elements are made one by one while they are written, so that a long list
+  ///     takes no more memory than its longest element.
+  static func write(document: [JSONMember], list: JSONList? = nil) throws(ToolFailure) {
+    guard let list else {
+      let versioned = document + [JSONMember("schemaVersion", 1)]
+      return try write(JSONWriter.pretty(.object(versioned)) + [UInt8(ascii: "\n")])
+    }
+    // The document around an empty list: its "[]" is where the elements go.
+    let around = document + [JSONMember("schemaVersion", 1), JSONMember(list.key, [])]
+    let lines = JSONWriter.pretty(.object(around)).split(separator: 0x0A)
+    let opening = Array("  \"\(list.key)\": []".utf8)
+    for line in lines {
+      guard line.starts(with: opening) else {
+        try write(Array(line) + [0x0A])
+        continue
+      }
+      try write(Array(line.prefix(opening.count - 1)))
+      var block: [UInt8] = []
+      for index in 0..<list.count {
+        block += Array((index == 0 ? "\n    " : ",\n    ").utf8)
+        for byte in JSONWriter.pretty(list.element(index)) {
+          block.append(byte)
+          if byte == 0x0A { block += Array("    ".utf8) }
+        }
+        if block.count > 1 << 16 {
+          try write(block)
+          block = []
+        }
+      }
+      try write(
+        block + Array((list.count == 0 ? "" : "\n  ").utf8) + Array(line.dropFirst(opening.count - 1)) + [
+          0x0A
+        ])
+    }
   }
 
   /// Writes a line for people to stderr. Nothing can be done where even that fails.
@@ -29,4 +63,11 @@ enum Console {
 
   /// Whether a descriptor is a terminal.
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+}
+
+/// A member of a JSON document whose elements are made when they are written.
+struct JSONList {
+  let key: String
+  let count: Int
+  let element: (Int) -> JSONValue
 }

@@ -122,12 +122,9 @@ extension Descriptor {
 }
 
 extension Image {
-  /// The members of the JSON document of `list`.
-  var listMembers: [JSONMember] {
-    [
-      header.jsonMember,
-      JSONMember("objects", .array(descriptors.map { .object($0.fieldTable.members) })),
-    ]
+  /// The member `objects` of the JSON documents.
+  var objectList: JSONList {
+    JSONList(key: "objects", count: descriptors.count) { .object(descriptors[$0].fieldTable.members) }
   }
 }
 

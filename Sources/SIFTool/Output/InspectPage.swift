@@ -6,7 +6,7 @@ import SystemPackage
 /// Everything that one page says of an image.
 struct InspectPage {
   private let image: Image
-  private let check: ImageCheck
+  private let findings: [Finding]
   private let labels: [JSONMember]
   private let definition: [UInt8]?
   private let volumes: [(object: UInt32, facts: VolumeFacts)]
@@ -14,9 +14,9 @@ struct InspectPage {
   /// The longest definition file or set of labels that a page shows, in bytes.
   private static let longestText: Int64 = 1 << 20
 
-  init(_ image: Image, check: ImageCheck) throws {
+  init(_ image: Image, findings: [Finding]) throws {
     self.image = image
-    self.check = check
+    self.findings = findings
     func contents(_ type: DataType) throws -> [UInt8]? {
       guard let object = image.objects(ofType: type).first, object.size <= Self.longestText,
         let reader = try? image.bytes(of: object)
@@ -39,9 +39,17 @@ struct InspectPage {
 
   // MARK: Text
 
-  func text(title: FilePath) -> String {
-    var sections = [summary(title)]
-    if !image.descriptors.isEmpty { sections.append("Objects\n" + objectLines) }
+  /// Writes the page as text.
+  func write(title: FilePath) throws(ToolFailure) {
+    try Console.write(summary(title))
+    if !image.descriptors.isEmpty {
+      try Console.write("\nObjects\n")
+      // In blocks: there may be a hundred thousand.
+      for start in stride(from: 0, to: image.descriptors.count, by: 500) {
+        try Console.write(image.descriptors[start...].prefix(500).map(Self.line(of:)).joined())
+      }
+    }
+    var sections: [String] = []
     if !labels.isEmpty {
       let table = FieldTable(fields: labels.map { Field(Array($0.key.utf8).printable, $0.value.shown) })
       sections.append("Labels\n" + table.text(indent: 2, gap: 2))
@@ -49,13 +57,12 @@ struct InspectPage {
     if let definition { sections.append("Definition file\n" + Self.indented(definition)) }
     let signatures = image.objects(ofType: .signature)
     if !signatures.isEmpty {
-      sections.append(
-        "Signatures (as they describe themselves: verifying is another command)\n"
-          + signatures.map(line(ofSignature:)).joined())
+      let title = "Signatures (as they describe themselves; nothing is verified here)\n"
+      sections.append(title + signatures.map(line(ofSignature:)).joined())
     }
     if !volumes.isEmpty { sections.append("Encryption\n" + volumes.map { Self.lines(of: $0) }.joined()) }
     sections.append("Check\n  " + verdict + "\n")
-    return sections.joined(separator: "\n")
+    for section in sections { try Console.write("\n" + section) }
   }
 
   private func summary(_ title: FilePath) -> String {
@@ -72,21 +79,19 @@ struct InspectPage {
     return FieldTable(fields: fields).text(gap: 2)
   }
 
-  private var objectLines: String {
-    image.descriptors.map { object in
-      let group = object.group.map { "group \($0)" } ?? "no group"
-      let link =
-        switch object.link {
-        case .object(let id): ", linked to object \(id)"
-        case .group(let group): ", linked to group \(group)"
-        case nil: ""
-        }
-      let name = object.name.isEmpty ? "" : "  \"\(object.name.printable)\""
-      let what = "\(object.dataType.name)\(Self.detail(of: object))"
-      return
-        "  \("\(object.id)".padded(to: 4)) \(what.padded(to: 44)) \(ByteText.decimal(object.size).padded(to: 10))"
-        + "  \(group)\(link)\(name)\n"
-    }.joined()
+  private static func line(of object: Descriptor) -> String {
+    let group = object.group.map { "group \($0)" } ?? "no group"
+    let link =
+      switch object.link {
+      case .object(let id): ", linked to object \(id)"
+      case .group(let group): ", linked to group \(group)"
+      case nil: ""
+      }
+    let name = object.name.isEmpty ? "" : ", \"\(object.name.printable)\""
+    let what = "\(object.dataType.name)\(detail(of: object))"
+    return
+      "  \("\(object.id)".padded(to: 4)) \(what.padded(to: 50)) \(ByteText.decimal(object.size).padded(to: 10))"
+      + "  \(group)\(link)\(name)\n"
   }
 
   private static func detail(of object: Descriptor) -> String {
@@ -139,21 +144,22 @@ struct InspectPage {
   }
 
   private var verdict: String {
-    guard let worst = check.worst else { return "sound" }
-    let count = check.findings.count { $0.severity == worst }
+    guard let worst = findings.map(\.severity).max() else { return "sound" }
+    let count = findings.count { $0.severity == worst }
     return
-      "\(count) \(worst.rawValue)\(count == 1 ? "" : "s"): \(check.findings.first { $0.severity == worst }?.sentence ?? "")"
+      "\(count) \(worst.rawValue)\(count == 1 ? "" : "s"): \(findings.first { $0.severity == worst }?.sentence ?? "")"
   }
 
   // MARK: JSON
 
   var members: [JSONMember] {
-    image.listMembers + [
+    [
+      image.header.jsonMember,
       JSONMember("size", .integer(image.fileSize)),
       JSONMember("labels", .object(labels)),
       JSONMember("definitionFile", definition?.json ?? .null),
       JSONMember("encryption", .array(volumes.map { Self.json(of: $0) })),
-      JSONMember("worstFinding", check.worst.map { .string($0.rawValue) } ?? .null),
+      JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
     ]
   }
 

@@ -1,0 +1,64 @@
+# make demo    install what is needed, build, pack a real root file system into an image and inspect it
+# make test    install what is needed, build, run all tests
+# make install put siftool, its man pages and completions under PREFIX
+# make bench, make fuzz, make lint, make docs
+
+PREFIX ?= /usr/local
+SWIFT ?= swift
+RELEASE = .build/release/siftool
+MAN = .build/man
+SECONDS_PER_TARGET ?= 60
+
+.PHONY: demo test install bench fuzz lint docs release packages test-packages clean
+
+packages:
+	Scripts/install-packages.sh build
+
+test-packages:
+	Scripts/install-packages.sh build test
+
+release: packages
+	$(SWIFT) build -c release --static-swift-stdlib --product siftool
+
+demo: release
+	Scripts/demo.sh $(RELEASE)
+
+# The tests run the tool as it is shipped, not a debug build of it.
+test: test-packages lint
+	$(SWIFT) build -c release --static-swift-stdlib --product siftool
+	SIFTOOL=$(CURDIR)/$(RELEASE) $(SWIFT) test
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz
+	Scripts/check-links.sh
+
+# One man page a command, and completions for the three shells, both made from the commands themselves.
+$(MAN): release
+	rm -rf $(MAN)
+	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/$(MAN) plugin generate-manual --multi-page \
+	  --output-directory $(CURDIR)/$(MAN)
+
+install: release $(MAN)
+	install -D -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/siftool
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(MAN)/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(RELEASE) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/siftool
+	$(RELEASE) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/siftool.fish
+	$(RELEASE) completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_siftool
+
+bench: release
+	Scripts/install-packages.sh test
+	Benchmarks/run.sh $(CURDIR)/$(RELEASE)
+
+# Fuzzes every entry point for SECONDS_PER_TARGET; a crash ends the run and names its input.
+fuzz: packages
+	Fuzz/run.sh $(SECONDS_PER_TARGET)
+
+docs: packages
+	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/.build/documentation generate-documentation \
+	  --target SIF --output-path $(CURDIR)/.build/documentation
+
+clean:
+	rm -rf .build

@@ -1,0 +1,21 @@
+#!/bin/bash
+# install-packages.sh SET...   installs the Debian packages of each set that are not there yet
+#   build  what building needs
+#   test   what the tests and benchmarks compare with
+set -euo pipefail
+declare -A sets=(
+  [build]="build-essential pkg-config libgcrypt20-dev"
+  [test]="siftool golang-go golang-github-sylabs-sif-dev squashfs-tools time util-linux python3-jsonschema"
+)
+missing=()
+for set in "$@"; do
+  for package in ${sets[$set]}; do
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get -q update
+$sudo apt-get -q install -y --no-install-recommends "${missing[@]}"
