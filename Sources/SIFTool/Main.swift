@@ -14,6 +14,11 @@ enum Main {
   }
 
   private static func run(_ arguments: [String]) -> ExitStatus {
+    do {
+      if try ShortPath.run(arguments) { return .done }
+    } catch {
+      return report(error, of: nil)
+    }
     var command: any ParsableCommand
     do {
       command = try SiftoolCommand.parseAsRoot(arguments)

@@ -10,8 +10,11 @@ struct DumpCommand: ToolCommand {
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
 
-  func execute() throws {
-    let storage = try FileStorage(opening: image.path)
+  func execute() throws { try Self.dump(id, image) }
+
+  static func dump(_ id: ObjectID, _ path: PathArgument) throws {
+    let path = path.path
+    let storage = try FileStorage(opening: path)
     let image = try Image(reading: storage)
     let object = try image.object(id: id.value)
     // Of a truncated object everything that is there is written before the failure is reported.
@@ -22,7 +25,7 @@ struct DumpCommand: ToolCommand {
         try descriptor.copy(from: start, count: count, to: STDOUT_FILENO)
       }
       guard copied == count else {
-        throw SystemError(errno: .ioError, operation: "read (the file became shorter)", path: self.image.path)
+        throw SystemError(errno: .ioError, operation: "read (the file became shorter)", path: path)
       }
     } catch {
       throw error.operation == "write" ? ToolFailure(writing: error) : ToolFailure(error)
@@ -30,7 +33,7 @@ struct DumpCommand: ToolCommand {
     do {
       _ = try image.bytes(of: object)
     } catch {
-      throw error.naming(self.image.path)
+      throw error.naming(path)
     }
   }
 }

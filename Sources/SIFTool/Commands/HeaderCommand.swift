@@ -10,9 +10,11 @@ struct HeaderCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  func execute() throws {
-    let image = try Image(opening: image.path)
-    if output.json {
+  func execute() throws { try Self.show(image, json: output.json) }
+
+  static func show(_ path: PathArgument, json: Bool = false) throws {
+    let image = try Image(opening: path.path)
+    if json {
       try Console.write(document: [image.header.jsonMember])
     } else {
       try Console.write(image.header.fieldTable.text())

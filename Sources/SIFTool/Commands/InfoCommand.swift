@@ -12,10 +12,11 @@ struct InfoCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  func execute() throws {
-    let image = try Image(opening: image.path)
-    let table = try image.object(id: id.value).fieldTable
-    if output.json {
+  func execute() throws { try Self.show(id, image, json: output.json) }
+
+  static func show(_ id: ObjectID, _ path: PathArgument, json: Bool = false) throws {
+    let table = try Image(opening: path.path).object(id: id.value).fieldTable
+    if json {
       try Console.write(document: [JSONMember("object", .object(table.members))])
     } else {
       try Console.write(table.text(indent: 2, gap: 2))

@@ -11,9 +11,11 @@ struct ListCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  func execute() throws {
-    let image = try Image(opening: image.path)
-    if output.json {
+  func execute() throws { try Self.show(image, json: output.json) }
+
+  static func show(_ path: PathArgument, json: Bool = false) throws {
+    let image = try Image(opening: path.path)
+    if json {
       try Console.write(document: [image.header.jsonMember], list: image.objectList)
     } else {
       try Console.write(ObjectListing.text(of: image.descriptors))

@@ -1,0 +1,21 @@
+/// The commands that scripts call by the thousand, without options: they are done before the argument parser
+/// would be ready.
+///
+/// The parser finds its way by reflection, which takes longer than listing an image does: three quarters of
+/// all instructions of such a run. Everything that this does not recognise goes to the parser.
+enum ShortPath {
+  /// Runs a command of nothing but its name and its operands; answers false for any other command line.
+  static func run(_ arguments: [String]) throws -> Bool {
+    guard (2...3).contains(arguments.count), !arguments.contains(where: { $0.hasPrefix("-") }),
+      let last = arguments.last, let path = PathArgument(argument: last)
+    else { return false }
+    switch (arguments[0], arguments.count == 3 ? ObjectID(argument: arguments[1]) : nil, arguments.count) {
+    case ("list", _, 2): try ListCommand.show(path)
+    case ("header", _, 2): try HeaderCommand.show(path)
+    case ("info", let id?, 3): try InfoCommand.show(id, path)
+    case ("dump", let id?, 3): try DumpCommand.dump(id, path)
+    default: return false
+    }
+    return true
+  }
+}
