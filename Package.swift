@@ -23,6 +23,8 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "SIF", targets: ["SIF"]),
+    .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "StrictJSON", targets: ["StrictJSON"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [

@@ -1,0 +1,24 @@
+#!/bin/bash
+# run.sh SIFTOOL [SECTION...]   ratios against the peers, side by side in one run; fails when one is over its limit
+set -uo pipefail
+siftool=$1
+shift
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+ratio() { "$here/ratio.py" "$@" || status=1; }
+export siftool here work
+sections=("$@")
+[ ${#sections[@]} -gt 0 ] || for file in "$here"/sections/*.sh; do sections+=("$(basename "$file" .sh)"); done
+
+echo "$(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(uname -sr)"
+for section in "${sections[@]}"; do
+  printf '\n| %s | ours | theirs | ratio | limit | |\n|---|---|---|---|---|---|\n' "$section"
+  mkdir -p "$work/$section"
+  cd "$work/$section" || exit 1
+  # shellcheck source=/dev/null
+  . "$here/sections/$section.sh"
+  rm -rf "${work:?}/$section"
+done
+exit $status
