@@ -33,9 +33,11 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("StrictJSON", []),
+    module("Encodings", []),
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
     module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
@@ -48,6 +50,9 @@ let package = Package(
     tests("SIFTests", ["SIF", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
+    tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
+    tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
+    tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
   ]
 )
