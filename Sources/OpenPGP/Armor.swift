@@ -72,8 +72,10 @@ enum Armor {
     throw OpenPGPError(.malformedArmor, "an armored block without its empty line", at: lines.offset)
   }
 
-  /// The block of bytes: lines of 64 characters, no checksum (RFC 9580 section 6.1 does without), no newline
-  /// after the last line.
+  /// The block of bytes: lines of 64 characters, no newline after the last line.
+  ///
+  /// It has a checksum though RFC 9580 section 6.1 would rather do without: GnuPG 2.2 does not find the end of
+  /// base64 that has neither checksum nor padding.
   static func encode(_ bytes: Span<UInt8>, _ kind: Kind) -> [UInt8] {
     var result = Array("-----BEGIN \(kind.rawValue)-----\n\n".utf8)
     let text = Base64.encode(bytes)
@@ -81,6 +83,8 @@ enum Armor {
       result += text[start..<min(start + 64, text.count)]
       result.append(0x0A)
     }
+    let checksum = BigEndian.bytes(crc24(bytes)).dropFirst()
+    result += [UInt8(ascii: "=")] + Base64.encode(Array(checksum)) + [0x0A]
     return result + Array("-----END \(kind.rawValue)-----".utf8)
   }
 

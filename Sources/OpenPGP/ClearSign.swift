@@ -52,6 +52,11 @@ public struct ClearSignedMessage: Sendable {
     }
   }
 
+  /// Reads a message.
+  ///
+  /// - Throws: ``OpenPGPError`` with the byte at which the data leaves the format.
+  public init(reading bytes: [UInt8]) throws(OpenPGPError) { try self.init(reading: bytes.span) }
+
   private static func fault(_ line: Range<Int>, _ what: String) -> OpenPGPError {
     OpenPGPError(.malformedMessage, what, at: line.lowerBound)
   }

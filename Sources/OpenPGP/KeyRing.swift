@@ -39,6 +39,9 @@ public struct KeyRing: Sendable {
     }
   }
 
+  /// Reads keys as ``init(reading:)-(Span<UInt8>)`` does, where they are no secret or were in an array anyway.
+  public init(reading bytes: [UInt8]) throws(OpenPGPError) { try self.init(reading: bytes.span) }
+
   /// Adds the keys of another ring; two copies of one key become one that has all of both, revocations included.
   public mutating func merge(_ other: KeyRing) throws(OpenPGPError) {
     for certificate in other.certificates { try add(certificate) }

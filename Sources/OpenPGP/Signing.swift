@@ -8,14 +8,39 @@ public struct SigningKey: ~Copyable {
   public let primary: PublicKeyPacket
   private let secret: PrivateKey
 
-  /// A key that was unlocked with ``SecretKey/unlock(_:)``.
-  public init(_ secret: consuming PrivateKey, key: PublicKeyPacket, primary: PublicKeyPacket) {
+  /// Unlocks a secret key.
+  ///
+  /// - Parameters:
+  ///   - primary: the primary key that the secret key is or belongs to.
+  ///   - passphrase: what it is locked with; not looked at where it is not.
+  /// - Throws: as ``SecretKey/unlock(_:)``.
+  public init(
+    unlocking secretKey: SecretKey, of primary: PublicKeyPacket, passphrase: borrowing SecureBytes
+  ) throws(OpenPGPError) {
+    secret = try secretKey.unlock(passphrase)
+    key = secretKey.publicKey
+    self.primary = primary
+  }
+
+  init(_ secret: consuming PrivateKey, key: PublicKeyPacket, primary: PublicKeyPacket) {
     self.secret = secret
     self.key = key
     self.primary = primary
   }
 
-  /// Makes a cleartext signed message of a text, with SHA-256.
+  /// The hash that its signatures use: SHA-256 as the reference has it, but for the larger curves one of
+  /// their own strength, without which GnuPG takes no signature of theirs.
+  public var hash: HashAlgorithm { hashID.algorithm ?? .sha256 }
+
+  private var hashID: HashID {
+    switch key.verifyingKey {
+    case .ecdsa(.p384, _): HashID(rawValue: 9)
+    case .ecdsa(.p521, _): HashID(rawValue: 10)
+    default: .sha256
+    }
+  }
+
+  /// Makes a cleartext signed message of a text.
   ///
   /// With an RSA, Ed25519 or ECDSA key the same text and time always give the same bytes.
   ///
@@ -28,13 +53,13 @@ public struct SigningKey: ~Copyable {
     let signed = Array(lines.joined(separator: [0x0D, 0x0A]))
     let packet = try sign([signed], type: .text, at: time)
     return ClearSignedMessage.encode(
-      lines, hash: .sha256, signatures: PacketReader.encode(.signature, packet))
+      lines, hash: hashID, signatures: PacketReader.encode(.signature, packet))
   }
 
   /// The body of a version 4 signature packet (RFC 9580 section 5.2.3) over bytes.
   ///
   /// The hashed subpackets are the time, the key ID and the fingerprint, then those given: what the reference
-  /// writes, in its order.
+  /// writes, byte for byte.
   borrowing func sign(
     _ parts: [[UInt8]], type: SignatureType, at time: Int64, subpackets extra: [UInt8] = []
   ) throws(OpenPGPError) -> [UInt8] {
@@ -44,15 +69,15 @@ public struct SigningKey: ~Copyable {
     guard key.version == 4 else {
       throw OpenPGPError(.unsupported, "signing with a key of version \(key.version)")
     }
-    var hashed = Subpackets.encode(2, BigEndian.bytes(seconds), isCritical: true)
-    hashed += Subpackets.encode(16, BigEndian.bytes(key.keyID))
+    var hashed = Subpackets.encode(2, BigEndian.bytes(seconds))
+    hashed += Subpackets.encode(16, BigEndian.bytes(key.keyID), isCritical: true)
     hashed += Subpackets.encode(33, [4] + key.fingerprint)
     hashed += extra
-    var body = [4, type.rawValue, key.algorithm.rawValue, HashID.sha256.rawValue]
+    var body = [4, type.rawValue, key.algorithm.rawValue, hashID.rawValue]
     body += BigEndian.bytes(UInt16(truncatingIfNeeded: hashed.count)) + hashed
-    let digest = try SignaturePacket.digest(.sha256, salt: [], hashedPart: body, parts)
+    let digest = try SignaturePacket.digest(hash, salt: [], hashedPart: body, parts)
     let value: SignatureValue
-    do { value = try secret.sign(digest.span, hash: .sha256) } catch { throw OpenPGPError(error) }
+    do { value = try secret.sign(digest.span, hash: hash) } catch { throw OpenPGPError(error) }
     body += [0, 0] + digest.prefix(2)
     switch value {
     case .rsa(let number): body += BigEndian.mpi(number)
