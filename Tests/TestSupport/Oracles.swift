@@ -1,18 +1,3 @@
-/// The project's own test data.
-public enum Fixture {
-  /// The directory of the sources, from where this file lies in it.
-  public static let root: String = {
-    let parts = #filePath.split(separator: "/").dropLast(3)
-    return "/" + parts.joined(separator: "/")
-  }()
-
-  /// The path of a file under `testdata/`.
-  public static func path(_ name: String) -> String { "\(root)/testdata/\(name)" }
-
-  /// The bytes of a file under `testdata/`.
-  public static func read(_ name: String) throws -> [UInt8] { try Tool.read(path(name)) }
-}
-
 /// The Go libraries that container runtimes sign and verify with, behind a small program.
 public enum GoOracle {
   private static let program: Result<(TemporaryDirectory, String), any Error> = Result {
