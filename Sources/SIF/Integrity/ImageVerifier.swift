@@ -42,6 +42,7 @@ public struct ImageVerifier {
     for object in image.objects(inGroup: nil) where object.dataType != .signature {
       verifier.missing.append("object \(object.id) is in no group and so not signed")
     }
+    if isEverything { verifier.failEmptyGroups() }
     if policy.isLegacy {
       for group in groups { try verifier.verifyLegacy(group) }
     } else {
@@ -112,6 +113,18 @@ public struct ImageVerifier {
   static func isLegacy(_ text: [UInt8]) -> Bool { text.starts(with: Array("SIFHASH:".utf8)) }
 
   // MARK: Groups
+
+  /// A signature over a group that has no objects (any more): the reference does not see that they are gone.
+  private mutating func failEmptyGroups() {
+    let present = Set(image.groups)
+    for (index, signature) in signatures.enumerated() {
+      guard case .group(let group) = signature.link, !present.contains(group),
+        (results[index].format == "legacy") == policy.isLegacy
+      else { continue }
+      results[index].isConsidered = true
+      fail(index, .damage, "signed-object-missing", "the objects of group \(group), which it covers, are gone")
+    }
+  }
 
   /// What a good message states about a group.
   private struct Statement {
