@@ -38,6 +38,8 @@ let package = Package(
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
     module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
+    module("PEMKeys", ["Encodings", "Gcrypt"]),
+    module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
     module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
@@ -53,6 +55,7 @@ let package = Package(
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
     tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
   ]
 )

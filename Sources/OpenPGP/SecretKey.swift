@@ -180,12 +180,13 @@ public final class SecretKey: Sendable {
       let d = try cursor.skipMPI()
       let p = try cursor.skipMPI()
       let q = try cursor.skipMPI()
-      let u = try cursor.skipMPI()
+      // The coefficient u follows; it is computed anew.
+      _ = try cursor.skipMPI()
       let numbers = cursor
       return try gcrypt { () throws(GcryptError) in
         try PrivateKey.rsa(
           modulus: modulus, exponent: exponent, privateExponent: numbers.extracting(d),
-          p: numbers.extracting(p), q: numbers.extracting(q), coefficient: numbers.extracting(u))
+          p: numbers.extracting(p), q: numbers.extracting(q))
       }
     case .ecdsa(let curve, let point):
       let scalar = try cursor.skipMPI()

@@ -6,15 +6,22 @@ extension ImageVerifier {
   /// Verifies a group by the legacy signatures that are linked to it or, where there are none, to its objects.
   mutating func verifyLegacy(_ group: SignedGroup) throws(IntegrityError) {
     if group.isWhole {
-      let linked = legacy(linkedTo: .group(group.group))
-      for index in linked { try verifyLegacy(index, image.objects(inGroup: group.group)) }
-      if !linked.isEmpty { return }
+      if try verifyLegacyGroup(group.group) { return }
     }
     for object in group.objects where object.dataType != .signature {
       let linked = legacy(linkedTo: .object(object.id))
+      // A signature over the whole group covers the object, too.
+      if linked.isEmpty, try verifyLegacyGroup(group.group) { continue }
       if linked.isEmpty { missing.append("object \(object.id) has no legacy signature") }
       for index in linked { try verifyLegacy(index, [object]) }
     }
+  }
+
+  /// Verifies the signatures that are linked to a group; answers whether there are any.
+  private mutating func verifyLegacyGroup(_ group: UInt32) throws(IntegrityError) -> Bool {
+    let linked = legacy(linkedTo: .group(group))
+    for index in linked { try verifyLegacy(index, image.objects(inGroup: group)) }
+    return !linked.isEmpty
   }
 
   private func legacy(linkedTo link: Link) -> [Int] {
@@ -24,6 +31,7 @@ extension ImageVerifier {
   }
 
   private mutating func verifyLegacy(_ index: Int, _ objects: [Descriptor]) throws(IntegrityError) {
+    if results[index].isConsidered { return }
     results[index].isConsidered = true
     guard results[index].faults.isEmpty, let text = texts[index] else { return }
     guard let digest = legacyDigest(text, signatures[index]) else {
