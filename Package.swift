@@ -44,7 +44,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
+        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
