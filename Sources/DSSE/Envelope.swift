@@ -53,7 +53,9 @@ public struct Envelope: Sendable {
   /// Reads an envelope: strict JSON with every member once. Members that the specification does not know are
   /// passed over, as it demands.
   public init(reading text: [UInt8]) throws(DSSEError) {
-    guard text.count <= Self.maximumBytes else { throw DSSEError(.tooLarge, "an envelope of \(text.count) bytes") }
+    guard text.count <= Self.maximumBytes else {
+      throw DSSEError(.tooLarge, "an envelope of \(text.count) bytes")
+    }
     let value: JSONValue
     do { value = try JSONParser.parse(text, limits: JSONLimits(bytes: Self.maximumBytes, depth: 16)) } catch {
       throw DSSEError(.malformed, "an envelope that is no JSON: \(error.description)")
@@ -87,7 +89,9 @@ public struct Envelope: Sendable {
 
   /// The specification allows both alphabets of base64.
   private static func decode(_ text: String) throws(DSSEError) -> [UInt8] {
-    let standard = text.utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0 }
+    let standard = text.utf8.map {
+      $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
+    }
     guard let bytes = Base64.decode(standard) else { throw DSSEError(.malformed, "a text that is no base64") }
     return bytes
   }
@@ -101,7 +105,9 @@ public struct Envelope: Sendable {
     ])
   }
 
-  private static func base64(_ bytes: [UInt8]) -> String { String(decoding: Base64.encode(bytes), as: UTF8.self) }
+  private static func base64(_ bytes: [UInt8]) -> String {
+    String(decoding: Base64.encode(bytes), as: UTF8.self)
+  }
 
   /// The pre-authentication encoding: what is signed. It ties the payload to its type.
   static func preAuthentication(_ type: String, _ payload: [UInt8]) -> [UInt8] {

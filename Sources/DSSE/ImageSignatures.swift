@@ -83,7 +83,8 @@ public struct DSSEVerifier: MessageVerifier {
         throw DSSEError(.payloadType, "a payload that is not image metadata")
       }
     } catch {
-      let fault = SignerFault(.damage, code: error.code.rawValue, "its envelope is malformed: \(error.description)")
+      let fault = SignerFault(
+        .damage, code: error.code.rawValue, "its envelope is malformed: \(error.description)")
       return OpenedMessage(text: nil, fault: fault, signers: [])
     }
     let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
@@ -100,7 +101,8 @@ public struct DSSEVerifier: MessageVerifier {
       isNamed
       ? SignerFault(.damage, code: "bad-signature", "it does not fit what it is over")
       : SignerFault(.trust, code: SignerFault.unknownKeyCode, "its key is not at hand")
-    return SignerVerdict(fault: fault, fingerprint: signature.keyID.isEmpty ? nil : signature.keyID, identity: nil)
+    return SignerVerdict(
+      fault: fault, fingerprint: signature.keyID.isEmpty ? nil : signature.keyID, identity: nil)
   }
 
   private static func verifies(

@@ -5,7 +5,8 @@ enum SecureInteger {
   /// The inverse of a number modulo another.
   ///
   /// - Throws: ``GcryptError`` where they have a common divisor.
-  static func inverse(of number: Span<UInt8>, modulo modulus: Span<UInt8>) throws(GcryptError) -> SecureBytes {
+  static func inverse(of number: Span<UInt8>, modulo modulus: Span<UInt8>) throws(GcryptError) -> SecureBytes
+  {
     let a = try scan(number)
     defer { gcry_mpi_release(a) }
     let m = try scan(modulus)

@@ -117,7 +117,9 @@ public struct ClearSignedMessage: Sendable {
       }
       signatures.append(try SignaturePacket.read(reader.body(packet), at: packet.body.lowerBound))
     }
-    guard !signatures.isEmpty else { throw OpenPGPError(.malformedPacket, "a block without a signature", at: 0) }
+    guard !signatures.isEmpty else {
+      throw OpenPGPError(.malformedPacket, "a block without a signature", at: 0)
+    }
     return signatures
   }
 

@@ -28,7 +28,8 @@ public struct OpenPGPVerifier: MessageVerifier {
       let reports = try signed.verify(with: ring, now: now)
       return OpenedMessage(text: signed.text, fault: nil, signers: reports.map(verdict))
     } catch {
-      let fault = SignerFault(.damage, code: error.code.rawValue, "its message is malformed: \(error.description)")
+      let fault = SignerFault(
+        .damage, code: error.code.rawValue, "its message is malformed: \(error.description)")
       return OpenedMessage(text: nil, fault: fault, signers: [])
     }
   }

@@ -32,7 +32,8 @@ public struct GeneratedKey: ~Copyable {
     guard let seconds = UInt32(exactly: time) else {
       throw OpenPGPError(.unsupported, "a key of a time that OpenPGP cannot state")
     }
-    guard !userID.isEmpty, userID.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0 ~= $0.value) })
+    guard !userID.isEmpty,
+      userID.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0 ~= $0.value) })
     else { throw OpenPGPError(.unsupported, "a user ID that is empty or has control characters") }
     let secret: PrivateKey
     do {

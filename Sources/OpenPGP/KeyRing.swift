@@ -105,7 +105,10 @@ public struct KeyRing: Sendable {
     while let line = lines.next() {
       guard line.count < 100 else { continue }
       let text = lines.text(line)
-      guard let kind = [Armor.Kind.publicKey, .privateKey].first(where: { text == "-----BEGIN \($0.rawValue)-----" })
+      guard
+        let kind = [Armor.Kind.publicKey, .privateKey].first(where: {
+          text == "-----BEGIN \($0.rawValue)-----"
+        })
       else { continue }
       let packets = try Armor.decode(&lines, kind)
       try readPackets(packets.span)

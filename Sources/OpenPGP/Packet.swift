@@ -85,7 +85,8 @@ struct PacketReader: ~Escapable {
   static func length(_ count: Int) -> [UInt8] {
     switch count {
     case ..<192: [UInt8(truncatingIfNeeded: count)]
-    case ..<8384: [UInt8(truncatingIfNeeded: (count - 192) >> 8 + 192), UInt8(truncatingIfNeeded: count - 192)]
+    case ..<8384:
+      [UInt8(truncatingIfNeeded: (count - 192) >> 8 + 192), UInt8(truncatingIfNeeded: count - 192)]
     default: [255] + BigEndian.bytes(UInt32(truncatingIfNeeded: count))
     }
   }

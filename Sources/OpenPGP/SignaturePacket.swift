@@ -114,7 +114,8 @@ struct SignaturePacket: Hashable, Sendable {
     context.update(salt.span.bytes)
     for part in parts { context.update(part.span.bytes) }
     context.update(hashedPart.span.bytes)
-    let trailer = [hashedPart.first ?? 4, 0xFF] + BigEndian.bytes(UInt32(truncatingIfNeeded: hashedPart.count))
+    let trailer =
+      [hashedPart.first ?? 4, 0xFF] + BigEndian.bytes(UInt32(truncatingIfNeeded: hashedPart.count))
     context.update(trailer.span.bytes)
     return context.finalize()
   }

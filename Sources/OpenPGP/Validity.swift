@@ -70,7 +70,8 @@ extension Certificate {
   /// The newest is the owner's last word: also for a signature older than it, because keys whose life was
   /// prolonged are commonly passed on with nothing but their newest self-signatures.
   private func newest(
-    _ signatures: [SignaturePacket], now: Int64, over parts: [[UInt8]], where isWanted: (SignatureType) -> Bool
+    _ signatures: [SignaturePacket], now: Int64, over parts: [[UInt8]],
+    where isWanted: (SignatureType) -> Bool
   ) throws(OpenPGPError) -> SignaturePacket? {
     let candidates = signatures.filter { isWanted($0.type) && $0.isUsable(now: now) }
     for candidate in candidates.sorted(by: { $0.age > $1.age })
@@ -124,7 +125,9 @@ extension Certificate {
   ///
   /// - Returns: the statement, or why the key does not count.
   func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> Result<KeyStatement, SignatureFault> {
-    if try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed]) { return .failure(.keyRevoked) }
+    if try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed]) {
+      return .failure(.keyRevoked)
+    }
     let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
     let names = try validUserIDs(at: time, now: now)
     guard onKey != nil || !names.valid.isEmpty else {

@@ -103,7 +103,9 @@ enum EncryptedPrivateKey {
 
   private static func checkKeyLength(_ parameters: inout DERReader, _ keySize: Int) throws(PEMError) {
     guard parameters.nextTag == DERReader.integer else { return }
-    guard try parameters.small() == keySize else { throw PEMError(.malformedKey, "a key of the wrong length") }
+    guard try parameters.small() == keySize else {
+      throw PEMError(.malformedKey, "a key of the wrong length")
+    }
   }
 
   /// RFC 8018 appendix A.2: without a name it is SHA-1.

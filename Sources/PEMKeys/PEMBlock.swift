@@ -29,7 +29,9 @@ struct PEMBlock: ~Copyable {
     _ text: Span<UInt8>, _ position: inout Int, _ label: String
   ) throws(PEMError) -> SecureBytes {
     var output: SecureBytes
-    do { output = try SecureBytes(count: (text.count - position) / 4 * 3 + 3) } catch { throw PEMError(error) }
+    do { output = try SecureBytes(count: (text.count - position) / 4 * 3 + 3) } catch {
+      throw PEMError(error)
+    }
     var decoder = Base64.Decoder()
     var used = 0
     while let line = nextLine(text, &position) {

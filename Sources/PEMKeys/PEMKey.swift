@@ -155,7 +155,9 @@ public final class PEMPrivateKey: Sendable {
       var inner = DERReader(key)
       let seed = try inner.value(DERReader.octetString)
       try inner.finish()
-      do { return PEMPrivateKey(try PrivateKey.ed25519(seed: seed, point: nil)) } catch { throw PEMError(error) }
+      do { return PEMPrivateKey(try PrivateKey.ed25519(seed: seed, point: nil)) } catch {
+        throw PEMError(error)
+      }
     }
   }
 
@@ -180,7 +182,9 @@ public final class PEMPrivateKey: Sendable {
     var outer = DERReader(bytes)
     var key = try outer.reader()
     try outer.finish()
-    guard try key.small() == 1 else { throw PEMError(.unsupported, "an elliptic curve key of an unknown version") }
+    guard try key.small() == 1 else {
+      throw PEMError(.unsupported, "an elliptic curve key of an unknown version")
+    }
     let scalar = try key.value(DERReader.octetString)
     var named = curve
     if key.nextTag == DERReader.context0 {

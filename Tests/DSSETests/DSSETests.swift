@@ -185,7 +185,9 @@ private func open(_ envelope: [UInt8], _ names: String...) throws -> OpenedMessa
     let good = try Envelope(reading: try envelope("pem-p256"))
     let bytes = good.signatures[0].bytes
     let verifier = try DSSEVerifier(try publicKeys("pem-p256.pub"))
-    let others: [[UInt8]] = [bytes + [0], [0x30, 0x81] + bytes.dropFirst(), Array(bytes.dropLast()), [], [0x30, 0]]
+    let others: [[UInt8]] = [
+      bytes + [0], [0x30, 0x81] + bytes.dropFirst(), Array(bytes.dropLast()), [], [0x30, 0],
+    ]
     for other in others {
       let changed = Envelope(
         payloadType: good.payloadType, payload: good.payload,

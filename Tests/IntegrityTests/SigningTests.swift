@@ -38,11 +38,15 @@ import Testing
     for name in ["rsa2048", "ed25519", "nistp256", "nistp384", "nistp521"] {
       let path = try directory.write("\(name).sif", try sampleImage().bytes)
       try #require(
-        try GoOracle.run(["sign", path, Fixture.path("keys/\(name).sec.asc"), String(day(2).seconds)]).status == 0)
+        try GoOracle.run(["sign", path, Fixture.path("keys/\(name).sec.asc"), String(day(2).seconds)]).status
+          == 0)
       let report = try verify(try FileStorage(opening: FilePath(path)), ["\(name).pub.asc"])
       #expect(report.verdict == .ok, "\(report.reasons)")
       let certificate = try #require(try ring("\(name).pub.asc").certificates.first)
-      #expect(report.objects.map(\.signedBy) == [[certificate.primary.fingerprintText]] + [[certificate.primary.fingerprintText]] + [[certificate.primary.fingerprintText]])
+      #expect(
+        report.objects.map(\.signedBy) == [[certificate.primary.fingerprintText]] + [
+          [certificate.primary.fingerprintText]
+        ] + [[certificate.primary.fingerprintText]])
     }
   }
 
@@ -55,7 +59,8 @@ import Testing
     #expect(report.signatures.map(\.objects) == [[2], [3]])
     let other = try verify(storage, ["ed25519.pub.asc"], selection: IntegritySelection(objects: [1]))
     #expect(other.verdict == .unsigned)
-    #expect(try verify(storage, ["ed25519.pub.asc"], selection: IntegritySelection(groups: [2])).verdict == .ok)
+    #expect(
+      try verify(storage, ["ed25519.pub.asc"], selection: IntegritySelection(groups: [2])).verdict == .ok)
     #expect(throws: IntegrityError.self) {
       try verify(storage, ["ed25519.pub.asc"], selection: IntegritySelection(groups: [7]))
     }
@@ -64,7 +69,9 @@ import Testing
   @Test func nothingIsAddedWhereSigningFails() throws {
     let storage = try sampleImage()
     let before = storage.bytes
-    #expect(throws: IntegrityError.self) { try sign(storage, "ed25519.sec.asc", IntegritySelection(groups: [1, 9])) }
+    #expect(throws: IntegrityError.self) {
+      try sign(storage, "ed25519.sec.asc", IntegritySelection(groups: [1, 9]))
+    }
     #expect(throws: OpenPGPError.self) { try sign(storage, "ed25519.sec.asc", at: day(0)) }
     #expect(storage.bytes == before)
   }

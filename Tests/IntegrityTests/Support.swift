@@ -64,3 +64,8 @@ func flipped(_ storage: MemoryStorage, _ offset: Int, _ mask: UInt8 = 1) -> Memo
   bytes[offset] ^= mask
   return MemoryStorage(bytes)
 }
+
+func unlocked(_ secret: SecretKey, _ primary: PublicKeyPacket) throws -> SigningKey {
+  let none = try SecureBytes(count: 0)
+  return try SigningKey(unlocking: secret, of: primary, passphrase: none)
+}

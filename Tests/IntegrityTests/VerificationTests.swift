@@ -21,7 +21,8 @@ import Testing
     #expect(faults(unknown) == ["unknown-key", "unknown-key"])
     #expect(try verify(storage, [], policy: VerificationPolicy(hasKeys: false)).verdict == .noKey)
     // An image without any object.
-    let empty = MemoryStorage(Array(try sampleImage().bytes.prefix(128)) + [UInt8](repeating: 0, count: 32048))
+    let empty = MemoryStorage(
+      Array(try sampleImage().bytes.prefix(128)) + [UInt8](repeating: 0, count: 32048))
     var header = try Header(decoding: empty.bytes.span.bytes)
     header.descriptorsFree = 48
     try empty.write(header.encoded().span.bytes, at: 0)
@@ -37,7 +38,8 @@ import Testing
       try add(
         NewObject(.signature, metadata: .signature(metadata), group: nil, link: .group(1)), junk, &editor)
       let report = try verify(
-        storage, ["ed25519.pub.asc"], policy: VerificationPolicy(requiredSigners: [certificate.primary.fingerprintText]))
+        storage, ["ed25519.pub.asc"],
+        policy: VerificationPolicy(requiredSigners: [certificate.primary.fingerprintText]))
       #expect(report.verdict == .tampered)
       #expect(report.signatures.allSatisfy { $0.signers.isEmpty && !$0.isValid })
       try editor.delete(id: 4)
@@ -93,7 +95,9 @@ import Testing
     for offset in Array(0..<128) + table + data.filter({ $0 % 97 == 0 || $0 > bytes.count - 40 }) {
       for mask: UInt8 in [1, 0x80] {
         let verdict: IntegrityVerdict?
-        do { verdict = try verify(flipped(storage, offset, mask), ["ed25519.pub.asc"]).verdict } catch { verdict = nil }
+        do { verdict = try verify(flipped(storage, offset, mask), ["ed25519.pub.asc"]).verdict } catch {
+          verdict = nil
+        }
         guard verdict == .ok else { continue }
         accepted += 1
         let isListed = report.uncovered.contains { $0.offset <= offset && offset < $0.offset + $0.size }
@@ -159,7 +163,9 @@ import Testing
 
   @Test func twoValidSignaturesAndOneBad() throws {
     let storage = try sampleImage()
-    for name in ["rsa2048", "ed25519", "nistp256"] { try sign(storage, "\(name).sec.asc", IntegritySelection(groups: [1, 2])) }
+    for name in ["rsa2048", "ed25519", "nistp256"] {
+      try sign(storage, "\(name).sec.asc", IntegritySelection(groups: [1, 2]))
+    }
     let keys = ["rsa2048.pub.asc", "ed25519.pub.asc", "nistp256.pub.asc"]
     #expect(try verify(storage, keys).verdict == .ok)
     let image = try Image(reading: storage)

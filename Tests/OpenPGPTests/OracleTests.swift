@@ -13,11 +13,14 @@ private let algorithms = ["rsa2048", "rsa4096", "nistp256", "nistp384", "nistp52
     let data = try Fixture.read("keys/\(name).pub.asc")
     let keys = try KeyRing(reading: data)
     #expect(keys.skipped == [])
-    let answer = try GnuPG(importing: data).run(["--with-colons", "--fingerprint", "--fingerprint", "--list-keys"])
+    let answer = try GnuPG(importing: data).run([
+      "--with-colons", "--fingerprint", "--fingerprint", "--list-keys",
+    ])
     let expected = answer.text.split(separator: "\n").filter { $0.hasPrefix("fpr:") }
       .map { String($0.split(separator: ":", omittingEmptySubsequences: false)[9]) }
     let certificate = try #require(keys.certificates.first)
-    #expect([certificate.primary.fingerprintText] + certificate.subkeys.map(\.key.fingerprintText) == expected)
+    #expect(
+      [certificate.primary.fingerprintText] + certificate.subkeys.map(\.key.fingerprintText) == expected)
     #expect(certificate.userIDs.map(\.text) == ["\(name) <\(name)@example.org>"])
   }
 
@@ -91,7 +94,9 @@ private let algorithms = ["rsa2048", "rsa4096", "nistp256", "nistp384", "nistp52
     let keys = try ring("locked.sec.asc")
     let block = try clearSign(metadata, keys, passphrase: "correct horse")
     #expect(try GnuPG(importing: try Fixture.read("keys/locked.pub.asc")).isGood(block, now: day(3)))
-    let wrong = #expect(throws: OpenPGPError.self) { _ = try clearSign(metadata, keys, passphrase: "battery") }
+    let wrong = #expect(throws: OpenPGPError.self) {
+      _ = try clearSign(metadata, keys, passphrase: "battery")
+    }
     #expect(wrong?.code == .wrongPassphrase)
     let empty = #expect(throws: OpenPGPError.self) { _ = try clearSign(metadata, keys, passphrase: "") }
     #expect(empty?.code == .wrongPassphrase)

@@ -13,7 +13,9 @@ func ring(_ names: String...) throws -> KeyRing {
   return all
 }
 
-func clearSign(_ text: String, _ ring: KeyRing, at time: Int64 = day(2), passphrase: String = "") throws -> [UInt8] {
+func clearSign(_ text: String, _ ring: KeyRing, at time: Int64 = day(2), passphrase: String = "") throws
+  -> [UInt8]
+{
   let certificate = try #require(ring.certificates.first)
   let secret = try ring.signingSecret(of: certificate, now: time)
   let phrase = try SecureBytes(copying: Array(passphrase.utf8).span)

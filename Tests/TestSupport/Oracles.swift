@@ -51,7 +51,10 @@ public final class GnuPG: Sendable {
   }
 
   private var command: [String] {
-    ["gpg", "--homedir", home.path, "--batch", "--quiet", "--no-auto-check-trustdb", "--trust-model", "always"]
+    [
+      "gpg", "--homedir", home.path, "--batch", "--quiet", "--no-auto-check-trustdb", "--trust-model",
+      "always",
+    ]
   }
 
   /// Runs a command in this home.

@@ -34,7 +34,8 @@ extension Image {
     // Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
     var ids: Set<UInt32> = []
     for object in descriptors where !ids.insert(object.id).inserted {
-      throw .image(SIFError(.multipleObjects, "several objects have the id \(object.id)", objectID: object.id))
+      throw .image(
+        SIFError(.multipleObjects, "several objects have the id \(object.id)", objectID: object.id))
     }
     var groups = selection.groups
     if groups.isEmpty && selection.objects.isEmpty {

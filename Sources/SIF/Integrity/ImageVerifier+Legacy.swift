@@ -65,7 +65,8 @@ extension ImageVerifier {
     let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       line.last == 0x0D ? line.dropLast() : line
     }
-    guard lines.count == 2 || (lines.count == 3 && lines[2].isEmpty), Array(lines[0]) == Array("SIFHASH:".utf8),
+    guard lines.count == 2 || (lines.count == 3 && lines[2].isEmpty),
+      Array(lines[0]) == Array("SIFHASH:".utf8),
       let value = [UInt8](hexadecimal: String(decoding: lines[1], as: UTF8.self)),
       value.count == algorithm.digestSize
     else { return nil }

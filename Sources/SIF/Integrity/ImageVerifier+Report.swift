@@ -50,7 +50,8 @@ extension ImageVerifier {
   /// Without any key nothing can be trusted, but that is no news about the signatures.
   private func trustVerdict(_ considered: [SignatureResult]) -> IntegrityVerdict {
     let faults = considered.flatMap(\.faults).filter { $0.kind == .trust }
-    return !policy.hasKeys && faults.allSatisfy { $0.code == SignerFault.unknownKeyCode } ? .noKey : .untrusted
+    return !policy.hasKeys && faults.allSatisfy { $0.code == SignerFault.unknownKeyCode }
+      ? .noKey : .untrusted
   }
 
   /// Why the policy's signers are not all there.

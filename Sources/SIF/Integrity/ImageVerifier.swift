@@ -122,7 +122,8 @@ public struct ImageVerifier {
         (results[index].format == "legacy") == policy.isLegacy
       else { continue }
       results[index].isConsidered = true
-      fail(index, .damage, "signed-object-missing", "the objects of group \(group), which it covers, are gone")
+      fail(
+        index, .damage, "signed-object-missing", "the objects of group \(group), which it covers, are gone")
     }
   }
 

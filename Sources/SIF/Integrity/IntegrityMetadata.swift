@@ -84,7 +84,9 @@ struct IntegrityMetadata: Equatable {
   }
 
   private static func check(_ value: JSONValue, _ keys: [String]) throws(Malformed) {
-    guard let members = value.members else { throw Malformed("its metadata has something other than an object") }
+    guard let members = value.members else {
+      throw Malformed("its metadata has something other than an object")
+    }
     for member in members where !keys.contains(where: { $0.utf8.elementsEqual(member.key.utf8) }) {
       throw Malformed("its metadata has an unknown member")
     }

@@ -25,7 +25,8 @@ struct VerifyCommand: ToolCommand {
   var key: [PathArgument] = []
   @Option(
     help: ArgumentHelp(
-      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"))
+      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"
+    ))
   var keyring: [PathArgument] = []
   @Option(help: ArgumentHelp("Verify a group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
   @Option(help: ArgumentHelp("Verify an object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []

@@ -74,7 +74,8 @@ enum KeyFiles {
 
   static func read(_ bytes: borrowing SecureBytes, _ path: FilePath) throws -> KeyRing {
     do { return try KeyRing(reading: bytes.span) } catch {
-      throw ToolFailure(.key, code: error.code.rawValue, "\(Array(path.string.utf8).printable): \(error.description)")
+      throw ToolFailure(
+        .key, code: error.code.rawValue, "\(Array(path.string.utf8).printable): \(error.description)")
     }
   }
 }

@@ -51,7 +51,9 @@ enum SecretInput {
   /// The value of an environment variable; nil where it is not set.
   static func environment(_ name: String) throws -> SecureBytes? {
     guard let value = getenv(name) else { return nil }
-    return try SecureBytes(copying: Span(_unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value)))
+    return try SecureBytes(
+      copying: Span(
+        _unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value)))
   }
 
   /// Asks for a passphrase on the terminal without showing it; nil where there is none.
@@ -97,7 +99,8 @@ struct PassphraseOptions: ParsableArguments {
   /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
   func read(prompt question: String) throws -> SecureBytes? {
     if let passphraseFd {
-      return try Self.withoutNewline(try SecretInput.read(from: passphraseFd, FilePath("file descriptor \(passphraseFd)")))
+      return try Self.withoutNewline(
+        try SecretInput.read(from: passphraseFd, FilePath("file descriptor \(passphraseFd)")))
     }
     if let passphraseFile { return try Self.withoutNewline(try SecretInput.read(passphraseFile.path)) }
     if let value = try SecretInput.environment("SIFTOOL_PASSPHRASE") { return value }

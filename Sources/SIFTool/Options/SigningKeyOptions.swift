@@ -36,10 +36,13 @@ struct SigningKeyOptions: ParsableArguments {
   func sign(
     _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp
   ) throws -> [Descriptor] {
-    guard key.isEmpty || keyEnv == nil else { throw ToolFailure.usage("--key and --key-env exclude each other") }
+    guard key.isEmpty || keyEnv == nil else {
+      throw ToolFailure.usage("--key and --key-env exclude each other")
+    }
     if let keyEnv {
       guard let bytes = try SecretInput.environment(keyEnv) else {
-        throw ToolFailure(.key, code: "no-key", "the environment variable \(Array(keyEnv.utf8).printable) is not set")
+        throw ToolFailure(
+          .key, code: "no-key", "the environment variable \(Array(keyEnv.utf8).printable) is not set")
       }
       return try sign(&editor, bytes, "$\(Array(keyEnv.utf8).printable)", selection, time)
     }
@@ -108,7 +111,8 @@ struct SigningKeyOptions: ParsableArguments {
       throw ToolFailure(
         .key, code: "passphrase-needed", "key \(secret.publicKey.keyIDText) is locked by a passphrase")
     }
-    return try sign(&editor, secret, certificate.primary, phrase ?? (try SecureBytes(count: 0)), selection, time)
+    return try sign(
+      &editor, secret, certificate.primary, phrase ?? (try SecureBytes(count: 0)), selection, time)
   }
 
   private func sign(
@@ -126,7 +130,8 @@ struct SigningKeyOptions: ParsableArguments {
     }
     if let fingerprint {
       let digits = fingerprint.filter { $0 != " " }
-      guard let bytes = [UInt8](hexadecimal: digits), let found = ring.certificate(withFingerprint: bytes) else {
+      guard let bytes = [UInt8](hexadecimal: digits), let found = ring.certificate(withFingerprint: bytes)
+      else {
         throw ToolFailure(
           .key, code: "no-key", "\(name): no key has the fingerprint \(Array(fingerprint.utf8).printable)")
       }

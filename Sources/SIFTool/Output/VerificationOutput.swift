@@ -17,7 +17,8 @@ extension VerificationReport {
     let loose = uncovered.filter { $0.what == "padding" || $0.what == "behind the data" }
     if !loose.isEmpty {
       let bytes = loose.reduce(0) { $0 + $1.size }
-      lines.append("not covered by any signature: \(ByteText.decimal(bytes)) of padding (see --json, --strict)")
+      lines.append(
+        "not covered by any signature: \(ByteText.decimal(bytes)) of padding (see --json, --strict)")
     }
     lines += reasons.map { Array($0.utf8).printable }
     lines.append("verdict: \(verdict.rawValue)")
@@ -27,16 +28,20 @@ extension VerificationReport {
   /// The JSON document.
   var document: [JSONMember] {
     [
-      JSONMember("objects", .array(objects.map(\.json))), JSONMember("reasons", .array(reasons.map { .string($0) })),
+      JSONMember("objects", .array(objects.map(\.json))),
+      JSONMember("reasons", .array(reasons.map { .string($0) })),
       JSONMember("signatures", .array(signatures.map(\.json))),
-      JSONMember("uncovered", .array(uncovered.map(\.json))), JSONMember("verdict", .string(verdict.rawValue)),
+      JSONMember("uncovered", .array(uncovered.map(\.json))),
+      JSONMember("verdict", .string(verdict.rawValue)),
     ]
   }
 }
 
 extension SignatureResult {
   fileprivate var summary: String {
-    if let fault { return isConsidered ? "BAD: \(fault.explanation)" : "not considered: \(fault.explanation)" }
+    if let fault {
+      return isConsidered ? "BAD: \(fault.explanation)" : "not considered: \(fault.explanation)"
+    }
     guard isConsidered else { return "not considered" }
     return "good, over object\(objects.count == 1 ? "" : "s") \(ByteText.ranges(objects))"
   }
