@@ -24,16 +24,7 @@ public struct KeyRing: Sendable {
   ///
   /// - Throws: ``OpenPGPError`` where the data holds no readable key at all.
   public init(reading bytes: Span<UInt8>) throws(OpenPGPError) {
-    guard bytes.count <= Self.maximumBytes else {
-      throw OpenPGPError(.tooLarge, "\(bytes.count) bytes of keys")
-    }
-    if Keybox.isKeybox(bytes) {
-      try Keybox.read(bytes) { (blob) throws(OpenPGPError) in try readPackets(blob) }
-    } else if bytes.count > 0, bytes[0] & 0x80 != 0 {
-      try readPackets(bytes)
-    } else {
-      try readArmored(bytes)
-    }
+    try Self.forEachRun(of: bytes) { (run) throws(OpenPGPError) in try readPackets(run) }
     guard !certificates.isEmpty else {
       throw skipped.first ?? OpenPGPError(.noKey, "there is no OpenPGP key in the data")
     }
@@ -100,18 +91,21 @@ public struct KeyRing: Sendable {
     }
   }
 
-  private mutating func readArmored(_ bytes: Span<UInt8>) throws(OpenPGPError) {
+  /// Hands each run of packets in the data to a closure: what an armored block holds, a key of a keybox, or all.
+  static func forEachRun(
+    of bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(OpenPGPError) -> Void
+  ) throws(OpenPGPError) {
+    guard bytes.count <= maximumBytes else { throw OpenPGPError(.tooLarge, "\(bytes.count) bytes of keys") }
+    if Keybox.isKeybox(bytes) { return try Keybox.read(bytes, body) }
+    if bytes.count > 0, bytes[0] & 0x80 != 0 { return try body(bytes) }
     var lines = LineReader(bytes)
     while let line = lines.next() {
       guard line.count < 100 else { continue }
       let text = lines.text(line)
-      guard
-        let kind = [Armor.Kind.publicKey, .privateKey].first(where: {
-          text == "-----BEGIN \($0.rawValue)-----"
-        })
-      else { continue }
+      let kinds: [Armor.Kind] = [.publicKey, .privateKey]
+      guard let kind = kinds.first(where: { text == "-----BEGIN \($0.rawValue)-----" }) else { continue }
       let packets = try Armor.decode(&lines, kind)
-      try readPackets(packets.span)
+      try body(packets.span)
     }
   }
 
