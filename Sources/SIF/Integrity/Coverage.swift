@@ -45,9 +45,9 @@ struct Coverage {
     guard isSigned else {
       return [UncoveredRange(offset: position, size: Int64(Descriptor.byteCount), what: name)]
     }
-    // Ids are covered only as they are to one another within the group.
+    // Used is covered but for its value; ids only as they are to one another within the group.
     return [
-      (5, 4, "id"), (9, 4, "group"), (17, 8, "offset"), (33, 8, "size with padding"),
+      (4, 5, "used, id"), (9, 4, "group"), (17, 8, "offset"), (33, 8, "size with padding"),
       (49, 8, "modified time"),
     ].map {
       UncoveredRange(offset: position + $0.0, size: $0.1, what: "\(name): \($0.2)")

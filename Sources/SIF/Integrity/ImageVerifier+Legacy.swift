@@ -1,6 +1,6 @@
 import Gcrypt
 
-/// Signatures of before metadata was signed: a text with a digest of objects' bytes (spec/integrity.md, "Legacy
+/// Signatures of before metadata was signed: a text with a digest of objects' bytes (spec/signatures.md, "Legacy
 /// signatures"). They leave header and descriptors open, and so are only looked at on request.
 extension ImageVerifier {
   /// Verifies a group by the legacy signatures that are linked to it or, where there are none, to its objects.

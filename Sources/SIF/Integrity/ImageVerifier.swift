@@ -4,7 +4,7 @@ import Gcrypt
 ///
 /// The rules are the reference's: every signature that is linked to a group has to be good, and has to cover
 /// exactly the objects of the group; an object in no group is refused. Where they differ, these are
-/// stricter (spec/integrity.md, "Verification").
+/// stricter (spec/signatures.md, "Verification").
 public struct ImageVerifier {
   let image: Image
   let verifiers: [any MessageVerifier]

@@ -1,7 +1,7 @@
 public import Gcrypt
 
 /// A digest with its algorithm, as signature metadata writes it: `sha256:` and hexadecimal digits
-/// (spec/integrity.md, "Digests").
+/// (spec/signatures.md, "Digests").
 public struct IntegrityDigest: Hashable, Sendable {
   /// The algorithm.
   public let algorithm: HashAlgorithm
@@ -40,7 +40,7 @@ public struct IntegrityDigest: Hashable, Sendable {
 }
 
 extension Header {
-  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/integrity.md, "Header").
+  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "Header").
   var integrityBytes: [UInt8] {
     var writer = LittleEndianWriter(capacity: 61)
     writer.append(launchScript, count: Self.launchScriptByteCount)
@@ -52,12 +52,13 @@ extension Header {
 }
 
 extension Descriptor {
-  /// The 557 bytes that signatures cover (spec/integrity.md, "Descriptor"): neither where the object lies nor
+  /// The 557 bytes that signatures cover (spec/signatures.md, "Descriptor"): neither where the object lies nor
   /// when its descriptor changed, so that an image may be rearranged.
   func integrityBytes(relativeID: UInt32) -> [UInt8] {
     var writer = LittleEndianWriter(capacity: 557)
     writer.append(dataType.rawValue)
-    writer.append(used)
+    // Whatever value other than 0 the file has: to readers they are all alike.
+    writer.append(UInt8(1))
     writer.append(relativeID)
     writer.append(linkField)
     writer.append(size)

@@ -1,7 +1,7 @@
 import Gcrypt
 import StrictJSON
 
-/// What a signature states about an image: the text that is signed (spec/integrity.md, "Metadata").
+/// What a signature states about an image: the text that is signed (spec/signatures.md, "Metadata").
 struct IntegrityMetadata: Equatable {
   /// What it states about one object.
   struct Object: Equatable {
