@@ -35,14 +35,18 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("StrictJSON", []),
+    module("Encodings", []),
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
+    module("PEMKeys", ["Encodings", "Gcrypt"]),
+    module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
     module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
+        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -50,6 +54,10 @@ let package = Package(
     tests("SIFTests", ["SIF", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
+    tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
+    tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
+    tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
   ]
 )

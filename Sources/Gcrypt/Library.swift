@@ -18,9 +18,9 @@ public struct Library: Sendable {
     // gcry_check_version performs the first stage of initialisation; it must come before any control.
     version = gcry_check_version(nil).map { String(cString: $0) } ?? "unknown"
     _ = gcrypt_disable_secure_memory_warning()
-    // A private key ring of unusual size must not exhaust the pool. What the pool grows by is wiped like
-    // the rest, but not locked.
-    _ = gcrypt_expand_secure_memory(64 * 1024)
+    // A key ring of unusual size must not exhaust the pool. The pool grows by this much at a time, which also
+    // bounds a single allocation; what is not touched costs nothing. It is wiped like the rest, but not locked.
+    _ = gcrypt_expand_secure_memory(48 << 20)
     _ = gcrypt_initialise_secure_memory(Self.secureMemoryBytes)
     _ = gcrypt_initialization_finished()
   }

@@ -11,19 +11,18 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     self.publicKey = publicKey
   }
 
-  /// An RSA key of its numbers.
+  /// An RSA key of its numbers. The primes may come in either order: formats differ in it, and in which of two
+  /// coefficients they keep.
   ///
-  /// - Parameters:
-  ///   - coefficient: the inverse of p modulo q. OpenPGP's u is that; PKCS#1's is the inverse of q modulo p,
-  ///     so its primes are to be given the other way round.
   /// - Throws: ``GcryptError`` where the numbers do not belong together or the key is smaller than
   ///   ``PublicKey/minimumSigningBits``.
   public static func rsa(
-    modulus: [UInt8], exponent: [UInt8], privateExponent: Span<UInt8>, p: Span<UInt8>, q: Span<UInt8>,
-    coefficient: Span<UInt8>
+    modulus: [UInt8], exponent: [UInt8], privateExponent: Span<UInt8>, p: Span<UInt8>, q: Span<UInt8>
   ) throws(GcryptError) -> PrivateKey {
     let publicKey = PublicKey.rsa(modulus: modulus, exponent: exponent)
     try publicKey.validate(minimumBits: PublicKey.minimumSigningBits)
+    let (small, large) = Self.precedes(p, q) ? (p, q) : (q, p)
+    let coefficient = try SecureInteger.inverse(of: small, modulo: large)
     let bytes =
       modulus.count + exponent.count + privateExponent.count + p.count + q.count + coefficient.count
     var builder = try SExpressionBuilder(valueBytes: bytes)
@@ -32,9 +31,9 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     builder.pair("n", modulus.span)
     builder.pair("e", exponent.span)
     builder.pair("d", privateExponent)
-    builder.pair("p", p)
-    builder.pair("q", q)
-    builder.pair("u", coefficient)
+    builder.pair("p", small)
+    builder.pair("q", large)
+    builder.pair("u", coefficient.span)
     builder.close(2)
     return try checked(try builder.finish("read an RSA private key"), publicKey)
   }
@@ -93,6 +92,23 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     full.pair("d", seed)
     full.close(2)
     return PrivateKey(try full.finish("read an Ed25519 private key"), .ed25519(computed))
+  }
+
+  /// Whether one unsigned number is less than another.
+  private static func precedes(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+    func firstDigit(_ number: Span<UInt8>) -> Int {
+      var index = 0
+      while index < number.count, number[index] == 0 { index += 1 }
+      return index
+    }
+    var (a, b) = (firstDigit(left), firstDigit(right))
+    if left.count - a != right.count - b { return left.count - a < right.count - b }
+    while a < left.count {
+      if left[a] != right[b] { return left[a] < right[b] }
+      a += 1
+      b += 1
+    }
+    return false
   }
 
   private static func publicPoint(_ key: borrowing SExpression) throws(GcryptError) -> [UInt8] {

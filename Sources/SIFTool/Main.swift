@@ -1,6 +1,9 @@
 import ArgumentParser
+import Gcrypt
 import Glibc
 import LinuxSystem
+import OpenPGP
+import PEMKeys
 import SIF
 import StrictJSON
 
@@ -54,6 +57,10 @@ enum Main {
     case let error as ToolFailure: failure = error
     case let error as SIFError: failure = ToolFailure(error)
     case let error as SystemError: failure = ToolFailure(error)
+    case let error as IntegrityError: failure = ToolFailure(error)
+    case let error as OpenPGPError: failure = ToolFailure(error)
+    case let error as PEMError: failure = ToolFailure(error)
+    case let error as GcryptError: failure = ToolFailure(error)
     default: return reportUsage(error)
     }
     if let command = command as? any ToolCommand, command.printsJSON, failure.status != .usage,

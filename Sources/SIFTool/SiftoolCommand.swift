@@ -25,6 +25,7 @@ struct SiftoolCommand: ParsableCommand {
           NewCommand.self, AddCommand.self, DelCommand.self, SetprimCommand.self, CompactCommand.self,
           GrowCommand.self,
         ]),
+      CommandGroup(name: "Sign", subcommands: [SignCommand.self, VerifyCommand.self, KeyCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

@@ -61,6 +61,11 @@ enum Console {
     try? SystemError.writeAll(Array("\(line)\n".utf8).span.bytes, to: STDERR_FILENO)
   }
 
+  /// Writes a question to stderr; the answer is typed behind it.
+  static func prompt(_ question: String) {
+    try? SystemError.writeAll(Array(question.utf8).span.bytes, to: STDERR_FILENO)
+  }
+
   /// Whether a descriptor is a terminal.
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 }

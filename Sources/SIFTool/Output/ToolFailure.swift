@@ -1,4 +1,7 @@
+import Gcrypt
 import LinuxSystem
+import OpenPGP
+import PEMKeys
 import SIF
 import StrictJSON
 
@@ -55,6 +58,20 @@ struct ToolFailure: Error {
   init(_ error: SystemError) {
     self.init(.system, code: "system", error.description)
   }
+
+  init(_ error: IntegrityError) {
+    switch error {
+    case .image(let error): self.init(error)
+    case .selection(let message): self.init(.failure, code: "selection", message)
+    case .signer(let code, let message): self.init(.key, code: code, message)
+    }
+  }
+
+  init(_ error: OpenPGPError) { self.init(.key, code: error.code.rawValue, error.description) }
+
+  init(_ error: PEMError) { self.init(.key, code: error.code.rawValue, error.description) }
+
+  init(_ error: GcryptError) { self.init(.failure, code: "library", error.description) }
 
   /// A failure to write output. A reader that has gone away needs no message.
   init(writing error: SystemError) {

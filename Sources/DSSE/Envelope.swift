@@ -1,0 +1,116 @@
+import Encodings
+import StrictJSON
+
+/// Why a text is no envelope that can be judged.
+public struct DSSEError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The kind of fault; its raw value is stable.
+  public enum Code: String, Sendable {
+    /// Not JSON, or not an envelope's members.
+    case malformed = "malformed-envelope"
+    /// A payload of another type than was expected.
+    case payloadType = "wrong-payload-type"
+    /// No signature at all.
+    case noSignature = "no-signature"
+    /// Larger than any envelope is.
+    case tooLarge = "too-large"
+  }
+
+  /// The kind of fault.
+  public let code: Code
+  /// What it was, as a phrase.
+  public let what: String
+
+  init(_ code: Code, _ what: String) {
+    self.code = code
+    self.what = what
+  }
+
+  /// One sentence.
+  public var description: String { "DSSE: \(what)" }
+}
+
+/// An envelope of the Dead Simple Signing Envelope specification, version 1.
+public struct Envelope: Sendable {
+  /// One signature in an envelope.
+  public struct Signature: Sendable {
+    /// A hint at the key, which nothing protects; empty for none.
+    public let keyID: String
+    /// The signature itself.
+    public let bytes: [UInt8]
+  }
+
+  /// What kind of thing the payload is.
+  public let payloadType: String
+  /// What was signed.
+  public let payload: [UInt8]
+  /// The signatures, in the order of the text.
+  public let signatures: [Signature]
+
+  /// More than any envelope over an image's metadata is long, in bytes.
+  public static let maximumBytes = 4 << 20
+  private static let maximumSignatures = 64
+
+  /// Reads an envelope: strict JSON with every member once. Members that the specification does not know are
+  /// passed over, as it demands.
+  public init(reading text: [UInt8]) throws(DSSEError) {
+    guard text.count <= Self.maximumBytes else {
+      throw DSSEError(.tooLarge, "an envelope of \(text.count) bytes")
+    }
+    let value: JSONValue
+    do { value = try JSONParser.parse(text, limits: JSONLimits(bytes: Self.maximumBytes, depth: 16)) } catch {
+      throw DSSEError(.malformed, "an envelope that is no JSON: \(error.description)")
+    }
+    guard let type = value["payloadType"]?.text, let payload = value["payload"]?.text,
+      let list = value["signatures"]?.elements
+    else { throw DSSEError(.malformed, "an envelope without its payload or signatures") }
+    payloadType = type
+    self.payload = try Self.decode(payload)
+    guard !list.isEmpty else { throw DSSEError(.noSignature, "an envelope without a signature") }
+    guard list.count <= Self.maximumSignatures else {
+      throw DSSEError(.tooLarge, "an envelope with \(list.count) signatures")
+    }
+    var signatures: [Signature] = []
+    for entry in list {
+      guard let sig = entry["sig"]?.text else { throw DSSEError(.malformed, "a signature without its bytes") }
+      guard entry["keyid"] == nil || entry["keyid"] == .null || entry["keyid"]?.text != nil else {
+        throw DSSEError(.malformed, "a key id that is no text")
+      }
+      signatures.append(Signature(keyID: entry["keyid"]?.text ?? "", bytes: try Self.decode(sig)))
+    }
+    self.signatures = signatures
+  }
+
+  /// An envelope of its parts.
+  init(payloadType: String, payload: [UInt8], signatures: [Signature]) {
+    self.payloadType = payloadType
+    self.payload = payload
+    self.signatures = signatures
+  }
+
+  /// The specification allows both alphabets of base64.
+  private static func decode(_ text: String) throws(DSSEError) -> [UInt8] {
+    let standard = text.utf8.map {
+      $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
+    }
+    guard let bytes = Base64.decode(standard) else { throw DSSEError(.malformed, "a text that is no base64") }
+    return bytes
+  }
+
+  /// The text: one line without white space, members in this order.
+  public var encoded: [UInt8] {
+    JSONWriter.compact([
+      "payloadType": .string(payloadType), "payload": .string(Self.base64(payload)),
+      "signatures": .array(
+        signatures.map { ["keyid": .string($0.keyID), "sig": .string(Self.base64($0.bytes))] }),
+    ])
+  }
+
+  private static func base64(_ bytes: [UInt8]) -> String {
+    String(decoding: Base64.encode(bytes), as: UTF8.self)
+  }
+
+  /// The pre-authentication encoding: what is signed. It ties the payload to its type.
+  static func preAuthentication(_ type: String, _ payload: [UInt8]) -> [UInt8] {
+    Array("DSSEv1 \(type.utf8.count) \(type) \(payload.count) ".utf8) + payload
+  }
+}

@@ -1,0 +1,38 @@
+/// Bytes as pairs of hexadecimal digits.
+public enum Hexadecimal {
+  private static let lowercase = Array("0123456789abcdef".utf8)
+  private static let uppercase = Array("0123456789ABCDEF".utf8)
+
+  /// The digits of bytes: lower case as digests are written, upper case as OpenPGP fingerprints are.
+  public static func text(_ bytes: some Sequence<UInt8>, uppercase isUppercase: Bool = false) -> String {
+    let digits = isUppercase ? uppercase : lowercase
+    var text: [UInt8] = []
+    for byte in bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// The bytes of digits in either case; nil where there is anything else or half a byte.
+  public static func bytes(_ text: some Sequence<UInt8>) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var high: UInt8?
+    for digit in text {
+      let value: UInt8
+      switch digit {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): value = digit - UInt8(ascii: "A") + 10
+      default: return nil
+      }
+      if let first = high {
+        bytes.append(first << 4 | value)
+        high = nil
+      } else {
+        high = value
+      }
+    }
+    return high == nil ? bytes : nil
+  }
+}

@@ -1,0 +1,114 @@
+import Gcrypt
+
+/// Public-key algorithms by their numbers (RFC 9580 section 9.1).
+struct PublicKeyAlgorithm: RawRepresentable, Hashable, Sendable {
+  let rawValue: UInt8
+
+  static let rsa = PublicKeyAlgorithm(rawValue: 1)
+  static let rsaEncryptOnly = PublicKeyAlgorithm(rawValue: 2)
+  static let rsaSignOnly = PublicKeyAlgorithm(rawValue: 3)
+  static let elgamal = PublicKeyAlgorithm(rawValue: 16)
+  static let dsa = PublicKeyAlgorithm(rawValue: 17)
+  static let ecdh = PublicKeyAlgorithm(rawValue: 18)
+  static let ecdsa = PublicKeyAlgorithm(rawValue: 19)
+  /// Ed25519 as GnuPG and the old drafts encode it: a curve by its OID, numbers as MPIs.
+  static let eddsaLegacy = PublicKeyAlgorithm(rawValue: 22)
+  static let x25519 = PublicKeyAlgorithm(rawValue: 25)
+  static let x448 = PublicKeyAlgorithm(rawValue: 26)
+  /// Ed25519 as RFC 9580 section 5.5.5.9 encodes it: 32 plain bytes.
+  static let ed25519 = PublicKeyAlgorithm(rawValue: 27)
+  static let ed448 = PublicKeyAlgorithm(rawValue: 28)
+
+  /// A word for people.
+  var name: String {
+    switch self {
+    case .rsa, .rsaEncryptOnly, .rsaSignOnly: "RSA"
+    case .elgamal: "Elgamal"
+    case .dsa: "DSA"
+    case .ecdh: "ECDH"
+    case .ecdsa: "ECDSA"
+    case .eddsaLegacy, .ed25519: "Ed25519"
+    case .x25519: "X25519"
+    case .x448: "X448"
+    case .ed448: "Ed448"
+    default: "algorithm \(rawValue)"
+    }
+  }
+}
+
+/// Hash algorithms by their numbers (RFC 9580 section 9.5).
+struct HashID: RawRepresentable, Hashable, Sendable {
+  let rawValue: UInt8
+
+  static let sha1 = HashID(rawValue: 2)
+  static let sha256 = HashID(rawValue: 8)
+
+  /// What computes it; nil for what no signature or S2K that this module takes may use.
+  var algorithm: HashAlgorithm? {
+    switch rawValue {
+    case 1: .md5
+    case 2: .sha1
+    case 3: .ripemd160
+    case 8: .sha256
+    case 9: .sha384
+    case 10: .sha512
+    case 11: .sha224
+    default: nil
+    }
+  }
+
+  /// The name that the `Hash` header of a cleartext signed message uses (RFC 9580 section 9.5).
+  var headerName: String? {
+    switch rawValue {
+    case 1: "MD5"
+    case 2: "SHA1"
+    case 3: "RIPEMD160"
+    case 8: "SHA256"
+    case 9: "SHA384"
+    case 10: "SHA512"
+    case 11: "SHA224"
+    case 12: "SHA3-256"
+    case 14: "SHA3-512"
+    default: nil
+    }
+  }
+
+  /// Whether a signature over data may use it: SHA-2 only, as the SIF format has it.
+  var isSHA2: Bool { 8...11 ~= rawValue }
+}
+
+/// Symmetric algorithms by their numbers (RFC 9580 section 9.3).
+enum SymmetricID {
+  static func algorithm(_ number: UInt8) -> CipherAlgorithm? {
+    switch number {
+    case 2: .tripleDES
+    case 3: .cast5
+    case 4: .blowfish
+    case 7: .aes128
+    case 8: .aes192
+    case 9: .aes256
+    case 10: .twofish
+    case 11: .camellia128
+    case 12: .camellia192
+    case 13: .camellia256
+    default: nil
+    }
+  }
+}
+
+/// Curves by their object identifiers (RFC 9580 section 9.2).
+enum CurveOID {
+  static let p256: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]
+  static let p384: [UInt8] = [0x2B, 0x81, 0x04, 0x00, 0x22]
+  static let p521: [UInt8] = [0x2B, 0x81, 0x04, 0x00, 0x23]
+  static let ed25519Legacy: [UInt8] = [0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x0F, 0x01]
+
+  static func curve(_ oid: [UInt8]) -> Curve? {
+    switch oid {
+    case p256: .p256
+    case p384: .p384
+    case p521: .p521
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/// GnuPG's `pubring.kbx`: a sequence of blobs, those of type 2 with an OpenPGP key inside. The format is described
+/// in GnuPG's own `kbx/keybox-blob.c`.
+enum Keybox {
+  /// Whether the data begins with a keybox's header blob.
+  static func isKeybox(_ bytes: Span<UInt8>) -> Bool {
+    guard bytes.count >= 32, bytes[4] == 1 else { return false }
+    return (0..<4).allSatisfy { bytes[8 + $0] == Array("KBXf".utf8)[$0] }
+  }
+
+  /// Hands the packets of each OpenPGP key to a closure.
+  ///
+  /// A blob has, big-endian: its length (4), its type (1; 0 is an empty place), its version (1), flags (2), the
+  /// key's offset within the blob (4) and its length (4).
+  static func read(
+    _ bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(OpenPGPError) -> Void
+  ) throws(OpenPGPError) {
+    var cursor = ByteCursor(bytes)
+    while cursor.remaining > 0 {
+      let start = cursor.offset
+      let length = try cursor.integer(4)
+      let type = try cursor.integer(1)
+      guard length >= 5, length - 5 <= cursor.remaining else {
+        throw OpenPGPError(.malformedKeybox, "a blob of \(length) bytes", at: start)
+      }
+      let rest = try cursor.skip(length - 5)
+      guard type == 2 else { continue }
+      var blob = ByteCursor(cursor.extracting(rest), origin: rest.lowerBound)
+      _ = try blob.skip(3)
+      let keyOffset = try blob.integer(4)
+      let keyLength = try blob.integer(4)
+      guard keyOffset <= length, keyLength <= length - keyOffset else {
+        throw OpenPGPError(.malformedKeybox, "a key that lies outside its blob", at: start)
+      }
+      try body(bytes.extracting(start + keyOffset..<start + keyOffset + keyLength))
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Gcrypt
+
+/// A private key together with the name that its signatures go by.
+public struct SigningKey: ~Copyable {
+  /// The key that signs.
+  public let key: PublicKeyPacket
+  /// The primary key it belongs to.
+  public let primary: PublicKeyPacket
+  private let secret: PrivateKey
+
+  /// Unlocks a secret key.
+  ///
+  /// - Parameters:
+  ///   - primary: the primary key that the secret key is or belongs to.
+  ///   - passphrase: what it is locked with; not looked at where it is not.
+  /// - Throws: as ``SecretKey/unlock(_:)``.
+  public init(
+    unlocking secretKey: SecretKey, of primary: PublicKeyPacket, passphrase: borrowing SecureBytes
+  ) throws(OpenPGPError) {
+    secret = try secretKey.unlock(passphrase)
+    key = secretKey.publicKey
+    self.primary = primary
+  }
+
+  init(_ secret: consuming PrivateKey, key: PublicKeyPacket, primary: PublicKeyPacket) {
+    self.secret = secret
+    self.key = key
+    self.primary = primary
+  }
+
+  /// The hash that its signatures use: SHA-256 as the reference has it, but for the larger curves one of
+  /// their own strength, without which GnuPG takes no signature of theirs.
+  public var hash: HashAlgorithm { hashID.algorithm ?? .sha256 }
+
+  private var hashID: HashID {
+    switch key.verifyingKey {
+    case .ecdsa(.p384, _): HashID(rawValue: 9)
+    case .ecdsa(.p521, _): HashID(rawValue: 10)
+    default: .sha256
+    }
+  }
+
+  /// Makes a cleartext signed message of a text.
+  ///
+  /// With an RSA, Ed25519 or ECDSA key the same text and time always give the same bytes.
+  ///
+  /// - Parameters:
+  ///   - text: lines of UTF-8; trailing blanks of a line are not kept, as the format has it.
+  ///   - time: when the signature says it was made, in Unix seconds.
+  /// - Returns: the block with LF line ends and none after its last line.
+  public borrowing func clearSign(_ text: [UInt8], at time: Int64) throws(OpenPGPError) -> [UInt8] {
+    let lines = try ClearSignedMessage.canonicalLines(text)
+    let signed = Array(lines.joined(separator: [0x0D, 0x0A]))
+    let packet = try sign([signed], type: .text, at: time)
+    return ClearSignedMessage.encode(
+      lines, hash: hashID, signatures: PacketReader.encode(.signature, packet))
+  }
+
+  /// The body of a version 4 signature packet (RFC 9580 section 5.2.3) over bytes.
+  ///
+  /// The hashed subpackets are the time, the key ID and the fingerprint, then those given: what the reference
+  /// writes, byte for byte.
+  borrowing func sign(
+    _ parts: [[UInt8]], type: SignatureType, at time: Int64, subpackets extra: [UInt8] = []
+  ) throws(OpenPGPError) -> [UInt8] {
+    guard let seconds = UInt32(exactly: time) else {
+      throw OpenPGPError(.unsupported, "a signature of a time that OpenPGP cannot state")
+    }
+    guard key.version == 4 else {
+      throw OpenPGPError(.unsupported, "signing with a key of version \(key.version)")
+    }
+    var hashed = Subpackets.encode(2, BigEndian.bytes(seconds))
+    hashed += Subpackets.encode(16, BigEndian.bytes(key.keyID), isCritical: true)
+    hashed += Subpackets.encode(33, [4] + key.fingerprint)
+    hashed += extra
+    var body = [4, type.rawValue, key.algorithm.rawValue, hashID.rawValue]
+    body += BigEndian.bytes(UInt16(truncatingIfNeeded: hashed.count)) + hashed
+    let digest = try SignaturePacket.digest(hash, salt: [], hashedPart: body, parts)
+    let value: SignatureValue
+    do { value = try secret.sign(digest.span, hash: hash) } catch { throw OpenPGPError(error) }
+    body += [0, 0] + digest.prefix(2)
+    switch value {
+    case .rsa(let number): body += BigEndian.mpi(number)
+    case .ecdsa(let r, let s): body += BigEndian.mpi(r) + BigEndian.mpi(s)
+    case .ed25519(let bytes):
+      body +=
+        key.algorithm == .ed25519
+        ? bytes : BigEndian.mpi(Array(bytes.prefix(32))) + BigEndian.mpi(Array(bytes.suffix(32)))
+    }
+    return body
+  }
+}
+
+extension KeyRing {
+  /// Which secret key of a certificate signs at a time: the primary key where it may and its secret is here, as
+  /// the reference has it, else the newest subkey that may.
+  ///
+  /// - Parameter now: the time of signing, in Unix seconds.
+  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/unusableKey`` and why none can.
+  public func signingSecret(of certificate: Certificate, now: Int64) throws(OpenPGPError) -> SecretKey {
+    var why = "its secret is not at hand"
+    let subkeys = certificate.subkeys.map(\.key).sorted { $0.creationTime > $1.creationTime }
+    for key in [certificate.primary] + subkeys where key.verifyingKey != nil {
+      guard let secret = secretKey(withFingerprint: key.fingerprint) else { continue }
+      if let impossibility = secret.impossibility {
+        why = impossibility
+      } else if let fault = try certificate.fault(of: key, at: now, now: now) {
+        if fault != .keyNotForSigning { why = fault.rawValue }
+      } else {
+        return secret
+      }
+    }
+    throw OpenPGPError(.unusableKey, "key \(certificate.primary.keyIDText) cannot sign: \(why)")
+  }
+}

@@ -1,0 +1,84 @@
+import Gcrypt
+
+/// The packets of one key as they were read (RFC 9580 sections 10.1 and 10.2), to be handed on as they are.
+public final class TransferableKey: Sendable {
+  /// The primary key.
+  public let primary: PublicKeyPacket
+  /// Whether the packets held the secret key.
+  public let isSecret: Bool
+  /// The packets of the public key, made of the secret ones where those were read.
+  public let publicPackets: [UInt8]
+  private let packets: SecureBytes
+
+  private init(
+    _ primary: PublicKeyPacket, isSecret: Bool, publicPackets: [UInt8], _ packets: consuming SecureBytes
+  ) {
+    self.primary = primary
+    self.isSecret = isSecret
+    self.publicPackets = publicPackets
+    self.packets = packets
+  }
+
+  /// The packets as they were read, secret ones included.
+  ///
+  /// - Throws: ``OpenPGPError`` where no secure memory is left.
+  public func copyOfPackets() throws(OpenPGPError) -> SecureBytes {
+    do { return try packets.copy(0..<packets.count) } catch { throw OpenPGPError(error) }
+  }
+
+  /// The secret key's armored block with a final newline. It is secret as far as the packets are not locked.
+  ///
+  /// - Throws: ``OpenPGPError`` where the secret key is not there.
+  public func armoredSecretKey() throws(OpenPGPError) -> [UInt8] {
+    guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) has no secret part here") }
+    let copy = try copyOfPackets()
+    return Armor.encode(copy.span, .privateKey) + [0x0A]
+  }
+
+  /// Reads keys in any form that ``KeyRing`` reads; keys with a fault are passed over.
+  ///
+  /// - Throws: ``OpenPGPError`` where there is no readable key.
+  public static func read(_ bytes: Span<UInt8>) throws(OpenPGPError) -> [TransferableKey] {
+    var keys: [TransferableKey] = []
+    try KeyRing.forEachRun(of: bytes) { (run) throws(OpenPGPError) in
+      var starts: [Int] = []
+      var reader = PacketReader(run)
+      var end = 0
+      while let packet = try? reader.next() {
+        if packet.type == .publicKey || packet.type == .secretKey { starts.append(packet.start) }
+        end = packet.body.upperBound
+      }
+      for (index, start) in starts.enumerated() {
+        let next = index + 1 < starts.count ? starts[index + 1] : end
+        if let key = try? readOne(run.extracting(start..<next)) { keys.append(key) }
+      }
+    }
+    guard !keys.isEmpty else { throw OpenPGPError(.noKey, "there is no OpenPGP key in the data") }
+    return keys
+  }
+
+  private static func readOne(_ bytes: Span<UInt8>) throws(OpenPGPError) -> TransferableKey {
+    var reader = PacketReader(bytes)
+    var primary: PublicKeyPacket?
+    var isSecret = false
+    var open: [UInt8] = []
+    while let packet = try reader.next() {
+      let body = reader.body(packet)
+      switch packet.type {
+      case .secretKey, .secretSubkey, .publicKey, .publicSubkey:
+        let isPrimary = packet.type == .secretKey || packet.type == .publicKey
+        if packet.type == .secretKey { isSecret = true }
+        let (key, _) = try PublicKeyPacket.read(body, at: packet.start)
+        if isPrimary { primary = key }
+        open += PacketReader.encode(isPrimary ? .publicKey : .publicSubkey, key.body)
+      // GnuPG's own notes are of no use to others.
+      case .trust: break
+      default: open += PacketReader.encode(packet.type, body.indices.map { body[$0] })
+      }
+    }
+    guard let primary else { throw OpenPGPError(.noKey, "there is no OpenPGP key in the data") }
+    let copy: SecureBytes
+    do { copy = try SecureBytes(copying: bytes) } catch { throw OpenPGPError(error) }
+    return TransferableKey(primary, isSecret: isSecret, publicPackets: open, copy)
+  }
+}

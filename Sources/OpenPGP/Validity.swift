@@ -1,0 +1,193 @@
+/// Why a key does not vouch for a signature, or a signature not for its text. Raw values are stable.
+public enum SignatureFault: String, Error, Sendable {
+  /// The numbers are not those of that key over that text.
+  case badSignature = "bad-signature"
+  /// No key that the signature names is at hand.
+  case unknownKey = "unknown-key"
+  /// The key was revoked: at any time for a compromise, before the signing for a retirement.
+  case keyRevoked = "key-revoked"
+  /// The key had expired when the signature was made.
+  case keyExpired = "key-expired"
+  /// The signature claims to be older than its key.
+  case keyTooYoung = "key-too-young"
+  /// The key's owner does not let it sign data.
+  case keyNotForSigning = "key-not-for-signing"
+  /// The key has no valid self-signature, or the subkey none that binds it both ways.
+  case keyNotBound = "key-not-bound"
+  /// The key is too weak, or not a possible key at all.
+  case weakKey = "weak-key"
+  /// The signature itself had a date of expiry, which is past.
+  case signatureExpired = "signature-expired"
+  /// The signature was made in the future.
+  case signatureInFuture = "signature-in-future"
+  /// The digest is not SHA-2.
+  case weakHash = "weak-hash"
+  /// The signature is not one over a document.
+  case wrongType = "wrong-type"
+  /// An algorithm or a critical statement that this module does not know.
+  case unsupported
+  /// Not what a signature looks like.
+  case malformed
+}
+
+extension SignaturePacket {
+  /// Whether a self-signature counts: it is made with SHA-2 or, as old keys have it, SHA-1 (an attacker who
+  /// can find collisions still cannot make the owner sign one), states nothing unknown, and is neither of
+  /// the future nor expired.
+  func isUsable(now: Int64) -> Bool {
+    guard hash.isSHA2 || hash == .sha1, subpackets.unknownCritical == nil,
+      let created = subpackets.creationTime, created <= now
+    else { return false }
+    guard let lifetime = subpackets.lifetime, lifetime > 0 else { return true }
+    return now < created + lifetime
+  }
+
+  /// Whether a revocation counts for something done at a time. Superseded (1), retired (3) and a name no longer
+  /// valid (32) count from the revocation on; anything else, also no reason at all, may mean that someone
+  /// else has the key, who can sign with any date (RFC 9580 section 5.2.3.31).
+  func revokes(at time: Int64) -> Bool {
+    guard let reason = subpackets.revocationReason, [1, 3, 32].contains(reason),
+      let created = subpackets.creationTime
+    else { return true }
+    return created <= time
+  }
+
+  /// Its creation time, for choosing the newest; what has none was not ``isUsable(now:)``.
+  var age: Int64 { subpackets.creationTime ?? .min }
+}
+
+/// What a key's owner says about it, taken from self-signatures that verified.
+struct KeyStatement {
+  /// The flags (RFC 9580 section 5.2.3.29); nil where the owner states none.
+  let flags: UInt8?
+  /// When the key expires, in Unix seconds; nil for never.
+  let expiry: Int64?
+}
+
+extension Certificate {
+  /// The newest self-signature of a kind that counts and verifies.
+  ///
+  /// The newest is the owner's last word: also for a signature older than it, because keys whose life was
+  /// prolonged are commonly passed on with nothing but their newest self-signatures.
+  private func newest(
+    _ signatures: [SignaturePacket], now: Int64, over parts: [[UInt8]],
+    where isWanted: (SignatureType) -> Bool
+  ) throws(OpenPGPError) -> SignaturePacket? {
+    let candidates = signatures.filter { isWanted($0.type) && $0.isUsable(now: now) }
+    for candidate in candidates.sorted(by: { $0.age > $1.age })
+    where try candidate.verifies(with: primary, over: parts) {
+      return candidate
+    }
+    return nil
+  }
+
+  /// Whether a revocation of a kind verifies and counts at a time. `since` leaves out those that are older than
+  /// what they revoke.
+  private func isRevoked(
+    _ signatures: [SignaturePacket], _ type: SignatureType, at time: Int64, since: Int64 = .min,
+    over parts: [[UInt8]]
+  ) throws(OpenPGPError) -> Bool {
+    for signature in signatures where signature.type == type {
+      if signature.revokes(at: time), (signature.subpackets.creationTime ?? .max) >= since,
+        try signature.verifies(with: primary, over: parts)
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// The names that were valid at a time with their newest certification, the primary one first.
+  func validUserIDs(
+    at time: Int64, now: Int64
+  ) throws(OpenPGPError) -> (valid: [(UserID, SignaturePacket)], isAnyRevoked: Bool) {
+    var valid: [(UserID, SignaturePacket)] = []
+    var isAnyRevoked = false
+    for name in userIDs {
+      let parts = [primary.hashed, name.hashed]
+      guard let certification = try newest(name.signatures, now: now, over: parts, where: \.isCertification)
+      else { continue }
+      let isRevoked = try isRevoked(
+        name.signatures, .certificationRevocation, at: time, since: certification.age, over: parts)
+      if isRevoked { isAnyRevoked = true } else { valid.append((name, certification)) }
+    }
+    func precedes(_ left: SignaturePacket, _ right: SignaturePacket) -> Bool {
+      if left.subpackets.isPrimaryUserID != right.subpackets.isPrimaryUserID {
+        return left.subpackets.isPrimaryUserID
+      }
+      return left.age > right.age
+    }
+    valid.sort { precedes($0.1, $1.1) }
+    return (valid, isAnyRevoked)
+  }
+
+  /// What the owner says about the primary key, judged for something done at a time.
+  ///
+  /// - Returns: the statement, or why the key does not count.
+  func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> Result<KeyStatement, SignatureFault> {
+    if try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed]) {
+      return .failure(.keyRevoked)
+    }
+    let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
+    let names = try validUserIDs(at: time, now: now)
+    guard onKey != nil || !names.valid.isEmpty else {
+      return .failure(names.isAnyRevoked ? .keyRevoked : .keyNotBound)
+    }
+    let onName = names.valid.first?.1
+    let lifetime = onKey?.subpackets.keyLifetime ?? onName?.subpackets.keyLifetime
+    let statement = KeyStatement(
+      flags: onName?.subpackets.keyFlags ?? onKey?.subpackets.keyFlags,
+      expiry: Self.expiry(primary, lifetime))
+    return .success(statement)
+  }
+
+  private static func expiry(_ key: PublicKeyPacket, _ lifetime: Int64?) -> Int64? {
+    guard let lifetime, lifetime > 0 else { return nil }
+    return key.creationTime + lifetime
+  }
+
+  /// Why a signature over data made at a time does not count though its numbers are those of this key: nil
+  /// where it counts.
+  ///
+  /// - Parameters:
+  ///   - key: the primary key or one of the subkeys.
+  ///   - time: when the signature says that it was made, in Unix seconds.
+  ///   - now: the time of judging, in Unix seconds.
+  func fault(of key: PublicKeyPacket, at time: Int64, now: Int64) throws(OpenPGPError) -> SignatureFault? {
+    let own: KeyStatement
+    switch try statement(at: time, now: now) {
+    case .failure(let fault): return fault
+    case .success(let statement): own = statement
+    }
+    if time < primary.creationTime { return .keyTooYoung }
+    if let expiry = own.expiry, time >= expiry { return .keyExpired }
+    if key.fingerprint == primary.fingerprint {
+      if let flags = own.flags, flags & Subpackets.signs == 0 { return .keyNotForSigning }
+      return nil
+    }
+    guard let subkey = subkeys.first(where: { $0.key.fingerprint == key.fingerprint }) else {
+      return .keyNotBound
+    }
+    return try fault(of: subkey, at: time, now: now)
+  }
+
+  private func fault(
+    of subkey: Subkey, at time: Int64, now: Int64
+  ) throws(OpenPGPError) -> SignatureFault? {
+    let parts = [primary.hashed, subkey.key.hashed]
+    if try isRevoked(subkey.signatures, .subkeyRevocation, at: time, over: parts) { return .keyRevoked }
+    guard
+      let binding = try newest(subkey.signatures, now: now, over: parts, where: { $0 == .subkeyBinding })
+    else { return .keyNotBound }
+    if time < subkey.key.creationTime { return .keyTooYoung }
+    if let expiry = Self.expiry(subkey.key, binding.subpackets.keyLifetime), time >= expiry {
+      return .keyExpired
+    }
+    if let flags = binding.subpackets.keyFlags, flags & Subpackets.signs == 0 { return .keyNotForSigning }
+    // RFC 9580 section 5.2.1.9: without the subkey's own word, anyone could adopt another's signing key.
+    for back in binding.subpackets.embedded where back.type == .primaryKeyBinding && back.isUsable(now: now) {
+      if try back.verifies(with: subkey.key, over: parts) { return nil }
+    }
+    return .keyNotBound
+  }
+}

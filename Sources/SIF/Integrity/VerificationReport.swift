@@ -1,0 +1,105 @@
+/// What the verification of an image came to.
+public enum IntegrityVerdict: String, Sendable {
+  /// Everything selected is validly signed as the policy asks.
+  case ok
+  /// Something selected is not signed.
+  case unsigned
+  /// No trusted or no required signer vouches for it.
+  case untrusted
+  /// A signature is bad, or what it covers was altered.
+  case tampered
+  /// No key was at hand to verify with.
+  case noKey = "no-key"
+}
+
+/// What one signature object is worth.
+public struct SignatureResult: Sendable {
+  /// The id of the signature object.
+  public let id: UInt32
+  /// `openpgp`, `dsse`, `legacy`, or `unknown`.
+  public internal(set) var format: String
+  /// Whether it belongs to what was to be verified. One that does not never counts, whatever it says.
+  public internal(set) var isConsidered = false
+  /// Everything that is wrong with it.
+  public internal(set) var faults: [SignerFault] = []
+  /// The signers in its message.
+  public internal(set) var signers: [SignerVerdict] = []
+  /// The group that it is linked to.
+  public internal(set) var group: UInt32?
+  /// The object that it is linked to, in old images.
+  public internal(set) var linkedObject: UInt32?
+  /// The objects that it covers and that are as they were signed, ascending. Empty where the signature itself
+  /// is not good.
+  public internal(set) var objects: [UInt32] = []
+
+  /// The worst fault: damage before lack of trust before incompleteness; nil for a valid signature.
+  public var fault: SignerFault? {
+    faults.first { $0.kind == .damage } ?? faults.first { $0.kind == .trust } ?? faults.first
+  }
+
+  /// Whether it was considered and nothing is wrong with it.
+  public var isValid: Bool { isConsidered && faults.isEmpty }
+
+  /// The signers whose signatures in the message are valid.
+  public var validSigners: [SignerVerdict] { signers.filter { $0.fault == nil } }
+}
+
+/// Who vouches for one object.
+public struct ObjectResult: Sendable {
+  /// The object's id.
+  public let id: UInt32
+  /// The identities (``SignerVerdict/identity``) whose valid signatures cover it, sorted, each once.
+  public let signedBy: [String]
+}
+
+/// Bytes of the file that no valid signature covers.
+public struct UncoveredRange: Hashable, Sendable {
+  /// Where they begin in the file.
+  public let offset: Int64
+  /// How many they are.
+  public let size: Int64
+  /// What they are: `padding`, `unused descriptors`, `object 3`, …
+  public let what: String
+}
+
+/// What was found out about an image: every signature, every object, every byte outside of them.
+public struct VerificationReport: Sendable {
+  /// The outcome.
+  public internal(set) var verdict: IntegrityVerdict
+  /// Why the outcome is not ``IntegrityVerdict/ok``, as sentences.
+  public internal(set) var reasons: [String]
+  /// Every signature object of the image, in the order of their descriptors.
+  public internal(set) var signatures: [SignatureResult]
+  /// Every object of the image that is no signature, in the order of their descriptors.
+  public internal(set) var objects: [ObjectResult]
+  /// What no valid signature covers, in the order of the file.
+  public internal(set) var uncovered: [UncoveredRange]
+}
+
+/// Who has to have signed what is verified.
+public struct VerificationPolicy: Sendable {
+  /// Fingerprints of keys or primary keys: each of them must have validly signed everything.
+  public var requiredSigners: [String]
+  /// How many different signers must each have validly signed everything.
+  public var threshold: Int
+  /// Whether anything outside of signed objects that could hold data makes the verdict
+  /// ``IntegrityVerdict/unsigned``: bytes between and behind objects that are not zero, unused descriptors that
+  /// are not, objects that are not selected and not signed.
+  public var isStrict: Bool
+  /// Whether only legacy signatures count. They cover neither header nor descriptors.
+  public var isLegacy: Bool
+  /// Whether any key was at hand at all.
+  public var hasKeys: Bool
+
+  /// A policy; by default one valid signature of any known key over everything.
+  public init(
+    requiredSigners: [String] = [], threshold: Int = 1, isStrict: Bool = false, isLegacy: Bool = false,
+    hasKeys: Bool = true
+  ) {
+    self.requiredSigners = requiredSigners
+    self.threshold = threshold
+    self.isStrict = isStrict
+    self.isLegacy = isLegacy
+    self.hasKeys = hasKeys
+  }
+}

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Gcrypt
+import OpenPGP
+import SIF
+import StrictJSON
+
+struct KeyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "key", abstract: "Make and keep the OpenPGP keys that images are signed with.",
+    discussion: "The key rings are those of the container runtimes. Never the network.",
+    subcommands: [
+      KeyNewCommand.self, KeyListCommand.self, KeyImportCommand.self, KeyExportCommand.self,
+      KeyRemoveCommand.self,
+    ])
+}
+
+struct KeyNewCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "new", abstract: "Make a key: Ed25519, or RSA on request.",
+    discussion: "Prints the fingerprint. The secret part is locked by the passphrase.")
+
+  @Option(help: ArgumentHelp("The owner: \"Name <address>\".", valueName: "user id")) var userId: String
+  @Flag(help: "Make an RSA key of 4096 bits.") var rsa = false
+  @Option(help: ArgumentHelp("Days until the key expires; otherwise never.", valueName: "days")) var expires:
+    UInt16?
+  @Flag(help: "Leave the secret part open to whoever can read the file.") var noPassphrase = false
+  @OptionGroup var passphrase: PassphraseOptions
+  @OptionGroup var rings: KeyStoreOptions
+
+  func execute() throws {
+    let store = try rings.store()
+    let phrase = noPassphrase ? try SecureBytes(count: 0) : try passphrase.read(prompt: "Passphrase of the new key: ")
+    guard let phrase, noPassphrase || phrase.count > 0 else {
+      throw ToolFailure(
+        .key, code: "passphrase-needed", "a new key needs a passphrase, or --no-passphrase to have none")
+    }
+    let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    let made = try GeneratedKey(
+      rsa ? .rsa(bits: 4096) : .ed25519, userID: userId, passphrase: phrase, at: time.seconds,
+      lifetime: expires.map { UInt32($0) * 86400 })
+    let packets = try made.secretPackets()
+    let keys = try TransferableKey.read(packets.span)
+    try store.add(keys, secret: true)
+    try store.add(keys, secret: false)
+    try Console.write(made.primary.fingerprintText + "\n")
+  }
+}
+
+struct KeyListCommand: ToolCommand {
+  static let configuration = CommandConfiguration(commandName: "list", abstract: "List the keys of a ring.")
+
+  @Flag(help: "List the secret keys.") var secret = false
+  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    let store = try rings.store()
+    let path = store.path(secret: secret)
+    let ring = KeyFiles.exists(path) ? try KeyFiles.openPGP([path]) : KeyRing()
+    if output.json {
+      try Console.write(document: [JSONMember("keys", .array(ring.certificates.map(\.json)))])
+    } else {
+      try Console.write(ring.certificates.map(\.text).joined(separator: "\n"))
+    }
+  }
+}
+
+struct KeyImportCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Add the keys of a file to the rings.",
+    discussion: "Secret keys are added to both rings. What a ring has of a public key already, such as a revocation, stays.")
+
+  @Argument(help: "The file: armored or binary, or a GnuPG keybox.") var file: PathArgument
+  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    let store = try rings.store()
+    let bytes = try SecretInput.read(file.path)
+    let keys = try TransferableKey.read(bytes.span)
+    let secret = keys.filter(\.isSecret)
+    if !secret.isEmpty { try store.add(secret, secret: true) }
+    try store.add(keys, secret: false)
+    for key in keys {
+      progress.note("siftool: imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
+    }
+  }
+}
+
+struct KeyExportCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Write a key, armored, to standard output.")
+
+  @Argument(help: "The key's fingerprint.") var fingerprint: String
+  @Flag(help: "Write the secret key, locked as it is.") var secret = false
+  @OptionGroup var rings: KeyStoreOptions
+
+  func execute() throws {
+    let copies = try rings.store().copies(fingerprint, secret: secret)
+    if secret {
+      for key in copies { try Console.write(try key.armoredSecretKey()) }
+    } else {
+      try Console.write(KeyArmor.publicKey(copies.flatMap(\.publicPackets)))
+    }
+  }
+}
+
+struct KeyRemoveCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Remove a key from a ring.",
+    discussion: "Without --secret only the public ring changes.")
+
+  @Argument(help: "The key's fingerprint.") var fingerprint: String
+  @Flag(help: "Remove the secret key.") var secret = false
+  @OptionGroup var rings: KeyStoreOptions
+
+  func execute() throws {
+    try rings.store().remove(fingerprint, secret: secret)
+  }
+}
+
+extension Certificate {
+  fileprivate var text: String {
+    var lines = ["\(primary.fingerprintText)  \(primary.algorithmName)"]
+    lines += userIDs.map { "  \($0.bytes.printable)" }
+    lines.append("  made \(Timestamp(seconds: primary.creationTime).iso8601)")
+    lines += subkeys.map { "  subkey \($0.key.fingerprintText)  \($0.key.algorithmName)" }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  fileprivate var json: JSONValue {
+    .object([
+      JSONMember("algorithm", .string(primary.algorithmName)),
+      JSONMember("createdAt", .string(Timestamp(seconds: primary.creationTime).iso8601)),
+      JSONMember("fingerprint", .string(primary.fingerprintText)),
+      JSONMember("keyId", .string(primary.keyIDText)),
+      JSONMember(
+        "subkeys",
+        .array(
+          subkeys.map {
+            ["fingerprint": .string($0.key.fingerprintText), "algorithm": .string($0.key.algorithmName)]
+          })), JSONMember("userIds", .array(userIDs.map { .string($0.text) })),
+    ])
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import SIF
+
+struct SignCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sign", abstract: "Sign the objects of an image.",
+    discussion: """
+      One signature is added for each group of objects, or for those that are chosen. Nothing is asked for \
+      without a terminal, and nothing but the image is written.
+
+      siftool sign image.sif --key key.asc
+      siftool sign image.sif --key-env SIGNING_KEY --passphrase-file secret
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var signer: SigningKeyOptions
+  @Option(help: ArgumentHelp("Sign a group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
+  @Option(help: ArgumentHelp("Sign an object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []
+  @OptionGroup var write: WriteOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    let selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
+    // A signature always states when it was made: of the two clocks only SOURCE_DATE_EPOCH can stand in.
+    let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    var editor = try ImageEditor(opening: image.path, clock: try write.clock())
+    let signatures = try signer.sign(&editor, selection: selection, at: time)
+    let names = ByteText.ranges(signatures.map(\.id))
+    progress.note("siftool: signed: object\(signatures.count == 1 ? "" : "s") \(names)")
+    for object in editor.image.objects(inGroup: nil) where object.dataType != .signature {
+      progress.note("siftool: warning: object \(object.id) is in no group and so not signed")
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Gcrypt
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Secrets that come from outside, straight into locked memory.
+enum SecretInput {
+  /// More than any file of keys or passphrases is long, in bytes.
+  private static let limit = 16 << 20
+
+  /// The bytes of a file or a pipe.
+  static func read(_ path: FilePath) throws -> SecureBytes {
+    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
+    return try read(from: file.rawValue, path)
+  }
+
+  /// The bytes that an open descriptor gives until its end.
+  static func read(from descriptor: Int32, _ path: FilePath) throws -> SecureBytes {
+    var status = stat()
+    let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    // A pipe does not say how much it will give: keys fit into far less than this.
+    let room = isFile ? min(Int(status.st_size), limit) + 1 : 1 << 20
+    var bytes = try SecureBytes(count: room)
+    let count = try fill(&bytes, from: descriptor, path)
+    guard count < room else {
+      throw ToolFailure(.key, code: "too-large", "\(path.string): too large to be a key or a passphrase")
+    }
+    return try bytes.copy(0..<count)
+  }
+
+  private static func fill(
+    _ bytes: inout SecureBytes, from descriptor: Int32, _ path: FilePath
+  ) throws(SystemError) -> Int {
+    var used = 0
+    let room = bytes.count
+    while used < room {
+      let start = used
+      var span = bytes.mutableSpan
+      let count = try span.withUnsafeMutableBufferPointer { (buffer) throws(SystemError) in
+        try SystemError.check("read", path) {
+          Glibc.read(descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
+        }
+      }
+      if count == 0 { break }
+      used += count
+    }
+    return used
+  }
+
+  /// The value of an environment variable; nil where it is not set.
+  static func environment(_ name: String) throws -> SecureBytes? {
+    guard let value = getenv(name) else { return nil }
+    return try SecureBytes(
+      copying: Span(
+        _unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value)))
+  }
+
+  /// Asks for a passphrase on the terminal without showing it; nil where there is none.
+  static func prompt(_ question: String) throws -> SecureBytes? {
+    guard Console.isTerminal(STDIN_FILENO), Console.isTerminal(STDERR_FILENO) else { return nil }
+    var old = termios()
+    guard tcgetattr(STDIN_FILENO, &old) == 0 else { return nil }
+    var silent = old
+    silent.c_lflag &= ~tcflag_t(ECHO)
+    Console.prompt(question)
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+    defer {
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &old)
+      Console.note("")
+    }
+    var line = try SecureBytes(count: 4096)
+    return try readLine(&line)
+  }
+
+  private static func readLine(_ line: inout SecureBytes) throws -> SecureBytes {
+    var used = 0
+    while used < line.count {
+      var byte: UInt8 = 0
+      guard Glibc.read(STDIN_FILENO, &byte, 1) == 1, byte != 0x0A else { break }
+      let place = used
+      var span = line.mutableSpan
+      span[place] = byte
+      used += 1
+    }
+    return try line.copy(0..<used)
+  }
+}
+
+/// Where a passphrase comes from, in the order of the contract.
+struct PassphraseOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Read the passphrase from an open file descriptor.", valueName: "n"))
+  var passphraseFd: Int32?
+
+  @Option(
+    help: ArgumentHelp("Read the passphrase from a file, less one final newline.", valueName: "file"))
+  var passphraseFile: PathArgument?
+
+  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
+  func read(prompt question: String) throws -> SecureBytes? {
+    if let passphraseFd {
+      return try Self.withoutNewline(
+        try SecretInput.read(from: passphraseFd, FilePath("file descriptor \(passphraseFd)")))
+    }
+    if let passphraseFile { return try Self.withoutNewline(try SecretInput.read(passphraseFile.path)) }
+    if let value = try SecretInput.environment("SIFTOOL_PASSPHRASE") { return value }
+    return try SecretInput.prompt(question)
+  }
+
+  private static func withoutNewline(_ bytes: consuming SecureBytes) throws -> SecureBytes {
+    let endsInNewline = bytes.count > 0 && bytes.span[bytes.count - 1] == 0x0A
+    return try bytes.copy(0..<bytes.count - (endsInNewline ? 1 : 0))
+  }
+}

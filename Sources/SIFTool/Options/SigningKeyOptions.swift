@@ -1,0 +1,146 @@
+import ArgumentParser
+import DSSE
+import Gcrypt
+import OpenPGP
+import PEMKeys
+import SIF
+import SystemPackage
+
+/// Which key signs.
+struct SigningKeyOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A file with the private key: OpenPGP (armored or binary) or PEM.",
+      discussion: "Several PEM keys sign together, in one envelope.", valueName: "file"))
+  var key: [PathArgument] = []
+
+  @Option(
+    help: ArgumentHelp("An environment variable that holds the private key as text.", valueName: "name"))
+  var keyEnv: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The fingerprint of the OpenPGP key in the key ring, or in a file with several.",
+      valueName: "fingerprint"))
+  var fingerprint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The key ring: a file, or a directory of a container runtime. Otherwise the runtimes' own.",
+      valueName: "path"))
+  var keyring: PathArgument?
+
+  @OptionGroup var passphrase: PassphraseOptions
+
+  /// Signs with the chosen key.
+  func sign(
+    _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp
+  ) throws -> [Descriptor] {
+    guard key.isEmpty || keyEnv == nil else {
+      throw ToolFailure.usage("--key and --key-env exclude each other")
+    }
+    if let keyEnv {
+      guard let bytes = try SecretInput.environment(keyEnv) else {
+        throw ToolFailure(
+          .key, code: "no-key", "the environment variable \(Array(keyEnv.utf8).printable) is not set")
+      }
+      return try sign(&editor, bytes, "$\(Array(keyEnv.utf8).printable)", selection, time)
+    }
+    if key.count > 1 { return try sign(&editor, pem: try key.map { try pem($0.path) }, selection, time) }
+    if let file = key.first {
+      let bytes = try SecretInput.read(file.path)
+      KeyFiles.warnIfShared(file.path)
+      return try sign(&editor, bytes, Array(file.path.string.utf8).printable, selection, time)
+    }
+    let directories = keyring.map { [$0.path] } ?? KeyFiles.runtimeDirectories.filter(KeyFiles.exists)
+    let ring = try KeyFiles.openPGP(directories.flatMap { KeyFiles.rings(at: $0, secret: true) })
+    return try sign(&editor, openPGP: ring, "the key ring", selection, time)
+  }
+
+  private func sign(
+    _ editor: inout ImageEditor, _ bytes: borrowing SecureBytes, _ name: String,
+    _ selection: IntegritySelection, _ time: Timestamp
+  ) throws -> [Descriptor] {
+    if KeyFiles.isPEM(bytes) {
+      return try sign(&editor, pem: [try pem(bytes, name)], selection, time)
+    }
+    let ring = try KeyFiles.read(bytes, FilePath(name))
+    return try sign(&editor, openPGP: ring, name, selection, time)
+  }
+
+  // MARK: PEM
+
+  private func pem(_ path: FilePath) throws -> PEMPrivateKey {
+    KeyFiles.warnIfShared(path)
+    return try pem(try SecretInput.read(path), Array(path.string.utf8).printable)
+  }
+
+  private func pem(_ bytes: borrowing SecureBytes, _ name: String) throws -> PEMPrivateKey {
+    let none = try SecureBytes(count: 0)
+    do { return try PEMPrivateKey.read(bytes.span, passphrase: none) } catch {
+      guard error.code == .passphraseNeeded else { throw error }
+    }
+    guard let phrase = try passphrase.read(prompt: "Passphrase of the key in \(name): ") else {
+      throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")
+    }
+    return try PEMPrivateKey.read(bytes.span, passphrase: phrase)
+  }
+
+  private func sign(
+    _ editor: inout ImageEditor, pem keys: [PEMPrivateKey], _ selection: IntegritySelection,
+    _ time: Timestamp
+  ) throws -> [Descriptor] {
+    guard fingerprint == nil else {
+      throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
+    }
+    return try ImageSigner.sign(&editor, with: DSSESigner(keys), selection: selection, at: time)
+  }
+
+  // MARK: OpenPGP
+
+  private func sign(
+    _ editor: inout ImageEditor, openPGP ring: KeyRing, _ name: String, _ selection: IntegritySelection,
+    _ time: Timestamp
+  ) throws -> [Descriptor] {
+    let certificate = try choose(ring, name)
+    let secret = try ring.signingSecret(of: certificate, now: time.seconds)
+    let phrase =
+      secret.isLocked
+      ? try passphrase.read(prompt: "Passphrase of key \(secret.publicKey.keyIDText): ") : nil
+    if secret.isLocked, phrase == nil {
+      throw ToolFailure(
+        .key, code: "passphrase-needed", "key \(secret.publicKey.keyIDText) is locked by a passphrase")
+    }
+    return try sign(
+      &editor, secret, certificate.primary, phrase ?? (try SecureBytes(count: 0)), selection, time)
+  }
+
+  private func sign(
+    _ editor: inout ImageEditor, _ secret: SecretKey, _ primary: PublicKeyPacket,
+    _ phrase: borrowing SecureBytes, _ selection: IntegritySelection, _ time: Timestamp
+  ) throws -> [Descriptor] {
+    let signer = try SigningKey(unlocking: secret, of: primary, passphrase: phrase)
+    return try ImageSigner.sign(&editor, with: signer, selection: selection, at: time)
+  }
+
+  /// The key that was named, or the only one.
+  private func choose(_ ring: KeyRing, _ name: String) throws -> Certificate {
+    guard !ring.secretKeys.isEmpty else {
+      throw ToolFailure(.key, code: "no-key", "\(name): there is no private key")
+    }
+    if let fingerprint {
+      let digits = fingerprint.filter { $0 != " " }
+      guard let bytes = [UInt8](hexadecimal: digits), let found = ring.certificate(withFingerprint: bytes)
+      else {
+        throw ToolFailure(
+          .key, code: "no-key", "\(name): no key has the fingerprint \(Array(fingerprint.utf8).printable)")
+      }
+      return found
+    }
+    guard let only = ring.certificates.first, ring.certificates.count == 1 else {
+      throw ToolFailure(
+        .key, code: "ambiguous-key", "\(name): there are several keys; choose one with --fingerprint")
+    }
+    return only
+  }
+}

@@ -1,0 +1,198 @@
+import Gcrypt
+import PEMKeys
+import SIF
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import DSSE
+
+private let metadata = Array("{\"version\":1,\"header\":{\"digest\":\"sha256:00\"},\"objects\":[]}".utf8)
+
+private func privateKey(_ name: String, passphrase: String = "") throws -> PEMPrivateKey {
+  let text = try Fixture.read("keys/\(name).pem")
+  let phrase = try SecureBytes(copying: Array(passphrase.utf8).span)
+  return try PEMPrivateKey.read(text.span, passphrase: phrase)
+}
+
+private func publicKeys(_ name: String) throws -> [PublicKey] {
+  let text = try Fixture.read("keys/\(name).pem")
+  return try PEMPublicKey.read(text)
+}
+
+private func python(_ arguments: [String], input: [UInt8] = []) throws -> ToolAnswer {
+  try Tool.run(["/usr/bin/python3", "\(Fixture.root)/Tests/Oracle/dsse.py"] + arguments, input: input)
+}
+
+private func envelope(_ names: String...) throws -> [UInt8] {
+  try DSSESigner(try names.map { try privateKey($0) }).sign(metadata, at: .none)
+}
+
+private func open(_ envelope: [UInt8], _ names: String...) throws -> OpenedMessage {
+  try DSSEVerifier(try names.flatMap { try publicKeys($0) }).open(envelope)
+}
+
+@Suite struct PEMKeyTests {
+  @Test(arguments: [
+    ("pem-rsa", ""), ("pem-rsa.pkcs1", ""), ("pem-rsa.aes256", "correct horse"), ("pem-p256", ""),
+    ("pem-p256.sec1", ""), ("pem-p256.aes128", "correct horse"), ("pem-p384", ""), ("pem-p384.sec1", ""),
+    ("pem-p384.aes192", "correct horse"), ("pem-p521", ""), ("pem-p521.sec1", ""),
+    ("pem-p521.des3", "correct horse"), ("pem-ed25519", ""), ("pem-ed25519.scrypt", "correct horse"),
+  ])
+  func everyForm(name: String, passphrase: String) throws {
+    let plain = String(name.split(separator: ".")[0])
+    let key = try privateKey(name, passphrase: passphrase).publicKey
+    #expect(try publicKeys("\(plain).pub") == [key])
+    let expected = try python(["keyid", Fixture.path("keys/\(plain).pub.pem")])
+    #expect(try key.sshFingerprint() + "\n" == expected.text)
+  }
+
+  @Test func publicKeyInPKCS1() throws {
+    #expect(try publicKeys("pem-rsa.pkcs1.pub") == (try publicKeys("pem-rsa.pub")))
+  }
+
+  @Test(arguments: [
+    ("pem-rsa.aes256", "", PEMError.Code.passphraseNeeded), ("pem-rsa.aes256", "battery", .wrongPassphrase),
+    ("pem-ed25519.scrypt", "battery", .wrongPassphrase), ("pem-rsa.costly", "correct horse", .tooLarge),
+    ("pem-rsa.oldcrypt", "correct horse", .unsupported), ("pem-rsa.pub", "", .noKey),
+    ("pem-rsa1024", "", .unusableKey),
+  ])
+  func whatGivesNoKey(name: String, passphrase: String, code: PEMError.Code) throws {
+    let error = #expect(throws: PEMError.self) { _ = try privateKey(name, passphrase: passphrase) }
+    #expect(error?.code == code)
+  }
+
+  @Test func damagedPEM() throws {
+    let text = String(decoding: try Fixture.read("keys/pem-ed25519.pem"), as: UTF8.self)
+    let none = try SecureBytes(count: 0)
+    for (damage, code) in [
+      (text.replacing("END PRIVATE", with: "END PUBLIC"), PEMError.Code.malformedPEM),
+      (String(text.dropLast(30)), .malformedPEM), (text.replacing("\nM", with: "\n*M"), .malformedPEM),
+      ("", .noKey), (String(repeating: " ", count: 2 << 20), .tooLarge),
+    ] {
+      do {
+        _ = try PEMPrivateKey.read(Array(damage.utf8).span, passphrase: none)
+        Issue.record("a damaged key was read")
+      } catch { #expect(error.code == code) }
+    }
+  }
+
+  /// Every byte of the DER changed in turn: an error or a key, never a trap.
+  @Test(arguments: ["pem-ed25519", "pem-p256.sec1", "pem-rsa.pub"])
+  func everyByteChanged(name: String) throws {
+    let text = try Fixture.read("keys/\(name).pem")
+    let none = try SecureBytes(count: 0)
+    for index in text.indices.dropFirst(28).dropLast(28) {
+      for replacement in ["A", "/", "5"].compactMap(\.utf8.first) {
+        var changed = text
+        changed[index] = replacement
+        if name.hasSuffix("pub") {
+          _ = try? PEMPublicKey.read(changed)
+        } else {
+          _ = try? PEMPrivateKey.read(changed.span, passphrase: none)
+        }
+      }
+    }
+  }
+}
+
+@Suite struct DSSETests {
+  @Test(arguments: ["pem-rsa", "pem-p256", "pem-p384", "pem-p521", "pem-ed25519"])
+  func bothWaysWithPython(name: String) throws {
+    let ours = try envelope(name)
+    let answer = try python(["verify", Fixture.path("keys/\(name).pub.pem")], input: ours)
+    #expect(answer.status == 0, "\(answer.errors)")
+    #expect(answer.output == metadata)
+    let theirs = try python(["sign", Fixture.path("keys/\(name).pem")], input: metadata)
+    let opened = try open(theirs.output, "\(name).pub")
+    #expect(opened.verdict == nil)
+    #expect(opened.text == metadata)
+    // RSA and Ed25519 make one signature of one text.
+    if !name.hasPrefix("pem-p") { #expect(ours == theirs.output) }
+  }
+
+  @Test func severalSigners() throws {
+    let both = try envelope("pem-rsa", "pem-ed25519")
+    let answer = try python(
+      ["verify", Fixture.path("keys/pem-rsa.pub.pem"), Fixture.path("keys/pem-ed25519.pub.pem")], input: both)
+    #expect(answer.status == 0, "\(answer.errors)")
+    let all = try open(both, "pem-rsa.pub", "pem-ed25519.pub")
+    #expect(all.verdict == nil)
+    #expect(Set(all.signers.compactMap(\.identity)).count == 2)
+    // One key is enough, as it is for the reference; the other signer stays unknown.
+    let one = try open(both, "pem-rsa.pub")
+    #expect(one.verdict == nil)
+    #expect(one.signers.map { $0.fault?.code } == [nil, "unknown-key"])
+    #expect(try open(both, "pem-p256.pub").verdict?.code == "unknown-key")
+  }
+
+  /// A signature that names one of our keys and is not by it is bad, whoever else signed.
+  @Test func aBadSignatureBesideAGoodOne() throws {
+    let both = try Envelope(reading: try envelope("pem-rsa", "pem-ed25519"))
+    var bad = both.signatures[0].bytes
+    bad[9] ^= 1
+    let forged = Envelope(
+      payloadType: both.payloadType, payload: both.payload,
+      signatures: [Envelope.Signature(keyID: both.signatures[0].keyID, bytes: bad), both.signatures[1]])
+    #expect(try open(forged.encoded, "pem-rsa.pub", "pem-ed25519.pub").verdict?.code == "bad-signature")
+  }
+
+  @Test func aWrongKeyIDMisleadsNobody() throws {
+    let good = try Envelope(reading: try envelope("pem-p256"))
+    for keyID in ["", "SHA256:AAAA", try publicKeys("pem-rsa.pub")[0].sshFingerprint()] {
+      let renamed = Envelope(
+        payloadType: good.payloadType, payload: good.payload,
+        signatures: [Envelope.Signature(keyID: keyID, bytes: good.signatures[0].bytes)])
+      #expect(try open(renamed.encoded, "pem-p256.pub").verdict == nil)
+      #expect(try open(renamed.encoded, "pem-p384.pub").verdict?.code == "unknown-key")
+    }
+  }
+
+  @Test func whatIsNoEnvelope() throws {
+    let good = String(decoding: try envelope("pem-ed25519"), as: UTF8.self)
+    for (text, code) in [
+      (good.replacing("sif-metadata", with: "sif-metadatb"), "wrong-payload-type"),
+      (good.replacing("application/", with: "Application/"), "wrong-payload-type"),
+      ("{\"payloadType\":\"\(sifMetadataPayloadType)\",\"payload\":\"\",\"signatures\":[]}", "no-signature"),
+      (good + " x", "malformed-envelope"), (good + good, "malformed-envelope"),
+      (good.replacing("{\"payloadType\"", with: "{\"payload\":\"\",\"payloadType\""), "malformed-envelope"),
+      (good.replacing("\"keyid\":\"", with: "\"keyid\":\"x\",\"keyid\":\""), "malformed-envelope"),
+      (good.replacing("\"sig\":\"", with: "\"sig\":\"*"), "malformed-envelope"),
+      (good.replacing("\"payload\":\"", with: "\"payload\":\" "), "malformed-envelope"),
+      (good.replacing("\"sig\"", with: "\"gis\""), "malformed-envelope"), ("{}", "malformed-envelope"),
+      ("[]", "malformed-envelope"), ("{", "malformed-envelope"),
+    ] {
+      let opened = try open(Array(text.utf8), "pem-ed25519.pub")
+      #expect(opened.verdict?.code == code, "\(text)")
+      #expect(opened.text == nil)
+    }
+  }
+
+  /// Every byte of an envelope changed: bad, or the same payload with the same signature.
+  @Test func everyByteChanged() throws {
+    let good = try envelope("pem-ed25519")
+    let verifier = try DSSEVerifier(try publicKeys("pem-ed25519.pub"))
+    for index in good.indices {
+      var changed = good
+      changed[index] ^= 1
+      let opened = verifier.open(changed)
+      if opened.verdict == nil { #expect(opened.text == metadata) }
+    }
+  }
+
+  /// Only one encoding of two numbers is a signature.
+  @Test func lenientDER() throws {
+    let good = try Envelope(reading: try envelope("pem-p256"))
+    let bytes = good.signatures[0].bytes
+    let verifier = try DSSEVerifier(try publicKeys("pem-p256.pub"))
+    let others: [[UInt8]] = [
+      bytes + [0], [0x30, 0x81] + bytes.dropFirst(), Array(bytes.dropLast()), [], [0x30, 0],
+    ]
+    for other in others {
+      let changed = Envelope(
+        payloadType: good.payloadType, payload: good.payload,
+        signatures: [Envelope.Signature(keyID: "", bytes: other)])
+      #expect(verifier.open(changed.encoded).verdict != nil)
+    }
+  }
+}

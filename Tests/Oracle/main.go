@@ -1,0 +1,117 @@
+// Command oracle lets the tests ask the Go libraries that container runtimes sign and verify with.
+//
+// It is built by the tests from Debian's golang-github-sylabs-sif-dev, outside of any Go module.
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/sylabs/sif/v2/pkg/integrity"
+	"github.com/sylabs/sif/v2/pkg/sif"
+)
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func keys(path string) openpgp.EntityList {
+	data, err := os.ReadFile(path)
+	check(err)
+	if list, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(data)); err == nil {
+		return list
+	}
+	list, err := openpgp.ReadKeyRing(bytes.NewReader(data))
+	check(err)
+	return list
+}
+
+func clock(text string) func() time.Time {
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	check(err)
+	return func() time.Time { return time.Unix(seconds, 0) }
+}
+
+// verify does with a block what the integrity package does with a signature object.
+func verify(ring openpgp.KeyRing, data []byte, now func() time.Time) error {
+	block, _ := clearsign.Decode(data)
+	if block == nil {
+		return fmt.Errorf("no clear-signed message")
+	}
+	hashes := []crypto.Hash{crypto.SHA224, crypto.SHA256, crypto.SHA384, crypto.SHA512}
+	_, err := openpgp.CheckDetachedSignatureAndHash(
+		ring, bytes.NewReader(block.Bytes), block.ArmoredSignature.Body, hashes, &packet.Config{Time: now})
+	return err
+}
+
+func main() {
+	arguments := os.Args[2:]
+	switch os.Args[1] {
+	case "clearsign": // KEYS TIME < text > block
+		entity := keys(arguments[0])[0]
+		w, err := clearsign.Encode(os.Stdout, entity.PrivateKey, &packet.Config{Time: clock(arguments[1])})
+		check(err)
+		_, err = io.Copy(w, os.Stdin)
+		check(err)
+		check(w.Close())
+	case "clearverify": // KEYS TIME < (length block)* > one line each
+		ring := keys(arguments[0])
+		for {
+			var length uint32
+			if err := binary.Read(os.Stdin, binary.LittleEndian, &length); err != nil {
+				break
+			}
+			data := make([]byte, length)
+			_, err := io.ReadFull(os.Stdin, data)
+			check(err)
+			if err := verify(ring, data, clock(arguments[1])); err != nil {
+				fmt.Println("bad", err)
+			} else {
+				fmt.Println("good")
+			}
+		}
+	case "newkey": // TIME PASSPHRASE > secret key packets
+		entity, err := openpgp.NewEntity("test", "", "test@example.org",
+			&packet.Config{Time: clock(arguments[0]), RSABits: 2048})
+		check(err)
+		if arguments[1] != "" {
+			check(entity.PrivateKey.Encrypt([]byte(arguments[1])))
+			for _, subkey := range entity.Subkeys {
+				check(subkey.PrivateKey.Encrypt([]byte(arguments[1])))
+			}
+		}
+		check(entity.SerializePrivateWithoutSigning(os.Stdout, nil))
+	case "sign": // IMAGE KEYS TIME
+		image, err := sif.LoadContainerFromPath(arguments[0])
+		check(err)
+		signer, err := integrity.NewSigner(image, integrity.OptSignWithEntity(keys(arguments[1])[0]),
+			integrity.OptSignWithTime(clock(arguments[2])), integrity.OptSignDeterministic())
+		check(err)
+		check(signer.Sign())
+		check(image.UnloadContainer())
+	case "verify": // IMAGE KEYS [legacy]
+		image, err := sif.LoadContainerFromPath(arguments[0], sif.OptLoadWithFlag(os.O_RDONLY))
+		check(err)
+		options := []integrity.VerifierOpt{integrity.OptVerifyWithKeyRing(keys(arguments[1]))}
+		if len(arguments) > 2 {
+			options = append(options, integrity.OptVerifyLegacyAll())
+		}
+		verifier, err := integrity.NewVerifier(image, options...)
+		check(err)
+		check(verifier.Verify())
+	default:
+		check(fmt.Errorf("unknown command %s", os.Args[1]))
+	}
+}
