@@ -23,6 +23,7 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "SIF", targets: ["SIF"]),
+    .library(name: "Squash", targets: ["Squash"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -34,8 +35,15 @@ let package = Package(
     .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("StrictJSON", []),
     module("LinuxSystem", ["CLinux", systemPackage]),
+    .systemLibrary(name: "CSquashfs", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    module(
+      "Squash",
+      ["CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Gcrypt", "LinuxSystem", systemPackage]),
     module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
@@ -49,5 +57,6 @@ let package = Package(
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("GcryptTests", ["Gcrypt"]),
+    tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
   ]
 )

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 // <fcntl.h> and <linux/fs.h> guard these by _GNU_SOURCE, which Glibc's own module did not define.
@@ -52,6 +54,45 @@ static inline int linux_clone_file(int destination, int source) {
 // BLKGETSIZE64 likewise: the size of a block device in bytes.
 static inline int linux_block_device_size(int fd, uint64_t *size) {
   return ioctl(fd, BLKGETSIZE64, size);
+}
+
+// glibc has no openat2: an open that the kernel keeps beneath a directory and away from symbolic links.
+static inline int linux_openat2(
+    int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+  struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// Macros with no value that Swift could import, or functions behind macros.
+static const uint64_t linux_resolve_beneath = RESOLVE_BENEATH;
+static const uint64_t linux_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
+static const int linux_o_path = 010000000;
+static inline dev_t linux_makedev(uint32_t major, uint32_t minor) { return makedev(major, minor); }
+static inline uint32_t linux_major(dev_t device) { return major(device); }
+static inline uint32_t linux_minor(dev_t device) { return minor(device); }
+
+// Glibc's module leaves <sys/xattr.h> out, and including it here would define fd_set a second, different time.
+extern ssize_t fgetxattr(int fd, const char *name, void *value, size_t size);
+extern ssize_t flistxattr(int fd, char *list, size_t size);
+extern int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+extern ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size);
+extern ssize_t llistxattr(const char *path, char *list, size_t size);
+extern int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags);
+static inline ssize_t linux_fgetxattr(int fd, const char *name, void *value, size_t size) {
+  return fgetxattr(fd, name, value, size);
+}
+static inline ssize_t linux_flistxattr(int fd, char *list, size_t size) { return flistxattr(fd, list, size); }
+static inline int linux_fsetxattr(int fd, const char *name, const void *value, size_t size) {
+  return fsetxattr(fd, name, value, size, 0);
+}
+static inline ssize_t linux_lgetxattr(const char *path, const char *name, void *value, size_t size) {
+  return lgetxattr(path, name, value, size);
+}
+static inline ssize_t linux_llistxattr(const char *path, char *list, size_t size) {
+  return llistxattr(path, list, size);
+}
+static inline int linux_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
+  return lsetxattr(path, name, value, size, 0);
 }
 
 #endif
