@@ -45,6 +45,7 @@ static inline int linux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0)
 
 // errno is a macro over a function call.
 static inline int linux_errno(void) { return errno; }
+static inline void linux_set_errno(int value) { errno = value; }
 
 // FICLONE is a function-like macro, and ioctl is variadic.
 static inline int linux_clone_file(int destination, int source) {

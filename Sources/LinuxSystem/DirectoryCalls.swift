@@ -139,3 +139,30 @@ func withTerminated<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> 
   text.append(0)
   return body(text)
 }
+
+extension OwnedDescriptor {
+  /// The names in this directory but `.` and `..`, in the order of the file system.
+  public func names() throws(SystemError) -> [[UInt8]] {
+    let copy = try SystemError.check("read the directory") { fcntl(rawValue, F_DUPFD_CLOEXEC, 0) }
+    guard let stream = fdopendir(copy) else {
+      let reason = Errno(rawValue: linux_errno())
+      _ = Glibc.close(copy)
+      throw SystemError(errno: reason, operation: "read the directory")
+    }
+    defer { closedir(stream) }
+    // The copy shares its position with this descriptor.
+    rewinddir(stream)
+    var names: [[UInt8]] = []
+    while true {
+      linux_set_errno(0)
+      guard let entry = readdir(stream) else { break }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
+    }
+    let reason = linux_errno()
+    guard reason == 0 else {
+      throw SystemError(errno: Errno(rawValue: reason), operation: "read the directory")
+    }
+    return names
+  }
+}

@@ -65,6 +65,9 @@ final class LibraryFile {
     UnsafeMutableRawPointer(storage).assumingMemoryBound(to: sqfs_file_t.self)
   }
 
+  /// Sets where the next table goes, when others have written in between.
+  func moveEnd(to size: Int64) { state.size = size }
+
   /// Where the next table goes.
   var size: Int64 { state.size }
 

@@ -155,6 +155,14 @@ final class WorkerPool<W: Worker>: @unchecked Sendable {
     if let failure { throw failure }
   }
 
+  /// Waits until a job that was submitted has made a condition true.
+  func wait(until isTrue: () -> Bool) throws(SquashError) {
+    monitor.lock()
+    defer { monitor.unlock() }
+    while failure == nil, !isTrue() { monitor.wait(for: .space) }
+    if let failure { throw failure }
+  }
+
   /// Ends the threads after the jobs that are queued, or at once after a failure. Call it on every way out.
   func close() {
     monitor.lock()
