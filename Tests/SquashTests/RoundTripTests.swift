@@ -12,11 +12,11 @@ import Testing
 
   @Test(arguments: kinds) func extractsWhatMksquashfsMade(compressor: String, blockSize: Int) throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
+    try makeTree(scratch["tree"], hardLinkedSymlink: false)
     try shell("cd \(scratch.path); mksquashfs tree image -comp \(compressor) -b \(blockSize) -noappend -quiet -no-progress")
     let report = try extract(try openImage(scratch["image"]), to: scratch["out"])
     #expect(report.faultCount == 0)
-    #expect(try listing(scratch["out"]) == listing(scratch["tree"]))
+    try expectEqualTrees(scratch["tree"], scratch["out"])
   }
 
   @Test(arguments: [("lzma", 131072), ("gzip", 8192)])
@@ -41,14 +41,14 @@ import Testing
   ])
   func extractsEveryLayout(options: [String]) throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
+    try makeTree(scratch["tree"], hardLinkedSymlink: false)
     if options == ["-no-xattrs"] {
-      try shell("cd \(scratch["tree"]); rm text random absolute usr/hard-symlink size-4096; setfattr -x trusted.thing a; touch -d @5 . usr")
+      try shell("cd \(scratch["tree"]); rm text random absolute size-4096; setfattr -x trusted.thing a; touch -d @5 . usr")
     }
     try shell(
       "cd \(scratch.path); mksquashfs tree image -noappend -quiet -no-progress \(options.joined(separator: " "))")
     try extract(try openImage(scratch["image"]), to: scratch["out"]) { $0.threads = 3 }
-    #expect(try listing(scratch["out"]) == listing(scratch["tree"]))
+    try expectEqualTrees(scratch["tree"], scratch["out"])
   }
 
   @Test(arguments: kinds) func foreignToolsReadWhatIsWritten(compressor: String, blockSize: Int) throws {
@@ -59,14 +59,13 @@ import Testing
       $0.blockSize = blockSize
     }
     #expect(report.duplicates >= 2)
-    let expected = try listing(scratch["tree"])
-    try shell("cd \(scratch.path); unsquashfs -q -n -d unsquashed image")
-    #expect(try listing(scratch["unsquashed"]) == expected)
+        try shell("cd \(scratch.path); unsquashfs -q -n -d unsquashed image")
+    try expectEqualTrees(scratch["tree"], scratch["unsquashed"])
     try shell("cd \(scratch.path); mkdir mnt; mount -o loop,ro -t squashfs image mnt")
-    #expect(try listing(scratch["mnt"]) == expected)
+    try expectEqualTrees(scratch["tree"], scratch["mnt"])
     try shell("umount \(scratch["mnt"])")
     try extract(try openImage(scratch["image"]), to: scratch["out"])
-    #expect(try listing(scratch["out"]) == expected)
+    try expectEqualTrees(scratch["tree"], scratch["out"])
     let foreign = try shell(
       "cd \(scratch.path); mkdir ng; rdsquashfs -q -u / -p ng -C -T -X -O image; cd ng; find . -type f -print0 | sort -z | xargs -0 sha256sum")
     #expect(try shell("cd \(scratch["tree"]); find . -type f -print0 | sort -z | xargs -0 sha256sum") == foreign)
@@ -108,7 +107,7 @@ import Testing
 
   @Test func oneImageIsNotMuchLongerThanMksquashfsMakesIt() throws {
     let scratch = try Scratch()
-    try shell("mkdir \(scratch["tree"]); cp -a /usr/share/doc/a* /usr/share/perl* /usr/bin/[a-d]* \(scratch["tree"])")
+    try shell("mkdir \(scratch["tree"]); cp -a /usr/share/perl /usr/include \(scratch["tree"])")
     for compressor in ["gzip", "zstd"] {
       try shell("cd \(scratch.path); mksquashfs tree foreign-\(compressor) -comp \(compressor) -noappend -quiet -no-progress")
       let report = try write(scratch["tree"], to: scratch["image"]) {

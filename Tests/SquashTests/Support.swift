@@ -133,8 +133,29 @@ func listing(_ path: String, times: Bool = true) throws -> String {
     """)
 }
 
+/// The differences between two trees, empty when they are equal in every attribute.
+func differences(_ a: String, _ b: String) throws -> String {
+  let scratch = try Scratch()
+  for (name, path) in [("a", a), ("b", b)] {
+    let stream = try FileStream(scratch[name], flags: O_WRONLY | O_CREAT)
+    try Array(try listing(path).utf8).withUnsafeBytes { try stream.write($0) }
+    stream.finish()
+  }
+  return try shell("diff -a \(scratch["a"]) \(scratch["b"]) | head -20 || true")
+}
+
+/// Records the differences between two trees as a failure.
+func expectEqualTrees(
+  _ a: String, _ b: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let found = try differences(a, b)
+  if !found.isEmpty { Issue.record("\(found.prefix(2000))", sourceLocation: sourceLocation) }
+}
+
 /// A tree with one of everything, about 6 MB. The content is the same on every run.
-func makeTree(_ path: String) throws {
+///
+/// - Parameter hardLinkedSymlink: mksquashfs turns the names of a symbolic link into links of their own.
+func makeTree(_ path: String, hardLinkedSymlink: Bool = true) throws {
   try shell(
     """
     mkdir -p \(path); cd \(path)
@@ -152,7 +173,7 @@ func makeTree(_ path: String) throws {
     truncate -s 300000 hole-only
     ln size-4097 usr/bin/hard-1; ln size-4097 a/hard-2; ln -s ../random a/link; ln -s /etc/passwd absolute
     ln -s \(String(repeating: "x/", count: 1000)) long-link
-    ln absolute usr/hard-symlink
+    \(hardLinkedSymlink ? "ln absolute usr/hard-symlink" : "")
     for n in $(seq 1 600); do echo "file $n" > many/file-$n; done
     mkfifo pipe; mknod null c 1 3; mknod disk b 259 70000
     python3 - <<'EOF'

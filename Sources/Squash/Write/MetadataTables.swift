@@ -2,7 +2,7 @@ import CSquashfs
 
 /// Objects of libsquashfs that write the tables behind the data. All are used from one thread.
 final class MetadataTables {
-  private let compressor: UnsafeMutablePointer<sqfs_compressor_t>
+  private let metadataCompressor: MetadataCompressor
   private let inodes: OpaquePointer
   private let directories: OpaquePointer
   private let directoryWriter: OpaquePointer
@@ -10,16 +10,15 @@ final class MetadataTables {
   private let xattrs: OpaquePointer
   private let fragments: OpaquePointer
   private let file: LibraryFile
+  private var compressor: UnsafeMutablePointer<sqfs_compressor_t> { metadataCompressor.pointer }
   private var superblock = sqfs_super_t()
   private var hasAttributes = false
 
   /// Prepares the tables, which begin at the file's current size.
   init(_ file: LibraryFile, _ options: WriterOptions) throws(SquashError) {
     self.file = file
-    compressor = try makeLibraryCompressor(
-      options.compression, blockSize: options.blockSize,
-      flags: options.compression == .lz4 ? SQFS_COMP_FLAG_LZ4_HC : nil,
-      level: options.compression == .lz4 ? nil : options.effectiveLevel)
+    metadataCompressor = try MetadataCompressor(options)
+    let compressor = metadataCompressor.pointer
     let made = [
       sqfs_meta_writer_create(file.pointer, compressor, 0),
       sqfs_meta_writer_create(file.pointer, compressor, UInt32(SQFS_META_WRITER_KEEP_IN_MEMORY.rawValue)),
@@ -31,7 +30,6 @@ final class MetadataTables {
         directories, UInt32(SQFS_DIR_WRITER_CREATE_EXPORT_TABLE.rawValue))
     else {
       for object in made.compactMap({ $0 }) { sqfs_destroy(UnsafeMutableRawPointer(object)) }
-      sqfs_destroy(compressor)
       throw .outOfMemory("the tables")
     }
     (self.inodes, self.directories, self.ids, self.xattrs) = (inodes, directories, ids, xattrs)
@@ -47,13 +45,11 @@ final class MetadataTables {
     for object in [directoryWriter, inodes, directories, ids, xattrs, fragments] {
       sqfs_destroy(UnsafeMutableRawPointer(object))
     }
-    sqfs_destroy(compressor)
   }
 
   /// Writes the compressor's options behind the superblock, where they differ from its defaults.
   func writeCompressorOptions() throws(SquashError) {
-    let written = compressor.pointee.write_options?(compressor, file.pointer) ?? 0
-    guard written >= 0 else { return try file.check(written, "write the compressor's options") }
+    let written = try metadataCompressor.writeOptions(file)
     if written > 0 { superblock.flags |= UInt16(SQFS_FLAG_COMPRESSOR_OPTIONS.rawValue) }
   }
 
