@@ -30,7 +30,7 @@ import Testing
     try makeTree(scratch["tree"])
     try write(scratch["tree"], to: scratch["image"])
     _ = try stream(scratch["image"], to: scratch["archive"])
-    try shell("cd \(scratch.path); mkdir out; LC_ALL=C.UTF-8 bsdtar --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree")
+    try shell("cd \(scratch.path); mkdir out; LC_ALL=C.UTF-8 bsdtar --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree out")
     try expectEqualTrees(scratch["tree"], scratch["out"])
   }
 

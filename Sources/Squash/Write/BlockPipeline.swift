@@ -57,8 +57,7 @@ final class BlockWorker: Worker {
   private let compressor: Compressor
 
   init(_ options: WriterOptions) throws(SquashError) {
-    compressor = try Compressor(
-      options.compression, blockSize: options.blockSize, level: options.effectiveLevel)
+    compressor = try Compressor(options)
   }
 
   func perform(_ unit: BlockUnit) throws(SquashError) {
