@@ -96,7 +96,9 @@ public struct SquashError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// A name for a person: UTF-8 as it is, control characters and invalid bytes as `\\xNN`, a backslash doubled.
 public func escapedName(_ bytes: [UInt8]) -> String {
-  if bytes.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) { return String(decoding: bytes, as: UTF8.self) }
+  if bytes.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) {
+    return String(decoding: bytes, as: UTF8.self)
+  }
   var text = ""
   var rest = bytes[...]
   while let first = rest.first {

@@ -46,7 +46,8 @@ public final class FileWindow: RandomAccessReader, RandomAccessWriter {
     guard offset >= 0, offset < byteCount else { return 0 }
     let count = Int(min(Int64(buffer.count), byteCount - offset))
     do {
-      return try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: start + offset)
+      return try descriptor.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: start + offset)
     } catch { throw .system(error) }
   }
 

@@ -107,7 +107,8 @@ struct ForgedImage {
       let sets = position()
       body += Self.blocks(xattrSets.flatMap { Self.le($0.reference) + Self.le($0.count) + Self.le($0.size) })
       xattrStart = position()
-      body += Self.le(pairs) + Self.le(xattrCount ?? UInt32(xattrSets.count)) + Self.le(UInt32(0)) + Self.le(sets)
+      body +=
+        Self.le(pairs) + Self.le(xattrCount ?? UInt32(xattrSets.count)) + Self.le(UInt32(0)) + Self.le(sets)
     }
     var image: [UInt8] = []
     image += Self.le(UInt32(0x7371_7368)) + Self.le(inodeCount) + Self.le(UInt32(0))
@@ -117,7 +118,9 @@ struct ForgedImage {
     image += Self.le(idStart) + Self.le(xattrStart) + Self.le(inodeStart) + Self.le(directoryStart)
     image += Self.le(fragmentStart) + Self.le(UInt64.max)
     image += body
-    for patch in patches { image.replaceSubrange(patch.offset..<(patch.offset + patch.bytes.count), with: patch.bytes) }
+    for patch in patches {
+      image.replaceSubrange(patch.offset..<(patch.offset + patch.bytes.count), with: patch.bytes)
+    }
     return image
   }
 

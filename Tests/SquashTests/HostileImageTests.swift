@@ -31,7 +31,8 @@ import Testing
 
   @Test func oddNamesAreKeptByteForByte() throws {
     let names: [[UInt8]] = [
-      [0x1B, 0x5B, 0x33, 0x31, 0x6D], [0x61, 0x0A], Self.text(String(repeating: "n", count: 255)), [0xFF, 0xFE],
+      [0x1B, 0x5B, 0x33, 0x31, 0x6D], [0x61, 0x0A], Self.text(String(repeating: "n", count: 255)),
+      [0xFF, 0xFE],
     ]
     let image = ForgedImage.withRoot { forged in
       let file = forged.file(number: 2, size: 0)
@@ -91,7 +92,9 @@ import Testing
     #expect(paths.count == TreeWalker.deepest)
     #expect(faults.map(\.code) == [.tooDeep])
     let reader = try SquashReader(try SquashImage(MemoryReader(forged.build())))
-    let path = [UInt8](repeating: 0x64, count: 200_000).enumerated().map { $0.offset % 2 == 0 ? $0.element : 0x2F }
+    let path = [UInt8](repeating: 0x64, count: 200_000).enumerated().map {
+      $0.offset % 2 == 0 ? $0.element : 0x2F
+    }
     let error = #expect(throws: SquashError.self) { () throws in try reader.lookup(path) }
     #expect(error?.code == .tooDeep)
   }
@@ -103,7 +106,8 @@ import Testing
 
   @Test(arguments: sizes)
   func sizesThatTheInodeTableCannotHoldAreRefused(size: UInt64) throws {
-    let image = ForgedImage.withRoot { forged in [(Self.text("f"), 2, forged.file(number: 2, size: size), 2)] }
+    let image = ForgedImage.withRoot { forged in [(Self.text("f"), 2, forged.file(number: 2, size: size), 2)]
+    }
     let (paths, faults) = try walk(image.build())
     #expect(paths == [[]])
     #expect(faults.map(\.code) == [.corrupt])
@@ -152,7 +156,9 @@ import Testing
 
   private static let places: [UInt64] = [0, 1, 95, 0x100_0000_0000, .max - 1, 0x8000_0000_0000_0000]
 
-  @Test(arguments: [32, 40, 48, 56, 64, 72, 80], places) func tablesOutsideTheFileAreRefused(offset: Int, value: UInt64) throws {
+  @Test(arguments: [32, 40, 48, 56, 64, 72, 80], places) func tablesOutsideTheFileAreRefused(
+    offset: Int, value: UInt64
+  ) throws {
     var forged = ForgedImage.withRoot { forged in
       forged.xattrPairs = [0]
       forged.xattrSets = [(0, 0, 0)]
@@ -169,7 +175,9 @@ import Testing
     }
   }
 
-  private static let counts: [(Int, UInt32)] = [(4, 0), (4, .max), (16, .max), (12, 0), (12, 0x4000_0000), (26, 0)]
+  private static let counts: [(Int, UInt32)] = [
+    (4, 0), (4, .max), (16, .max), (12, 0), (12, 0x4000_0000), (26, 0),
+  ]
 
   @Test(arguments: counts) func wrongCountsAreRefused(offset: Int, value: UInt32) throws {
     var forged = ForgedImage.withRoot { forged in [(Self.text("f"), 2, forged.file(number: 2, size: 0), 2)] }
@@ -191,7 +199,10 @@ import Testing
   @Test func entriesAndInodesThatDisagreeAreRefused() throws {
     let image = ForgedImage.withRoot { forged in
       let file = forged.file(number: 2, size: 0)
-      return [(Self.text("a"), 2, file, 1), (Self.text("b"), 3, file, 2), (Self.text("c"), 2, file, 9), (Self.text("d"), 2, file, 2)]
+      return [
+        (Self.text("a"), 2, file, 1), (Self.text("b"), 3, file, 2), (Self.text("c"), 2, file, 9),
+        (Self.text("d"), 2, file, 2),
+      ]
     }
     let (paths, faults) = try walk(image.build())
     #expect(paths == [[], Self.text("d")])
@@ -214,7 +225,9 @@ import Testing
       ]
     }
     let reader = try SquashReader(try SquashImage(MemoryReader(image.build())))
-    let error = #expect(throws: SquashError.self) { () throws in try reader.lookup(Self.text("a"), followLast: true) }
+    let error = #expect(throws: SquashError.self) { () throws in
+      try reader.lookup(Self.text("a"), followLast: true)
+    }
     #expect(error?.code == .symlinkLoop)
     #expect(try reader.lookup(Self.text("/./a")).inode.symlinkTarget == Self.text("/b"))
   }
@@ -222,7 +235,8 @@ import Testing
   /// Namespace, name length, value length, number of pairs, number of sets, whether that is valid.
   private static let attributes: [(UInt16, UInt16, UInt32, UInt32, UInt32, Bool)] = [
     (0, 1, 1, 1, 1, true), (3, 1, 1, 1, 1, false), (0, 0, 1, 1, 1, false),
-    (0, 251, 1, 1, 1, false), (0, 1, 65537, 1, 1, false), (0, 1, .max, 1, 1, false), (0, 1, 1, 9363, 1, false),
+    (0, 251, 1, 1, 1, false), (0, 1, 65537, 1, 1, false), (0, 1, .max, 1, 1, false),
+    (0, 1, 1, 9363, 1, false),
     (0, 1, 1, .max, 1, false), (0, 1, 1, 1, 0, false), (0x100, 1, 8, 1, 1, false),
   ]
 

@@ -11,7 +11,9 @@ final class Scratch: Sendable {
     var template = Array("/tmp/squash-test-XXXXXX".utf8CString)
     let made = mkdtemp(&template)
     try #require(made != nil)
-    path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    path = template.withUnsafeBufferPointer {
+      String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
   }
 
   deinit { _ = try? shell("umount -q \(path)/mnt 2>/dev/null; chmod -R u+rwx \(path); rm -rf \(path)") }
@@ -29,7 +31,9 @@ struct ShellFailure: Error {
 @discardableResult
 func shell(_ command: String) throws -> String {
   let wrapped = "( set -e; export LC_ALL=C; \(command)\n) 2>&1"
-  guard let stream = popen(wrapped, "re") else { throw ShellFailure(command: command, status: -1, output: "") }
+  guard let stream = popen(wrapped, "re") else {
+    throw ShellFailure(command: command, status: -1, output: "")
+  }
   var output: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 65536)
   while true {

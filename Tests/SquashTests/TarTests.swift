@@ -20,7 +20,9 @@ import Testing
     let report = try stream(scratch["image"], to: scratch["archive"])
     #expect(report.faultCount == 0)
     #expect(report.skipped == [Array("socket".utf8)])
-    try shell("cd \(scratch.path); mkdir out; tar --xattrs --xattrs-include='*' --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree")
+    try shell(
+      "cd \(scratch.path); mkdir out; tar --xattrs --xattrs-include='*' --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree"
+    )
     try expectEqualTrees(scratch["tree"], scratch["out"])
     #expect(try shell("stat -c %b \(scratch["out"])/holes") < "9000000")
   }
@@ -30,7 +32,9 @@ import Testing
     try makeTree(scratch["tree"])
     try write(scratch["tree"], to: scratch["image"])
     _ = try stream(scratch["image"], to: scratch["archive"])
-    try shell("cd \(scratch.path); mkdir out; LC_ALL=C.UTF-8 bsdtar --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree out")
+    try shell(
+      "cd \(scratch.path); mkdir out; LC_ALL=C.UTF-8 bsdtar --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree out"
+    )
     try expectEqualTrees(scratch["tree"], scratch["out"])
   }
 
@@ -38,7 +42,8 @@ import Testing
     "tar --format=pax --xattrs --xattrs-include=* -cf", "tar --format=pax --xattrs --xattrs-include=* -Scf",
     "tar --format=pax --sparse-version=0.0 --xattrs --xattrs-include=* -Scf",
     "tar --format=pax --sparse-version=0.1 --xattrs --xattrs-include=* -Scf",
-    "tar --format=pax --xattrs --xattrs-include=* -czf", "tar --format=pax --xattrs --xattrs-include=* --zstd -cf",
+    "tar --format=pax --xattrs --xattrs-include=* -czf",
+    "tar --format=pax --xattrs --xattrs-include=* --zstd -cf",
     "bsdtar --format=pax -cf", "bsdtar --format=pax --zstd -cf", "bsdtar --format=pax -czf",
   ])
   func imagesFromArchives(command: String) throws {
@@ -57,7 +62,9 @@ import Testing
     try expectEqualTrees(scratch["tree"], scratch["foreign"])
   }
 
-  @Test(arguments: ["tar --format=gnu -cf", "tar --format=gnu -Scf", "tar --format=ustar -cf", "bsdtar --format=gnutar -cf"])
+  @Test(arguments: [
+    "tar --format=gnu -cf", "tar --format=gnu -Scf", "tar --format=ustar -cf", "bsdtar --format=gnutar -cf",
+  ])
   func olderFormats(command: String) throws {
     let scratch = try Scratch()
     try shell(
@@ -78,7 +85,9 @@ import Testing
     try expectEqualTrees(scratch["tree"], scratch["out"])
   }
 
-  @Test(arguments: ["../up", "a/../../up", "/..", ".."]) func namesThatLeadUpwardsAreRefused(name: String) throws {
+  @Test(arguments: ["../up", "a/../../up", "/..", ".."]) func namesThatLeadUpwardsAreRefused(name: String)
+    throws
+  {
     let scratch = try Scratch()
     try shell(
       """
@@ -97,7 +106,8 @@ import Testing
 
   @Test(arguments: [300, 700, 1000, 5000]) func aDamagedArchiveIsAnError(length: Int) throws {
     let scratch = try Scratch()
-    try shell("cd \(scratch.path); seq 1 100000 > file; tar -czf whole file; head -c \(length) whole > archive")
+    try shell(
+      "cd \(scratch.path); seq 1 100000 > file; tar -czf whole file; head -c \(length) whole > archive")
     #expect(throws: SquashError.self) {
       try writeImage(to: scratch["image"]) {
         try $0.add(archive: try FileStream(scratch["archive"], flags: O_RDONLY))
@@ -117,6 +127,8 @@ import Testing
       try $0.add(archive: try FileStream(scratch["archive"], flags: O_RDONLY))
     }
     try extract(try openImage(scratch["image"]), to: scratch["out"])
-    #expect(try shell("cd \(scratch["out"]); cat file other; stat -c %h file other; ls dir") == "two\none\n1\n1\ninside\n")
+    #expect(
+      try shell("cd \(scratch["out"]); cat file other; stat -c %h file other; ls dir")
+        == "two\none\n1\n1\ninside\n")
   }
 }

@@ -209,7 +209,9 @@ final class Extractor {
         guard verdict == .above else { continue }
         // A directory on the way to nothing that was chosen was never made.
         do throws(SystemError) { _ = try stack.current() } catch {
-          guard error.errno == .noSuchFileOrDirectory else { throw SquashError.system(error, path: entry.path) }
+          guard error.errno == .noSuchFileOrDirectory else {
+            throw SquashError.system(error, path: entry.path)
+          }
           open[open.count - 1] = nil
           walker.skipDescendants()
         }

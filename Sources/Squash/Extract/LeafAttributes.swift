@@ -69,7 +69,9 @@ extension LeafWriter {
   }
 
   private func note(_ task: LeafTask) throws(SystemError) {
-    guard let record = task.record, let status = try task.directory.descriptor.status(of: task.name) else { return }
+    guard let record = task.record, let status = try task.directory.descriptor.status(of: task.name) else {
+      return
+    }
     record.place.withLock { $0 = .init(device: status.st_dev, inode: status.st_ino) }
   }
 
@@ -86,7 +88,8 @@ extension LeafWriter {
     try setOwner(task)
     let permissions = mode_t(settablePermissions(inode))
     do throws(SystemError) {
-      try task.directory.descriptor.setPermissions(of: task.name, permissions, type: mode_t(inode.mode & S_IFMT))
+      try task.directory.descriptor.setPermissions(
+        of: task.name, permissions, type: mode_t(inode.mode & S_IFMT))
     } catch { throw SquashError.system(error) }
     try setAttributesOfNode(task)
   }

@@ -157,7 +157,9 @@ final class LeafWriter: Worker {
   }
 
   @discardableResult
-  private func writeTail(_ layout: FileLayout, to descriptor: borrowing OwnedDescriptor) throws(SquashError) -> Int64? {
+  private func writeTail(_ layout: FileLayout, to descriptor: borrowing OwnedDescriptor) throws(SquashError)
+    -> Int64?
+  {
     var end: Int64?
     // A noncopyable value cannot be captured while it is borrowed; its number can.
     let number = descriptor.rawValue
@@ -165,7 +167,9 @@ final class LeafWriter: Worker {
       var done = 0
       while done < bytes.count, let base = bytes.baseAddress {
         done += try Self.system { () throws(SystemError) in
-          try SystemError.check("write") { pwrite(number, base + done, bytes.count - done, Int(offset) + done) }
+          try SystemError.check("write") {
+            pwrite(number, base + done, bytes.count - done, Int(offset) + done)
+          }
         }
       }
       end = offset + Int64(bytes.count)

@@ -60,7 +60,8 @@ final class MetadataReader {
       guard available > 0 else {
         // Only the first byte behind a full block may be named by an offset of 8192.
         guard position.offset == slots[slot].count else {
-          throw SquashError(.corrupt, "an offset behind the end of its metadata block", offset: position.block)
+          throw SquashError(
+            .corrupt, "an offset behind the end of its metadata block", offset: position.block)
         }
         position.block = slots[slot].next
         position.offset = 0
@@ -142,7 +143,9 @@ final class MetadataReader {
   }
 
   /// A pointer to bytes of the image, valid until the next call.
-  private func bytes(_ count: Int, at offset: Int64, end: Int64) throws(SquashError) -> UnsafeMutableRawPointer {
+  private func bytes(_ count: Int, at offset: Int64, end: Int64) throws(SquashError)
+    -> UnsafeMutableRawPointer
+  {
     if offset < windowStart || offset + Int64(count) > windowStart + Int64(windowCount) {
       windowCount = 0
       let wanted = Int(min(Int64(Self.windowSize), end - offset))

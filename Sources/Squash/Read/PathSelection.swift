@@ -49,7 +49,8 @@ public struct PathSelection: Sendable {
 
   /// Matches component by component with a set of live positions, so that no pattern costs more than its
   /// length times the path's.
-  private static func match(_ pattern: ArraySlice<[UInt8]>, _ path: ArraySlice<ArraySlice<UInt8>>) -> Verdict {
+  private static func match(_ pattern: ArraySlice<[UInt8]>, _ path: ArraySlice<ArraySlice<UInt8>>) -> Verdict
+  {
     let doubleStar: [UInt8] = [0x2A, 0x2A]
     func closure(_ states: Set<Int>) -> Set<Int> {
       var states = states

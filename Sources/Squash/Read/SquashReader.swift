@@ -38,7 +38,9 @@ public final class SquashReader {
   }
 
   /// Reads `count` bytes, at most 64, of metadata.
-  private func fields(_ count: Int, at position: inout MetadataPosition) throws(SquashError) -> UnsafeRawPointer {
+  private func fields(_ count: Int, at position: inout MetadataPosition) throws(SquashError)
+    -> UnsafeRawPointer
+  {
     try metadata.read(scratch.start, count, at: &position)
     return UnsafeRawPointer(scratch.start)
   }

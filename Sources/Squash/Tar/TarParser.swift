@@ -30,7 +30,8 @@ final class TarParser {
       // Zeros end an archive; what follows is filling.
       if block.allSatisfy({ $0 == 0 }) { return nil }
       guard TarNumber.field(block[148..<156]) == Int64(TarHeader.checksum(block)) else {
-        throw SquashError(.corrupt, "not an archive, or a damaged one: a header's checksum is wrong", offset: input.offset)
+        throw SquashError(
+          .corrupt, "not an archive, or a damaged one: a header's checksum is wrong", offset: input.offset)
       }
       guard let size = TarNumber.field(block[124..<136]), size >= 0 else { throw Self.damaged("a size") }
       switch block[156] {
@@ -70,7 +71,8 @@ final class TarParser {
       TarNumber.field(block[100..<108]), TarNumber.field(block[108..<116]), TarNumber.field(block[116..<124]),
       TarNumber.field(block[136..<148])
     )
-    guard let mode, let user = extensions.number("uid") ?? user, let group = extensions.number("gid") ?? group,
+    guard let mode, let user = extensions.number("uid") ?? user,
+      let group = extensions.number("gid") ?? group,
       let time = extensions.number("mtime") ?? time,
       let user = UInt32(exactly: user), let group = UInt32(exactly: group)
     else { throw Self.damaged("a numeric field") }

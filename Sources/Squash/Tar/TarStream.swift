@@ -123,7 +123,8 @@ public struct TarStream {
       }
       try write(
         TarHeader.make(
-          name: Array("./PaxHeaders/".utf8) + name.prefix(80).filter { $0 < 0x80 && $0 != 0x2F }, kind: .extended,
+          name: Array("./PaxHeaders/".utf8) + name.prefix(80).filter { $0 < 0x80 && $0 != 0x2F },
+          kind: .extended,
           size: Int64(records.count)))
       try write(records + TarHeader.padding(after: Int64(records.count)))
     }
@@ -159,7 +160,9 @@ public struct TarStream {
       try sink.write(bytes)
       written += Int64(bytes.count)
     }
-    guard written == stored else { throw SquashError(.corrupt, "the content is not as long as its blocks say") }
+    guard written == stored else {
+      throw SquashError(.corrupt, "the content is not as long as its blocks say")
+    }
     report.bytes += written
     try write(TarHeader.padding(after: written))
   }

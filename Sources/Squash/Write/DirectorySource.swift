@@ -78,7 +78,8 @@ private final class DirectorySource {
     let identity = FileIdentity(device: status.st_dev, inode: status.st_ino)
     if format != S_IFDIR, status.st_nlink > 1, let first = seen[identity] {
       first.linkCount += 1
-      parent.add(WriteNode(name: name, type: first.type, attributes: first.attributes, content: .link(to: first)))
+      parent.add(
+        WriteNode(name: name, type: first.type, attributes: first.attributes, content: .link(to: first)))
       return
     }
     var attributes = FileAttributes(status)
@@ -108,7 +109,9 @@ private final class DirectorySource {
     }
   }
 
-  private func xattrs(of name: [UInt8], in directory: DirectoryHandle) throws(SquashError) -> [ExtendedAttribute] {
+  private func xattrs(of name: [UInt8], in directory: DirectoryHandle) throws(SquashError)
+    -> [ExtendedAttribute]
+  {
     guard writer.options.keepsAttributes else { return [] }
     return try LeafWriter.system { () throws(SystemError) in
       try directory.descriptor.attributes(of: name).map { ExtendedAttribute(name: $0.name, value: $0.value) }
@@ -136,7 +139,8 @@ final class OpenFile {
   /// Reads exactly `count` bytes.
   func read(_ buffer: UnsafeMutableRawPointer, _ count: Int, at offset: Int64) throws(SquashError) {
     let bytes = UnsafeMutableRawBufferPointer(start: buffer, count: count)
-    let done = try LeafWriter.system { () throws(SystemError) in try descriptor.read(into: bytes, at: offset) }
+    let done = try LeafWriter.system { () throws(SystemError) in try descriptor.read(into: bytes, at: offset)
+    }
     guard done == count else { throw SquashError(.truncated, "it became shorter while it was read") }
   }
 }
@@ -177,7 +181,9 @@ extension ImageWriter {
   }
 
   /// Fills a block; a hole of the file system is not read.
-  private func fill(_ unit: BlockUnit, from file: OpenFile, _ count: Int, at offset: Int64) throws(SquashError) {
+  private func fill(_ unit: BlockUnit, from file: OpenFile, _ count: Int, at offset: Int64)
+    throws(SquashError)
+  {
     let data = try LeafWriter.system { () throws(SystemError) in try file.descriptor.nextData(from: offset) }
     if let data, data < offset + Int64(count) {
       try file.read(unit.input.start, count, at: offset)

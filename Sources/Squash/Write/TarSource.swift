@@ -163,7 +163,10 @@ extension ImageWriter {
   public func add(file path: [UInt8], _ bytes: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
     var offset = 0
     let content = try store(size: Int64(bytes.count)) { (target, count) throws(SquashError) in
-      bytes.withUnsafeBytes { target.copyMemory(from: $0.baseAddress.map { $0 + offset } ?? UnsafeRawPointer(target), byteCount: count) }
+      bytes.withUnsafeBytes {
+        target.copyMemory(
+          from: $0.baseAddress.map { $0 + offset } ?? UnsafeRawPointer(target), byteCount: count)
+      }
       offset += count
     }
     try place(try Self.components(of: path), .regular, attributes, .regular(content))
