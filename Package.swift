@@ -48,7 +48,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
+        "SIF", "LUKS", "LinuxSystem", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

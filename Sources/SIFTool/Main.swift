@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import LinuxSystem
 import SIF
+import Squash
 import StrictJSON
 
 /// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
@@ -48,6 +49,7 @@ enum Main {
     switch error {
     case let error as ToolFailure: failure = error
     case let error as SIFError: failure = ToolFailure(error)
+    case let error as SquashError: failure = ToolFailure(error)
     case let error as SystemError: failure = ToolFailure(error)
     default: return reportUsage(error)
     }

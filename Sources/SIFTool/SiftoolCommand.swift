@@ -25,6 +25,11 @@ struct SiftoolCommand: ParsableCommand {
           NewCommand.self, AddCommand.self, DelCommand.self, SetprimCommand.self, CompactCommand.self,
           GrowCommand.self,
         ]),
+      CommandGroup(
+        name: "File system",
+        subcommands: [
+          LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,
+        ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

@@ -154,3 +154,22 @@ extension SquashReader {
     try readTail(of: layout, body)
   }
 }
+
+extension SquashReader {
+  /// The first bytes of a file, at most `count` and at most a block; holes are zeros.
+  public func prefix(of layout: FileLayout, _ count: Int) throws(SquashError) -> [UInt8] {
+    let wanted = Int(min(Int64(min(count, image.superblock.blockSize)), layout.size))
+    var bytes = [UInt8](repeating: 0, count: max(wanted, 0))
+    func take(_ offset: Int64, _ block: UnsafeRawBufferPointer) {
+      guard offset == 0 else { return }
+      bytes.withUnsafeMutableBytes { $0.copyBytes(from: block.prefix(wanted)) }
+    }
+    var list = BlockListCursor(layout)
+    if let run = try list.next(self, count: 1) {
+      try read(run, of: layout.size) { (offset, block) throws(SquashError) in take(offset, block) }
+    } else {
+      try readTail(of: layout) { (offset, block) throws(SquashError) in take(offset, block) }
+    }
+    return bytes
+  }
+}

@@ -32,6 +32,11 @@ public struct PathSelection: Sendable {
     path.contains { $0 == 0x2A || $0 == 0x3F || $0 == 0x5B || $0 == 0x5C }
   }
 
+  /// A pattern that names exactly one path.
+  public static func literal(_ path: [UInt8]) -> [UInt8] {
+    path.flatMap { [0x2A, 0x3F, 0x5B, 0x5C].contains($0) ? [0x5C, $0] : [$0] }
+  }
+
   /// How a path relates to the selection.
   func verdict(_ path: [UInt8]) -> Verdict {
     if isAll { return .chosen }

@@ -68,6 +68,9 @@ public struct WriteReport: Sendable {
   public var droppedAttributes = 0
   /// Things that the source holds and the image does not: unreadable kinds of tar entries, mostly.
   public var skipped: [String] = []
+
+  /// An empty report.
+  public init() {}
 }
 
 /// The attributes of a file that is written.
