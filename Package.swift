@@ -25,6 +25,7 @@ let package = Package(
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "LUKS", targets: ["LUKS"]),
     .library(name: "StrictJSON", targets: ["StrictJSON"]),
+    .library(name: "Squash", targets: ["Squash"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -37,16 +38,24 @@ let package = Package(
     module("StrictJSON", []),
     module("Encodings", []),
     module("LinuxSystem", ["CLinux", systemPackage]),
+    .systemLibrary(name: "CSquashfs", pkgConfig: "libsquashfs1", providers: [.apt(["libsquashfs-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
     module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
     module("PEMKeys", ["Encodings", "Gcrypt"]),
     module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
+    module(
+      "Squash",
+      ["CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Gcrypt", "LinuxSystem", systemPackage]),
     module("LUKS", ["StrictJSON"]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "StrictJSON", systemPackage,
+        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash", "StrictJSON",
+        systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -59,5 +68,6 @@ let package = Package(
     tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
+    tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
   ]
 )

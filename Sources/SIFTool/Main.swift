@@ -5,6 +5,7 @@ import LinuxSystem
 import OpenPGP
 import PEMKeys
 import SIF
+import Squash
 import StrictJSON
 
 /// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
@@ -56,6 +57,7 @@ enum Main {
     switch error {
     case let error as ToolFailure: failure = error
     case let error as SIFError: failure = ToolFailure(error)
+    case let error as SquashError: failure = ToolFailure(error)
     case let error as SystemError: failure = ToolFailure(error)
     case let error as IntegrityError: failure = ToolFailure(error)
     case let error as OpenPGPError: failure = ToolFailure(error)

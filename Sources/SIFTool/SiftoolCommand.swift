@@ -26,6 +26,11 @@ struct SiftoolCommand: ParsableCommand {
           GrowCommand.self,
         ]),
       CommandGroup(name: "Sign", subcommands: [SignCommand.self, VerifyCommand.self, KeyCommand.self]),
+      CommandGroup(
+        name: "File system",
+        subcommands: [
+          LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,
+        ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

@@ -15,9 +15,58 @@ extension ImageEditor {
   public mutating func add(
     _ object: NewObject, from source: inout some ByteSource & ~Copyable
   ) throws(SIFError) -> Descriptor {
+    var (descriptor, end) = try place(object)
+    let oldSize = try storage.byteCount()
+    do {
+      let needsDigest = object.metadata == .none && [.ociRootIndex, .ociBlob].contains(object.dataType)
+      let (size, digest) = try copy(&source, to: descriptor.offset, digesting: needsDigest)
+      descriptor.size = size
+      if let digest { descriptor.extra = Metadata.ociDigest(digest).encoded }
+      descriptor.sizeWithPadding = descriptor.offset - end + size
+      try writeHidden(descriptor)
+    } catch {
+      giveBack(oldSize)
+      throw error
+    }
+    try publish(descriptor, behind: end)
+    return descriptor
+  }
+
+  /// Adds an object whose bytes are made in place, in any order, without a copy elsewhere.
+  ///
+  /// - Parameter body: writes the bytes; answers how many the object has, and its metadata where that turned
+  ///   out only now. When it throws, the image stays as it was.
+  /// - Returns: the new object's descriptor.
+  @discardableResult
+  public mutating func add(
+    _ object: NewObject, writing body: (ObjectWriter) throws -> (byteCount: Int64, metadata: Metadata?)
+  ) throws -> Descriptor {
+    var (descriptor, end) = try place(object)
+    let oldSize = try storage.byteCount()
+    do {
+      let result = try body(ObjectWriter(storage: storage, offset: descriptor.offset))
+      let (objectEnd, overflow) = descriptor.offset.addingReportingOverflow(result.byteCount)
+      guard result.byteCount >= 0, !overflow else {
+        throw SIFError(.invalidArgument, "an object of \(result.byteCount) bytes")
+      }
+      // What was written behind the object's end is no part of the image.
+      try storage.truncate(to: objectEnd)
+      descriptor.size = result.byteCount
+      if let metadata = result.metadata { descriptor.extra = metadata.encoded }
+      descriptor.sizeWithPadding = descriptor.offset - end + descriptor.size
+      try writeHidden(descriptor)
+    } catch {
+      giveBack(oldSize)
+      throw error
+    }
+    try publish(descriptor, behind: end)
+    return descriptor
+  }
+
+  /// Where an object goes: its descriptor without a size, and the end of the data before it.
+  private func place(_ object: NewObject) throws(SIFError) -> (Descriptor, end: Int64) {
     try object.validate()
     let slot = try firstFreeSlot()
-    var header = image.header
     if case .partition(let partition) = object.metadata, partition.type == .primarySystem,
       let primary = image.primarySystemPartition
     {
@@ -32,28 +81,16 @@ extension ImageEditor {
     var descriptor = Descriptor(
       slot: slot, dataType: object.dataType, group: object.group, link: object.link, name: object.name,
       extra: object.metadata.encoded)
-    let time = clock.time(for: header)
+    let time = clock.time(for: image.header)
     descriptor.offset = offset
     descriptor.createdAt = time
     descriptor.modifiedAt = time
+    return (descriptor, end)
+  }
 
-    let oldSize = try storage.byteCount()
-    do {
-      let needsDigest = object.metadata == .none && [.ociRootIndex, .ociBlob].contains(object.dataType)
-      let (size, digest) = try copy(&source, to: offset, digesting: needsDigest)
-      descriptor.size = size
-      if let digest { descriptor.extra = Metadata.ociDigest(digest).encoded }
-      descriptor.sizeWithPadding = offset - end + size
-      try writeHidden(descriptor)
-    } catch {
-      // Give back what the unfinished object took, such as the last free blocks of a full disk.
-      if (try? storage.byteCount()) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
-      throw error
-    }
-    header.dataSize = end - header.dataOffset + descriptor.sizeWithPadding
-    header.modifiedAt = time
-    try publish(descriptor, header)
-    return descriptor
+  /// Gives back what an unfinished object took, such as the last free blocks of a full disk.
+  private func giveBack(_ oldSize: Int64) {
+    if (try? storage.byteCount()) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
   }
 
   private func firstFreeSlot() throws(SIFError) -> Int {
@@ -76,7 +113,10 @@ extension ImageEditor {
   }
 
   /// Writes the used byte, by which the object is there, and then the header.
-  private mutating func publish(_ descriptor: Descriptor, _ header: Header) throws(SIFError) {
+  private mutating func publish(_ descriptor: Descriptor, behind end: Int64) throws(SIFError) {
+    var header = image.header
+    header.dataSize = end - header.dataOffset + descriptor.sizeWithPadding
+    header.modifiedAt = descriptor.modifiedAt
     let position = image.table.position(ofSlot: descriptor.slot)
     try storage.withLock(.publishing) { () throws(SIFError) in
       try write([1], at: position + Int64(Descriptor.usedFieldOffset))
@@ -105,6 +145,24 @@ extension ImageEditor {
     }
     let digest = context.take()?.finalize()
     return (size, digest.map { Array("sha256:\($0.hexadecimal)".utf8) })
+  }
+}
+
+/// The place of an object that is being made: offsets count from the object's first byte.
+public struct ObjectWriter: Sendable {
+  /// Where the image's bytes are.
+  public let storage: any Storage
+  /// Where the object begins in the file.
+  public let offset: Int64
+
+  /// Writes all bytes at an offset within the object.
+  public func write(_ bytes: RawSpan, at position: Int64) throws(SIFError) {
+    try storage.write(bytes, at: offset + position)
+  }
+
+  /// Reads back what was written, at an offset within the object.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SIFError) -> Int {
+    try storage.read(into: buffer, at: offset + position)
   }
 }
 

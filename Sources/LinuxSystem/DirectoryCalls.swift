@@ -1,0 +1,168 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Calls relative to an open directory. A name is one component of raw bytes without slash and NUL; nothing
+/// here ever follows a symbolic link, so that what others do to the tree meanwhile cannot lead outside.
+extension OwnedDescriptor {
+  /// Opens a file of this directory. `O_CLOEXEC` and `O_NOFOLLOW` are always added.
+  public func openBeneath(
+    _ name: [UInt8], flags: Int32, mode: mode_t = 0
+  ) throws(SystemError) -> OwnedDescriptor {
+    let flags = flags | O_CLOEXEC | O_NOFOLLOW
+    let number = try SystemError.check("open") {
+      withTerminated(name) { pointer in
+        let number = linux_openat2(
+          rawValue, pointer, UInt64(UInt32(bitPattern: flags)), UInt64(mode),
+          linux_resolve_beneath | linux_resolve_no_symlinks)
+        // Kernels before 5.6, and sandboxes that do not know the call: the same for a single component.
+        return number < 0 && linux_errno() == ENOSYS ? openat(rawValue, pointer, flags, mode) : number
+      }
+    }
+    return OwnedDescriptor(adopting: number, path: FilePath())
+  }
+
+  /// Opens a directory of this directory for reading.
+  public func openDirectory(_ name: [UInt8]) throws(SystemError) -> OwnedDescriptor {
+    try openBeneath(name, flags: O_RDONLY | O_DIRECTORY)
+  }
+
+  /// Makes a directory.
+  public func makeDirectory(_ name: [UInt8], mode: mode_t) throws(SystemError) {
+    try SystemError.check("create the directory") { withTerminated(name) { mkdirat(rawValue, $0, mode) } }
+  }
+
+  /// Makes a symbolic link.
+  public func makeSymlink(_ name: [UInt8], target: [UInt8]) throws(SystemError) {
+    try SystemError.check("create the symbolic link") {
+      withTerminated(name) { name in withTerminated(target) { symlinkat($0, rawValue, name) } }
+    }
+  }
+
+  /// Makes a device node, named pipe or socket.
+  public func makeNode(_ name: [UInt8], mode: mode_t, device: dev_t) throws(SystemError) {
+    try SystemError.check("create the node") { withTerminated(name) { mknodat(rawValue, $0, mode, device) } }
+  }
+
+  /// Gives a file of another directory a further name here.
+  public func makeLink(
+    _ name: [UInt8], to original: [UInt8], in directory: borrowing OwnedDescriptor
+  ) throws(SystemError) {
+    let source = directory.rawValue
+    try SystemError.check("create the hard link") {
+      withTerminated(name) { name in withTerminated(original) { linkat(source, $0, rawValue, name, 0) } }
+    }
+  }
+
+  /// Removes a file's name, or an empty directory's.
+  public func remove(_ name: [UInt8], isDirectory: Bool = false) throws(SystemError) {
+    try SystemError.check("remove") {
+      withTerminated(name) { unlinkat(rawValue, $0, isDirectory ? AT_REMOVEDIR : 0) }
+    }
+  }
+
+  /// The status of a file of this directory, or nil when there is none.
+  public func status(of name: [UInt8]) throws(SystemError) -> stat? {
+    var status = stat()
+    do {
+      try SystemError.check("examine") {
+        withTerminated(name) { fstatat(rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) }
+      }
+    } catch  where error.errno == .noSuchFileOrDirectory {
+      return nil
+    }
+    return status
+  }
+
+  /// The target of a symbolic link of this directory.
+  public func symlinkTarget(of name: [UInt8]) throws(SystemError) -> [UInt8] {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = try SystemError.check("read the symbolic link") {
+      withTerminated(name) { readlinkat(rawValue, $0, &target, target.count) }
+    }
+    return target[..<count].map { UInt8(bitPattern: $0) }
+  }
+
+  /// Sets the owner of a file of this directory.
+  public func setOwner(of name: [UInt8], user: uid_t, group: gid_t) throws(SystemError) {
+    try SystemError.check("set the owner") {
+      withTerminated(name) { fchownat(rawValue, $0, user, group, AT_SYMLINK_NOFOLLOW) }
+    }
+  }
+
+  /// Sets the permission bits of a file of this directory that is still of the type (`S_IFMT` bits) given.
+  ///
+  /// They are set through the kernel's name of the very file, which nobody can put a link in place of.
+  public func setPermissions(of name: [UInt8], _ mode: mode_t, type: mode_t) throws(SystemError) {
+    let node = try openBeneath(name, flags: linux_o_path)
+    guard try node.status().st_mode & S_IFMT == type else {
+      throw SystemError(errno: .fileExists, operation: "set the permissions of a file that was replaced")
+    }
+    let number = node.rawValue
+    try SystemError.check("set the permissions") { chmod("/proc/self/fd/\(number)", mode) }
+  }
+
+  /// Sets both times of a file of this directory, in Unix seconds.
+  public func setTimes(of name: [UInt8], to seconds: Int64) throws(SystemError) {
+    let times = [timespec(tv_sec: Int(seconds), tv_nsec: 0), timespec(tv_sec: Int(seconds), tv_nsec: 0)]
+    try SystemError.check("set the times") {
+      withTerminated(name) { utimensat(rawValue, $0, times, AT_SYMLINK_NOFOLLOW) }
+    }
+  }
+
+  /// Sets the owner of this file.
+  public func setOwner(user: uid_t, group: gid_t) throws(SystemError) {
+    try SystemError.check("set the owner") { fchown(rawValue, user, group) }
+  }
+
+  /// Sets the permission bits of this file.
+  public func setPermissions(_ mode: mode_t) throws(SystemError) {
+    try SystemError.check("set the permissions") { fchmod(rawValue, mode) }
+  }
+
+  /// Sets both times of this file, in Unix seconds.
+  public func setTimes(to seconds: Int64) throws(SystemError) {
+    var times = (timespec(tv_sec: Int(seconds), tv_nsec: 0), timespec(tv_sec: Int(seconds), tv_nsec: 0))
+    try SystemError.check("set the times") {
+      withUnsafePointer(to: &times) { pointer in
+        pointer.withMemoryRebound(to: timespec.self, capacity: 2) { futimens(rawValue, $0) }
+      }
+    }
+  }
+}
+
+/// Calls `body` with the bytes as a C string.
+func withTerminated<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+  var text: [CChar] = []
+  text.reserveCapacity(bytes.count + 1)
+  for byte in bytes { text.append(CChar(bitPattern: byte)) }
+  text.append(0)
+  return body(text)
+}
+
+extension OwnedDescriptor {
+  /// The names in this directory but `.` and `..`, in the order of the file system.
+  public func names() throws(SystemError) -> [[UInt8]] {
+    let copy = try SystemError.check("read the directory") { fcntl(rawValue, F_DUPFD_CLOEXEC, 0) }
+    guard let stream = fdopendir(copy) else {
+      let reason = Errno(rawValue: linux_errno())
+      _ = Glibc.close(copy)
+      throw SystemError(errno: reason, operation: "read the directory")
+    }
+    defer { closedir(stream) }
+    // The copy shares its position with this descriptor.
+    rewinddir(stream)
+    var names: [[UInt8]] = []
+    while true {
+      linux_set_errno(0)
+      guard let entry = readdir(stream) else { break }
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
+    }
+    let reason = linux_errno()
+    guard reason == 0 else {
+      throw SystemError(errno: Errno(rawValue: reason), operation: "read the directory")
+    }
+    return names
+  }
+}

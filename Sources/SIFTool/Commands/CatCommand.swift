@@ -1,0 +1,55 @@
+import ArgumentParser
+import Squash
+
+struct CatCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat", abstract: "Write files inside an image's squashfs to standard output.",
+    discussion: "Links are followed, within the image.")
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths inside, with or without a leading slash.") var paths: [InnerPath]
+
+  func execute() throws {
+    let reader = try SquashReader(try source.open())
+    let output = OutputBuffer()
+    for path in paths {
+      let entry = try reader.lookup(path.bytes, followLast: true)
+      guard let layout = entry.inode.layout else {
+        throw SquashError(.notRegularFile, "not a regular file", path: entry.path)
+      }
+      try copy(layout, reader, to: output)
+    }
+    try output.flush()
+  }
+
+  private func copy(_ layout: FileLayout, _ reader: SquashReader, to output: OutputBuffer) throws {
+    let zeros = [UInt8](repeating: 0, count: 1 << 16)
+    var end: Int64 = 0
+    func fill(to offset: Int64) throws(SquashError) {
+      while end < offset {
+        let count = Int(min(offset - end, Int64(zeros.count)))
+        var failure: SquashError?
+        zeros.withUnsafeBytes { bytes in
+          do throws(SquashError) { try output.write(UnsafeRawBufferPointer(rebasing: bytes[..<count])) } catch
+          {
+            failure = error
+          }
+        }
+        if let failure { throw failure }
+        end += Int64(count)
+      }
+    }
+    do throws(SquashError) {
+      try reader.read(layout) { (offset, bytes) throws(SquashError) in
+        try fill(to: offset)
+        try output.write(bytes)
+        end = offset + Int64(bytes.count)
+      }
+      try fill(to: layout.size)
+    } catch {
+      // What was read before the damage is data all the same.
+      if error.code != .system { try output.flush() }
+      throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import SIF
+import Squash
+import Synchronization
+import SystemPackage
+
+struct ExtractCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract", abstract: "Extract files inside an image's squashfs into a directory.",
+    discussion: """
+      Nothing is ever written outside of the directory. What only root may set (owners, device nodes, set-id \
+      bits, some extended attributes) goes, when others extract, into a manifest beside the directory, one \
+      JSON object a line.
+
+      siftool extract app.sif
+      siftool extract app.sif -C rootfs /etc 'usr/**/*.so'
+      """)
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside; otherwise everything.") var paths:
+    [InnerPath] =
+      []
+  @Option(
+    name: .customShort("C"),
+    help: ArgumentHelp("The directory; otherwise a new one named after the image.", valueName: "dir"))
+  var directory: PathArgument?
+  @Flag(help: "Go on with an extraction that was interrupted: keep what is equal, replace the rest.")
+  var resume = false
+  @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
+  @Option(
+    help: ArgumentHelp("The manifest; otherwise DIR.manifest.ndjson beside the directory.", valueName: "file")
+  )
+  var manifest: PathArgument?
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    let image = try source.open()
+    var options = ExtractionOptions()
+    options.selection = try image.selection(paths)
+    options.threads = threads ?? ProcessorCount.available
+    options.existing = resume ? .resume : .refuse
+    options.isPrivileged = geteuid() == 0
+    let target = try destination()
+    let manifest = ManifestFile(self.manifest?.path ?? Self.manifestPath(target), replaces: resume)
+    options.onUnapplied = { manifest.add($0) }
+    let bar = ProgressBar(total: image.superblock.bytesUsed, shown: progress.showsProgress)
+    let shown = Mutex<Int64>(0)
+    options.onProgress = { report in
+      bar.advance(
+        by: shown.withLock { shown in
+          defer { shown = report.bytes }
+          return report.bytes - shown
+        })
+    }
+    let root = try OwnedDescriptor(opening: target, flags: O_RDONLY | O_DIRECTORY)
+    let report = try image.extract(into: root, options)
+    bar.clear()
+    let recorded = try manifest.finish()
+    if recorded > 0 {
+      progress.note(
+        "siftool: attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "
+          + "\(manifest.path.string)")
+    }
+    if report.entries == 0, !paths.isEmpty {
+      throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
+    }
+    if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }
+  }
+
+  /// The directory, made where it is missing.
+  private func destination() throws -> FilePath {
+    if let directory {
+      let status = directory.path.withPlatformString { mkdir($0, 0o777) }
+      guard status == 0 || errno == EEXIST else {
+        throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: directory.path)
+      }
+      return directory.path
+    }
+    guard var name = source.image.path.lastComponent?.string else {
+      throw ToolFailure.usage("the image's name gives none for a directory: give one with -C")
+    }
+    let suffix = [".sif", ".squashfs", ".sqfs", ".simg"].first { name.hasSuffix($0) && name != $0 }
+    if let suffix { name.removeLast(suffix.count) } else { name += ".extracted" }
+    let path = FilePath(name)
+    let status = path.withPlatformString { mkdir($0, 0o777) }
+    guard status == 0 || resume && errno == EEXIST else {
+      throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
+    }
+    return path
+  }
+
+  private static func manifestPath(_ directory: FilePath) -> FilePath {
+    guard let resolved = directory.withPlatformString({ realpath($0, nil) }) else { return directory }
+    defer { free(resolved) }
+    let path = FilePath(platformString: resolved)
+    guard let name = path.lastComponent else { return "/manifest.ndjson" }
+    return path.removingLastComponent().appending("\(name.string).manifest.ndjson")
+  }
+}
+
+/// How many processors this process may use.
+enum ProcessorCount {
+  static var available: Int { min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256) }
+}

@@ -1,0 +1,124 @@
+import ArgumentParser
+import SIF
+import Squash
+import StrictJSON
+
+struct LsCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls", abstract: "List files inside an image's squashfs.",
+    discussion:
+      "Links are not followed at the end of a path. Names that could disturb a terminal are escaped.")
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths inside, with or without a leading slash; otherwise the root directory.") var paths:
+    [InnerPath] = []
+  @Flag(name: .short, help: "Show type, permissions, links, owner, group, size and time too.") var long =
+    false
+  @Flag(name: [.customShort("R")], help: "List everything beneath, with paths.") var recursive = false
+  @OptionGroup var output: JSONOption
+  @Flag(help: "Print one JSON object a line.") var ndjson = false
+
+  var printsJSON: Bool { false }
+
+  func execute() throws {
+    let listing = Listing(output.json ? .document : ndjson ? .lines : long ? .long : .short)
+    do {
+      let image = try source.open()
+      let reader = try SquashReader(image)
+      try listing.begin()
+      let starts = try (paths.isEmpty ? [Array("/".utf8)] : paths.map(\.bytes)).map { try reader.lookup($0) }
+      for start in starts { try list(start, reader, listing) }
+      try listing.end(nil)
+    } catch {
+      let failure =
+        switch error {
+        case let error as SquashError: ToolFailure(error)
+        case let error as SIFError: ToolFailure(error)
+        case let error as ToolFailure: error
+        default: throw error
+        }
+      try listing.end(failure)
+      throw failure
+    }
+    if let failure = ToolFailure.faults(listing.faults, count: listing.faultCount, nil) { throw failure }
+  }
+
+  private func list(_ start: Entry, _ reader: SquashReader, _ listing: Listing) throws {
+    var walker = TreeWalker(reader, from: start)
+    var depth = 0
+    while let event = try walker.next() {
+      switch event {
+      case .endOfDirectory: depth -= 1
+      case .fault(let fault): listing.note(fault)
+      case .entry(let entry):
+        let isDirectory = entry.inode.type == .directory
+        let isStart = depth == 0 && entry.path == start.path
+        if isDirectory { depth += 1 }
+        if isDirectory, !recursive, !isStart { walker.skipDescendants() }
+        // A directory that was asked for stands for its content; -R names it too, unless it is the root.
+        if isStart, isDirectory, !recursive || entry.path.isEmpty { continue }
+        try listing.add(entry, name: recursive || isStart ? entry.path : entry.name, reader)
+      }
+    }
+  }
+}
+
+/// The four forms of a listing, written as it is found.
+final class Listing {
+  enum Form {
+    case short
+    case long
+    case lines
+    case document
+  }
+
+  private let form: Form
+  private let output = OutputBuffer()
+  private var isOpen = false
+  private var count = 0
+  private(set) var faults: [SquashError] = []
+  private(set) var faultCount = 0
+
+  init(_ form: Form) { self.form = form }
+
+  func begin() throws {
+    isOpen = true
+    if form == .document { try output.append("{\n  \"entries\": [") }
+  }
+
+  func note(_ fault: SquashError) {
+    faultCount += 1
+    if faults.count < ExtractionReport.mostFaults { faults.append(fault) }
+  }
+
+  func add(_ entry: Entry, name: [UInt8], _ reader: SquashReader) throws {
+    switch form {
+    case .short:
+      try output.append(escapedName(name))
+      try output.append("\n")
+    case .long: try output.append(entry.longLine(name))
+    case .lines:
+      try output.append(JSONWriter.compact(entry.json(try reader.extendedAttributes(of: entry.inode))))
+      try output.append("\n")
+    case .document:
+      try output.append(count == 0 ? "\n    " : ",\n    ")
+      let text = JSONWriter.pretty(entry.json(try reader.extendedAttributes(of: entry.inode)))
+      try output.append(Array(text.split(separator: 0x0A).joined(separator: Array("\n    ".utf8))))
+    }
+    count += 1
+  }
+
+  /// Ends the listing; a document says what went wrong.
+  func end(_ failure: ToolFailure?) throws {
+    if form == .document {
+      if !isOpen { try begin() }
+      try output.append(count == 0 ? "],\n" : "\n  ],\n")
+      var rest = [JSONMember("faults", .array(faults.map(\.json))), JSONMember("schemaVersion", 1)]
+      if let failure { rest.append(JSONMember("error", failure.json)) }
+      // The other members follow in order, without the brace that is open already.
+      try output.append(JSONWriter.pretty(.object(rest)).drop { $0 != 0x0A }.dropFirst())
+      try output.append("\n")
+    }
+    try output.flush()
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import SIF
+import Squash
+
+struct TarCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tar", abstract: "Write files inside an image's squashfs as a POSIX pax archive.",
+    discussion: """
+      Owners, times, extended attributes, hard links, holes and device nodes are in the archive. GNU tar \
+      restores extended attributes with --xattrs --xattrs-include='*'.
+      """)
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths or patterns inside; otherwise everything.") var paths: [InnerPath] = []
+  @Option(name: .short, help: ArgumentHelp("The archive; otherwise standard output.", valueName: "file"))
+  var output: PathArgument?
+  @OptionGroup var progress: ProgressOptions
+
+  func execute() throws {
+    guard output != nil || !Console.isTerminal(STDOUT_FILENO) else {
+      throw ToolFailure.usage("an archive is not written to a terminal: give -o FILE or redirect the output")
+    }
+    let image = try source.open()
+    let selection = try image.selection(paths)
+    let report: TarReport
+    if let output {
+      var file = try ReplacementFile(replacing: output.path, mode: 0o644)
+      report = try write(image, selection, to: file.descriptor.rawValue)
+      try file.commit()
+    } else {
+      report = try write(image, selection, to: STDOUT_FILENO)
+    }
+    for path in report.skipped {
+      progress.note("siftool: left out: \(escapedName(path)): an archive cannot hold a socket")
+    }
+    if report.entries == 0, !paths.isEmpty {
+      throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
+    }
+    if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }
+  }
+
+  private func write(_ image: SquashImage, _ selection: PathSelection, to descriptor: Int32) throws
+    -> TarReport
+  {
+    let sink = OutputBuffer(descriptor)
+    var stream = TarStream(try SquashReader(image), to: sink)
+    let bar = ProgressBar(total: image.superblock.bytesUsed, shown: progress.showsProgress)
+    var shown: Int64 = 0
+    let report: TarReport
+    do throws(SquashError) {
+      report = try stream.write(selection) { report in
+        bar.advance(by: report.bytes - shown)
+        shown = report.bytes
+      }
+    } catch {
+      throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
+    }
+    try sink.flush()
+    return report
+  }
+}

@@ -1,0 +1,217 @@
+import ArgumentParser
+import Glibc
+import SIF
+import Squash
+import SystemPackage
+
+/// Which file system a command looks into.
+struct SquashOptions: ParsableArguments {
+  @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
+  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+
+  /// Opens the squashfs.
+  func open() throws -> SquashImage {
+    let storage = try FileStorage(opening: image.path)
+    if try storage.read(4, at: 0) == Array("hsqs".utf8) {
+      guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
+      return try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()))
+    }
+    let sif: Image
+    do { sif = try Image(reading: storage) } catch { throw error.naming(image.path) }
+    let object = try partition(of: sif)
+    do {
+      let bytes = try sif.bytes(of: object)
+      return try openSquash(PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+    } catch let error as SIFError {
+      throw error.naming(image.path)
+    }
+  }
+
+  private func openSquash(_ reader: PartitionReader) throws -> SquashImage {
+    do { return try SquashImage(reader) } catch {
+      var failure = ToolFailure(error)
+      failure.objectID = id?.value
+      throw failure
+    }
+  }
+
+  private func partition(of image: Image) throws -> Descriptor {
+    let object: Descriptor
+    if let id {
+      object = try image.object(id: id.value)
+    } else if let primary = image.primarySystemPartition {
+      object = primary
+    } else {
+      let partitions = image.objects(ofType: .partition)
+      guard let only = partitions.first, partitions.count == 1 else {
+        throw ToolFailure(
+          .failure, code: "object-not-found",
+          partitions.isEmpty
+            ? "the image has no partition" : "no partition of the image is the primary one; choose with --id")
+      }
+      object = only
+    }
+    guard case .partition(let partition) = object.metadata else {
+      throw ToolFailure(.failure, code: "not-a-partition", "object \(object.id) is not a partition")
+    }
+    switch partition.fileSystem {
+    case .squashfs: return object
+    case .encryptedSquashfs:
+      throw ToolFailure(
+        .key, code: "encrypted", "partition \(object.id) is an encrypted squashfs: decrypt the image first")
+    default:
+      // Its name may be wrong: what begins like a squashfs is one.
+      if try image.bytes(of: object).prefix(4) == Array("hsqs".utf8) { return object }
+      throw ToolFailure(
+        .failure, code: "not-squashfs",
+        "partition \(object.id) holds \(partition.fileSystem.name), not squashfs: mount it to look inside")
+    }
+  }
+}
+
+/// A range of an image's file as a reader of squashfs.
+struct PartitionReader: RandomAccessReader {
+  private let storage: any Storage
+  private let offset: Int64
+  let byteCount: Int64
+
+  init(_ storage: any Storage, offset: Int64, byteCount: Int64) {
+    self.storage = storage
+    self.offset = offset
+    self.byteCount = byteCount
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SquashError) -> Int {
+    guard position >= 0, position < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - position))
+    do {
+      return try storage.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+    } catch {
+      throw SquashError(error)
+    }
+  }
+}
+
+extension SquashError {
+  /// A failure of the image's storage.
+  init(_ error: SIFError) {
+    self.init(
+      error.code == .system ? .system : .truncated, error.message, offset: error.offset,
+      errno: error.system?.errno.rawValue)
+  }
+}
+
+extension ToolFailure {
+  init(_ error: SquashError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .notSquashfs, .unsupportedVersion, .truncated, .corrupt, .hostileName, .duplicateEntry,
+        .unsortedEntry, .directoryLoop, .tooDeep, .limitExceeded:
+        .malformed
+      case .system: .system
+      case .invalidArgument: .usage
+      case .notFound, .notDirectory, .notRegularFile, .symlinkLoop, .unsupported, .unsupportedCompression,
+        .library:
+        .failure
+      }
+    self.init(status, code: error.code.rawValue, error.description)
+    offset = error.offset
+  }
+
+  /// The faults of an image of which everything else was done.
+  static func faults(_ faults: [SquashError], count: Int, _ progress: ProgressOptions?) -> ToolFailure? {
+    guard let first = faults.first else { return nil }
+    for fault in faults where progress?.quiet != true { Console.note("siftool: refused: \(fault)") }
+    return ToolFailure(
+      .malformed, code: first.code.rawValue,
+      "\(count) \(count == 1 ? "entry was" : "entries were") refused; everything else was done")
+  }
+}
+
+/// Paths inside a squashfs, as arguments.
+struct InnerPath: ExpressibleByArgument {
+  let bytes: [UInt8]
+
+  init?(argument: String) { bytes = Array(ArgumentBytes.decode(argument).dropLast()) }
+}
+
+extension SquashImage {
+  /// The selection of paths and patterns. A path is looked up first, so that one that is there is never taken
+  /// for a pattern, and one that is not there is an error.
+  func selection(_ paths: [InnerPath]) throws -> PathSelection {
+    guard !paths.isEmpty else { return .all }
+    let reader = try SquashReader(self)
+    return PathSelection(
+      patterns: try paths.map { path in
+        do throws(SquashError) {
+          return PathSelection.literal(try reader.lookup(path.bytes).path)
+        } catch {
+          guard PathSelection.isPattern(path.bytes), error.code == .notFound || error.code == .notDirectory
+          else { throw error }
+          return path.bytes
+        }
+      })
+  }
+}
+
+/// Output that is gathered and written in large pieces.
+final class OutputBuffer: ByteSink {
+  private let descriptor: Int32
+  private let pending: Pending
+
+  private final class Pending {
+    var bytes: [UInt8] = []
+  }
+
+  init(_ descriptor: Int32 = STDOUT_FILENO) {
+    self.descriptor = descriptor
+    pending = Pending()
+    pending.bytes.reserveCapacity(1 << 17)
+  }
+
+  func append(_ bytes: some Collection<UInt8>) throws {
+    pending.bytes.append(contentsOf: bytes)
+    if pending.bytes.count >= 1 << 16 { try flush() }
+  }
+
+  func append(_ text: String) throws { try append(text.utf8) }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
+    if pending.bytes.count + bytes.count > 1 << 17 { try flushBytes() }
+    if bytes.count > 1 << 16 {
+      try put(bytes)
+    } else {
+      pending.bytes.append(contentsOf: bytes)
+    }
+  }
+
+  func flush() throws { do { try flushBytes() } catch { throw Self.failure(error) } }
+
+  /// What a failed write is to the user. A reader that has gone away needs no message.
+  static func failure(_ error: SquashError) -> ToolFailure {
+    ToolFailure(.system, code: "system", error.errno == EPIPE ? "" : error.description)
+  }
+
+  private func flushBytes() throws(SquashError) {
+    var failure: SquashError?
+    pending.bytes.withUnsafeBytes { bytes in
+      do throws(SquashError) { try put(bytes) } catch { failure = error }
+    }
+    pending.bytes.removeAll(keepingCapacity: true)
+    if let failure { throw failure }
+  }
+
+  private func put(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = Glibc.write(descriptor, base + done, bytes.count - done)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        let reason = Errno(rawValue: errno)
+        throw SquashError(.system, "cannot write the output: \(reason.description)", errno: reason.rawValue)
+      }
+      done += count
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import Squash
+import StrictJSON
+
+/// A file of a squashfs, as a line for people and as a JSON object.
+extension Entry {
+  /// Type and permissions as `ls` shows them.
+  private var modeText: String {
+    let kinds: [FileType: String] = [
+      .directory: "d", .regular: "-", .symlink: "l", .blockDevice: "b", .characterDevice: "c", .fifo: "p",
+      .socket: "s",
+    ]
+    let mode = inode.permissions
+    var text = kinds[inode.type] ?? "?"
+    for (shift, special, letter) in [(6, 0o4000, "s"), (3, 0o2000, "s"), (0, 0o1000, "t")]
+      as [(UInt16, UInt16, String)]
+    {
+      let bits = mode >> shift
+      text += bits & 4 != 0 ? "r" : "-"
+      text += bits & 2 != 0 ? "w" : "-"
+      let executes = bits & 1 != 0
+      text += mode & special != 0 ? (executes ? letter : letter.uppercased()) : executes ? "x" : "-"
+    }
+    return text
+  }
+
+  private var sizeText: String {
+    inode.device.map { "\($0.major), \($0.minor)" } ?? "\(inode.size)"
+  }
+
+  /// One line: mode, links, owner, group, size or device, time in UTC, name, target.
+  func longLine(_ name: [UInt8]) -> String {
+    func right(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
+    }
+    let target = inode.symlinkTarget.map { " -> \(escapedName($0))" } ?? ""
+    return "\(modeText) \(right("\(inode.linkCount)", 3)) \(right("\(inode.userID)", 5))"
+      + " \(right("\(inode.groupID)", 5)) \(right(sizeText, 10)) \(inode.modificationTime.utcTime)"
+      + " \(escapedName(name))\(target)\n"
+  }
+
+  /// The object of the JSON documents (spec/json/ls.schema.json).
+  func json(_ attributes: [ExtendedAttribute]) -> JSONValue {
+    var members = [
+      JSONMember("groupId", .integer(Int64(inode.groupID))),
+      JSONMember("inode", .integer(Int64(inode.number))),
+      JSONMember("links", .integer(Int64(inode.linkCount))), JSONMember("mode", .string(octalMode)),
+      JSONMember("modifiedAt", .string(inode.modificationTime.utcTime)),
+      JSONMember("path", .string(String(decoding: [0x2F] + path, as: UTF8.self))),
+      JSONMember("size", .integer(inode.size)), JSONMember("type", .string(inode.type.name)),
+      JSONMember("userId", .integer(Int64(inode.userID))),
+    ]
+    if String(validating: path, as: UTF8.self) == nil {
+      members.append(JSONMember("pathBytes", .string(hexadecimal([0x2F] + path))))
+    }
+    if let device = inode.device {
+      let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))
+      members.append(JSONMember("device", .object([JSONMember("major", major), JSONMember("minor", minor)])))
+    }
+    if let target = inode.symlinkTarget {
+      members.append(JSONMember("target", .string(String(decoding: target, as: UTF8.self))))
+      if String(validating: target, as: UTF8.self) == nil {
+        members.append(JSONMember("targetBytes", .string(hexadecimal(target))))
+      }
+    }
+    if !attributes.isEmpty {
+      members.append(JSONMember("attributes", .array(attributes.map(\.json))))
+    }
+    return .object(members.sorted { $0.key < $1.key })
+  }
+
+  private var octalMode: String {
+    let digits = String(inode.permissions, radix: 8)
+    return String(repeating: "0", count: 4 - digits.utf8.count) + digits
+  }
+}
+
+extension ExtendedAttribute {
+  /// Name, and value in hexadecimal digits.
+  var json: JSONValue {
+    .object([
+      JSONMember("name", .string(String(decoding: name, as: UTF8.self))),
+      JSONMember("value", .string(hexadecimal(value))),
+    ])
+  }
+}
+
+extension SquashError {
+  /// A fault as an object of the JSON documents.
+  var json: JSONValue {
+    .object([
+      JSONMember("code", .string(code.rawValue)), JSONMember("message", .string(description)),
+      JSONMember("path", path.map { .string(String(decoding: [0x2F] + $0, as: UTF8.self)) } ?? .null),
+    ])
+  }
+}
+
+extension FileType {
+  /// The name in JSON.
+  var name: String {
+    switch self {
+    case .directory: "directory"
+    case .regular: "file"
+    case .symlink: "symlink"
+    case .blockDevice: "block-device"
+    case .characterDevice: "character-device"
+    case .fifo: "fifo"
+    case .socket: "socket"
+    }
+  }
+}
+
+func hexadecimal(_ bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  var text: [UInt8] = []
+  for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
+  return String(decoding: text, as: UTF8.self)
+}
+
+extension UInt32 {
+  /// Unix seconds as ISO 8601 in UTC, by the calendar of days since 0000-03-01.
+  var utcTime: String {
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    let (days, seconds) = Int(self).quotientAndRemainder(dividingBy: 86400)
+    let shifted = days + 719_468
+    let era = shifted / 146_097
+    let dayOfEra = shifted % 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let month = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * month + 2) / 5 + 1
+    let civilMonth = month < 10 ? month + 3 : month - 9
+    let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
+    return
+      "\(year)-\(two(civilMonth))-\(two(day))T\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))Z"
+  }
+}

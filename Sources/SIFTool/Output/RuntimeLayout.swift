@@ -1,0 +1,97 @@
+import Squash
+import StrictJSON
+
+/// What container runtimes look for in a root file system (spec/runtime-layout.md).
+struct RuntimeLayout {
+  private let writer: ImageWriter
+  private let time: Int64
+
+  init(_ writer: ImageWriter, time: UInt32) {
+    self.writer = writer
+    self.time = Int64(time)
+  }
+
+  private func attributes(_ permissions: UInt16) -> FileAttributes {
+    FileAttributes(permissions: permissions, modificationTime: time)
+  }
+
+  /// Directories that runtimes mount over, and the scripts that start a program, where they are missing.
+  func addSkeleton() throws(SquashError) {
+    for path in ["dev", "proc", "sys", "root", "tmp", "var/tmp", "etc", "home"] {
+      let bytes = Array(path.utf8)
+      if try writer.has(bytes) { continue }
+      try writer.add(
+        directory: bytes, attributes(path.hasSuffix("tmp") ? 0o1777 : path == "root" ? 0o700 : 0o755))
+    }
+    for path in ["etc/hosts", "etc/resolv.conf"] where try !writer.has(Array(path.utf8)) {
+      try writer.add(file: Array(path.utf8), [], attributes(0o644))
+    }
+    for path in [".singularity.d", ".singularity.d/actions", ".singularity.d/env", ".singularity.d/libs"] {
+      if try !writer.has(Array(path.utf8)) { try writer.add(directory: Array(path.utf8), attributes(0o755)) }
+    }
+    for (name, body) in Self.actions {
+      try addIfMissing(".singularity.d/actions/\(name)", Self.prologue + body)
+      try addLinkIfMissing(".\(name)", ".singularity.d/actions/\(name)")
+    }
+    try addIfMissing(".singularity.d/env/90-environment.sh", "#!/bin/sh\n")
+    try addIfMissing(".singularity.d/runscript", "#!/bin/sh\nexec /bin/sh \"$@\"\n")
+    try addIfMissing(".singularity.d/startscript", "#!/bin/sh\n")
+    try addLinkIfMissing("singularity", ".singularity.d/runscript")
+    try addLinkIfMissing("environment", ".singularity.d/env/90-environment.sh")
+  }
+
+  private static let prologue = """
+    #!/bin/sh
+    for script in /.singularity.d/env/*.sh; do
+      if [ -f "$script" ]; then
+        . "$script"
+      fi
+    done
+
+    """
+
+  private static let actions = [
+    ("exec", "exec \"$@\"\n"),
+    ("run", "exec /.singularity.d/runscript \"$@\"\n"),
+    ("shell", "if [ -x /bin/bash ]; then\n  exec /bin/bash --norc \"$@\"\nfi\nexec /bin/sh \"$@\"\n"),
+    ("start", "exec /.singularity.d/startscript \"$@\"\n"),
+    ("test", "if [ -x /.singularity.d/test ]; then\n  exec /.singularity.d/test \"$@\"\nfi\n"),
+  ]
+
+  private func addIfMissing(_ path: String, _ text: String) throws(SquashError) {
+    guard try !writer.has(Array(path.utf8)) else { return }
+    try writer.add(file: Array(path.utf8), Array(text.utf8), attributes(0o755))
+  }
+
+  private func addLinkIfMissing(_ path: String, _ target: String) throws(SquashError) {
+    guard try !writer.has(Array(path.utf8)) else { return }
+    try writer.add(symlink: Array(path.utf8), target: Array(target.utf8), attributes(0o777))
+  }
+
+  /// The program of `run`.
+  func add(runscript bytes: [UInt8]) throws(SquashError) {
+    try writer.add(file: Array(".singularity.d/runscript".utf8), bytes, attributes(0o755))
+  }
+
+  /// The definition file, as text for people.
+  func add(definition bytes: [UInt8]) throws(SquashError) {
+    try writer.add(file: Array(".singularity.d/Singularity".utf8), bytes, attributes(0o644))
+  }
+
+  /// Variables, which the scripts of the image itself may already set: these come later and win.
+  func add(environment: [(name: String, value: [UInt8])]) throws(SquashError) {
+    guard !environment.isEmpty else { return }
+    var script = Array("#!/bin/sh\n".utf8)
+    for (name, value) in environment {
+      // In single quotes nothing is special but the quote itself.
+      let quoted = value.flatMap { $0 == 0x27 ? Array("'\\''".utf8) : [$0] }
+      script += Array("export \(name)='".utf8) + quoted + Array("'\n".utf8)
+    }
+    try writer.add(file: Array(".singularity.d/env/91-environment.sh".utf8), script, attributes(0o755))
+  }
+
+  /// The labels.
+  func add(labels: [UInt8]) throws(SquashError) {
+    try writer.add(file: Array(".singularity.d/labels.json".utf8), labels, attributes(0o644))
+  }
+}

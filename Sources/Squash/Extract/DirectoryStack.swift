@@ -1,0 +1,67 @@
+import LinuxSystem
+
+/// An open directory that several threads use; closed with the last of them.
+final class DirectoryHandle: Sendable {
+  let descriptor: OwnedDescriptor
+  init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+}
+
+/// The directories from the destination to the current one.
+///
+/// Directories are made and opened only when something needs them, and only the lowest stay open: depth
+/// costs neither descriptors nor long paths, because every step is one component.
+struct DirectoryStack {
+  private static let mostOpen = 32
+
+  private struct Frame {
+    var name: [UInt8]
+    var handle: DirectoryHandle?
+    var isMade: Bool
+  }
+
+  private let root: DirectoryHandle
+  private let accepts: ExtractionOptions.Existing
+  private let makes: Bool
+  private var frames: [Frame] = []
+
+  /// - Parameter makes: whether directories are made, or only opened.
+  init(_ root: DirectoryHandle, accepts: ExtractionOptions.Existing, makes: Bool) {
+    self.root = root
+    self.accepts = accepts
+    self.makes = makes
+  }
+
+  mutating func push(_ name: [UInt8]) { frames.append(Frame(name: name, handle: nil, isMade: !makes)) }
+  mutating func pop() { frames.removeLast() }
+  var isAtRoot: Bool { frames.isEmpty }
+
+  /// The current directory, made and opened if need be.
+  mutating func current() throws(SystemError) -> DirectoryHandle {
+    if let handle = frames.last?.handle { return handle }
+    var parent = root
+    var next = 0
+    for index in frames.indices.reversed() {
+      guard let handle = frames[index].handle else { continue }
+      parent = handle
+      next = index + 1
+      break
+    }
+    while next < frames.count {
+      if !frames[next].isMade {
+        do { try parent.descriptor.makeDirectory(frames[next].name, mode: 0o700) } catch {
+          guard error.errno == .fileExists, accepts == .resume else { throw error }
+          // What is there may be a link or a file: then opening it fails. Ours until its mode is set again.
+          let existing = try parent.descriptor.openDirectory(frames[next].name)
+          try existing.setPermissions(0o700)
+        }
+        frames[next].isMade = true
+      }
+      let handle = DirectoryHandle(try parent.descriptor.openDirectory(frames[next].name))
+      frames[next].handle = handle
+      if next >= Self.mostOpen { frames[next - Self.mostOpen].handle = nil }
+      parent = handle
+      next += 1
+    }
+    return parent
+  }
+}

@@ -1,0 +1,229 @@
+import Glibc
+public import LinuxSystem
+
+extension SquashImage {
+  /// Extracts into a directory: nothing is ever written outside, whatever the image says and whatever others
+  /// do to the directory meanwhile.
+  ///
+  /// Directories are open to their owner alone until their content is complete; a second pass over the
+  /// directories then sets their attributes. Memory does not depend on the size of the image.
+  ///
+  /// - Parameter directory: the destination; its own attributes become the root directory's.
+  /// - Returns: what was done, with the faults of the image that were refused.
+  /// - Throws: on the first thing that the destination refuses or that cannot be read.
+  public func extract(
+    into directory: consuming OwnedDescriptor, _ options: ExtractionOptions = ExtractionOptions()
+  ) throws(SquashError) -> ExtractionReport {
+    guard (1...256).contains(options.threads) else {
+      throw SquashError(.invalidArgument, "\(options.threads) threads")
+    }
+    let state = ExtractionState(options)
+    let pool = try WorkerPool<LeafWriter>(threads: options.threads) { () throws(SquashError) in
+      try LeafWriter(self, state)
+    }
+    defer { pool.close() }
+    let extractor = try Extractor(self, DirectoryHandle(directory), state, pool, options)
+    return try extractor.run()
+  }
+}
+
+/// Walks the image in the calling thread and hands files to the pool.
+final class Extractor {
+  /// Files whose blocks are more than this are written by several threads.
+  private static let partBytes = 2 << 20
+  private static let batchTasks = 64
+  private static let progressInterval = 256
+
+  private let image: SquashImage
+  private let root: DirectoryHandle
+  private let state: ExtractionState
+  private let pool: WorkerPool<LeafWriter>
+  private let options: ExtractionOptions
+  private let reader: SquashReader
+  private let writer: LeafWriter
+  private var report = ExtractionReport()
+  private var batch: [LeafTask] = []
+  private var batchBytes: Int64 = 0
+  private var batchFragment: UInt32?
+  private var links: [UInt32: HardLinkRecord] = [:]
+
+  init(
+    _ image: SquashImage, _ root: DirectoryHandle, _ state: ExtractionState, _ pool: WorkerPool<LeafWriter>,
+    _ options: ExtractionOptions
+  ) throws(SquashError) {
+    self.image = image
+    self.root = root
+    self.state = state
+    self.pool = pool
+    self.options = options
+    reader = try SquashReader(image)
+    writer = try LeafWriter(image, state)
+  }
+
+  func run() throws(SquashError) -> ExtractionReport {
+    try writeFiles()
+    try flush()
+    try pool.drain()
+    try finishDirectories()
+    report.kept = state.kept.load(ordering: .relaxed)
+    options.onProgress?(report)
+    return report
+  }
+
+  private func writeFiles() throws(SquashError) {
+    var walker = try TreeWalker(reader)
+    var stack = DirectoryStack(root, accepts: options.existing, makes: true)
+    var depth = 0
+    while let event = try walker.next() {
+      switch event {
+      case .fault(let fault): report.note(fault)
+      case .endOfDirectory:
+        depth -= 1
+        if depth > 0 { stack.pop() }
+      case .entry(let entry):
+        let verdict = options.selection.verdict(entry.path)
+        if entry.inode.type == .directory {
+          if depth > 0 { stack.push(entry.name) }
+          depth += 1
+          if verdict == .none { walker.skipDescendants() }
+        }
+        guard verdict == .chosen else { continue }
+        report.entries += 1
+        if report.entries % Self.progressInterval == 0 { options.onProgress?(report) }
+        do throws(SquashError) {
+          let directory = try LeafWriter.system { () throws(SystemError) in try stack.current() }
+          if !state.isPrivileged { try recordUnsettable(entry) }
+          if entry.inode.type != .directory { try dispatch(entry, directory) }
+        } catch { throw error.at(path: entry.path) }
+      }
+    }
+  }
+
+  /// Gives a file to the threads: small ones in batches that share a fragment block, big ones in parts.
+  private func dispatch(_ entry: Entry, _ directory: DirectoryHandle) throws(SquashError) {
+    var task = LeafTask(
+      directory: directory, name: entry.name, path: entry.path, inode: entry.inode, blocks: nil, record: nil)
+    if entry.inode.linkCount > 1 {
+      if let record = links[entry.inode.number] {
+        return try link(entry, to: record, in: directory)
+      }
+      let record = HardLinkRecord(path: entry.path, linkCount: entry.inode.linkCount)
+      links[entry.inode.number] = record
+      task.record = record
+    }
+    report.bytes += entry.inode.layout?.size ?? 0
+    guard let layout = entry.inode.layout else { return try add(task, fragment: nil) }
+    let blockSize = image.superblock.blockSize
+    let partBlocks = max(Self.partBytes / blockSize, 1)
+    var list = BlockListCursor(layout)
+    guard layout.blockCount > partBlocks else {
+      task.blocks = try list.next(reader, count: partBlocks)
+      return try add(task, fragment: layout.fragment)
+    }
+    try flush()
+    guard let file = try writer.create(task) else { return }
+    while let run = try list.next(reader, count: partBlocks) {
+      file.parts.add(1, ordering: .relaxed)
+      try pool.submit(.part(file, run))
+    }
+    try writer.finish(file)
+  }
+
+  private func add(_ task: LeafTask, fragment: UInt32?) throws(SquashError) {
+    if let fragment {
+      // One thread reads one fragment block, so that it is decompressed once.
+      if let batchFragment, batchFragment != fragment { try flush() }
+      batchFragment = fragment
+    }
+    batch.append(task)
+    batchBytes += task.inode.layout?.size ?? 0
+    if batch.count >= Self.batchTasks || batchBytes >= Int64(Self.partBytes) { try flush() }
+  }
+
+  private func flush() throws(SquashError) {
+    guard !batch.isEmpty else { return }
+    let tasks = batch
+    batch.removeAll(keepingCapacity: true)
+    batchBytes = 0
+    batchFragment = nil
+    try pool.submit(.leaves(tasks))
+  }
+
+  /// Gives a file that was extracted before a further name.
+  private func link(
+    _ entry: Entry, to record: HardLinkRecord, in directory: DirectoryHandle
+  ) throws(SquashError) {
+    if record.place.withLock({ $0 == nil }) {
+      try flush()
+      try pool.drain()
+    }
+    if record.namesLeft.subtract(1, ordering: .relaxed).newValue == 0 { links[entry.inode.number] = nil }
+    // A device that could not be made has no place: its other names are in the manifest as well.
+    guard let place = record.place.withLock({ $0 }) else { return }
+    try LeafWriter.system { () throws(SystemError) in
+      var components = record.path.split(separator: 0x2F).map(Array.init)
+      guard let name = components.popLast() else { return }
+      var stack = DirectoryStack(root, accepts: .refuse, makes: false)
+      for component in components { stack.push(component) }
+      let source = try stack.current()
+      // What has that name now must still be what was extracted.
+      let status = try source.descriptor.status(of: name)
+      guard let status, status.st_dev == place.device, status.st_ino == place.inode else {
+        throw SystemError(errno: .staleNFSFileHandle, operation: "link to a file that was replaced meanwhile")
+      }
+      if options.existing == .resume, let old = try directory.descriptor.status(of: entry.name) {
+        if old.st_dev == place.device, old.st_ino == place.inode { return }
+        try directory.descriptor.remove(entry.name)
+      }
+      try directory.descriptor.makeLink(entry.name, to: name, in: source.descriptor)
+    }
+  }
+
+  /// Records what an unprivileged process will not even try to set, in the order of the image.
+  private func recordUnsettable(_ entry: Entry) throws(SquashError) {
+    guard options.onUnapplied != nil else { return }
+    let inode = entry.inode
+    let attributes = try reader.extendedAttributes(of: inode).filter { !$0.isSettableByOwner }
+    let isDevice = inode.type == .blockDevice || inode.type == .characterDevice
+    let hasSetID = inode.type != .symlink && inode.permissions & 0o6000 != 0
+    guard
+      inode.userID != geteuid() || inode.groupID != getegid() || isDevice || hasSetID || !attributes.isEmpty
+    else { return }
+    state.record(UnappliedAttributes(path: entry.path, inode: inode, attributes: attributes))
+  }
+
+  /// Sets the directories' attributes, each after everything in it.
+  private func finishDirectories() throws(SquashError) {
+    let root = Entry(name: [], path: [], inode: try reader.root())
+    var walker = TreeWalker(reader, from: root, directoriesOnly: true)
+    var stack = DirectoryStack(self.root, accepts: .refuse, makes: false)
+    var open: [Entry?] = []
+    while let event = try walker.next() {
+      switch event {
+      case .fault: break  // Reported by the first pass.
+      case .entry(let entry):
+        if !open.isEmpty { stack.push(entry.name) }
+        let verdict = options.selection.verdict(entry.path)
+        open.append(verdict == .none ? nil : entry)
+        if verdict == .none { walker.skipDescendants() }
+        guard verdict == .above else { continue }
+        // A directory on the way to nothing that was chosen was never made.
+        do throws(SystemError) { _ = try stack.current() } catch {
+          guard error.errno == .noSuchFileOrDirectory else {
+            throw SquashError.system(error, path: entry.path)
+          }
+          open[open.count - 1] = nil
+          walker.skipDescendants()
+        }
+      case .endOfDirectory:
+        if case .some(.some(let entry)) = open.popLast() {
+          do throws(SquashError) {
+            let handle = try LeafWriter.system { () throws(SystemError) in try stack.current() }
+            try writer.setAttributes(ofDirectory: entry, on: handle)
+          } catch { throw error.at(path: entry.path) }
+        }
+        if !open.isEmpty { stack.pop() }
+      }
+    }
+  }
+}

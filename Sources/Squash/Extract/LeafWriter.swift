@@ -1,0 +1,217 @@
+import CLinux
+import Glibc
+import LinuxSystem
+import Synchronization
+
+/// One file that is no directory, to be made in a directory.
+struct LeafTask: Sendable {
+  var directory: DirectoryHandle
+  var name: [UInt8]
+  var path: [UInt8]
+  var inode: Inode
+  /// The blocks of a regular file that is written in one go.
+  var blocks: BlockRun?
+  /// Where the other names of the same file find it.
+  var record: HardLinkRecord?
+}
+
+/// A regular file that several threads write; the last one to finish its part finishes the file.
+final class SharedFile: Sendable {
+  let descriptor: OwnedDescriptor
+  let task: LeafTask
+  let parts = Atomic<Int>(1)
+
+  init(_ descriptor: consuming OwnedDescriptor, _ task: LeafTask) {
+    self.descriptor = descriptor
+    self.task = task
+  }
+}
+
+/// The first name of a file with several, and what the kernel knows it by once it is there.
+final class HardLinkRecord: Sendable {
+  struct Place {
+    var device: dev_t
+    var inode: ino_t
+  }
+
+  let path: [UInt8]
+  let place = Mutex<Place?>(nil)
+  let namesLeft: Atomic<UInt32>
+
+  init(path: [UInt8], linkCount: UInt32) {
+    self.path = path
+    namesLeft = Atomic(linkCount - 1)
+  }
+}
+
+/// What the threads of an extraction share.
+final class ExtractionState: Sendable {
+  let onUnapplied: (@Sendable (UnappliedAttributes) -> Void)?
+  let isPrivileged: Bool
+  let existing: ExtractionOptions.Existing
+  private let recordLock = Mutex(())
+  let kept = Atomic<Int>(0)
+
+  init(_ options: ExtractionOptions) {
+    onUnapplied = options.onUnapplied
+    isPrivileged = options.isPrivileged
+    existing = options.existing
+  }
+
+  func record(_ unapplied: UnappliedAttributes) {
+    guard let onUnapplied else { return }
+    recordLock.withLock { _ in onUnapplied(unapplied) }
+  }
+}
+
+/// Makes files that are no directories, with content and attributes. One for each thread.
+final class LeafWriter: Worker {
+  enum Job: Sendable {
+    case leaves([LeafTask])
+    case part(SharedFile, BlockRun)
+  }
+
+  let reader: SquashReader
+  let state: ExtractionState
+
+  init(_ image: SquashImage, _ state: ExtractionState) throws(SquashError) {
+    reader = try SquashReader(image)
+    self.state = state
+  }
+
+  func perform(_ job: Job) throws(SquashError) {
+    switch job {
+    case .leaves(let tasks):
+      for task in tasks {
+        do throws(SquashError) { try write(task) } catch { throw error.at(path: task.path) }
+      }
+    case .part(let file, let run):
+      do throws(SquashError) {
+        try reader.read(run, of: file.task.inode.size) { (offset, bytes) throws(SquashError) in
+          try Self.system { () throws(SystemError) in try file.descriptor.write(bytes, at: offset) }
+        }
+        try finish(file)
+      } catch { throw error.at(path: file.task.path) }
+    }
+  }
+
+  /// Turns the kernel's refusals into this module's errors.
+  static func system<Value: ~Copyable>(
+    _ call: () throws(SystemError) -> Value
+  ) throws(SquashError) -> Value {
+    do throws(SystemError) { return try call() } catch { throw SquashError.system(error) }
+  }
+
+  /// Gives up one part of a shared file; whoever gives up the last sets the attributes.
+  func finish(_ file: SharedFile) throws(SquashError) {
+    guard file.parts.subtract(1, ordering: .acquiringAndReleasing).newValue == 0,
+      let layout = file.task.inode.layout
+    else { return }
+    try writeTail(layout, to: file.descriptor)
+    try setAttributes(file.task, on: file.descriptor)
+  }
+
+  /// Makes the file of a task that will be written in parts, or answers nil when it is there already.
+  func create(_ task: LeafTask) throws(SquashError) -> SharedFile? {
+    guard try makeRoom(for: task) else { return nil }
+    let descriptor = try Self.open(task)
+    try Self.system { () throws(SystemError) in try descriptor.truncate(to: task.inode.size) }
+    return SharedFile(descriptor, task)
+  }
+
+  private static func open(_ task: LeafTask) throws(SquashError) -> OwnedDescriptor {
+    try system { () throws(SystemError) in
+      try task.directory.descriptor.openBeneath(task.name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    }
+  }
+
+  private func write(_ task: LeafTask) throws(SquashError) {
+    guard try makeRoom(for: task) else { return }
+    switch task.inode.content {
+    case .regular(let layout):
+      let descriptor = try Self.open(task)
+      var end: Int64 = 0
+      if let blocks = task.blocks {
+        try reader.read(blocks, of: layout.size) { (offset, bytes) throws(SquashError) in
+          try Self.system { () throws(SystemError) in try descriptor.write(bytes, at: offset) }
+          end = offset + Int64(bytes.count)
+        }
+      }
+      if layout.fragment != nil {
+        end = try writeTail(layout, to: descriptor) ?? end
+      }
+      if end < layout.size {
+        try Self.system { () throws(SystemError) in try descriptor.truncate(to: layout.size) }
+      }
+      try setAttributes(task, on: descriptor)
+    case .symlink(let target):
+      try Self.system { () throws(SystemError) in
+        try task.directory.descriptor.makeSymlink(task.name, target: target)
+      }
+      try setAttributesByName(task)
+    case .device, .none:
+      try makeNode(task)
+    case .directory:
+      break
+    }
+  }
+
+  @discardableResult
+  private func writeTail(_ layout: FileLayout, to descriptor: borrowing OwnedDescriptor) throws(SquashError)
+    -> Int64?
+  {
+    var end: Int64?
+    // A noncopyable value cannot be captured while it is borrowed; its number can.
+    let number = descriptor.rawValue
+    try reader.readTail(of: layout) { (offset, bytes) throws(SquashError) in
+      var done = 0
+      while done < bytes.count, let base = bytes.baseAddress {
+        done += try Self.system { () throws(SystemError) in
+          try SystemError.check("write") {
+            pwrite(number, base + done, bytes.count - done, Int(offset) + done)
+          }
+        }
+      }
+      end = offset + Int64(bytes.count)
+    }
+    return end
+  }
+
+  /// Removes what is in the way, when that is asked for.
+  ///
+  /// - Returns: whether the file must be made; false when an equal one is there.
+  private func makeRoom(for task: LeafTask) throws(SquashError) -> Bool {
+    guard state.existing == .resume else { return true }
+    let directory = task.directory
+    let status = try Self.system { () throws(SystemError) in try directory.descriptor.status(of: task.name) }
+    guard let status else { return true }
+    if try isEqual(task, status) {
+      state.kept.add(1, ordering: .relaxed)
+      task.record?.place.withLock { $0 = .init(device: status.st_dev, inode: status.st_ino) }
+      return false
+    }
+    guard status.st_mode & S_IFMT != S_IFDIR else {
+      throw SquashError(.system, "a directory is in the way", errno: EISDIR)
+    }
+    try Self.system { () throws(SystemError) in try directory.descriptor.remove(task.name) }
+    return true
+  }
+
+  private func isEqual(_ task: LeafTask, _ status: stat) throws(SquashError) -> Bool {
+    guard status.st_mode & S_IFMT == task.inode.mode & S_IFMT else { return false }
+    switch task.inode.content {
+    case .regular(let layout):
+      // The time is set last: a file that was being written when the process died has another.
+      return Int64(status.st_size) == layout.size
+        && status.st_mtim.tv_sec == Int(task.inode.modificationTime) && status.st_mtim.tv_nsec == 0
+    case .symlink(let target):
+      return try Self.system { () throws(SystemError) in
+        try task.directory.descriptor.symlinkTarget(of: task.name) == target
+      }
+    case .device(let device):
+      return status.st_rdev == linux_makedev(device.major, device.minor)
+    case .none: return true
+    case .directory: return false
+    }
+  }
+}

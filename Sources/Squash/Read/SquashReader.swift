@@ -1,0 +1,195 @@
+/// Reads inodes, directories, attributes and file content of an image.
+///
+/// It has state (caches, a decompressor): one for each thread. Its memory is a few megabytes, whatever the
+/// size of the image.
+public final class SquashReader {
+  /// The image that it reads.
+  public let image: SquashImage
+  let metadata: MetadataReader
+  let decompressor: Decompressor
+  private let scratch = RawBuffer(count: 64)
+  /// Compressed bytes of one block.
+  let input: RawBuffer
+  /// The decompressed block that was read last.
+  let output: RawBuffer
+  /// The decompressed fragment block that was read last, its index and its length.
+  let fragmentBlock: RawBuffer
+  var fragmentIndex: UInt32?
+  var fragmentCount = 0
+
+  /// A reader with caches of its own.
+  public init(_ image: SquashImage) throws(SquashError) {
+    self.image = image
+    metadata = try MetadataReader(image)
+    let blockSize = image.superblock.blockSize
+    decompressor = try Decompressor(image.superblock.compression, blockSize: blockSize)
+    input = RawBuffer(count: blockSize)
+    output = RawBuffer(count: blockSize)
+    fragmentBlock = RawBuffer(count: blockSize)
+  }
+
+  /// The root directory's inode.
+  public func root() throws(SquashError) -> Inode {
+    let inode = try inode(image.superblock.rootInode)
+    guard inode.type == .directory else {
+      throw SquashError(.corrupt, "the root inode is not a directory", offset: 32)
+    }
+    return inode
+  }
+
+  /// Reads `count` bytes, at most 64, of metadata.
+  private func fields(_ count: Int, at position: inout MetadataPosition) throws(SquashError)
+    -> UnsafeRawPointer
+  {
+    try metadata.read(scratch.start, count, at: &position)
+    return UnsafeRawPointer(scratch.start)
+  }
+
+  /// Reads an inode by its reference: the offset of its metadata block in the inode table, times 65536, plus
+  /// the offset in the block.
+  func inode(_ reference: UInt64) throws(SquashError) -> Inode {
+    let superblock = image.superblock
+    let block = reference >> 16
+    guard block < UInt64(superblock.directoryTableStart - superblock.inodeTableStart) else {
+      throw SquashError(.corrupt, "an inode outside the inode table")
+    }
+    var position = MetadataPosition(
+      block: superblock.inodeTableStart + Int64(block), offset: Int(reference & 0xFFFF),
+      end: superblock.directoryTableStart)
+    let place = position.block
+    let raw = try fields(16, at: &position)
+    let kind = raw.u16(0)
+    guard let type = FileType(rawValue: kind > 7 ? kind - 7 : kind) else {
+      throw SquashError(.corrupt, "an inode of type \(kind)", offset: place)
+    }
+    let number = raw.u32(12)
+    guard number > 0, number <= superblock.inodeCount else {
+      throw SquashError(
+        .corrupt, "inode number \(number) where \(superblock.inodeCount) are the most", offset: place)
+    }
+    let (user, group) = (Int(raw.u16(4)), Int(raw.u16(6)))
+    guard user < image.ids.count, group < image.ids.count else {
+      throw SquashError(.corrupt, "an id index beyond the \(image.ids.count) ids", offset: place)
+    }
+    var inode = Inode(
+      type: type, permissions: raw.u16(2) & 0o7777, userID: image.ids[user], groupID: image.ids[group],
+      modificationTime: raw.u32(8), number: number, linkCount: 1, xattrIndex: nil, content: .none)
+    let isExtended = kind > 7
+    switch type {
+    case .directory: try readDirectory(&inode, isExtended, at: &position)
+    case .regular: try readRegular(&inode, isExtended, at: &position)
+    case .symlink: try readSymlink(&inode, isExtended, at: &position)
+    case .blockDevice, .characterDevice:
+      let raw = try fields(isExtended ? 12 : 8, at: &position)
+      inode.linkCount = raw.u32(0)
+      inode.content = .device(DeviceNumber(packed: raw.u32(4)))
+      inode.xattrIndex = isExtended ? Self.index(raw.u32(8)) : nil
+    case .fifo, .socket:
+      let raw = try fields(isExtended ? 8 : 4, at: &position)
+      inode.linkCount = raw.u32(0)
+      inode.xattrIndex = isExtended ? Self.index(raw.u32(4)) : nil
+    }
+    return inode
+  }
+
+  private static func index(_ raw: UInt32) -> UInt32? { raw == Inode.none ? nil : raw }
+
+  private func readDirectory(
+    _ inode: inout Inode, _ isExtended: Bool, at position: inout MetadataPosition
+  ) throws(SquashError) {
+    let raw = try fields(isExtended ? 24 : 16, at: &position)
+    // Basic: start, links, size (16 bits), offset, parent. Extended: links, size (32 bits), start, parent,
+    // index count, offset, attributes.
+    let start = raw.u32(isExtended ? 8 : 0)
+    inode.linkCount = raw.u32(isExtended ? 0 : 4)
+    let size = isExtended ? Int(raw.u32(4)) : Int(raw.u16(8))
+    let offset = Int(raw.u16(isExtended ? 18 : 10))
+    inode.xattrIndex = isExtended ? Self.index(raw.u32(20)) : nil
+    // The listing's length counts 3 bytes for "." and "..", which are not stored.
+    guard size >= 3 || size == 0 else {
+      throw SquashError(.corrupt, "a directory of \(size) bytes", offset: position.block)
+    }
+    let superblock = image.superblock
+    let end = superblock.fragmentTableStart ?? superblock.exportTableStart ?? superblock.idTableStart
+    inode.content = .directory(
+      DirectoryLayout(
+        position: MetadataPosition(
+          block: superblock.directoryTableStart + Int64(start), offset: offset, end: end),
+        byteCount: max(size - 3, 0)))
+  }
+
+  private func readRegular(
+    _ inode: inout Inode, _ isExtended: Bool, at position: inout MetadataPosition
+  ) throws(SquashError) {
+    let place = position.block
+    let raw = try fields(isExtended ? 40 : 16, at: &position)
+    let start = isExtended ? raw.u64(0) : UInt64(raw.u32(0))
+    let size = isExtended ? raw.u64(8) : UInt64(raw.u32(12))
+    if isExtended { inode.linkCount = raw.u32(24) }
+    let fragment = raw.u32(isExtended ? 28 : 4)
+    let fragmentOffset = raw.u32(isExtended ? 32 : 8)
+    inode.xattrIndex = isExtended ? Self.index(raw.u32(36)) : nil
+    let superblock = image.superblock
+    let blockSize = UInt64(superblock.blockSize)
+    guard size <= UInt64(Int64.max) - blockSize else {
+      throw SquashError(.corrupt, "a file of \(size) bytes", offset: place)
+    }
+    let hasFragment = fragment != Inode.none
+    let blocks = hasFragment ? size / blockSize : (size + blockSize - 1) / blockSize
+    // The list of block sizes lies in the inode table: this is what bounds the size that a file can claim.
+    let longest = MetadataReader.longestContent(of: position.end - place)
+    guard blocks <= UInt64(longest) / 4 else {
+      throw SquashError(
+        .corrupt, "a file of \(size) bytes, whose list of blocks does not fit into the inode table",
+        offset: place)
+    }
+    guard start <= UInt64(superblock.bytesUsed) else {
+      throw SquashError(.corrupt, "a file whose blocks start outside the file system", offset: place)
+    }
+    if hasFragment {
+      guard fragment < superblock.fragmentCount else {
+        throw SquashError(
+          .corrupt, "fragment \(fragment) where there are \(superblock.fragmentCount)", offset: place)
+      }
+      guard UInt64(fragmentOffset) + size % blockSize <= blockSize else {
+        throw SquashError(.corrupt, "a tail that reaches past its fragment block", offset: place)
+      }
+    }
+    inode.content = .regular(
+      FileLayout(
+        size: Int64(size), start: Int64(start), fragment: hasFragment ? fragment : nil,
+        fragmentOffset: fragmentOffset, blockList: position, blockCount: Int(blocks)))
+  }
+
+  private func readSymlink(
+    _ inode: inout Inode, _ isExtended: Bool, at position: inout MetadataPosition
+  ) throws(SquashError) {
+    let place = position.block
+    let raw = try fields(8, at: &position)
+    inode.linkCount = raw.u32(0)
+    let count = Int(raw.u32(4))
+    guard count > 0, count <= Inode.longestTarget else {
+      throw SquashError(.corrupt, "a symbolic link with a target of \(count) bytes", offset: place)
+    }
+    let target = try bytes(count, at: &position)
+    guard !target.contains(0) else {
+      throw SquashError(.corrupt, "a symbolic link with a NUL in its target", offset: place)
+    }
+    inode.content = .symlink(target)
+    if isExtended { inode.xattrIndex = Self.index(try fields(4, at: &position).u32(0)) }
+  }
+
+  /// Reads bytes whose count the caller has capped.
+  func bytes(_ count: Int, at position: inout MetadataPosition) throws(SquashError) -> [UInt8] {
+    var failure: SquashError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      guard count > 0, let base = buffer.baseAddress else { return }
+      do throws(SquashError) {
+        try metadata.read(base, count, at: &position)
+        filled = count
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}

@@ -1,0 +1,161 @@
+/// One file of the tree.
+public struct Entry: Sendable {
+  /// The name in its directory, as raw bytes; empty for the root.
+  public var name: [UInt8]
+  /// The path from the root without a leading slash, as raw bytes; empty for the root.
+  public var path: [UInt8]
+  /// The attributes.
+  public var inode: Inode
+}
+
+/// What a walk meets.
+public enum WalkEvent: Sendable {
+  /// A file, before what is in it.
+  case entry(Entry)
+  /// The end of a directory that was announced by an entry, with its path.
+  case endOfDirectory([UInt8])
+  /// Something that was refused; the walk goes on behind it.
+  case fault(SquashError)
+}
+
+/// Walks a tree in the order of its directory listings, depth first.
+///
+/// The walk keeps its own stack, so depth costs heap and not stack, and no more of the tree than the
+/// directories from the root to the current one, plus one bit for each directory that was visited: an image
+/// cannot make it run in circles or through the same directory twice.
+public struct TreeWalker: ~Copyable {
+  /// The deepest nesting that a walk follows. Beyond half of it no path could be given to a system call.
+  public static let deepest = 4096
+
+  private struct Frame {
+    var cursor: DirectoryCursor
+    var pathCount: Int
+  }
+
+  private let reader: SquashReader
+  private var frames: [Frame] = []
+  private var path: [UInt8]
+  private var start: Entry?
+  private var pending: DirectoryLayout?
+  private var visited = InodeSet()
+  private let directoriesOnly: Bool
+
+  /// A walk of everything in and beneath `start`, which comes first.
+  public init(_ reader: SquashReader, from start: Entry) {
+    self.init(reader, from: start, directoriesOnly: false)
+  }
+
+  /// A walk of the whole tree.
+  public init(_ reader: SquashReader) throws(SquashError) {
+    self.init(reader, from: Entry(name: [], path: [], inode: try reader.root()))
+  }
+
+  init(_ reader: SquashReader, from start: Entry, directoriesOnly: Bool) {
+    self.reader = reader
+    self.start = start
+    self.directoriesOnly = directoriesOnly
+    path = start.path
+  }
+
+  /// How many directories lie above the entry that ``next()`` answered last.
+  public var depth: Int { frames.count }
+
+  /// Leaves the directory that the last event announced unopened. Its end is still an event.
+  public mutating func skipDescendants() {
+    if case .some = pending { pending?.byteCount = 0 }
+  }
+
+  /// The next event, or nil at the end.
+  ///
+  /// - Throws: only when the image cannot be read at all; contradictions in it are ``WalkEvent/fault(_:)``.
+  public mutating func next() throws(SquashError) -> WalkEvent? {
+    if let start {
+      self.start = nil
+      return announce(start)
+    }
+    if let layout = pending {
+      pending = nil
+      frames.append(Frame(cursor: DirectoryCursor(layout), pathCount: path.count))
+    }
+    while !frames.isEmpty {
+      let top = frames.count - 1
+      path.removeSubrange(frames[top].pathCount...)
+      do throws(SquashError) {
+        var fault: SquashError?
+        guard let entry = try frames[top].cursor.next(reader.metadata, fault: &fault) else {
+          return endDirectory()
+        }
+        if !path.isEmpty { path.append(0x2F) }
+        path.append(contentsOf: entry.name)
+        if var fault {
+          fault.path = path
+          return .fault(fault)
+        }
+        if directoriesOnly, entry.type != .directory { continue }
+        return try open(entry)
+      } catch {
+        guard !error.isFatal else { throw error }
+        if path.count == frames[top].pathCount {
+          // The listing itself is broken: what is behind the break cannot be found.
+          frames[top].cursor = DirectoryCursor(DirectoryLayout.empty)
+        }
+        return .fault(error.at(path: path))
+      }
+    }
+    return nil
+  }
+
+  private mutating func endDirectory() -> WalkEvent {
+    frames.removeLast()
+    return .endOfDirectory(path)
+  }
+
+  private mutating func open(_ entry: DirectoryEntry) throws(SquashError) -> WalkEvent {
+    let inode = try reader.inode(entry.reference)
+    guard inode.number == entry.number, inode.type == entry.type else {
+      throw SquashError(.corrupt, "the directory entry and its inode disagree")
+    }
+    return announce(Entry(name: entry.name, path: path, inode: inode))
+  }
+
+  private mutating func announce(_ entry: Entry) -> WalkEvent {
+    guard case .directory(let layout) = entry.inode.content else { return .entry(entry) }
+    guard visited.insert(entry.inode.number) else {
+      return .fault(
+        SquashError(.directoryLoop, "the directory is reached a second time", path: entry.path))
+    }
+    guard frames.count < Self.deepest else {
+      return .fault(
+        SquashError(.tooDeep, "directories nested deeper than \(Self.deepest)", path: entry.path))
+    }
+    pending = layout
+    return .entry(entry)
+  }
+}
+
+extension DirectoryLayout {
+  static let empty = DirectoryLayout(position: MetadataPosition(block: 0, offset: 0, end: 0), byteCount: 0)
+}
+
+extension SquashError {
+  /// Whether nothing sensible can follow: the storage failed, not the image's structure.
+  var isFatal: Bool { code == .system || code == .library || code == .truncated }
+}
+
+/// A set of inode numbers, one bit each, in pieces that are made when first needed.
+struct InodeSet {
+  private static let pieceBits = 15
+  private var pieces: [UInt32: [UInt64]] = [:]
+
+  /// Adds a number; answers whether it was new.
+  mutating func insert(_ number: UInt32) -> Bool {
+    let bit = Int(number & (1 << Self.pieceBits - 1))
+    let mask = UInt64(1) << UInt64(bit & 63)
+    let words = 1 << Self.pieceBits / 64
+    return pieces[number >> Self.pieceBits, default: [UInt64](repeating: 0, count: words)]
+      .withUnsafeMutableBufferPointer { words in
+        defer { words[bit >> 6] |= mask }
+        return words[bit >> 6] & mask == 0
+      }
+  }
+}

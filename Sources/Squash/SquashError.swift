@@ -1,0 +1,125 @@
+import LinuxSystem
+
+/// A failure of a squashfs operation: a stable code, what, where, and the status beneath.
+public struct SquashError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What kind of failure this is. The raw value is stable and appears in JSON.
+  public enum Code: String, Sendable {
+    /// There is no squashfs superblock where one was expected.
+    case notSquashfs = "not-squashfs"
+    /// A squashfs, of a version other than 4.0.
+    case unsupportedVersion = "unsupported-version"
+    /// A squashfs whose compressor this build cannot handle.
+    case unsupportedCompression = "unsupported-compression"
+    /// The file ends before the file system does.
+    case truncated
+    /// A structure contradicts the format or itself.
+    case corrupt
+    /// A name that could escape its directory or cannot be a name at all; it is refused.
+    case hostileName = "hostile-name"
+    /// A name that its directory has already; the second one is refused.
+    case duplicateEntry = "duplicate-entry"
+    /// A name that sorts before its predecessor; it is refused.
+    case unsortedEntry = "unsorted-entry"
+    /// A directory that is reached a second time: a loop, or a second parent.
+    case directoryLoop = "directory-loop"
+    /// Directories nested deeper than the limit.
+    case tooDeep = "too-deep"
+    /// No entry of that path.
+    case notFound = "not-found"
+    /// A directory was needed.
+    case notDirectory = "not-directory"
+    /// A regular file was needed.
+    case notRegularFile = "not-regular-file"
+    /// Symbolic links that lead to each other.
+    case symlinkLoop = "symlink-loop"
+    /// A count or size beyond what this implementation accepts.
+    case limitExceeded = "limit-exceeded"
+    /// Something that the format, or the archive, cannot express.
+    case unsupported
+    /// The caller's options make no sense.
+    case invalidArgument = "invalid-argument"
+    /// The operating system refused; ``SquashError/errno`` says why.
+    case system
+    /// libsquashfs refused; ``SquashError/status`` says why.
+    case library
+  }
+
+  /// What kind of failure.
+  public var code: Code
+  /// What happened, as a clause without a final stop.
+  public var what: String
+  /// The path inside the file system (or, when extracting, beneath the destination) as raw bytes.
+  public var path: [UInt8]?
+  /// The byte offset in the file system's image where the contradiction was seen.
+  public var offset: Int64?
+  /// The status of libsquashfs (`SQFS_ERROR`), negative.
+  public var status: Int32?
+  /// The kernel's reason.
+  public var errno: Int32?
+
+  /// An error with what is known about it.
+  public init(
+    _ code: Code, _ what: String, path: [UInt8]? = nil, offset: Int64? = nil, status: Int32? = nil,
+    errno: Int32? = nil
+  ) {
+    self.code = code
+    self.what = what
+    self.path = path
+    self.offset = offset
+    self.status = status
+    self.errno = errno
+  }
+
+  /// One sentence without a final stop. Bytes of the path that a terminal could obey are escaped.
+  public var description: String {
+    var text = what
+    if let path { text = "\(escapedName(path)): \(text)" }
+    if let offset { text += " (at byte \(offset))" }
+    if let status { text += " (libsquashfs status \(status))" }
+    return text
+  }
+
+  /// The same error, at a path unless it names one already.
+  func at(path: [UInt8]) -> SquashError {
+    var copy = self
+    if copy.path == nil { copy.path = path }
+    return copy
+  }
+
+  /// A failed system call.
+  static func system(_ error: SystemError, path: [UInt8]? = nil) -> SquashError {
+    SquashError(
+      .system, "cannot \(error.operation): \(error.errno.description)", path: path,
+      errno: error.errno.rawValue)
+  }
+}
+
+/// A name for a person: UTF-8 as it is, control characters and invalid bytes as `\\xNN`, a backslash doubled.
+public func escapedName(_ bytes: [UInt8]) -> String {
+  if bytes.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) {
+    return String(decoding: bytes, as: UTF8.self)
+  }
+  var text = ""
+  var rest = bytes[...]
+  while let first = rest.first {
+    let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+    guard let decoded = String(validating: rest.prefix(length), as: UTF8.self),
+      let scalar = decoded.unicodeScalars.first, decoded.unicodeScalars.count == 1
+    else {
+      text += hexEscape(first)
+      rest.removeFirst()
+      continue
+    }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .unassigned, .lineSeparator, .paragraphSeparator, .privateUse:
+      for byte in rest.prefix(length) { text += hexEscape(byte) }
+    default: text += scalar == "\\" ? "\\\\" : decoded
+    }
+    rest.removeFirst(length)
+  }
+  return text
+}
+
+private func hexEscape(_ byte: UInt8) -> String {
+  (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+}

@@ -1,0 +1,171 @@
+import CZlib
+import CZstd
+
+/// A source of bytes that are read one after the other.
+public protocol ByteSource {
+  /// Reads up to the buffer's length; 0 means the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int
+}
+
+/// An archive's bytes, decompressed when they begin like gzip or zstd.
+final class TarInput {
+  private enum Codec {
+    case plain
+    case gzip(UnsafeMutablePointer<z_stream>)
+    case zstd(OpaquePointer)
+  }
+
+  private static let inputSize = 256 << 10
+  private static let outputSize = 1 << 20
+  /// zstd frames may ask for windows up to this (as the command-line tool accepts): 128 MiB.
+  private static let windowLog: Int32 = 27
+
+  private let source: any ByteSource
+  private let input = RawBuffer(count: inputSize)
+  private let output = RawBuffer(count: outputSize)
+  private var inputStart = 0
+  private var inputEnd = 0
+  private var outputStart = 0
+  private var outputEnd = 0
+  private var codec = Codec.plain
+  private var isInFrame = false
+  /// How many decompressed bytes were read.
+  private(set) var offset: Int64 = 0
+
+  init(_ source: any ByteSource) throws(SquashError) {
+    self.source = source
+    while inputEnd < 4 {
+      let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: input.bytes[inputEnd...]))
+      if count == 0 { break }
+      inputEnd += count
+    }
+    let head = input.bytes.prefix(min(inputEnd, 4))
+    if head.starts(with: [0x1F, 0x8B]) {
+      let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+      stream.initialize(to: z_stream())
+      // 15 bits of window, and a gzip header.
+      guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else {
+        stream.deallocate()
+        throw .outOfMemory("a decompressor")
+      }
+      codec = .gzip(stream)
+    } else if head.elementsEqual([0x28, 0xB5, 0x2F, 0xFD]) {
+      guard let stream = ZSTD_createDStream() else { throw .outOfMemory("a decompressor") }
+      ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Self.windowLog)
+      codec = .zstd(stream)
+    }
+  }
+
+  deinit {
+    switch codec {
+    case .plain: break
+    case .gzip(let stream):
+      inflateEnd(stream)
+      stream.deallocate()
+    case .zstd(let stream): ZSTD_freeDStream(stream)
+    }
+  }
+
+  /// Reads until the buffer is full or the archive ends.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int {
+    var done = 0
+    while done < buffer.count {
+      if outputStart == outputEnd, try !refill() { break }
+      let count = min(outputEnd - outputStart, buffer.count - done)
+      UnsafeMutableRawBufferPointer(rebasing: buffer[done...]).copyMemory(
+        from: UnsafeRawBufferPointer(start: output.start + outputStart, count: count))
+      outputStart += count
+      done += count
+    }
+    offset += Int64(done)
+    return done
+  }
+
+  /// Reads exactly `count` bytes.
+  func readExactly(_ destination: UnsafeMutableRawPointer, _ count: Int) throws(SquashError) {
+    guard try read(into: UnsafeMutableRawBufferPointer(start: destination, count: count)) == count else {
+      throw SquashError(.truncated, "the archive ends inside an entry", offset: offset)
+    }
+  }
+
+  /// Reads bytes whose count the caller has capped.
+  func bytes(_ count: Int) throws(SquashError) -> [UInt8] {
+    let buffer = RawBuffer(count: count)
+    try readExactly(buffer.start, count)
+    return Array(UnsafeRawBufferPointer(start: buffer.start, count: count))
+  }
+
+  /// Passes over bytes.
+  func skip(_ count: Int64) throws(SquashError) {
+    let buffer = RawBuffer(count: 64 << 10)
+    var left = count
+    while left > 0 {
+      let part = Int(min(left, Int64(buffer.count)))
+      try readExactly(buffer.start, part)
+      left -= Int64(part)
+    }
+  }
+
+  private func refill() throws(SquashError) -> Bool {
+    outputStart = 0
+    outputEnd = 0
+    while outputEnd == 0 {
+      var isAtEnd = false
+      if inputStart == inputEnd {
+        inputStart = 0
+        inputEnd = try source.read(into: input.bytes)
+        isAtEnd = inputEnd == 0
+      }
+      switch codec {
+      case .plain:
+        guard !isAtEnd else { return false }
+        outputEnd = inputEnd - inputStart
+        output.start.copyMemory(from: input.start + inputStart, byteCount: outputEnd)
+        inputStart = inputEnd
+      case .gzip(let stream): try inflate(stream)
+      case .zstd(let stream): try decompress(stream)
+      }
+      if isAtEnd, outputEnd == 0 {
+        guard !isInFrame else {
+          throw SquashError(.truncated, "the compressed archive is cut off", offset: offset)
+        }
+        return false
+      }
+    }
+    return true
+  }
+
+  private func inflate(_ stream: UnsafeMutablePointer<z_stream>) throws(SquashError) {
+    stream.pointee.next_in = (input.start + inputStart).assumingMemoryBound(to: UInt8.self)
+    stream.pointee.avail_in = UInt32(inputEnd - inputStart)
+    stream.pointee.next_out = output.start.assumingMemoryBound(to: UInt8.self)
+    stream.pointee.avail_out = UInt32(output.count)
+    if inputEnd > inputStart { isInFrame = true }
+    let status = CZlib.inflate(stream, Z_NO_FLUSH)
+    inputStart = inputEnd - Int(stream.pointee.avail_in)
+    outputEnd = output.count - Int(stream.pointee.avail_out)
+    switch status {
+    case Z_OK, Z_BUF_ERROR: break
+    case Z_STREAM_END:
+      // Another member may follow.
+      isInFrame = false
+      inflateReset(stream)
+    default: throw SquashError(.corrupt, "the archive's gzip data is damaged", offset: offset)
+    }
+  }
+
+  private func decompress(_ stream: OpaquePointer) throws(SquashError) {
+    var source = ZSTD_inBuffer(src: input.start, size: inputEnd, pos: inputStart)
+    var target = ZSTD_outBuffer(dst: output.start, size: output.count, pos: 0)
+    if inputEnd > inputStart { isInFrame = true }
+    let status = ZSTD_decompressStream(stream, &target, &source)
+    inputStart = source.pos
+    outputEnd = target.pos
+    guard ZSTD_isError(status) == 0 else {
+      throw SquashError(
+        .corrupt, "the archive's zstd data is damaged: \(String(cString: ZSTD_getErrorName(status)))",
+        offset: offset)
+    }
+    if status == 0 { isInFrame = false }
+  }
+}

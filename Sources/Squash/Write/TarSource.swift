@@ -1,0 +1,193 @@
+extension ImageWriter {
+  /// Adds everything in an archive: plain, gzip- or zstd-compressed, which its first bytes tell.
+  ///
+  /// A later entry of a name takes the place of an earlier one. Directories that the archive does not mention
+  /// are made. Names must not lead upwards.
+  public func add(archive source: any ByteSource) throws(SquashError) {
+    let input = try TarInput(source)
+    let parser = TarParser(input)
+    while let entry = try parser.next() {
+      do throws(SquashError) { try add(entry, input) } catch { throw error.at(path: entry.name) }
+    }
+  }
+
+  private func add(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
+    let path = try Self.components(of: entry.name)
+    let padding = (512 - entry.storedSize % 512) % 512
+    var attributes = entry.attributes
+    if !options.keepsAttributes { attributes.attributes = [] }
+    let type: FileType
+    let content: WriteNode.Content
+    switch entry.kind {
+    case 0x30, 0, 0x37:
+      // Archives from before POSIX mark directories by a slash.
+      if entry.kind == 0, entry.name.last == 0x2F {
+        (type, content) = (.directory, .directory)
+      } else {
+        (type, content) = (.regular, .regular(try store(entry, input)))
+        try input.skip(padding)
+      }
+    case 0x31:
+      try addLink(path, to: try Self.components(of: entry.target))
+      return
+    case 0x32:
+      guard !entry.target.isEmpty, entry.target.count <= Inode.longestTarget else {
+        throw SquashError(.unsupported, "a symbolic link with a target of \(entry.target.count) bytes")
+      }
+      attributes.permissions = 0o777
+      (type, content) = (.symlink, .symlink(entry.target))
+    case 0x33: (type, content) = (.characterDevice, .device(entry.device))
+    case 0x34: (type, content) = (.blockDevice, .device(entry.device))
+    case 0x35: (type, content) = (.directory, .directory)
+    case 0x36: (type, content) = (.fifo, .other)
+    default:
+      report.skipped.append("\(escapedName(entry.name)): an entry of type \(entry.kind)")
+      try input.skip(entry.storedSize + padding)
+      return
+    }
+    step()
+    try place(path, type, attributes, content)
+  }
+
+  /// The components of a name, without those that say nothing.
+  static func components(of name: [UInt8]) throws(SquashError) -> [[UInt8]] {
+    let components = name.split(separator: 0x2F).map(Array.init).filter { $0 != [0x2E] }
+    for component in components {
+      if let reason = DirectoryCursor.refusal(component) { throw SquashError(.hostileName, reason) }
+    }
+    guard components.count <= TreeWalker.deepest else {
+      throw SquashError(.tooDeep, "directories nested deeper than \(TreeWalker.deepest)")
+    }
+    return components
+  }
+
+  /// The directory of a path, made where it is missing.
+  private func parent(of path: [[UInt8]]) throws(SquashError) -> WriteNode {
+    var node = root
+    for component in path.dropLast() {
+      if let child = node.child(component) {
+        guard child.type == .directory else {
+          throw SquashError(.notDirectory, "it lies beneath something that is not a directory")
+        }
+        node = child
+      } else {
+        let time = options.latestTime.map(Int64.init) ?? 0
+        node = node.add(
+          WriteNode(
+            name: component, type: .directory,
+            attributes: FileAttributes(permissions: 0o755, modificationTime: time), content: .directory))
+      }
+    }
+    return node
+  }
+
+  private func place(
+    _ path: [[UInt8]], _ type: FileType, _ attributes: FileAttributes, _ content: WriteNode.Content
+  ) throws(SquashError) {
+    guard let name = path.last else {
+      guard type == .directory else { throw SquashError(.hostileName, "an empty name") }
+      root.attributes = attributes
+      return
+    }
+    let parent = try parent(of: path)
+    if let old = parent.child(name), old.type != .directory || type != .directory {
+      // A name less for what had it.
+      if old.type != .directory { old.original.linkCount -= 1 }
+    }
+    parent.add(WriteNode(name: name, type: type, attributes: attributes, content: content))
+  }
+
+  private func addLink(_ path: [[UInt8]], to target: [[UInt8]]) throws(SquashError) {
+    var node: WriteNode? = root
+    for component in target { node = node?.child(component) }
+    guard let node, node.type != .directory else {
+      throw SquashError(.notFound, "a hard link to what the archive has not")
+    }
+    let original = node.original
+    if path == target { return }
+    try place(path, original.type, original.attributes, .link(to: original))
+    original.linkCount += 1
+  }
+
+  private func store(_ entry: TarEntry, _ input: TarInput) throws(SquashError) -> StoredContent {
+    guard let extents = entry.extents else {
+      return try store(size: entry.size) { (target, count) throws(SquashError) in
+        try input.readExactly(target, count)
+      }
+    }
+    var offset: Int64 = 0
+    var index = 0
+    return try store(size: entry.size) { (target, count) throws(SquashError) in
+      target.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+      let end = offset + Int64(count)
+      while index < extents.count, extents[index].start < end {
+        let extent = extents[index]
+        let from = max(extent.start, offset)
+        let to = min(extent.start + extent.count, end)
+        if to > from { try input.readExactly(target + Int(from - offset), Int(to - from)) }
+        if extent.start + extent.count > end { break }
+        index += 1
+      }
+      offset = end
+    }
+  }
+
+  /// Stores content that comes from front to back.
+  private func store(
+    size: Int64, _ read: (UnsafeMutableRawPointer, Int) throws(SquashError) -> Void
+  ) throws(SquashError) -> StoredContent {
+    let content = StoredContent()
+    content.size = size
+    report.contentBytes += size
+    let blockSize = Int64(options.blockSize)
+    _ = noteSize(size)
+    if size < blockSize {
+      let unit = try pipeline.unit()
+      try read(unit.input.start, Int(size))
+      try pipeline.addTail(UnsafeRawBufferPointer(start: unit.input.start, count: Int(size)), of: content)
+      pipeline.giveBack(unit)
+      return content
+    }
+    var offset: Int64 = 0
+    while offset < size {
+      let count = Int(min(blockSize, size - offset))
+      let unit = try pipeline.unit()
+      try read(unit.input.start, count)
+      offset += Int64(count)
+      try pipeline.submit(unit, count: count, of: content, isLast: offset == size)
+    }
+    return content
+  }
+
+  /// Adds one file of bytes, in the place of what has that path already.
+  public func add(file path: [UInt8], _ bytes: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
+    var offset = 0
+    let content = try store(size: Int64(bytes.count)) { (target, count) throws(SquashError) in
+      bytes.withUnsafeBytes {
+        target.copyMemory(
+          from: $0.baseAddress.map { $0 + offset } ?? UnsafeRawPointer(target), byteCount: count)
+      }
+      offset += count
+    }
+    try place(try Self.components(of: path), .regular, attributes, .regular(content))
+  }
+
+  /// Adds a directory, or sets the attributes of one that is there.
+  public func add(directory path: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
+    try place(try Self.components(of: path), .directory, attributes, .directory)
+  }
+
+  /// Adds a symbolic link, in the place of what has that path already.
+  public func add(
+    symlink path: [UInt8], target: [UInt8], _ attributes: FileAttributes
+  ) throws(SquashError) {
+    try place(try Self.components(of: path), .symlink, attributes, .symlink(target))
+  }
+
+  /// Whether something has a path already.
+  public func has(_ path: [UInt8]) throws(SquashError) -> Bool {
+    var node: WriteNode? = root
+    for component in try Self.components(of: path) { node = node?.child(component) }
+    return node != nil
+  }
+}

@@ -1,0 +1,130 @@
+import Glibc
+import Squash
+import Testing
+
+/// Trees equal in every attribute, both ways, with the foreign tools on the other side.
+@Suite struct RoundTripTests {
+  /// Compressor and block size.
+  static let kinds: [(String, Int)] = [
+    ("gzip", 4096), ("gzip", 131072), ("gzip", 1_048_576), ("zstd", 4096), ("zstd", 131072),
+    ("zstd", 1_048_576),
+    ("xz", 16384), ("xz", 131072), ("lz4", 65536), ("lz4", 1_048_576),
+  ]
+
+  @Test(arguments: kinds) func extractsWhatMksquashfsMade(compressor: String, blockSize: Int) throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"], hardLinkedSymlink: false)
+    try shell(
+      "cd \(scratch.path); mksquashfs tree image -comp \(compressor) -b \(blockSize) -noappend -quiet -no-progress"
+    )
+    let report = try extract(try openImage(scratch["image"]), to: scratch["out"])
+    #expect(report.faultCount == 0)
+    try expectEqualTrees(scratch["tree"], scratch["out"])
+  }
+
+  @Test(arguments: [("lzma", 131072), ("gzip", 8192)])
+  func extractsWhatGensquashfsMade(compressor: String, blockSize: Int) throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"])
+    try shell(
+      "cd \(scratch.path); gensquashfs -q -x -k -D tree -c \(compressor) -b \(blockSize) image")
+    let report = try extract(try openImage(scratch["image"]), to: scratch["out"])
+    #expect(report.faultCount == 0)
+    // That tool stores the targets of hard-linked symbolic links, and sockets, in its own way.
+    try shell("cd \(scratch.path); rdsquashfs -q -u / -p foreign -C -T -X -O image || true")
+    let contents = { (path: String) in
+      try shell("cd \(path); find . -type f -print0 | sort -z | xargs -0 sha256sum")
+    }
+    #expect(try contents(scratch["out"]) == contents(scratch["tree"]))
+  }
+
+  @Test(arguments: [
+    ["-no-fragments"], ["-always-use-fragments"], ["-no-duplicates"], ["-noI", "-noD", "-noF", "-noX"],
+    ["-noI"], ["-noD"], ["-no-exports"], ["-no-sparse"], ["-no-xattrs"],
+  ])
+  func extractsEveryLayout(options: [String]) throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"], hardLinkedSymlink: false)
+    if options == ["-no-xattrs"] {
+      try shell(
+        "cd \(scratch["tree"]); rm text random absolute size-4096; setfattr -x trusted.thing a; touch -d @5 . usr"
+      )
+    }
+    try shell(
+      "cd \(scratch.path); mksquashfs tree image -noappend -quiet -no-progress \(options.joined(separator: " "))"
+    )
+    try extract(try openImage(scratch["image"]), to: scratch["out"]) { $0.threads = 3 }
+    try expectEqualTrees(scratch["tree"], scratch["out"])
+  }
+
+  @Test(arguments: kinds) func foreignToolsReadWhatIsWritten(compressor: String, blockSize: Int) throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"])
+    let report = try write(scratch["tree"], to: scratch["image"]) {
+      $0.compression = Compression(name: compressor) ?? .zstd
+      $0.blockSize = blockSize
+    }
+    #expect(report.duplicates >= 2)
+    try shell("cd \(scratch.path); unsquashfs -q -n -d unsquashed image")
+    try expectEqualTrees(scratch["tree"], scratch["unsquashed"])
+    try shell("cd \(scratch.path); mkdir mnt; mount -o loop,ro -t squashfs image mnt")
+    try expectEqualTrees(scratch["tree"], scratch["mnt"])
+    try shell("umount \(scratch["mnt"])")
+    try extract(try openImage(scratch["image"]), to: scratch["out"])
+    try expectEqualTrees(scratch["tree"], scratch["out"])
+    let foreign = try shell(
+      "cd \(scratch.path); mkdir ng; rdsquashfs -q -u / -p ng -C -T -X -O image; cd ng; find . -type f -print0 | sort -z | xargs -0 sha256sum"
+    )
+    #expect(
+      try shell("cd \(scratch["tree"]); find . -type f -print0 | sort -z | xargs -0 sha256sum") == foreign)
+  }
+
+  @Test func theBytesDoNotDependOnTheThreads() throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"])
+    for threads in [1, 2, 3, 8] {
+      try write(scratch["tree"], to: scratch["image-\(threads)"]) {
+        $0.threads = threads
+        $0.blockSize = 16384
+      }
+    }
+    let first = try contents(of: scratch["image-1"])
+    for threads in [2, 3, 8] { #expect(try contents(of: scratch["image-\(threads)"]) == first) }
+  }
+
+  @Test func timesAndOwnersCanBeFixed() throws {
+    let scratch = try Scratch()
+    try makeTree(scratch["tree"])
+    try write(scratch["tree"], to: scratch["image"]) {
+      $0.allRoot = true
+      $0.latestTime = 1_000_000_000
+      $0.creationTime = 1_000_000_000
+      $0.keepsAttributes = false
+    }
+    let image = try openImage(scratch["image"])
+    #expect(image.superblock.creationTime == 1_000_000_000)
+    #expect(image.superblock.xattrTableStart == nil)
+    #expect(image.superblock.exportTableStart != nil)
+    var walker = try TreeWalker(try SquashReader(image))
+    while let event = try walker.next() {
+      guard case .entry(let entry) = event else { continue }
+      #expect(entry.inode.userID == 0 && entry.inode.groupID == 0)
+      #expect(entry.inode.modificationTime <= 1_000_000_000)
+    }
+  }
+
+  @Test func oneImageIsNotMuchLongerThanMksquashfsMakesIt() throws {
+    let scratch = try Scratch()
+    try shell("mkdir \(scratch["tree"]); cp -a /usr/share/perl /usr/include \(scratch["tree"])")
+    for compressor in ["gzip", "zstd"] {
+      try shell(
+        "cd \(scratch.path); mksquashfs tree foreign-\(compressor) -comp \(compressor) -noappend -quiet -no-progress"
+      )
+      let report = try write(scratch["tree"], to: scratch["image"]) {
+        $0.compression = Compression(name: compressor) ?? .zstd
+      }
+      let foreign = try contents(of: scratch["foreign-\(compressor)"]).count
+      #expect(Double(report.imageBytes) <= 1.01 * Double(foreign))
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import Glibc
+import LinuxSystem
+import Squash
+import Testing
+
+/// A directory of its own for one test, removed with the value.
+final class Scratch: Sendable {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/squash-test-XXXXXX".utf8CString)
+    let made = mkdtemp(&template)
+    try #require(made != nil)
+    path = template.withUnsafeBufferPointer {
+      String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+  }
+
+  deinit { _ = try? shell("umount -q \(path)/mnt 2>/dev/null; chmod -R u+rwx \(path); rm -rf \(path)") }
+
+  subscript(_ name: String) -> String { path + "/" + name }
+}
+
+struct ShellFailure: Error {
+  var command: String
+  var status: Int32
+  var output: String
+}
+
+/// Runs a command of the shell; answers its output. Fails when the command does.
+@discardableResult
+func shell(_ command: String) throws -> String {
+  let wrapped = "( set -e; export LC_ALL=C; \(command)\n) 2>&1"
+  guard let stream = popen(wrapped, "re") else {
+    throw ShellFailure(command: command, status: -1, output: "")
+  }
+  var output: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 65536)
+  while true {
+    let count = fread(&buffer, 1, buffer.count, stream)
+    if count == 0 { break }
+    output.append(contentsOf: buffer[..<count])
+  }
+  let status = pclose(stream)
+  let text = String(decoding: output, as: UTF8.self)
+  guard status == 0 else { throw ShellFailure(command: command, status: status, output: text) }
+  return text
+}
+
+/// Opens an image.
+func openImage(_ path: String) throws -> SquashImage {
+  try SquashImage(try FileWindow(try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)))
+}
+
+/// Makes a directory and extracts into it.
+@discardableResult
+func extract(
+  _ image: SquashImage, to path: String, _ adjust: (inout ExtractionOptions) -> Void = { _ in }
+) throws -> ExtractionReport {
+  mkdir(path, 0o755)
+  var options = ExtractionOptions()
+  options.isPrivileged = geteuid() == 0
+  adjust(&options)
+  return try image.extract(
+    into: try OwnedDescriptor(opening: .init(path), flags: O_RDONLY | O_DIRECTORY), options)
+}
+
+/// Writes an image from a directory.
+@discardableResult
+func write(
+  _ directory: String, to path: String, _ adjust: (inout WriterOptions) -> Void = { _ in }
+) throws -> WriteReport {
+  try writeImage(to: path, adjust) {
+    try $0.add(contentsOf: try OwnedDescriptor(opening: .init(directory), flags: O_RDONLY | O_DIRECTORY))
+  }
+}
+
+@discardableResult
+func writeImage(
+  to path: String, _ adjust: (inout WriterOptions) -> Void = { _ in }, _ fill: (ImageWriter) throws -> Void
+) throws -> WriteReport {
+  let window = try FileWindow(
+    try OwnedDescriptor(opening: .init(path), flags: O_RDWR | O_CREAT | O_TRUNC, mode: 0o644))
+  var options = WriterOptions()
+  adjust(&options)
+  let writer = try ImageWriter(window, options)
+  try fill(writer)
+  let report = try writer.finish()
+  try window.truncate(to: report.imageBytes)
+  return report
+}
+
+/// The bytes of a file.
+func contents(of path: String) throws -> [UInt8] {
+  let descriptor = try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)
+  var bytes = [UInt8](repeating: 0, count: Int(try descriptor.byteCount()))
+  let count = try bytes.withUnsafeMutableBytes { try descriptor.read(into: $0, at: 0) }
+  #expect(count == bytes.count)
+  return bytes
+}
+
+/// A sink and a source of bytes over a file.
+struct FileStream: ByteSink, ByteSource {
+  let number: Int32
+
+  init(_ path: String, flags: Int32) throws {
+    number = open(path, flags | O_CLOEXEC, 0o644)
+    try #require(number >= 0)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = Glibc.write(number, base + done, bytes.count - done)
+      guard count > 0 else { throw SquashError(.system, "write", errno: 5) }
+      done += count
+    }
+  }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int {
+    max(Glibc.read(number, buffer.baseAddress, buffer.count), 0)
+  }
+
+  func finish() { close(number) }
+}
+
+/// Every attribute of every file of a tree, one line each, sorted: what two equal trees have in common.
+func listing(_ path: String, times: Bool = true) throws -> String {
+  try shell(
+    """
+    cd \(path)
+    find . -printf '%p|%y|%m|%U|%G|\(times ? "%Ts" : "")|%l|' \\( -type d -printf '\\n' -o -printf '%n|%s\\n' \\) | sort
+    find . -type f -print0 | sort -z | xargs -0 -r sha256sum
+    find . \\( -type b -o -type c \\) -print0 | sort -z | xargs -0 -r stat -c '%n %t:%T'
+    find . -type f -links +1 -printf '%i %p\\n' | sort -k2 | awk '{ if (!($1 in n)) n[$1] = ++c; $1 = n[$1]; print }'
+    getfattr -R -h -d -m - -e hex . | sort
+    """)
+}
+
+/// The differences between two trees, empty when they are equal in every attribute.
+func differences(_ a: String, _ b: String) throws -> String {
+  let scratch = try Scratch()
+  for (name, path) in [("a", a), ("b", b)] {
+    let stream = try FileStream(scratch[name], flags: O_WRONLY | O_CREAT)
+    try Array(try listing(path).utf8).withUnsafeBytes { try stream.write($0) }
+    stream.finish()
+  }
+  return try shell("diff -a \(scratch["a"]) \(scratch["b"]) | head -20 || true")
+}
+
+/// Records the differences between two trees as a failure.
+func expectEqualTrees(
+  _ a: String, _ b: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let found = try differences(a, b)
+  if !found.isEmpty { Issue.record("\(found.prefix(2000))", sourceLocation: sourceLocation) }
+}
+
+/// A tree with one of everything, about 6 MB. The content is the same on every run.
+///
+/// - Parameter hardLinkedSymlink: mksquashfs turns the names of a symbolic link into links of their own.
+func makeTree(_ path: String, hardLinkedSymlink: Bool = true) throws {
+  try shell(
+    """
+    mkdir -p \(path); cd \(path)
+    mkdir -p usr/bin usr/share/empty a/b/c/d/e/f/g many deep
+    noise() { openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv 0000000000000000000000000000000$1 \
+      -in /dev/zero 2>/dev/null | head -c $2; }
+    noise 1 3000001 > random
+    yes 'the same line again and again' | head -c 1000000 > text
+    : > empty
+    for n in 1 4095 4096 4097 65535 131071 131072 131073 262144; do noise 2 $n > size-$n; done
+    cp text usr/share/text-copy; cp size-4095 usr/share/small-copy
+    head -c 1000000 /dev/zero > zeros
+    truncate -s 900000 sparse; printf 'tail' >> sparse
+    printf 'head' > holes; truncate -s 5000000 holes; printf 'middle' >> holes; truncate -s 9000000 holes
+    truncate -s 300000 hole-only
+    ln size-4097 usr/bin/hard-1; ln size-4097 a/hard-2; ln -s ../random a/link; ln -s /etc/passwd absolute
+    ln -s \(String(repeating: "x/", count: 1000)) long-link
+    \(hardLinkedSymlink ? "ln absolute usr/hard-symlink" : "")
+    for n in $(seq 1 600); do echo "file $n" > many/file-$n; done
+    mkfifo pipe; mknod null c 1 3; mknod disk b 259 70000
+    python3 - <<'EOF'
+    import os, socket
+    s = socket.socket(socket.AF_UNIX); s.bind('socket')
+    for name in [b'\\xff\\xfe-invalid', b'n' * 255, b'new\\nline', b'tab\\there', b'quote"\\'', b'\\x1b[31mred', 'Grüße-日本'.encode(), b' space ', b'-dash', b'back\\\\slash', b'*star?[x]']:
+        open(name, 'w').write(repr(name))
+    EOF
+    chmod 4755 usr/bin/hard-1; chmod 2750 usr/share; chmod 1777 a; chmod 000 size-1; chmod 555 usr/share/empty
+    chown 1000:1001 text; chown -h 12345:54321 a/link; chown 4000000000:3999999999 empty; chown 7:8 a/b
+    setfattr -n user.comment -v 'a comment' text; setfattr -n user.comment -v 'a comment' random
+    setfattr -n user.big -v "$(head -c 3000 /dev/zero | tr '\\0' b)" text; setfattr -n user.none text
+    setfattr -n trusted.thing -v 0x00ff00 a; setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 size-4096
+    setfattr -h -n trusted.link -v yes absolute
+    find . -exec touch -h -d @1600000000 {} +; touch -h -d @1 a/link; touch -d @4294967295 size-4095; touch -d @0 a/b
+    """)
+}
