@@ -29,7 +29,8 @@ struct KeyNewCommand: ToolCommand {
 
   func execute() throws {
     let store = try rings.store()
-    let phrase = noPassphrase ? try SecureBytes(count: 0) : try passphrase.read(prompt: "Passphrase of the new key: ")
+    let phrase =
+      noPassphrase ? try SecureBytes(count: 0) : try passphrase.read(prompt: "Passphrase of the new key: ")
     guard let phrase, noPassphrase || phrase.count > 0 else {
       throw ToolFailure(
         .key, code: "passphrase-needed", "a new key needs a passphrase, or --no-passphrase to have none")
@@ -70,7 +71,9 @@ struct KeyListCommand: ToolCommand {
 struct KeyImportCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Add the keys of a file to the rings.",
-    discussion: "Secret keys are added to both rings. What a ring has of a public key already, such as a revocation, stays.")
+    discussion:
+      "Secret keys are added to both rings. What a ring has of a public key already, such as a revocation, stays."
+  )
 
   @Argument(help: "The file: armored or binary, or a GnuPG keybox.") var file: PathArgument
   @OptionGroup var rings: KeyStoreOptions
@@ -84,7 +87,8 @@ struct KeyImportCommand: ToolCommand {
     if !secret.isEmpty { try store.add(secret, secret: true) }
     try store.add(keys, secret: false)
     for key in keys {
-      progress.note("siftool: imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
+      progress.note(
+        "siftool: imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
     }
   }
 }

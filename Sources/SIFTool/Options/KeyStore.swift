@@ -10,7 +10,8 @@ struct KeyStoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The directory of the key rings.",
-      discussion: "Otherwise SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
+      discussion:
+        "Otherwise SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
       valueName: "directory"))
   var keyring: PathArgument?
 
