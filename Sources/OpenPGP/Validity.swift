@@ -56,12 +56,17 @@ extension SignaturePacket {
   var age: Int64 { subpackets.creationTime ?? .min }
 }
 
-/// What a key's owner says about it, taken from self-signatures that verified.
+/// What a key's owner says about it, taken from self-signatures that verified, judged for something done at a
+/// time.
 struct KeyStatement {
+  /// Why the key does not count, whatever it was used for.
+  var fault: SignatureFault?
   /// The flags (RFC 9580 section 5.2.3.29); nil where the owner states none.
-  let flags: UInt8?
+  var flags: UInt8?
   /// When the key expires, in Unix seconds; nil for never.
-  let expiry: Int64?
+  var expiry: Int64?
+  /// The names that are valid, the primary one first.
+  var userIDs: [UserID] = []
 }
 
 extension Certificate {
@@ -122,23 +127,20 @@ extension Certificate {
   }
 
   /// What the owner says about the primary key, judged for something done at a time.
-  ///
-  /// - Returns: the statement, or why the key does not count.
-  func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> Result<KeyStatement, SignatureFault> {
+  func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> KeyStatement {
     if try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed]) {
-      return .failure(.keyRevoked)
+      return KeyStatement(fault: .keyRevoked, userIDs: try validUserIDs(at: time, now: now).valid.map(\.0))
     }
     let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
     let names = try validUserIDs(at: time, now: now)
     guard onKey != nil || !names.valid.isEmpty else {
-      return .failure(names.isAnyRevoked ? .keyRevoked : .keyNotBound)
+      return KeyStatement(fault: names.isAnyRevoked ? .keyRevoked : .keyNotBound)
     }
     let onName = names.valid.first?.1
     let lifetime = onKey?.subpackets.keyLifetime ?? onName?.subpackets.keyLifetime
-    let statement = KeyStatement(
+    return KeyStatement(
       flags: onName?.subpackets.keyFlags ?? onKey?.subpackets.keyFlags,
-      expiry: Self.expiry(primary, lifetime))
-    return .success(statement)
+      expiry: Self.expiry(primary, lifetime), userIDs: names.valid.map(\.0))
   }
 
   private static func expiry(_ key: PublicKeyPacket, _ lifetime: Int64?) -> Int64? {
@@ -153,12 +155,12 @@ extension Certificate {
   ///   - key: the primary key or one of the subkeys.
   ///   - time: when the signature says that it was made, in Unix seconds.
   ///   - now: the time of judging, in Unix seconds.
-  func fault(of key: PublicKeyPacket, at time: Int64, now: Int64) throws(OpenPGPError) -> SignatureFault? {
-    let own: KeyStatement
-    switch try statement(at: time, now: now) {
-    case .failure(let fault): return fault
-    case .success(let statement): own = statement
-    }
+  ///   - own: ``statement(at:now:)`` of the same times, where it is known already.
+  func fault(
+    of key: PublicKeyPacket, at time: Int64, now: Int64, _ own: KeyStatement? = nil
+  ) throws(OpenPGPError) -> SignatureFault? {
+    let own = if let own { own } else { try statement(at: time, now: now) }
+    if let fault = own.fault { return fault }
     if time < primary.creationTime { return .keyTooYoung }
     if let expiry = own.expiry, time >= expiry { return .keyExpired }
     if key.fingerprint == primary.fingerprint {

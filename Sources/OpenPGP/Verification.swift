@@ -42,42 +42,38 @@ extension KeyRing {
     _ signature: SignaturePacket, over text: [UInt8], now: Int64
   ) throws(OpenPGPError) -> SignatureReport {
     func report(
-      _ fault: SignatureFault?, _ key: PublicKeyPacket? = nil, _ certificate: Certificate? = nil
-    ) throws(OpenPGPError) -> SignatureReport {
-      let time = signature.subpackets.creationTime ?? now
-      var expiry: Int64?
-      if let certificate, case .success(let own) = try certificate.statement(at: time, now: now) {
-        expiry = own.expiry
-      }
-      return SignatureReport(
+      _ fault: SignatureFault?, _ key: PublicKeyPacket? = nil, _ certificate: Certificate? = nil,
+      _ own: KeyStatement? = nil
+    ) -> SignatureReport {
+      SignatureReport(
         fault: fault, issuer: signature.subpackets.issuerText, key: key, primary: certificate?.primary,
-        userIDs: try certificate?.validUserIDs(at: time, now: now).valid.map(\.0.text) ?? [],
-        signedAt: signature.subpackets.creationTime, keyExpiry: expiry)
+        userIDs: own?.userIDs.map(\.text) ?? [], signedAt: signature.subpackets.creationTime,
+        keyExpiry: own?.expiry)
     }
-    if let fault = signature.ownFault(now: now) { return try report(fault) }
-    var verdict: (SignatureFault, PublicKeyPacket, Certificate)?
+    if let fault = signature.ownFault(now: now) { return report(fault) }
+    var verdict: SignatureFault?
     for (certificate, key) in candidates(for: signature) {
       let isRight: Bool
       do {
         guard key.verifyingKey != nil else {
-          verdict = verdict ?? (.unsupported, key, certificate)
+          verdict = verdict ?? .unsupported
           continue
         }
         isRight = try signature.verifies(with: key, over: [text])
       } catch {
         guard error.code == .unusableKey else { throw error }
-        verdict = verdict ?? (.weakKey, key, certificate)
+        verdict = verdict ?? .weakKey
         continue
       }
       guard isRight else {
-        verdict = verdict ?? (.badSignature, key, certificate)
+        verdict = verdict ?? .badSignature
         continue
       }
       let time = signature.subpackets.creationTime ?? now
-      return try report(try certificate.fault(of: key, at: time, now: now), key, certificate)
+      let own = try certificate.statement(at: time, now: now)
+      return report(try certificate.fault(of: key, at: time, now: now, own), key, certificate, own)
     }
-    guard let verdict else { return try report(.unknownKey) }
-    return try report(verdict.0, nil, nil)
+    return report(verdict ?? .unknownKey)
   }
 
   /// The keys that the signature names.
