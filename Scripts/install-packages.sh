@@ -4,8 +4,9 @@
 #   test   what the tests and benchmarks compare with
 set -euo pipefail
 declare -A sets=(
-  [build]="build-essential pkg-config libgcrypt20-dev"
-  [test]="siftool golang-go golang-github-sylabs-sif-dev squashfs-tools time util-linux python3-jsonschema"
+  [build]="build-essential pkg-config libgcrypt20-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev"
+  [test]="siftool golang-go golang-github-sylabs-sif-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
+    python3 python3-cryptography python3-jsonschema attr time util-linux"
 )
 missing=()
 for set in "$@"; do
