@@ -35,7 +35,8 @@ lint:
 # One man page a command, and completions for the three shells, both made from the commands themselves.
 $(MAN): release
 	rm -rf $(MAN)
-	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/$(MAN) plugin generate-manual --multi-page \
+	mkdir -p $(MAN)
+	$(SWIFT) package plugin --allow-writing-to-directory $(CURDIR)/$(MAN) generate-manual --multi-page \
 	  --output-directory $(CURDIR)/$(MAN)
 
 install: release $(MAN)
@@ -58,7 +59,8 @@ fuzz: packages
 
 docs: packages
 	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/.build/documentation generate-documentation \
-	  --target SIF --output-path $(CURDIR)/.build/documentation
+	  --target SIF --target OpenPGP --target DSSE --target Squash --enable-experimental-combined-documentation \
+	  --output-path $(CURDIR)/.build/documentation
 
 clean:
 	rm -rf .build

@@ -23,13 +23,13 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "SIF", targets: ["SIF"]),
-    .library(name: "LUKS", targets: ["LUKS"]),
-    .library(name: "StrictJSON", targets: ["StrictJSON"]),
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "Squash", targets: ["Squash"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -59,6 +59,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    .target(
+      name: "FuzzTargets", dependencies: ["SIF", "LUKS", "StrictJSON"], path: "Fuzz/Targets",
+      swiftSettings: settings),
+    tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),

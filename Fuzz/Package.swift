@@ -9,10 +9,7 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "fuzz",
-      dependencies: [
-        .product(name: "SIF", package: "swift-sif"), .product(name: "LUKS", package: "swift-sif"),
-        .product(name: "StrictJSON", package: "swift-sif"),
-      ],
+      dependencies: [.product(name: "FuzzTargets", package: "swift-sif")],
       swiftSettings: [.enableExperimentalFeature("Lifetimes")])
   ]
 )

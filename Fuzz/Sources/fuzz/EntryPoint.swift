@@ -1,20 +1,23 @@
+import FuzzTargets
 import Glibc
 
-/// Hands the decoder that the variable FUZZ_TARGET names to libFuzzer.
+/// Hands the decoder that the variable FUZZ_TARGET names to libFuzzer; without one, lists the names.
 @main
 enum EntryPoint {
+  static let target = getenv("FUZZ_TARGET").flatMap { FuzzTarget.all[String(cString: $0)] }
+
   static func main() {
-    guard let name = getenv("FUZZ_TARGET"), FuzzTarget.all[String(cString: name)] != nil else {
+    guard target != nil else {
       print(FuzzTarget.all.keys.sorted().joined(separator: " "))
       return
     }
     var count = CommandLine.argc
     var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-    exit(
-      runDriver(&count, &arguments) { bytes, count in
-        FuzzTarget.chosen(Array(UnsafeBufferPointer(start: bytes, count: count)))
-        return 0
-      })
+    let status = runDriver(&count, &arguments) { bytes, count in
+      EntryPoint.target?(Array(UnsafeBufferPointer(start: bytes, count: count)))
+      return 0
+    }
+    exit(status)
   }
 }
 
@@ -25,15 +28,3 @@ private func runDriver(
   _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
   _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 ) -> CInt
-
-/// The decoders, by name.
-enum FuzzTarget {
-  static let all: [String: @Sendable ([UInt8]) -> Void] = [
-    "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
-    "json": fuzzJSON,
-  ]
-
-  static let chosen: @Sendable ([UInt8]) -> Void = {
-    all[getenv("FUZZ_TARGET").map { String(cString: $0) } ?? ""] ?? { _ in }
-  }()
-}

@@ -1,0 +1,11 @@
+/// The decoders that are fuzzed, by name. Each takes any bytes, and traps where it finds a defect.
+public enum FuzzTarget {
+  /// A decoder with the bytes that it is to withstand.
+  public typealias Body = @Sendable ([UInt8]) -> Void
+
+  /// Every decoder. `Fuzz/corpus` has a folder for each.
+  public static let all: [String: Body] = [
+    "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
+    "json": fuzzJSON,
+  ]
+}

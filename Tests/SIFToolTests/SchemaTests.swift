@@ -1,0 +1,58 @@
+import TestSupport
+import Testing
+
+/// The documents that commands print are what spec/json says they are.
+@Suite struct SchemaTests {
+  private static let validator = """
+    import json, pathlib, sys
+    import jsonschema
+    folder = pathlib.Path(sys.argv[1])
+    name = sys.argv[2]
+    schema = json.loads((folder / f"{name}.schema.json").read_text())
+    resolver = jsonschema.RefResolver(folder.as_uri() + "/", schema)
+    for line in sys.stdin.read().split("\\0"):
+        if line:
+            jsonschema.validate(json.loads(line), schema, resolver=resolver)
+    """
+
+  private func validate(_ documents: [[UInt8]], against schema: String) throws {
+    let input = documents.flatMap { document in document + [UInt8(0)] }
+    let answer = try Tool.run(
+      ["/usr/bin/python3", "-W", "ignore", "-c", Self.validator, "\(Fixture.root)/spec/json", schema],
+      input: input)
+    #expect(answer.status == 0, "\(schema): \(answer.errors.suffix(600))")
+  }
+
+  @Test(arguments: ["list", "header", "inspect", "check"])
+  func documentsOfImages(command: String) throws {
+    let documents = try Fixture.imageNames.map {
+      try Tool.run([Fixture.siftool, command, "--json", Fixture.path("images/\($0)")]).output
+    }
+    try validate(documents, against: command)
+  }
+
+  @Test func otherDocuments() throws {
+    let image = Fixture.path("images/groups-and-links.sif")
+    let infos = try (1...8).map {
+      try Tool.check([Fixture.siftool, "info", "--json", "\($0)", image]).output
+    }
+    try validate(infos, against: "info")
+    try validate([try Tool.check([Fixture.siftool, "version", "--json"]).output], against: "version")
+    let other = Fixture.path("images/plain-types.sif")
+    let diff = try Tool.run([Fixture.siftool, "diff", "--json", image, other])
+    #expect(diff.status == 1)
+    try validate([diff.output], against: "diff")
+    let failures = [
+      ["list", "--json", "/dev/zero"], ["info", "--json", "99", image], ["header", "--json", "/nothing"],
+    ]
+    try validate(try failures.map { try Tool.run([Fixture.siftool] + $0).output }, against: "error")
+  }
+
+  /// A document that is not as the schema says does not pass: the validator validates.
+  @Test func theValidatorValidates() throws {
+    let answer = try Tool.run(
+      ["/usr/bin/python3", "-W", "ignore", "-c", Self.validator, "\(Fixture.root)/spec/json", "list"],
+      input: Array("{\"header\":{}}".utf8))
+    #expect(answer.status != 0)
+  }
+}
