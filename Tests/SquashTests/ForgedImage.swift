@@ -144,7 +144,7 @@ func walk(_ bytes: [UInt8]) throws(SquashError) -> (paths: [[UInt8]], faults: [S
     switch event {
     case .entry(let entry): paths.append(entry.path)
     case .fault(let fault): faults.append(fault)
-    case .endOfDirectory: break
+    case .endOfDirectory, .name: break
     }
   }
   return (paths, faults)

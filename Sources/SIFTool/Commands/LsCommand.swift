@@ -44,12 +44,16 @@ struct LsCommand: ToolCommand {
   }
 
   private func list(_ start: Entry, _ reader: SquashReader, _ listing: Listing) throws {
-    var walker = TreeWalker(reader, from: start)
+    // Names alone do not need the inodes.
+    var walker = TreeWalker(reader, from: start, reads: listing.needsInodes ? .all : .names)
     var depth = 0
     while let event = try walker.next() {
       switch event {
       case .endOfDirectory: depth -= 1
       case .fault(let fault): listing.note(fault)
+      case .name(let path):
+        try listing.add(
+          name: recursive ? path[...] : path[(start.path.isEmpty ? 0 : start.path.count + 1)...])
       case .entry(let entry):
         let isDirectory = entry.inode.type == .directory
         let isStart = depth == 0 && entry.path == start.path
@@ -91,11 +95,22 @@ final class Listing {
     if faults.count < ExtractionReport.mostFaults { faults.append(fault) }
   }
 
+  /// Whether more than names is shown.
+  var needsInodes: Bool { form != .short }
+
+  func add(name: ArraySlice<UInt8>) throws {
+    count += 1
+    // Nearly all names are plain text, and need no copy.
+    if name.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) {
+      try output.append(line: name)
+    } else {
+      try output.append(line: Array(escapedName(Array(name)).utf8)[...])
+    }
+  }
+
   func add(_ entry: Entry, name: [UInt8], _ reader: SquashReader) throws {
     switch form {
-    case .short:
-      try output.append(escapedName(name))
-      try output.append("\n")
+    case .short: return try add(name: name[...])
     case .long: try output.append(entry.longLine(name))
     case .lines:
       try output.append(JSONWriter.compact(entry.json(try reader.extendedAttributes(of: entry.inode))))

@@ -175,6 +175,12 @@ final class OutputBuffer: ByteSink {
     if pending.bytes.count >= 1 << 16 { try flush() }
   }
 
+  func append(line: ArraySlice<UInt8>) throws {
+    pending.bytes.append(contentsOf: line)
+    pending.bytes.append(0x0A)
+    if pending.bytes.count >= 1 << 16 { try flush() }
+  }
+
   func append(_ text: String) throws { try append(text.utf8) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {

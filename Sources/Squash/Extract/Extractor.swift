@@ -77,6 +77,7 @@ final class Extractor {
     while let event = try walker.next() {
       switch event {
       case .fault(let fault): report.note(fault)
+      case .name: break
       case .endOfDirectory:
         depth -= 1
         if depth > 0 { stack.pop() }
@@ -195,12 +196,12 @@ final class Extractor {
   /// Sets the directories' attributes, each after everything in it.
   private func finishDirectories() throws(SquashError) {
     let root = Entry(name: [], path: [], inode: try reader.root())
-    var walker = TreeWalker(reader, from: root, directoriesOnly: true)
+    var walker = TreeWalker(reader, from: root, reads: .directories)
     var stack = DirectoryStack(self.root, accepts: .refuse, makes: false)
     var open: [Entry?] = []
     while let event = try walker.next() {
       switch event {
-      case .fault: break  // Reported by the first pass.
+      case .fault, .name: break  // Faults were reported by the first pass.
       case .entry(let entry):
         if !open.isEmpty { stack.push(entry.name) }
         let verdict = options.selection.verdict(entry.path)

@@ -12,6 +12,8 @@ public struct Entry: Sendable {
 public enum WalkEvent: Sendable {
   /// A file, before what is in it.
   case entry(Entry)
+  /// The path of a file that is no directory, in a walk that does not read such files' inodes.
+  case name([UInt8])
   /// The end of a directory that was announced by an entry, with its path.
   case endOfDirectory([UInt8])
   /// Something that was refused; the walk goes on behind it.
@@ -38,11 +40,16 @@ public struct TreeWalker: ~Copyable {
   private var start: Entry?
   private var pending: DirectoryLayout?
   private var visited = InodeSet()
-  private let directoriesOnly: Bool
+  private let reads: Reads
 
-  /// A walk of everything in and beneath `start`, which comes first.
-  public init(_ reader: SquashReader, from start: Entry) {
-    self.init(reader, from: start, directoriesOnly: false)
+  /// Which files' inodes a walk reads.
+  public enum Reads: Sendable {
+    /// Those of all files.
+    case all
+    /// Those of directories; of other files only the names are announced.
+    case names
+    /// Those of directories; other files are passed over.
+    case directories
   }
 
   /// A walk of the whole tree.
@@ -50,10 +57,11 @@ public struct TreeWalker: ~Copyable {
     self.init(reader, from: Entry(name: [], path: [], inode: try reader.root()))
   }
 
-  init(_ reader: SquashReader, from start: Entry, directoriesOnly: Bool) {
+  /// A walk of everything in and beneath `start`, which comes first.
+  public init(_ reader: SquashReader, from start: Entry, reads: Reads = .all) {
     self.reader = reader
     self.start = start
-    self.directoriesOnly = directoriesOnly
+    self.reads = reads
     path = start.path
   }
 
@@ -91,7 +99,10 @@ public struct TreeWalker: ~Copyable {
           fault.path = path
           return .fault(fault)
         }
-        if directoriesOnly, entry.type != .directory { continue }
+        if reads != .all, entry.type != .directory {
+          if reads == .directories { continue }
+          return .name(path)
+        }
         return try open(entry)
       } catch {
         guard !error.isFatal else { throw error }

@@ -44,7 +44,7 @@ public struct TarStream {
     var walker = try TreeWalker(reader)
     while let event = try walker.next() {
       switch event {
-      case .endOfDirectory: break
+      case .endOfDirectory, .name: break
       case .fault(let fault):
         report.faultCount += 1
         if report.faults.count < ExtractionReport.mostFaults { report.faults.append(fault) }

@@ -1,0 +1,209 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// `ls`, `cat`, `extract`, `tar` and `pack` as users meet them, on the real binary.
+@Suite struct SquashCommandTests {
+  private let directory: TemporaryDirectory
+  private let image: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    image = directory.file("app.sif")
+    try Tool.check([
+      "sh", "-c",
+      """
+      set -e; cd \(directory.path); mkdir -p rootfs/bin rootfs/etc rootfs/deep/er
+      cp \(Fixture.siftool) rootfs/bin/sh 2>/dev/null; truncate -s 4096 rootfs/bin/sh
+      echo text > rootfs/etc/file; ln -s file rootfs/etc/link; ln rootfs/etc/file rootfs/etc/other
+      truncate -s 300000 rootfs/holes; echo end >> rootfs/holes; echo deep > rootfs/deep/er/file
+      printf x > "$(printf 'rootfs/esc\\033[31m')"; chmod 4711 rootfs/bin/sh; mkfifo rootfs/pipe
+      printf '#!/bin/sh\\necho "hello $WHO" "$@"\\n' > runscript; echo 'Bootstrap: scratch' > definition
+      find rootfs -exec touch -h -d @1600000000 {} +
+      """,
+    ])
+    try pack("--plain")
+  }
+
+  private func run(_ arguments: String..., input: [UInt8] = [], environment: [String: String] = [:]) throws
+    -> ToolAnswer
+  {
+    try Tool.run([Fixture.siftool] + arguments, input: input, environment: environment)
+  }
+
+  private func shell(_ command: String) throws -> String {
+    try Tool.check(["sh", "-c", "cd \(directory.path); \(command)"]).text
+  }
+
+  private func pack(_ extra: String..., to name: String = "app.sif") throws {
+    let answer = try Tool.run(
+      [Fixture.siftool, "pack", directory.file("rootfs"), directory.file(name)] + extra,
+      environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+    try #require(answer.status == 0, "\(answer.errors)")
+    #expect(answer.output.isEmpty && answer.errors.isEmpty, "\(answer.errors)")
+  }
+
+  @Test func listings() throws {
+    #expect(try run("ls", image, "/etc").text == "file\nlink\nother\n")
+    #expect(try run("ls", image, "etc/link").text == "etc/link\n")
+    #expect(try run("ls", image).text.contains("esc\\x1b[31m\n"))
+    #expect(try run("ls", "-R", image, "deep").text == "deep\ndeep/er\ndeep/er/file\n")
+    let long = try run("ls", "-l", image, "etc").text
+    #expect(
+      long.contains("lrwxrwxrwx   1     0     0          4 2020-09-13T12:26:40Z link -> file\n"), "\(long)")
+    #expect(try run("ls", "-l", image, "bin").text.hasPrefix("-rws--x--x   1     0     0       4096 2020-"))
+    let document = try run("ls", "--json", image, "etc/file").text
+    let json =
+      #"{"entries":[{"groupId":0,"inode":0,"links":2,"mode":"0644","modifiedAt":"2020-09-13T12:26:40Z","#
+      + #""path":"/etc/file","size":5,"type":"file","userId":0}],"faults":[],"schemaVersion":1}"#
+    let bare = document.filter { !$0.isWhitespace }.replacing(/"inode":\d+/, with: "\"inode\":0")
+    #expect(bare == json)
+    let lines = try run("ls", "-R", "--ndjson", image).text.split(separator: "\n")
+    #expect(lines.count == (try run("ls", "-R", image).text.split(separator: "\n").count))
+    #expect(lines.contains { $0.contains(#""target":"file","type":"symlink""#) })
+  }
+
+  @Test func contents() throws {
+    #expect(try run("cat", image, "/etc/link", "etc/../deep/er/file").text == "text\ndeep\n")
+    #expect(try run("cat", image, "holes").output == Tool.read(directory.file("rootfs/holes")))
+    let missing = try run("cat", image, "nothing")
+    #expect(missing.status == 1 && missing.errors == "siftool: nothing: no such file or directory\n")
+    #expect(try run("cat", image, "etc").status == 1)
+    #expect(try run("cat", image, "etc/file/x").status == 1)
+    // A reader that goes away is no reason to complain.
+    #expect(try shell("\(Fixture.siftool) cat \(image) holes holes | head -c 1 | wc -c; true") == "1\n")
+  }
+
+  @Test func extraction() throws {
+    #expect(
+      try shell("\(Fixture.siftool) extract app.sif 2>&1; ls -d app; stat -c %a app/bin/sh") == "app\n4711\n")
+    for name in ["bin", "etc", "deep", "holes"] {
+      #expect(try shell("diff -r --no-dereference rootfs/\(name) app/\(name)") == "")
+    }
+    let again = try Tool.run(["sh", "-c", "cd \(directory.path); exec \(Fixture.siftool) extract app.sif"])
+    #expect(again.status == 7 && again.errors.contains("File exists"))
+    #expect(try run("extract", image, "-C", directory.file("app"), "--resume").status == 0)
+    #expect(try run("extract", image, "-C", directory.file("part"), "etc/l*", "/deep/er").status == 0)
+    #expect(try shell("cd part; find . -type f -o -type l | sort") == "./deep/er/file\n./etc/link\n")
+    let nothing = try run("extract", image, "-C", directory.file("none"), "*/nothing")
+    #expect(nothing.status == 1 && nothing.errors.contains("nothing in the image matches"))
+  }
+
+  @Test func withoutRootThereIsAManifest() throws {
+    let tool = directory.file("siftool")
+    let answer = try Tool.check([
+      "sh", "-c",
+      """
+      set -e; cd \(directory.path); cp \(Fixture.siftool) \(tool); mkdir work; chmod 755 . \(tool); chmod 777 work
+      setpriv --reuid=65534 --regid=65534 --clear-groups \(tool) extract app.sif -C work/out 2>&1
+      wc -l < work/out.manifest.ndjson; stat -c '%u %a' work/out/bin/sh
+      grep bin/sh work/out.manifest.ndjson
+      """,
+    ])
+    let lines = answer.text.split(separator: "\n")
+    #expect(lines.first?.contains("out.manifest.ndjson") == true)
+    #expect(lines.suffix(2).first == "65534 711")
+    #expect(lines.last == #"{"groupId":0,"mode":"4711","path":"bin/sh","type":"file","userId":0}"#)
+  }
+
+  @Test func archives() throws {
+    #expect(
+      try shell(
+        "\(Fixture.siftool) tar app.sif | (mkdir x; tar -C x -xf -); diff -r --no-dereference rootfs/etc x/etc"
+      ) == "")
+    #expect(try run("tar", image, "etc", "-o", directory.file("etc.tar")).status == 0)
+    #expect(try shell("tar -tf etc.tar") == "etc/\netc/file\netc/link\netc/other\n")
+  }
+
+  @Test func plainSquashfsFilesAndOtherPartitions() throws {
+    try Tool.check(["sh", "-c", "cd \(directory.path); mksquashfs rootfs plain.squashfs -quiet -no-progress"])
+    #expect(try run("ls", directory.file("plain.squashfs"), "etc").text == "file\nlink\nother\n")
+    let usage = try run("ls", directory.file("plain.squashfs"), "--id", "1")
+    #expect(usage.status == 64)
+    let ext3 = directory.file("ext3.sif")
+    #expect(try run("new", ext3).status == 0)
+    try directory.write("data", [UInt8](repeating: 0, count: 5000))
+    let added = try run(
+      "add", ext3, directory.file("data"), "--datatype", "4", "--parttype", "2", "--partfs", "2",
+      "--partarch", "2")
+    #expect(added.status == 0, "\(added.errors)")
+    let answer = try run("ls", ext3)
+    #expect(answer.status == 1 && answer.errors.contains("ext3"), "\(answer.errors)")
+    #expect(try run("ls", directory.file("data")).status == 5)
+    // A truncated image.
+    try Tool.check(["truncate", "-s", "33000", image])
+    let cut = try run("ls", image)
+    #expect(cut.status == 5 && cut.errors.contains("truncated"), "\(cut.errors)")
+  }
+
+  @Test func packing() throws {
+    let parts = [
+      "--runscript", directory.file("runscript"), "--env", "WHO=it's you", "--label", "a=b",
+      "--deffile", directory.file("definition"), "--all-root",
+    ]
+    for threads in ["1", "2", "5"] {
+      let answer = try Tool.run(
+        [
+          Fixture.siftool, "pack", directory.file("rootfs"), directory.file("t\(threads).sif"), "--threads",
+          threads,
+        ]
+          + parts, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+      #expect(answer.status == 0, "\(answer.errors)")
+    }
+    #expect(try directory.read("t1.sif") == directory.read("t2.sif"))
+    #expect(try directory.read("t1.sif") == directory.read("t5.sif"))
+    let packed = directory.file("t1.sif")
+    let listing = try run("list", packed).text
+    #expect(listing.contains("|Def.FILE\n"))
+    #expect(listing.contains("|JSON.Labels\n"))
+    #expect(listing.contains("|FS (Squashfs/*System/amd64)\n"), "\(listing)")
+    #expect(
+      try run("header", packed).text.hasPrefix("Launch Script:        #!/usr/bin/env run-singularity\n"))
+    #expect(try run("check", packed).status == 0)
+    #expect(try run("dump", "2", packed).text == "{\n  \"a\": \"b\"\n}\n")
+    #expect(try run("cat", packed, ".singularity.d/labels.json").text == "{\n  \"a\": \"b\"\n}\n")
+    // The partition is a squashfs that begins at a multiple of 4096.
+    #expect(
+      try shell("\(Fixture.siftool) dump 3 t1.sif > part; unsquashfs -s part | grep -c 'Compression zstd'")
+        == "1\n")
+    // The program that it starts, in the shell of this machine with the image's variables.
+    #expect(
+      try shell(
+        "\(Fixture.siftool) extract t1.sif -C r; sed 's|/.singularity.d|'$PWD'/r/.singularity.d|' r/.run > run; sh run one two"
+      )
+        == "hello it's you one two\n")
+    try pack("--plain", "--compression", "gzip", "--block-size", "65536", "--arch", "s390x", to: "plain.sif")
+    #expect(try run("ls", directory.file("plain.sif")).text == "bin\ndeep\nesc\\x1b[31m\netc\nholes\npipe\n")
+    #expect(try run("list", directory.file("plain.sif")).text.contains("s390x"))
+  }
+
+  @Test func packingArchives() throws {
+    #expect(
+      try shell(
+        "tar -czf a.tgz -C rootfs . && \(Fixture.siftool) pack a.tgz one.sif && tar -cf - -C rootfs . | \(Fixture.siftool) pack - two.sif"
+      ) == "")
+    for name in ["one.sif", "two.sif"] {
+      #expect(try run("cat", directory.file(name), "etc/other").text == "text\n")
+    }
+  }
+
+  @Test func whatCannotBePacked() throws {
+    let target = directory.file("bad.sif")
+    let rootfs = directory.file("rootfs")
+    let empty = directory.file("empty")
+    try Tool.check(["mkdir", empty])
+    for (arguments, status) in [
+      ([empty, target], 1), ([rootfs, target, "--compression", "lzo"], 64),
+      ([rootfs, target, "--arch", "z80"], 64),
+      ([rootfs, target, "--block-size", "5000"], 64), ([rootfs, target, "--env", "1A=b"], 64),
+      ([rootfs, target, "--label", "x"], 64), ([rootfs, target, "--level", "99"], 64),
+      ([rootfs, target, "--deffile", directory.file("nothing")], 7),
+      ([directory.file("nothing"), target], 7),
+      ([directory.file("definition"), target], 5),
+    ] as [([String], Int32)] {
+      let answer = try Tool.run([Fixture.siftool, "pack"] + arguments)
+      #expect(answer.status == status, "\(arguments): \(answer.errors)")
+      #expect(access(target, F_OK) != 0)
+    }
+  }
+}
