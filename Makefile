@@ -21,6 +21,7 @@ release: packages
 	$(SWIFT) build -c release --static-swift-stdlib --product siftool
 
 demo: release
+	Scripts/install-packages.sh demo
 	Scripts/demo.sh $(RELEASE)
 
 # The tests run the tool as it is shipped, not a debug build of it.

@@ -1,5 +1,6 @@
 #!/bin/bash
-# demo.sh SIFTOOL   the main job on real input: a root file system becomes an image, and the image is inspected
+# demo.sh SIFTOOL   the main job on real input: a root file system becomes an image, which is inspected, signed,
+# verified, looked into, and damaged
 set -euo pipefail
 siftool=$(realpath "$1")
 work=$(mktemp -d)
@@ -7,20 +8,27 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 show() { printf '\n$ siftool %s\n' "$*"; "$siftool" "$@"; }
 
-# A real root file system: this machine's busybox or its essential packages' files.
-mkdir -p rootfs/bin rootfs/etc rootfs/usr/share
-tar -C / -c bin/bash usr/bin/bash usr/bin/env usr/bin/ls etc/os-release usr/lib/os-release usr/share/doc 2> /dev/null \
-  | tar -C rootfs -x || true
-mksquashfs rootfs rootfs.squashfs -quiet -no-progress -all-root -noappend > /dev/null
+# A real root file system: a shell, the tools beside it with the libraries that they load, and documents.
+programs="/bin/bash /usr/bin/env /bin/ls /bin/cat"
+mkdir -p rootfs/etc
+{
+  echo "$programs" | tr ' ' '\n'
+  ldd $programs | grep -o '/[^ ]*' | tr -d :
+  echo /etc/os-release
+  echo /usr/share/doc
+} | sort -u | tar -C / -ch --ignore-failed-read -T - 2> /dev/null | tar -C rootfs -x
 printf 'Bootstrap: scratch\n\n%%runscript\n    exec /bin/bash "$@"\n' > recipe.def
 printf '{"org.opencontainers.image.title":"demo","org.opencontainers.image.version":"1"}' > labels.json
 
-show new --launch '#!/usr/bin/env run-singularity' demo.sif
-show add demo.sif recipe.def --datatype definition-file --groupid 1
-show add demo.sif labels.json --datatype labels --groupid 1
-show add demo.sif rootfs.squashfs --datatype partition --parttype primary-system --partfs squashfs --partarch amd64 --groupid 1
+show pack rootfs demo.sif --deffile recipe.def --labels labels.json
 show list demo.sif
 show inspect demo.sif
+openssl genpkey -algorithm ed25519 -out key.pem 2> /dev/null
+openssl pkey -in key.pem -pubout -out public.pem
+show sign demo.sif --key key.pem
+show verify demo.sif --key public.pem
+show ls -l demo.sif /etc
+show cat demo.sif /etc/os-release | head -n 4
 show check demo.sif
 printf '\nThe first megabyte of it, as a broken download leaves it:\n'
 head -c 1000000 demo.sif > broken.sif

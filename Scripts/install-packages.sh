@@ -1,10 +1,12 @@
 #!/bin/bash
 # install-packages.sh SET...   installs the Debian packages of each set that are not there yet
 #   build  what building needs
+#   demo   what the demonstration uses
 #   test   what the tests and benchmarks compare with
 set -euo pipefail
 declare -A sets=(
   [build]="build-essential pkg-config libgcrypt20-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev"
+  [demo]="openssl"
   [test]="siftool golang-go golang-github-sylabs-sif-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
     python3 python3-cryptography python3-jsonschema attr time util-linux"
 )
