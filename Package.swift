@@ -43,7 +43,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Gcrypt", ["CGcrypt"]),
-    module("SIF", ["LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+    module("SIF", ["Encodings", "LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
     module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
     module("PEMKeys", ["Encodings", "Gcrypt"]),
     module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),

@@ -1,27 +1,14 @@
+import Encodings
+
 extension Array<UInt8> {
   /// The bytes of a text of hexadecimal digits in either case, or nil for any other text.
   public init?(hexadecimal text: some StringProtocol) {
-    let digits = text.utf8.map { byte -> UInt8? in
-      switch byte {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-      case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-      default: nil
-      }
-    }
-    guard digits.count % 2 == 0 else { return nil }
-    self = []
-    for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = digits[index], let low = digits[index + 1] else { return nil }
-      append(high << 4 | low)
-    }
+    guard let bytes = Hexadecimal.bytes(text.utf8) else { return nil }
+    self = bytes
   }
 
   /// Two lower-case hexadecimal digits a byte.
-  public var hexadecimal: String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-  }
+  public var hexadecimal: String { Hexadecimal.text(self) }
 
   /// The bytes as text that cannot disturb a terminal or a log.
   ///
