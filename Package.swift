@@ -66,6 +66,8 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
+    tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
+    tests("LUKSTests", ["LUKS", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
