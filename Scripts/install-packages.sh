@@ -8,7 +8,7 @@ declare -A sets=(
   [build]="build-essential pkg-config libgcrypt20-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev"
   [demo]="openssl"
   [test]="siftool cryptsetup-bin golang-go golang-github-sylabs-sif-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
-    python3 python3-cryptography python3-jsonschema attr time util-linux"
+    python3 python3-cryptography python3-jsonschema attr zstd time util-linux"
 )
 missing=()
 for set in "$@"; do

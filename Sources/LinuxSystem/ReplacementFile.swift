@@ -25,13 +25,18 @@ public struct ReplacementFile: ~Copyable {
     let destination = Self.resolve(path)
     var old = stat()
     let exists = destination.withPlatformString { stat($0, &old) } == 0
-    if exists, old.st_mode & S_IFMT != S_IFREG {
-      throw SystemError(errno: .fileExists, operation: "replace (it is not a regular file)", path: path)
+    if exists {
+      guard old.st_mode & S_IFMT == S_IFREG else {
+        throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
+      }
+      // Whoever may not write a file may not replace it either, though the directory would let them.
+      try SystemError.check("write", path) {
+        destination.withPlatformString { faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) }
+      }
     }
     let directory = Self.directory(of: destination)
     // The name need only be unlikely: O_EXCL and the rename make a collision an error, never a loss.
-    let name = destination.lastComponent?.string ?? "new"
-    let temporary = directory.appending(".\(name).\(getpid())-\(UInt32.random(in: 0 ... .max))")
+    let temporary = directory.appending(".sif-\(getpid())-\(UInt32.random(in: 0 ... .max))")
 
     var number = directory.withPlatformString { open($0, O_RDWR | linux_o_tmpfile | O_CLOEXEC, mode) }
     let isNamed = number < 0
@@ -44,7 +49,7 @@ public struct ReplacementFile: ~Copyable {
     self.temporary = temporary
     self.isNamed = isNamed
     descriptor = OwnedDescriptor(adopting: number, path: path)
-    if exists { _ = fchmod(number, old.st_mode & 0o7777) }
+    if exists { Self.copyAttributes(of: destination, status: old, to: number) }
   }
 
   deinit {
@@ -89,10 +94,37 @@ public struct ReplacementFile: ~Copyable {
     return directory.isEmpty ? "." : directory
   }
 
-  /// The path behind symbolic links, or the path itself where nothing is there yet.
+  /// Gives the new file the owner, the permissions and the extended attributes of the old one, as far as the
+  /// process may. Set-id bits are kept only with the owner that they are about.
+  private static func copyAttributes(of old: FilePath, status: stat, to descriptor: Int32) {
+    let isOwned = fchown(descriptor, status.st_uid, status.st_gid) == 0
+    _ = fchmod(descriptor, status.st_mode & (isOwned ? 0o7777 : 0o777))
+    var names = [CChar](repeating: 0, count: 1 << 16)
+    let length = old.withPlatformString { linux_llistxattr($0, &names, names.count) }
+    guard length > 0 else { return }
+    for name in names[..<length].split(separator: 0) {
+      let name = Array(name) + [0]
+      var value = [UInt8](repeating: 0, count: 1 << 16)
+      let count = old.withPlatformString { linux_lgetxattr($0, name, &value, value.count) }
+      if count >= 0 { _ = linux_fsetxattr(descriptor, name, value, count) }
+    }
+  }
+
+  /// The path behind symbolic links, also of one that leads to nothing yet.
   private static func resolve(_ path: FilePath) -> FilePath {
-    guard let resolved = path.withPlatformString({ realpath($0, nil) }) else { return path }
-    defer { free(resolved) }
-    return FilePath(platformString: resolved)
+    var path = path
+    // As many links as the kernel follows.
+    for _ in 0..<40 {
+      if let resolved = path.withPlatformString({ realpath($0, nil) }) {
+        defer { free(resolved) }
+        return FilePath(platformString: resolved)
+      }
+      var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+      let length = path.withPlatformString { readlink($0, &target, target.count - 1) }
+      guard length > 0 else { return path }
+      let link = FilePath(platformString: target)
+      path = link.isAbsolute ? link : directory(of: path).pushing(link)
+    }
+    return path
   }
 }

@@ -14,6 +14,8 @@ enum Main {
   static func main() {
     // A reader that goes away is an error of write(2), not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // So is a limit on the size of files.
+    signal(SIGXFSZ, SIG_IGN)
     exit(run(ArgumentBytes.commandLine).rawValue)
   }
 
@@ -27,7 +29,7 @@ enum Main {
     do {
       command = try SiftoolCommand.parseAsRoot(arguments)
     } catch {
-      return reportUsage(error)
+      return reportUsage(error, asJSON: arguments.contains("--json"))
     }
     do {
       try command.run()
@@ -38,9 +40,12 @@ enum Main {
   }
 
   /// Help and version are data; everything else that parsing throws is a usage error.
-  private static func reportUsage(_ error: any Error) -> ExitStatus {
+  private static func reportUsage(_ error: any Error, asJSON: Bool = false) -> ExitStatus {
     let message = SiftoolCommand.fullMessage(for: error)
     guard SiftoolCommand.exitCode(for: error) == .success else {
+      if asJSON {
+        try? Console.write(document: [JSONMember("error", ToolFailure.usage(message).json)])
+      }
       Console.note(message)
       return .usage
     }
@@ -65,13 +70,11 @@ enum Main {
     case let error as GcryptError: failure = ToolFailure(error)
     default: return reportUsage(error)
     }
-    if let command = command as? any ToolCommand, command.printsJSON, failure.status != .usage,
-      !failure.isReported
-    {
+    if let command = command as? any ToolCommand, command.printsJSON, !failure.isReported {
       // A failure to write this document too leaves the message on stderr.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
-    if !failure.message.isEmpty { Console.note("siftool: \(failure.message)") }
+    if !failure.message.isEmpty { Console.note("siftool: \(Array(failure.message.utf8).printable)") }
     return failure.status
   }
 }

@@ -10,8 +10,14 @@ struct ExtentCheck {
   private struct Extent {
     let start: Int64
     let end: Int64
-    let name: String
-    let object: Descriptor?
+    /// The index of the object; nil for the header and the table.
+    let index: Int?
+  }
+
+  private func name(of extent: Extent) -> String {
+    if let index = extent.index { return "object \(objects[index].id)" }
+    return extent.start == 0 && extent.end == Int64(Header.byteCount)
+      ? "the global header" : "the descriptor table"
   }
 
   /// The longest padding whose bytes are read: alignment never makes more.
@@ -19,13 +25,13 @@ struct ExtentCheck {
 
   func run(_ collector: inout FindingCollector) throws(SIFError) {
     checkEach(&collector)
-    var extents = [Extent(start: 0, end: Int64(Header.byteCount), name: "the global header", object: nil)]
+    var extents = [Extent(start: 0, end: Int64(Header.byteCount), index: nil)]
     if table.capacity > 0 {
-      extents.append(Extent(start: table.offset, end: table.end, name: "the descriptor table", object: nil))
+      extents.append(Extent(start: table.offset, end: table.end, index: nil))
     }
-    for object in objects {
+    for (index, object) in objects.enumerated() {
       guard let end = object.end, object.size > 0 else { continue }
-      extents.append(Extent(start: object.offset, end: end, name: "object \(object.id)", object: object))
+      extents.append(Extent(start: object.offset, end: end, index: index))
     }
     extents.sort { ($0.start, $0.end) < ($1.start, $1.end) }
     try checkNeighbours(extents, &collector)
@@ -41,7 +47,7 @@ struct ExtentCheck {
           "object \(object.id) has an impossible extent: offset \(object.offset), size \(object.size)")
         continue
       }
-      if end > fileSize {
+      if end > fileSize, object.size > 0 {
         let present = max(min(fileSize - object.offset, object.size), 0)
         collector.add(
           .objectTruncated, .error, at: position + 17, object: object.id,
@@ -72,11 +78,11 @@ struct ExtentCheck {
     for extent in extents.dropFirst() {
       if extent.start < reached.end {
         let shared = min(extent.end, reached.end) - extent.start
-        let object = extent.object ?? reached.object
-        if extent.object != nil || reached.object != nil {
+        let object = (extent.index ?? reached.index).map { objects[$0] }
+        if let object {
           collector.add(
-            .objectOverlap, .error, at: extent.start, object: object?.id,
-            "\(reached.name) and \(extent.name) share \(ByteText.decimal(shared))")
+            .objectOverlap, .error, at: extent.start, object: object.id,
+            "\(name(of: reached)) and \(name(of: extent)) share \(ByteText.decimal(shared))")
         }
       } else if extent.start > reached.end {
         try checkBetween(reached, extent, &collector)
@@ -88,7 +94,8 @@ struct ExtentCheck {
     if end < fileSize {
       collector.add(
         .trailingBytes, .note, at: end,
-        "\(ByteText.decimal(fileSize - end)) follow \(reached.name), which is the last part of the image")
+        "\(ByteText.decimal(fileSize - end)) follow \(name(of: reached)), which is the last part of the image"
+      )
     }
   }
 
@@ -98,7 +105,7 @@ struct ExtentCheck {
   ) throws(SIFError) {
     let length = after.start - before.end
     let explained =
-      switch after.object {
+      switch after.index.map({ objects[$0] }) {
       case nil: true
       case let object?:
         object.sizeWithPadding >= object.size && object.sizeWithPadding - object.size == length
@@ -108,7 +115,7 @@ struct ExtentCheck {
     guard explained else {
       collector.add(
         .gap, .note, at: before.end, object: nil,
-        "\(ByteText.decimal(length)) between \(before.name) and \(after.name) belong to nothing "
+        "\(ByteText.decimal(length)) between \(name(of: before)) and \(name(of: after)) belong to nothing "
           + "(a deleted object leaves such a gap)")
       return
     }
@@ -117,14 +124,14 @@ struct ExtentCheck {
     if let index = padding.firstIndex(where: { $0 != 0 }) {
       collector.add(
         .paddingNotZero, .note, at: before.end + Int64(index),
-        "the padding between \(before.name) and \(after.name) is not zero")
+        "the padding between \(name(of: before)) and \(name(of: after)) is not zero")
     }
   }
 
   /// One sentence that sums up what a truncated file still holds.
   private func checkTruncation(_ extents: [Extent], _ collector: inout FindingCollector) {
     guard let needed = extents.map(\.end).max(), needed > fileSize else { return }
-    let whole = objects.filter { $0.end.map { $0 <= fileSize } ?? false }.map(\.id)
+    let whole = objects.filter { $0.size == 0 || $0.end.map { $0 <= fileSize } ?? false }.map(\.id)
     let intact =
       switch whole.count {
       case 0: "no object is intact"

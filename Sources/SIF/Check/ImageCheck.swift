@@ -16,6 +16,10 @@ public struct ImageCheck: Sendable {
   /// - Throws: ``SIFError`` only when the storage itself fails.
   public init(of storage: any Storage) throws(SIFError) {
     var collector = FindingCollector()
+    // Header and table as one state, however many writers there are; the objects are read without the lock.
+    try storage.lock(.loading)
+    var isLocked = true
+    defer { if isLocked { storage.unlock(.loading) } }
     let size = try storage.byteCount()
     fileSize = size
     let first = try storage.read(Header.byteCount, at: 0)
@@ -38,7 +42,11 @@ public struct ImageCheck: Sendable {
     }
     let (objects, isComplete) = try Self.checkSlots(table, in: storage, &collector)
     descriptors = objects
-    if isComplete { Self.checkCounters(header, table, objects, &collector) }
+    storage.unlock(.loading)
+    isLocked = false
+    if isComplete, table.capacity == header.descriptorsTotal {
+      Self.checkCounters(header, table, objects, fileSize: size, &collector)
+    }
     Self.checkReferences(header, table, objects, &collector)
     try ExtentCheck(header: header, table: table, objects: objects, fileSize: size, storage: storage)
       .run(&collector)
@@ -88,7 +96,10 @@ public struct ImageCheck: Sendable {
       collector.add(code, .error, at: error.offset ?? 88, error.message)
       let offset = header.descriptorsOffset
       if header.descriptorsTotal > 0, offset >= 0, offset < fileSize {
-        let whole = min(header.descriptorsTotal, (fileSize - offset) / slotBytes)
+        // Of a table whose length is nonsense, no more than lies in front of the data.
+        let isTruncated = error.code == .truncated
+        let end = isTruncated || header.dataOffset <= offset ? fileSize : min(fileSize, header.dataOffset)
+        let whole = min(header.descriptorsTotal, (end - offset) / slotBytes)
         table = DescriptorTable(offset: offset, capacity: min(whole, Int64(UInt32.max)))
       }
     }
@@ -104,6 +115,11 @@ public struct ImageCheck: Sendable {
       collector.add(
         .tableOverlap, .error, at: 96,
         "the descriptor table begins at byte \(table.offset), inside the global header")
+    }
+    if header.dataOffset > max(fileSize, table.end) {
+      collector.add(
+        .dataOffset, .error, at: 112,
+        "the data offset, \(header.dataOffset), lies behind the end of the file at \(fileSize)")
     }
     if header.dataOffset < table.end {
       collector.add(
@@ -152,7 +168,8 @@ public struct ImageCheck: Sendable {
   // MARK: Counters and references
 
   private static func checkCounters(
-    _ header: Header, _ table: DescriptorTable, _ objects: [Descriptor], _ collector: inout FindingCollector
+    _ header: Header, _ table: DescriptorTable, _ objects: [Descriptor], fileSize: Int64,
+    _ collector: inout FindingCollector
   ) {
     let free = table.capacity - Int64(objects.count)
     if header.descriptorsTotal == table.capacity, header.descriptorsFree != free {
@@ -163,12 +180,16 @@ public struct ImageCheck: Sendable {
     }
     let end = objects.compactMap(\.end).max() ?? header.dataOffset
     let needed = max(end, header.dataOffset).subtractingReportingOverflow(header.dataOffset)
-    guard !needed.overflow else { return }
+    guard !needed.overflow, header.dataOffset >= 0, header.dataOffset <= fileSize else { return }
     if header.dataSize < needed.partialValue {
       collector.add(
         .dataSize, .warning, at: 120,
         "the header's data size, \(header.dataSize), ends before the last object does (\(needed.partialValue))"
       )
+    } else if header.dataSize > fileSize - header.dataOffset, header.dataSize > needed.partialValue {
+      collector.add(
+        .dataSize, .warning, at: 120,
+        "the header's data size, \(header.dataSize), reaches behind the end of the file at \(fileSize)")
     } else if header.dataSize > needed.partialValue {
       collector.add(
         .dataSize, .note, at: 120,
@@ -232,7 +253,8 @@ public struct ImageCheck: Sendable {
       }
       return
     }
-    if partition.architecture != header.architecture {
+    // An unknown architecture in the partition is a finding of its own.
+    if partition.architecture.number != nil, partition.architecture != header.architecture {
       collector.add(
         .headerArchitecture, .warning, at: 45,
         "the header names the architecture \(header.architecture.shown), the primary system partition "

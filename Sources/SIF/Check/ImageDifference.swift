@@ -12,14 +12,27 @@ public struct ImageDifference: Hashable, Sendable {
   public var second: String?
   /// For bytes: the first offset within the object at which they differ.
   public var offset: Int64?
+
+  init(
+    field: String, objectID: UInt32? = nil, first: String? = nil, second: String? = nil, offset: Int64? = nil
+  ) {
+    (self.field, self.objectID, self.first, self.second, self.offset) = (
+      field, objectID, first, second, offset
+    )
+  }
 }
 
 extension Image {
-  /// All differences from another image: header fields, then each object's fields and bytes, by id.
+  /// All differences from another image: the file's length, header fields, each object's fields and bytes, by
+  /// id, and the bytes that belong to no object: unused slots, padding, gaps, and what follows the last object.
   ///
-  /// - Throws: ``SIFError`` when an object cannot be read.
+  /// - Throws: ``SIFError`` when a file cannot be read. An object that is not whole in its file is a difference.
   public func differences(from other: Image) throws(SIFError) -> [ImageDifference] {
-    var result = Self.compare(header.fields, other.header.fields, object: nil)
+    var result: [ImageDifference] = []
+    if fileSize != other.fileSize {
+      result.append(ImageDifference(field: "fileSize", first: "\(fileSize)", second: "\(other.fileSize)"))
+    }
+    result += Self.compare(header.fields, other.header.fields, object: nil)
     let mine = Dictionary(grouping: descriptors, by: \.id)
     let theirs = Dictionary(grouping: other.descriptors, by: \.id)
     for id in Set(mine.keys).union(theirs.keys).sorted() {
@@ -29,16 +42,64 @@ extension Image {
         switch (index < left.count ? left[index] : nil, index < right.count ? right[index] : nil) {
         case (let a?, let b?):
           result += Self.compare(a.fields, b.fields, object: id)
-          if let difference = try Self.compareBytes(bytes(of: a), other.bytes(of: b), object: id) {
-            result.append(difference)
+          guard let left = try? bytes(of: a), let right = try? other.bytes(of: b) else {
+            // The same hole in both is no difference; otherwise say which is whole.
+            let states = [(self, a), (other, b)].map {
+              (try? $0.0.bytes(of: $0.1)) == nil ? "truncated" : "whole"
+            }
+            if states[0] != states[1] || fileSize != other.fileSize {
+              result.append(
+                ImageDifference(field: "bytes", objectID: id, first: states[0], second: states[1]))
+            }
+            continue
           }
+          if let difference = try Self.compareBytes(left, right, object: id) { result.append(difference) }
         case (let a, let b):
           result.append(
             ImageDifference(field: "object", objectID: id, first: a?.dataType.name, second: b?.dataType.name))
         }
       }
     }
+    if let offset = try firstDifferenceOutside(objectsOf: other) {
+      result.append(ImageDifference(field: "unclaimedBytes", offset: offset))
+    }
     return result
+  }
+
+  /// The ranges of the file that neither the header, a used slot nor an object takes.
+  private var unclaimed: [Range<Int64>] {
+    var claimed = [0..<min(Int64(Header.byteCount), fileSize)]
+    for descriptor in descriptors {
+      let slot = table.position(ofSlot: descriptor.slot)
+      claimed.append(slot..<slot + Int64(Descriptor.byteCount))
+      if let end = descriptor.end, descriptor.offset < fileSize {
+        claimed.append(descriptor.offset..<min(end, fileSize))
+      }
+    }
+    var ranges: [Range<Int64>] = []
+    var position: Int64 = 0
+    for range in claimed.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if range.lowerBound > position { ranges.append(position..<range.lowerBound) }
+      position = max(position, range.upperBound)
+    }
+    if position < fileSize { ranges.append(position..<fileSize) }
+    return ranges
+  }
+
+  /// The first byte that belongs to no object in both images and differs between them.
+  ///
+  /// Where one image has no such range at the same place, an object's fields differ already.
+  private func firstDifferenceOutside(objectsOf other: Image) throws(SIFError) -> Int64? {
+    let others = Set(other.unclaimed)
+    for range in unclaimed where others.contains(range) {
+      func reader(_ image: Image) -> ObjectReader {
+        ObjectReader(
+          storage: image.storage, offset: range.lowerBound, byteCount: range.upperBound - range.lowerBound)
+      }
+      let difference = try Self.compareBytes(reader(self), reader(other), object: nil)
+      if let offset = difference?.offset { return range.lowerBound + offset }
+    }
+    return nil
   }
 
   private static func compare(
@@ -51,7 +112,7 @@ extension Image {
 
   /// The first byte at which two objects of the same length differ. Different lengths are a field's difference.
   private static func compareBytes(
-    _ left: ObjectReader, _ right: ObjectReader, object: UInt32
+    _ left: ObjectReader, _ right: ObjectReader, object: UInt32?
   ) throws(SIFError) -> ImageDifference? {
     guard left.byteCount == right.byteCount else { return nil }
     let other = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)

@@ -15,10 +15,13 @@ extension ImageEditor {
       mended.append("data size: \(header.dataSize) became \(size)")
       header.dataSize = size
     }
-    let architecture = image.primaryArchitecture
+    // Without a primary partition there is none; one with an unknown architecture proves nothing.
+    let architecture =
+      image.primaryArchitecture ?? (image.primarySystemPartition == nil ? .unknown : header.architecture)
     if header.architecture != architecture {
       mended.append("architecture: \(header.architecture.shown) became \(architecture.shown)")
     }
+    header.architecture = architecture
     // Writing the header sets the free count and the architecture to what the descriptors say.
     guard !mended.isEmpty else { return [] }
     try storage.withLock(.publishing) { () throws(SIFError) in try writeHeader(header) }

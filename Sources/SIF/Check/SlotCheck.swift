@@ -28,7 +28,7 @@ struct SlotCheck {
       add(.groupField, .warning, 9, "the group field of object \(id) lacks its mark (0xF0000000)")
     }
     if !descriptor.dataType.isKnown {
-      add(.typeUnknown, .note, 0, "object \(id) has an unknown type, \(descriptor.dataType.name)")
+      add(.typeUnknown, .note, 0, "object \(id) is of no known type (\(descriptor.dataType.name))")
     }
     if descriptor.name.escapedText != String(decoding: descriptor.name, as: UTF8.self) {
       add(

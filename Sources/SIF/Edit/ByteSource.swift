@@ -37,6 +37,15 @@ public struct FileSource: ByteSource, ~Copyable {
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }
 
+  /// Whether a path leads to the same file: reading it while it grows would not end.
+  public func isSameFile(as path: FilePath) -> Bool {
+    var other = stat()
+    guard let mine = try? descriptor.status(), path.withPlatformString({ stat($0, &other) }) == 0 else {
+      return false
+    }
+    return mine.st_mode & S_IFMT == S_IFREG && (mine.st_dev, mine.st_ino) == (other.st_dev, other.st_ino)
+  }
+
   /// The length in bytes, where it is known before: of a regular file, not of a pipe.
   public var byteCount: Int64? {
     guard let status = try? descriptor.status(), status.st_mode & S_IFMT == S_IFREG else { return nil }

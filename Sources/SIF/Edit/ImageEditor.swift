@@ -76,11 +76,11 @@ public struct ImageEditor: ~Copyable {
     try storage.write(bytes.span.bytes, at: offset)
   }
 
-  /// Writes a header with true counters and the architecture of the primary partition, whatever an interrupted
-  /// edit left there. The last step of every edit.
+  /// Writes a header with true counters and, where it is known, the architecture of the primary partition,
+  /// whatever an interrupted edit left there. The last step of every edit.
   mutating func writeHeader(_ header: Header) throws(SIFError) {
     var header = header
-    header.architecture = image.primaryArchitecture
+    header.architecture = image.primaryArchitecture ?? header.architecture
     header.descriptorsFree = image.table.capacity - Int64(image.descriptors.count)
     try write(header.encoded(), at: 0)
     try barrier()
@@ -110,6 +110,7 @@ public struct ImageEditor: ~Copyable {
     let victim = try image.object(id: id)
     var header = image.header
     header.modifiedAt = clock.time(for: header)
+    if victim.isPartition(.primarySystem) { header.architecture = .unknown }
     var remaining = image.descriptors
     remaining.removeAll { $0.slot == victim.slot }
     if options.contains(.zero) { try image.requireExclusive(victim) }
@@ -128,17 +129,17 @@ public struct ImageEditor: ~Copyable {
       try write([0], at: position + Int64(Descriptor.usedFieldOffset))
       try barrier()
       try write(Array(repeating: 0, count: Descriptor.byteCount), at: position)
-    }
-    if options.contains(.zero) { try zero(victim) }
-    image.descriptors = remaining
-    try storage.withLock(.publishing) { () throws(SIFError) in
-      try barrier()
+      image.descriptors = remaining
       try writeHeader(header)
-      if let newSize {
-        try storage.truncate(to: newSize)
-        try barrier()
-        image.fileSize = newSize
-      }
+    }
+    if options.contains(.zero) {
+      try zero(victim)
+      try barrier()
+    }
+    if let newSize {
+      try storage.truncate(to: newSize)
+      try barrier()
+      image.fileSize = newSize
     }
   }
 
@@ -148,6 +149,9 @@ public struct ImageEditor: ~Copyable {
     var position = descriptor.offset
     let end = min(descriptor.end ?? position, image.fileSize)
     while position < end {
+      // What is a hole is zero already, and stays a hole.
+      guard let data = try storage.nextData(from: position), data < end else { return }
+      position = max(position, data)
       let count = Int(min(Int64(zeros.count), end - position))
       try storage.write(zeros.span.bytes.extracting(..<count), at: position)
       position += Int64(count)
@@ -179,6 +183,7 @@ public struct ImageEditor: ~Copyable {
     }
     let time = clock.time(for: image.header)
     var header = image.header
+    header.architecture = partition.architecture
     header.modifiedAt = time
 
     partition.type = .primarySystem

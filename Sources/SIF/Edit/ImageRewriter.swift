@@ -17,7 +17,7 @@ public struct ImageRewriter: Sendable {
   private var editedHeader: Header {
     var header = image.header
     header.modifiedAt = clock.time(for: header)
-    header.architecture = image.primaryArchitecture
+    header.architecture = image.primaryArchitecture ?? header.architecture
     header.descriptorsFree = image.table.capacity - Int64(image.descriptors.count)
     header.descriptorsSize = image.table.end - image.table.offset
     return header

@@ -36,9 +36,7 @@ public struct NewObject: Hashable, Sendable {
       throw SIFError(.invalidArgument, "the name is \(name.count) bytes long; 128 is the most")
     }
     guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
-    if let group, group & ~Descriptor.groupMask == 0 {
-      throw SIFError(.invalidArgument, "group \(group) is no group number")
-    }
+    if group == 0 { throw SIFError(.invalidArgument, "0 is no group number") }
     switch link {
     case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is no id to link to")
     default: break

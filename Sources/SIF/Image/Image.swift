@@ -75,7 +75,8 @@ public struct Image: Sendable {
   ///   file ends before the object does.
   public func bytes(of descriptor: Descriptor) throws(SIFError) -> ObjectReader {
     guard let end = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
-    guard end <= fileSize else {
+    // An object without bytes has lost none, wherever it is said to be.
+    guard end <= fileSize || descriptor.size == 0 else {
       let present = max(fileSize - descriptor.offset, 0)
       throw SIFError(
         .truncated,

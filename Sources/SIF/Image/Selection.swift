@@ -44,10 +44,12 @@ extension Image {
     descriptors.first { $0.isPartition(.primarySystem) }
   }
 
-  /// The architecture of the primary system partition, or ``Architecture/unknown`` without one: what the
-  /// header should say.
-  public var primaryArchitecture: Architecture {
-    guard case .partition(let partition)? = primarySystemPartition?.metadata else { return .unknown }
+  /// The architecture of the primary system partition: what the header should say. Nil without a primary
+  /// partition, and where its own field holds something else, as an older reference leaves it behind.
+  public var primaryArchitecture: Architecture? {
+    guard case .partition(let partition)? = primarySystemPartition?.metadata,
+      partition.architecture.number != nil
+    else { return nil }
     return partition.architecture
   }
 

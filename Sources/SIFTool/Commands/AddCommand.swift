@@ -22,6 +22,9 @@ struct AddCommand: ToolCommand {
   func execute() throws {
     let new = try object.newObject()
     let file = try FileSource(opening: file.path)
+    guard !file.isSameFile(as: image.path) else {
+      throw ToolFailure.usage("\(image.path.string): an image cannot become an object of itself")
+    }
     var source = ProgressSource(file, shown: progress.showsProgress)
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
     try editor.add(new, from: &source)

@@ -33,9 +33,13 @@ struct DiffCommand: ToolCommand {
 
 extension ImageDifference {
   fileprivate var line: String {
-    let subject = objectID.map { "object \($0)" } ?? "header"
+    if field == "unclaimedBytes" {
+      return "file  the bytes that belong to no object differ first at byte \(offset ?? 0)"
+    }
+    let subject = objectID.map { "object \($0)" } ?? (field == "fileSize" ? "file" : "header")
     switch (first, second, offset) {
     case (_, _, let offset?): return "\(subject)  bytes  differ first at byte \(offset) of the object"
+    case (let first?, let second?, _) where field == "bytes": return "\(subject)  bytes  \(first) | \(second)"
     case (let first?, nil, _): return "\(subject)  only in the first image (\(first))"
     case (nil, let second?, _): return "\(subject)  only in the second image (\(second))"
     case (let first, let second, _): return "\(subject)  \(field)  \(first ?? "") | \(second ?? "")"

@@ -15,7 +15,12 @@ struct DumpCommand: ToolCommand {
   static func dump(_ id: ObjectID, _ path: PathArgument) throws {
     let path = path.path
     let storage = try FileStorage(opening: path)
-    let image = try Image(reading: storage)
+    let image: Image
+    do {
+      image = try Image(reading: storage)
+    } catch {
+      throw error.naming(path)
+    }
     let object = try image.object(id: id.value)
     // Of a truncated object everything that is there is written before the failure is reported.
     let start = max(min(object.offset, image.fileSize), 0)

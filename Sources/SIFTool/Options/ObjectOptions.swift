@@ -54,18 +54,17 @@ struct ObjectOptions: ParsableArguments {
     help: ArgumentHelp("What the crypto-message is: clear-signature or rsa-oaep.", valueName: "type"))
   var messageType: String?
 
-  @Option(help: ArgumentHelp("The group; 0 for none.", valueName: "n")) var groupid: UInt32 = 0
+  @Option(help: ArgumentHelp("The group; 0 for none.", valueName: "n")) var groupid: ReferenceNumber<UInt32>?
 
   @Option(help: ArgumentHelp("The id of the object that this one is linked to.", valueName: "id"))
-  var link: UInt32?
+  var link: ReferenceNumber<UInt32>?
 
-  @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup:
-    UInt32?
+  @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup: ReferenceNumber<UInt32>?
 
   @Option(
     help: ArgumentHelp(
       "The alignment in bytes; otherwise 4096 for partitions, none for others.", valueName: "n"))
-  var alignment: Int64?
+  var alignment: ReferenceNumber<Int64>?
 
   @Option(help: ArgumentHelp("The object's name, at most 128 bytes.", valueName: "name")) var filename:
     String?
@@ -74,8 +73,9 @@ struct ObjectOptions: ParsableArguments {
   func newObject() throws -> NewObject {
     let type = try dataType()
     return NewObject(
-      type, metadata: try metadata(of: type), group: groupid == 0 ? nil : groupid, link: try linkTarget(),
-      name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment)
+      type, metadata: try metadata(of: type), group: groupid?.value == 0 ? nil : groupid?.value,
+      link: try linkTarget(),
+      name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment?.value)
   }
 
   private func dataType() throws -> DataType {
@@ -83,7 +83,8 @@ struct ObjectOptions: ParsableArguments {
       throw ToolFailure.usage("--datatype is required: a number from 1 to 11 or a name")
     }
     if let type = DataType(name: datatype) { return type }
-    guard let number = Int(datatype), DataType.allKnown.indices.contains(number - 1) else {
+    guard let number = ReferenceNumber<Int>.parse(datatype), DataType.allKnown.indices.contains(number - 1)
+    else {
       throw ToolFailure.usage(
         "--datatype \(Self.quoted(datatype)) is no number from 1 to 11 and no name of a type")
     }
@@ -91,7 +92,7 @@ struct ObjectOptions: ParsableArguments {
   }
 
   private func linkTarget() throws -> Link? {
-    switch (link, linkGroup) {
+    switch (link?.value, linkGroup?.value) {
     case (nil, nil): return nil
     case (let id?, nil):
       // The reference takes the raw field here: a group's number with its mark is a link to the group.
@@ -144,7 +145,7 @@ struct ObjectOptions: ParsableArguments {
   /// A value by name, or by any number but 0: the format may know more numbers than we do.
   private static func number<Value: NamedNumber>(_ text: String, _ option: String) throws -> Value {
     if let value = Value(name: text) { return value }
-    guard let number = Int32(text), number != 0 else {
+    guard let number = ReferenceNumber<Int32>.parse(text), number != 0 else {
       throw ToolFailure.usage("\(option) \(quoted(text)) is neither a number nor a known name")
     }
     return Value(rawValue: number)
@@ -152,7 +153,7 @@ struct ObjectOptions: ParsableArguments {
 
   private static func architecture(_ text: String) throws -> Architecture {
     // "386" is a name before it is a number.
-    let byNumber = Int(text).flatMap { Architecture(number: $0) }
+    let byNumber = ReferenceNumber<Int>.parse(text).flatMap { Architecture(number: $0) }
     guard let architecture = Architecture(name: text) ?? byNumber else {
       throw ToolFailure.usage("--partarch \(quoted(text)) is not a known architecture")
     }

@@ -27,7 +27,8 @@ struct WriteOptions: ParsableArguments {
   static func sourceDateEpoch() throws -> Timestamp? {
     guard let value = getenv("SOURCE_DATE_EPOCH") else { return nil }
     let text = String(cString: value)
-    guard let seconds = Int64(text), seconds >= 0 else {
+    if text.isEmpty { return nil }
+    guard let seconds = Int64(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       throw ToolFailure.usage(
         "SOURCE_DATE_EPOCH is \"\(Array(text.utf8).printable)\", not a number of seconds")
     }

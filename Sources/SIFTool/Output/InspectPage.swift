@@ -55,6 +55,10 @@ struct InspectPage {
       sections.append("Labels\n" + table.text(indent: 2, gap: 2))
     }
     if let definition { sections.append("Definition file\n" + Self.indented(definition)) }
+    for object in image.descriptors where definition == nil && object.dataType == .definitionFile {
+      sections.append(
+        "Definition file\n  too long for a page, or not in the file: siftool dump \(object.id) writes it\n")
+    }
     let signatures = image.objects(ofType: .signature)
     if !signatures.isEmpty {
       let title = "Signatures (as they describe themselves; nothing is verified here)\n"
