@@ -6,6 +6,7 @@
 enum ShortPath {
   /// Runs a command of nothing but its name and its operands; answers false for any other command line.
   static func run(_ arguments: [String]) throws -> Bool {
+    if let answer = try catenate(arguments) { return answer }
     guard (2...3).contains(arguments.count), !arguments.contains(where: { $0.hasPrefix("-") }),
       let last = arguments.last, let path = PathArgument(argument: last)
     else { return false }
@@ -16,6 +17,15 @@ enum ShortPath {
     case ("dump", let id?, 3): try DumpCommand.dump(id, path)
     default: return false
     }
+    return true
+  }
+
+  /// `cat`, with one image and any number of paths inside; nil for any other command line.
+  private static func catenate(_ arguments: [String]) throws -> Bool? {
+    guard arguments.count >= 3, arguments[0] == "cat", !arguments.contains(where: { $0.hasPrefix("-") }),
+      let image = PathArgument(argument: arguments[1])
+    else { return nil }
+    try CatCommand.show(try SquashOptions.open(image, nil), arguments[2...].compactMap(InnerPath.init))
     return true
   }
 }

@@ -9,8 +9,10 @@ struct CatCommand: ToolCommand {
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths inside, with or without a leading slash.") var paths: [InnerPath]
 
-  func execute() throws {
-    let reader = try SquashReader(try source.open())
+  func execute() throws { try Self.show(try source.open(), paths) }
+
+  static func show(_ image: SquashImage, _ paths: [InnerPath]) throws {
+    let reader = try SquashReader(image)
     let output = OutputBuffer()
     for path in paths {
       let entry = try reader.lookup(path.bytes, followLast: true)
@@ -22,7 +24,7 @@ struct CatCommand: ToolCommand {
     try output.flush()
   }
 
-  private func copy(_ layout: FileLayout, _ reader: SquashReader, to output: OutputBuffer) throws {
+  private static func copy(_ layout: FileLayout, _ reader: SquashReader, to output: OutputBuffer) throws {
     let zeros = [UInt8](repeating: 0, count: 1 << 16)
     var end: Int64 = 0
     func fill(to offset: Int64) throws(SquashError) {

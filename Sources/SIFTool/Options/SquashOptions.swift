@@ -10,32 +10,36 @@ struct SquashOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
 
   /// Opens the squashfs.
-  func open() throws -> SquashImage {
+  func open() throws -> SquashImage { try Self.open(image, id) }
+
+  /// Opens the squashfs of an image: that of a partition, or the primary one.
+  static func open(_ image: PathArgument, _ id: ObjectID?) throws -> SquashImage {
     let storage = try FileStorage(opening: image.path)
     if try storage.read(4, at: 0) == Array("hsqs".utf8) {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
-      return try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()))
+      return try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()), nil)
     }
     let sif: Image
     do { sif = try Image(reading: storage) } catch { throw error.naming(image.path) }
-    let object = try partition(of: sif)
+    let object = try partition(of: sif, id)
     do {
       let bytes = try sif.bytes(of: object)
-      return try openSquash(PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+      return try openSquash(
+        PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount), object.id)
     } catch let error as SIFError {
       throw error.naming(image.path)
     }
   }
 
-  private func openSquash(_ reader: PartitionReader) throws -> SquashImage {
+  private static func openSquash(_ reader: PartitionReader, _ id: UInt32?) throws -> SquashImage {
     do { return try SquashImage(reader) } catch {
       var failure = ToolFailure(error)
-      failure.objectID = id?.value
+      failure.objectID = id
       throw failure
     }
   }
 
-  private func partition(of image: Image) throws -> Descriptor {
+  private static func partition(of image: Image, _ id: ObjectID?) throws -> Descriptor {
     let object: Descriptor
     if let id {
       object = try image.object(id: id.value)
