@@ -43,6 +43,7 @@ import Testing
     #expect(try siftool("verify", image).status == 6)
     let report = try document(try siftool("verify", "--json", image, "--key", try key(name)))
     #expect(report["verdict"] == "ok")
+    #expect(try JSONSchema.faults(of: JSONWriter.compact(report), schema: "verify") == "")
     #expect(report["schemaVersion"] == 1)
     #expect(report["signatures"]?.elements?.first?["valid"] == true)
     #expect(report["signatures"]?.elements?.first?["objects"] == [1, 2])
@@ -51,6 +52,9 @@ import Testing
     bytes[32176 + 4] ^= 1
     try directory.write("image.sif", bytes)
     let tampered = try siftool("verify", "--json", image, "--key", try key(name))
+    for answer in [tampered, try siftool("verify", "--json", image)] {
+      #expect(try JSONSchema.faults(of: answer.output, schema: "verify") == "")
+    }
     #expect(tampered.status == 4)
     #expect(try document(tampered)["signatures"]?.elements?.first?["reason"] == "object-altered")
   }
@@ -90,7 +94,9 @@ import Testing
     #expect(try siftool("verify", image, "--signer", fingerprint).status == 0)
     #expect(try siftool("verify", image, "--threshold", "2").status == 3)
     #expect(try siftool("key", "import", Fixture.path("keys/ring.pgp")).status == 0)
-    let keys = try document(try siftool("key", "list", "--json"))["keys"]?.elements ?? []
+    let list = try siftool("key", "list", "--json")
+    #expect(try JSONSchema.faults(of: list.output, schema: "key-list") == "")
+    let keys = try document(list)["keys"]?.elements ?? []
     #expect(keys.count == 4)
     let exported = try siftool("key", "export", fingerprint)
     #expect(try GnuPG(importing: exported.output).run(["--list-keys", fingerprint]).status == 0)
