@@ -72,6 +72,8 @@ let package = Package(
     tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
+    tests(
+      "SignatureFuzzTests", ["DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport"]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
   ]
 )

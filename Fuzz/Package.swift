@@ -11,7 +11,9 @@ let package = Package(
       name: "fuzz",
       dependencies: [
         .product(name: "SIF", package: "swift-sif"), .product(name: "LUKS", package: "swift-sif"),
-        .product(name: "StrictJSON", package: "swift-sif"),
+        .product(name: "StrictJSON", package: "swift-sif"), .product(name: "Gcrypt", package: "swift-sif"),
+        .product(name: "OpenPGP", package: "swift-sif"), .product(name: "PEMKeys", package: "swift-sif"),
+        .product(name: "DSSE", package: "swift-sif"),
       ],
       swiftSettings: [.enableExperimentalFeature("Lifetimes")])
   ]

@@ -30,7 +30,8 @@ private func runDriver(
 enum FuzzTarget {
   static let all: [String: @Sendable ([UInt8]) -> Void] = [
     "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
-    "json": fuzzJSON,
+    "json": fuzzJSON, "key-ring": fuzzKeyRing, "armor": fuzzArmor, "clear-signed": fuzzClearSigned,
+    "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata,
   ]
 
   static let chosen: @Sendable ([UInt8]) -> Void = {
