@@ -1,7 +1,7 @@
 public import Gcrypt
 
 /// A digest with its algorithm, as signature metadata writes it: `sha256:` and hexadecimal digits
-/// (spec/signatures.md, "Digests").
+/// (spec/signatures.md, "Metadata").
 public struct IntegrityDigest: Hashable, Sendable {
   /// The algorithm.
   public let algorithm: HashAlgorithm
@@ -40,7 +40,7 @@ public struct IntegrityDigest: Hashable, Sendable {
 }
 
 extension Header {
-  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "Header").
+  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "61 bytes of the header").
   var integrityBytes: [UInt8] {
     var writer = LittleEndianWriter(capacity: 61)
     writer.append(launchScript, count: Self.launchScriptByteCount)
@@ -52,7 +52,7 @@ extension Header {
 }
 
 extension Descriptor {
-  /// The 557 bytes that signatures cover (spec/signatures.md, "Descriptor"): neither where the object lies nor
+  /// The 557 bytes that signatures cover (spec/signatures.md, "557 bytes of a descriptor"): neither where the object lies nor
   /// when its descriptor changed, so that an image may be rearranged.
   func integrityBytes(relativeID: UInt32) -> [UInt8] {
     var writer = LittleEndianWriter(capacity: 557)
