@@ -74,6 +74,28 @@ import Testing
     #expect(try siftool("verify", image, "--key", try key("locked.pub.asc")).status == 0)
   }
 
+  /// The forms that are done without the argument parser, and the same with it.
+  @Test func bothWaysOfReadingTheCommandLine() throws {
+    let good = try key("ed25519.pub.asc")
+    let other = try key("rsa2048.pub.asc")
+    #expect(try siftool("sign", image, "--key", try key("ed25519.sec.asc")).status == 0)
+    for keys in [[good], [other], [good, other], [directory.file("none")], []] {
+      let short = try Tool.run([Fixture.siftool, "verify", image] + keys.flatMap { ["--key", $0] })
+      let first = try Tool.run([Fixture.siftool, "verify"] + keys.flatMap { ["--key", $0] } + [image])
+      let parsed = try Tool.run(
+        [Fixture.siftool, "verify", "--threshold=1", image] + keys.map { "--key=\($0)" })
+      #expect(short.status == parsed.status)
+      #expect(short.output == parsed.output)
+      #expect(short.errors == parsed.errors)
+      #expect(first.output == parsed.output)
+    }
+    #expect(try siftool("verify", image, "--key").status == 64)
+    #expect(try siftool("verify", image, "--key", "--all").status == 64)
+    #expect(try siftool("verify", image, image).status == 64)
+    #expect(try siftool("verify", "--key", good).status == 64)
+    #expect(try siftool("verify", "").status == 64)
+  }
+
   @Test func sharedPrivateKeys() throws {
     let path = try key("ed25519.sec.asc")
     try Tool.check(["chmod", "644", path])
