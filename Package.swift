@@ -24,6 +24,10 @@ let package = Package(
   products: [
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
+    .library(name: "Gcrypt", targets: ["Gcrypt"]),
+    .library(name: "OpenPGP", targets: ["OpenPGP"]),
+    .library(name: "PEMKeys", targets: ["PEMKeys"]),
+    .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -44,7 +48,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     module("Gcrypt", ["CGcrypt"]),
     module("SIF", ["Encodings", "LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Encodings", "Gcrypt", "SIF"]),
+    module("OpenPGP", ["Encodings", "Gcrypt", "LinuxSystem", "SIF"]),
     module("PEMKeys", ["Encodings", "Gcrypt"]),
     module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
     module(
@@ -60,7 +64,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "FuzzTargets", dependencies: ["SIF", "LUKS", "StrictJSON"], path: "Fuzz/Targets",
+      name: "FuzzTargets",
+      dependencies: ["SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash"],
+      path: "Fuzz/Targets",
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),

@@ -6,6 +6,7 @@ public enum FuzzTarget {
   /// Every decoder. `Fuzz/corpus` has a folder for each.
   public static let all: [String: Body] = [
     "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
-    "json": fuzzJSON,
+    "json": fuzzJSON, "key-ring": fuzzKeyRing, "armor": fuzzArmor, "clear-signed": fuzzClearSigned,
+    "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
   ]
 }

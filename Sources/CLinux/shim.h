@@ -42,6 +42,12 @@ static inline ssize_t linux_sendfile(int to, int from, off_t *offset, size_t cou
 // fcntl(F_DUPFD_CLOEXEC) is variadic.
 static inline int linux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
+// pipe2 is declared under _GNU_SOURCE only.
+static inline int linux_pipe(int ends[2]) { return syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
+// The same fcntl with the lowest number that the copy may have.
+static inline int linux_duplicate_above(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
+
 // errno is a macro over a function call.
 static inline int linux_errno(void) { return errno; }
 static inline void linux_set_errno(int value) { errno = value; }

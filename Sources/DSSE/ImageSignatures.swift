@@ -16,16 +16,15 @@ public struct DSSESigner: MessageSigner {
     self.keys = keys
   }
 
-  /// SHA-256, and no fingerprint: an envelope names its signers itself.
-  public var signatureMetadata: SignatureMetadata { SignatureMetadata(hash: .sha256, entity: []) }
-
   /// The envelope. It states no time.
-  public func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> [UInt8] {
+  public func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
     guard !keys.isEmpty else { throw .signer(code: "no-key", message: "no key to sign with") }
     do {
       var signatures: [Envelope.Signature] = []
       for key in keys { signatures.append(try Self.sign(text, key.key)) }
-      return Envelope(payloadType: sifMetadataPayloadType, payload: text, signatures: signatures).encoded
+      let envelope = Envelope(payloadType: sifMetadataPayloadType, payload: text, signatures: signatures)
+      // No fingerprint: an envelope names its signers itself.
+      return SignedMessage(envelope.encoded, SignatureMetadata(hash: .sha256, entity: []))
     } catch {
       throw .signer(code: "library", message: error.description)
     }

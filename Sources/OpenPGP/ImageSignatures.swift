@@ -81,21 +81,25 @@ extension SignatureFault {
 }
 
 extension SigningKey: MessageSigner {
-  /// The hash and the fingerprint of the primary key.
-  public var signatureMetadata: SignatureMetadata {
+  /// A clear-signed message.
+  public borrowing func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
+    do {
+      return SignedMessage(try clearSign(text, at: time.seconds), SignatureMetadata(hash, primary))
+    } catch {
+      throw .signer(code: error.code.rawValue, message: error.description)
+    }
+  }
+}
+
+extension SignatureMetadata {
+  /// The hash and the fingerprint of the primary key, as the descriptor of an OpenPGP signature has them.
+  init(_ hash: HashAlgorithm, _ primary: PublicKeyPacket) {
     let type: HashType =
       switch hash {
       case .sha384: .sha384
       case .sha512: .sha512
       default: .sha256
       }
-    return SignatureMetadata(hash: type, entity: primary.fingerprint)
-  }
-
-  /// A clear-signed message.
-  public borrowing func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> [UInt8] {
-    do { return try clearSign(text, at: time.seconds) } catch {
-      throw .signer(code: error.code.rawValue, message: error.description)
-    }
+    self.init(hash: type, entity: primary.fingerprint)
   }
 }

@@ -26,6 +26,8 @@ public struct OpenPGPError: Error, Equatable, Sendable, CustomStringConvertible 
     case wrongPassphrase = "wrong-passphrase"
     /// The key must not, or cannot, sign.
     case unusableKey = "unusable-key"
+    /// The `gpg` program cannot be run, or does not sign.
+    case gnuPG = "gnupg"
     /// libgcrypt failed.
     case library
   }

@@ -25,7 +25,7 @@ private func python(_ arguments: [String], input: [UInt8] = []) throws -> ToolAn
 }
 
 private func envelope(_ names: String...) throws -> [UInt8] {
-  try DSSESigner(try names.map { try privateKey($0) }).sign(metadata, at: .none)
+  try DSSESigner(try names.map { try privateKey($0) }).sign(metadata, at: .none).bytes
 }
 
 private func open(_ envelope: [UInt8], _ names: String...) throws -> OpenedMessage {

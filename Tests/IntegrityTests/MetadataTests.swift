@@ -9,9 +9,7 @@ private struct Replacing: MessageSigner, ~Copyable {
   let signer: SigningKey
   let text: @Sendable (String) -> String
 
-  var signatureMetadata: SignatureMetadata { signer.signatureMetadata }
-
-  func sign(_ metadata: [UInt8], at time: Timestamp) throws(IntegrityError) -> [UInt8] {
+  func sign(_ metadata: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
     try signer.sign(Array(text(String(decoding: metadata, as: UTF8.self)).utf8), at: time)
   }
 }

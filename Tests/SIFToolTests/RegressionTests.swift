@@ -12,7 +12,9 @@ import Testing
     object = try directory.write("object", Array("object".utf8))
   }
 
-  private func ours(_ arguments: String...) throws -> ToolAnswer { try Tool.run([Fixture.siftool] + arguments) }
+  private func ours(_ arguments: String...) throws -> ToolAnswer {
+    try Tool.run([Fixture.siftool] + arguments)
+  }
 
   /// Debian's setprim writes letters where the architecture's digits belong; the header has them right.
   @Test func headersKeepAnArchitectureThatOnlyTheyKnow() throws {
@@ -20,7 +22,10 @@ import Testing
     try Tool.check(["siftool", "new", image])
     for type in ["1", "2"] {
       try Tool.check(
-        ["siftool", "add", image, object, "--datatype", "4", "--parttype", type, "--partfs", "4", "--partarch", "6"])
+        [
+          "siftool", "add", image, object, "--datatype", "4", "--parttype", type, "--partfs", "4",
+          "--partarch", "6",
+        ])
     }
     try Tool.check(["siftool", "setprim", "1", image])
     func architecture() throws -> [UInt8] { Array(try Tool.read(image)[45..<48]) }
@@ -56,7 +61,9 @@ import Testing
     let tool = directory.file("siftool")
     try Tool.check(["cp", Fixture.siftool, tool])
     try Tool.check(["chmod", "755", tool])
-    let answer = try Tool.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tool, "new", image])
+    let answer = try Tool.run([
+      "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tool, "new", image,
+    ])
     #expect(answer.status == 7)
     #expect(try Tool.read(image) == Fixture.read("images/empty.sif"))
   }
@@ -80,7 +87,10 @@ import Testing
     let empty = try directory.write("empty", [])
     try Tool.check([Fixture.siftool, "new", image])
     try Tool.check(
-      [Fixture.siftool, "add", image, empty, "--datatype", "4", "--parttype", "3", "--partfs", "4", "--partarch", "2"])
+      [
+        Fixture.siftool, "add", image, empty, "--datatype", "4", "--parttype", "3", "--partfs", "4",
+        "--partarch", "2",
+      ])
     try Tool.check([Fixture.siftool, "add", image, empty, "--datatype", "7", "--alignment", "65536"])
     #expect(try ours("check", image).status == 0)
     #expect(try ours("dump", "1", image).status == 0)
@@ -113,7 +123,8 @@ import Testing
   /// Numbers are read as the reference reads them.
   @Test func numbers() throws {
     for (text, reads) in [
-      ("010", true), ("0x10", true), ("0b11", true), ("0o17", true), ("0x1_0", true), ("1_0", false), ("+5", false),
+      ("010", true), ("0x10", true), ("0b11", true), ("0o17", true), ("0x1_0", true), ("1_0", false),
+      ("+5", false),
       ("08", false), ("", false), ("0", true), ("268435456", true),
     ] {
       let images = try ["siftool", Fixture.siftool].map { tool -> [UInt8]? in
@@ -135,7 +146,9 @@ import Testing
       other[offset] ^= 0xFF
       let answer = try ours("diff", image, try directory.write("other.sif", other))
       #expect(answer.status == 1, "byte \(offset)")
-      #expect(answer.text == "file  the bytes that belong to no object differ first at byte \(offset)\n", "\(answer.text)")
+      #expect(
+        answer.text == "file  the bytes that belong to no object differ first at byte \(offset)\n",
+        "\(answer.text)")
     }
     let longer = try ours("diff", image, try directory.write("longer.sif", bytes + [0]))
     #expect(longer.status == 1)

@@ -43,6 +43,7 @@ import Testing
     #expect(try siftool("verify", image).status == 6)
     let report = try document(try siftool("verify", "--json", image, "--key", try key(name)))
     #expect(report["verdict"] == "ok")
+    #expect(try JSONSchema.faults(of: JSONWriter.compact(report), schema: "verify") == "")
     #expect(report["schemaVersion"] == 1)
     #expect(report["signatures"]?.elements?.first?["valid"] == true)
     #expect(report["signatures"]?.elements?.first?["objects"] == [1, 2])
@@ -51,6 +52,9 @@ import Testing
     bytes[32176 + 4] ^= 1
     try directory.write("image.sif", bytes)
     let tampered = try siftool("verify", "--json", image, "--key", try key(name))
+    for answer in [tampered, try siftool("verify", "--json", image)] {
+      #expect(try JSONSchema.faults(of: answer.output, schema: "verify") == "")
+    }
     #expect(tampered.status == 4)
     #expect(try document(tampered)["signatures"]?.elements?.first?["reason"] == "object-altered")
   }
@@ -68,6 +72,28 @@ import Testing
       "sign", image, "--key-env", "KEY", "--passphrase-file", secret, environment: ["KEY": text])
     #expect(good.status == 0, "\(good.errors)")
     #expect(try siftool("verify", image, "--key", try key("locked.pub.asc")).status == 0)
+  }
+
+  /// The forms that are done without the argument parser, and the same with it.
+  @Test func bothWaysOfReadingTheCommandLine() throws {
+    let good = try key("ed25519.pub.asc")
+    let other = try key("rsa2048.pub.asc")
+    #expect(try siftool("sign", image, "--key", try key("ed25519.sec.asc")).status == 0)
+    for keys in [[good], [other], [good, other], [directory.file("none")], []] {
+      let short = try Tool.run([Fixture.siftool, "verify", image] + keys.flatMap { ["--key", $0] })
+      let first = try Tool.run([Fixture.siftool, "verify"] + keys.flatMap { ["--key", $0] } + [image])
+      let parsed = try Tool.run(
+        [Fixture.siftool, "verify", "--threshold=1", image] + keys.map { "--key=\($0)" })
+      #expect(short.status == parsed.status)
+      #expect(short.output == parsed.output)
+      #expect(short.errors == parsed.errors)
+      #expect(first.output == parsed.output)
+    }
+    #expect(try siftool("verify", image, "--key").status == 64)
+    #expect(try siftool("verify", image, "--key", "--all").status == 64)
+    #expect(try siftool("verify", image, image).status == 64)
+    #expect(try siftool("verify", "--key", good).status == 64)
+    #expect(try siftool("verify", "").status == 64)
   }
 
   @Test func sharedPrivateKeys() throws {
@@ -90,7 +116,9 @@ import Testing
     #expect(try siftool("verify", image, "--signer", fingerprint).status == 0)
     #expect(try siftool("verify", image, "--threshold", "2").status == 3)
     #expect(try siftool("key", "import", Fixture.path("keys/ring.pgp")).status == 0)
-    let keys = try document(try siftool("key", "list", "--json"))["keys"]?.elements ?? []
+    let list = try siftool("key", "list", "--json")
+    #expect(try JSONSchema.faults(of: list.output, schema: "key-list") == "")
+    let keys = try document(list)["keys"]?.elements ?? []
     #expect(keys.count == 4)
     let exported = try siftool("key", "export", fingerprint)
     #expect(try GnuPG(importing: exported.output).run(["--list-keys", fingerprint]).status == 0)

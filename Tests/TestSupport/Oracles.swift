@@ -50,6 +50,9 @@ public final class GnuPG: Sendable {
     _ = try? Tool.run(["gpgconf", "--homedir", home.path, "--kill", "all"])
   }
 
+  /// The path of the home directory.
+  public var path: String { home.path }
+
   private var command: [String] {
     [
       "gpg", "--homedir", home.path, "--batch", "--quiet", "--no-auto-check-trustdb", "--trust-model",

@@ -90,7 +90,7 @@ public enum ImageSigner {
     let digests = try ObjectDigests(
       image, unique.values.map { ($0, [algorithm]) }, threads: threads ?? Workers.processors)
     let header = try IntegrityDigest.of(image.header.integrityBytes, algorithm)
-    var messages: [(group: UInt32, bytes: [UInt8])] = []
+    var messages: [(group: UInt32, signed: SignedMessage)] = []
     for group in groups {
       var objects: [IntegrityMetadata.Object] = []
       for object in group.objects {
@@ -105,15 +105,15 @@ public enum ImageSigner {
       let text = IntegrityMetadata(headerDigest: header, objects: objects).encoded
       messages.append((group.group, try signer.sign(text, at: time)))
     }
-    let metadata = signer.signatureMetadata
     return try reading { () throws(SIFError) in
       var signatures: [Descriptor] = []
       for message in messages {
-        var source = BytesSource(message.bytes)
+        var source = BytesSource(message.signed.bytes)
         signatures.append(
           try editor.add(
             NewObject(
-              .signature, metadata: .signature(metadata), group: nil, link: .group(message.group)),
+              .signature, metadata: .signature(message.signed.metadata), group: nil,
+              link: .group(message.group)),
             from: &source))
       }
       return signatures

@@ -1,12 +1,24 @@
 /// What makes the messages that signature objects hold. It knows nothing of images: it signs a text.
 public protocol MessageSigner: ~Copyable {
-  /// What the descriptor of a signature of this signer says of it.
-  var signatureMetadata: SignatureMetadata { get }
-
   /// The message: the text and the signatures over it.
   ///
   /// - Parameter time: when the message shall say that it was signed, where its format says that at all.
-  func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> [UInt8]
+  func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage
+}
+
+/// A message for a signature object to hold.
+public struct SignedMessage: Sendable {
+  /// The text and the signatures over it.
+  public var bytes: [UInt8]
+  /// What the descriptor says of them: known for certain only when they are made, as another program may have
+  /// chosen the hash.
+  public var metadata: SignatureMetadata
+
+  /// A message and what the descriptor says of it.
+  public init(_ bytes: [UInt8], _ metadata: SignatureMetadata) {
+    self.bytes = bytes
+    self.metadata = metadata
+  }
 }
 
 /// What opens the messages that signature objects hold. It knows nothing of images.

@@ -1,10 +1,5 @@
 import ArgumentParser
-import DSSE
-import Gcrypt
-import OpenPGP
-import PEMKeys
 import SIF
-import StrictJSON
 
 struct VerifyCommand: ToolCommand {
   static let configuration = CommandConfiguration(
@@ -53,69 +48,14 @@ struct VerifyCommand: ToolCommand {
   }
 
   func execute() throws {
-    let image = try Image(opening: image.path)
-    let (verifiers, hasKeys) = try verifiers()
-    let policy = VerificationPolicy(
-      requiredSigners: signer, threshold: threshold, isStrict: strict, isLegacy: legacyInsecure,
-      hasKeys: hasKeys)
-    let report = try ImageVerifier.verify(
-      image, selection: selection(image), with: verifiers, policy: policy)
-    if output.json {
-      try Console.write(document: report.document)
-    } else {
-      try Console.write(report.text)
-    }
-    guard let status = report.verdict.status else { return }
-    var failure = ToolFailure(status, code: report.verdict.rawValue, "")
-    failure.isReported = true
-    throw failure
-  }
-
-  /// What was asked for. Legacy signatures commonly cover the primary partition alone: so the runtimes look at
-  /// nothing else unless told to.
-  private func selection(_ image: Image) -> IntegritySelection {
-    if legacyInsecure, !all, groupId.isEmpty, sifId.isEmpty, let primary = image.primarySystemPartition {
-      return IntegritySelection(objects: [primary.id])
-    }
-    return IntegritySelection(groups: groupId, objects: sifId.map(\.value))
-  }
-
-  private func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
-    var ring = KeyRing()
-    var pem: [PublicKey] = []
-    for file in key {
-      let bytes = try SecretInput.read(file.path)
-      if KeyFiles.isPEM(bytes) {
-        pem += try publicKeys(bytes)
-      } else {
-        try ring.merge(try KeyFiles.read(bytes, file.path))
-      }
-    }
-    var rings = keyring.map(\.path)
-    if key.isEmpty && keyring.isEmpty { rings = KeyFiles.runtimeDirectories.filter(KeyFiles.exists) }
-    try ring.merge(try KeyFiles.openPGP(rings.flatMap { KeyFiles.rings(at: $0, secret: false) }))
-    let verifiers: [any MessageVerifier] = [
-      OpenPGPVerifier(ring, now: CurrentTime.timestamp), try DSSEVerifier(pem),
-    ]
-    return (verifiers, !ring.certificates.isEmpty || !pem.isEmpty)
-  }
-
-  private func publicKeys(_ bytes: borrowing SecureBytes) throws -> [PublicKey] {
-    guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-    let none = try SecureBytes(count: 0)
-    return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
-  }
-}
-
-extension IntegrityVerdict {
-  /// The exit code; nil for ok.
-  fileprivate var status: ExitStatus? {
-    switch self {
-    case .ok: nil
-    case .unsigned: .notSigned
-    case .untrusted: .untrusted
-    case .tampered: .tampered
-    case .noKey: .key
-    }
+    var verification = Verification(image)
+    verification.keys = key
+    verification.keyrings = keyring
+    verification.selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
+    verification.isEverything = all
+    verification.policy = VerificationPolicy(
+      requiredSigners: signer, threshold: threshold, isStrict: strict, isLegacy: legacyInsecure)
+    verification.printsJSON = output.json
+    try verification.run()
   }
 }

@@ -59,7 +59,8 @@ struct ObjectOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The id of the object that this one is linked to.", valueName: "id"))
   var link: ReferenceNumber<UInt32>?
 
-  @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup: ReferenceNumber<UInt32>?
+  @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup:
+    ReferenceNumber<UInt32>?
 
   @Option(
     help: ArgumentHelp(

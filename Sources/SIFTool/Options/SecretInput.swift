@@ -56,9 +56,12 @@ enum SecretInput {
         _unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value)))
   }
 
+  /// Whether there is a terminal to ask on.
+  static var canPrompt: Bool { Console.isTerminal(STDIN_FILENO) && Console.isTerminal(STDERR_FILENO) }
+
   /// Asks for a passphrase on the terminal without showing it; nil where there is none.
   static func prompt(_ question: String) throws -> SecureBytes? {
-    guard Console.isTerminal(STDIN_FILENO), Console.isTerminal(STDERR_FILENO) else { return nil }
+    guard canPrompt else { return nil }
     var old = termios()
     guard tcgetattr(STDIN_FILENO, &old) == 0 else { return nil }
     var silent = old
@@ -95,6 +98,9 @@ struct PassphraseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Read the passphrase from a file, less one final newline.", valueName: "file"))
   var passphraseFile: PathArgument?
+
+  /// Whether an option names where it comes from.
+  var isGiven: Bool { passphraseFd != nil || passphraseFile != nil }
 
   /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
   func read(prompt question: String) throws -> SecureBytes? {

@@ -30,6 +30,13 @@ struct SigningKeyOptions: ParsableArguments {
       valueName: "path"))
   var keyring: PathArgument?
 
+  @Option(
+    help: ArgumentHelp(
+      "Sign with a key that gpg has, also on a smart card: its fingerprint, or a subkey's.",
+      discussion: "gpg-agent asks for the passphrase or PIN by itself, on a terminal.",
+      valueName: "fingerprint"))
+  var gpg: String?
+
   @OptionGroup var passphrase: PassphraseOptions
 
   /// Signs with the chosen key.
@@ -39,6 +46,7 @@ struct SigningKeyOptions: ParsableArguments {
     guard key.isEmpty || keyEnv == nil else {
       throw ToolFailure.usage("--key and --key-env exclude each other")
     }
+    if let gpg { return try sign(&editor, gnuPG: gpg, selection, time) }
     if let keyEnv {
       guard let bytes = try SecretInput.environment(keyEnv) else {
         throw ToolFailure(
@@ -94,6 +102,20 @@ struct SigningKeyOptions: ParsableArguments {
       throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
     }
     return try ImageSigner.sign(&editor, with: DSSESigner(keys), selection: selection, at: time)
+  }
+
+  // MARK: GnuPG
+
+  private func sign(
+    _ editor: inout ImageEditor, gnuPG fingerprint: String, _ selection: IntegritySelection, _ time: Timestamp
+  ) throws -> [Descriptor] {
+    guard key.isEmpty, keyEnv == nil, self.fingerprint == nil, keyring == nil, !passphrase.isGiven else {
+      throw ToolFailure.usage(
+        "--gpg chooses the key and asks gpg-agent: it excludes the other options for keys")
+    }
+    let signer = try GnuPGSigner(
+      fingerprint: [UInt8](hexadecimalFingerprint: fingerprint), mayPrompt: SecretInput.canPrompt)
+    return try ImageSigner.sign(&editor, with: signer, selection: selection, at: time)
   }
 
   // MARK: OpenPGP

@@ -1,0 +1,211 @@
+import DSSE
+import Gcrypt
+import Glibc
+import OpenPGP
+import PEMKeys
+import SIF
+import StrictJSON
+
+// The decoders of keys and signatures. Where a signature is found good, what it is over has to be what its maker
+// signed: the keys and messages are those of testdata/keys.
+//
+// The tests replay the inputs through these very functions.
+
+/// What the targets compare with, read once.
+private enum Known {
+  /// The test data, from where this file lies in the sources.
+  private static let directory: String = {
+    var parts = #filePath.split(separator: "/").dropLast()
+    while let last = parts.last, last != "Fuzz", last != "Tests" { parts.removeLast() }
+    return "/" + parts.dropLast().joined(separator: "/") + "/testdata/keys/"
+  }()
+
+  private static func read(_ name: String) -> [UInt8] {
+    guard let file = fopen(directory + name, "r") else { fatalError("cannot open \(directory)\(name)") }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return Array(bytes.prefix(count))
+  }
+
+  /// 2024-01-03, after everything that the test keys signed.
+  static let now: Int64 = 1_704_240_000
+  static let names = ["ed25519", "rsa2048", "nistp256", "subkeys"]
+
+  static let ring: KeyRing = {
+    var all = KeyRing()
+    for name in names {
+      guard let keys = try? KeyRing(reading: read("\(name).pub.asc")), (try? all.merge(keys)) != nil else {
+        fatalError("\(name) cannot be read")
+      }
+    }
+    return all
+  }()
+
+  static let messages: [ClearSignedMessage] = names.map { name in
+    guard let message = try? ClearSignedMessage(reading: read("\(name).msg.asc")) else {
+      fatalError("the message by \(name) cannot be read")
+    }
+    return message
+  }
+
+  static let texts = Set(messages.map(\.text))
+
+  static let envelopeKeys: [PublicKey] = ["pem-ed25519", "pem-p256", "pem-rsa"].flatMap { name in
+    (try? PEMPublicKey.read(read("\(name).pub.pem"))) ?? []
+  }
+
+  /// The metadata of the image in ``metadataImage``, as the signer of this package states it.
+  static let metadata: [UInt8] = {
+    let storage = MemoryStorage()
+    let noted = NotedText()
+    guard var editor = try? emptyImage(storage),
+      (try? ImageSigner.sign(&editor, with: NotingSigner(noted), at: Timestamp(seconds: now))) != nil
+    else { fatalError("the image cannot be signed") }
+    return noted.text
+  }()
+
+  static func emptyImage(_ storage: MemoryStorage) throws -> ImageEditor {
+    let header = Header(id: .none, createdAt: .none)
+    try storage.truncate(to: header.dataOffset)
+    try storage.write(header.encoded().span.bytes, at: 0)
+    var editor = try ImageEditor(editing: storage)
+    for text in ["one", "two"] {
+      var source = BytesSource(Array(text.utf8))
+      try editor.add(NewObject(.generic), from: &source)
+    }
+    return editor
+  }
+}
+
+/// Signs nothing, and keeps what it was to sign.
+private struct NotingSigner: MessageSigner {
+  let noted: NotedText
+
+  init(_ noted: NotedText) { self.noted = noted }
+
+  func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
+    noted.text = text
+    return SignedMessage(text, SignatureMetadata(hash: .sha256, entity: []))
+  }
+}
+
+private final class NotedText {
+  var text: [UInt8] = []
+}
+
+/// Takes whatever a signature object holds for validly signed.
+private struct CredulousVerifier: MessageVerifier {
+  var format: String { "credulous" }
+  func recognizes(_ message: [UInt8]) -> Bool { true }
+  func open(_ message: [UInt8]) -> OpenedMessage {
+    OpenedMessage(
+      text: message, fault: nil, signers: [SignerVerdict(fault: nil, fingerprint: "F", identity: "F")])
+  }
+}
+
+/// Packets: keys, rings of them, keyboxes and armor. No key but the right one verifies anything.
+@Sendable func fuzzKeyRing(_ bytes: [UInt8]) {
+  if let keys = try? TransferableKey.read(bytes.span) {
+    for key in keys {
+      let packets = key.publicPackets
+      let again = try? TransferableKey.read(packets.span)
+      if again?.first?.primary != key.primary { fatalError("the public packets are of another key") }
+    }
+  }
+  guard var ring = try? KeyRing(reading: bytes) else { return }
+  let count = ring.certificates.count
+  if (try? ring.merge(ring)) != nil, ring.certificates.count != count { fatalError("a key is there twice") }
+  for certificate in ring.certificates.prefix(16) {
+    _ = (certificate.primary.algorithmName, certificate.userIDs.map(\.text))
+    guard let secret = try? ring.signingSecret(of: certificate, now: Known.now), !secret.isLocked else {
+      continue
+    }
+    _ = try? secret.unlock()
+  }
+  for message in Known.messages {
+    for report in (try? message.verify(with: ring, now: Known.now)) ?? [] where report.isValid {
+      if !Known.ring.certificates.contains(where: { $0.primary == report.primary }) {
+        fatalError("a key that signed nothing")
+      }
+    }
+  }
+}
+
+/// Armor without the checksum that hides most of a block from a fuzzer: what follows the line that begins it.
+@Sendable func fuzzArmor(_ bytes: [UInt8]) {
+  for kind in ["PUBLIC", "PRIVATE"] {
+    fuzzKeyRing(Array("-----BEGIN PGP \(kind) KEY BLOCK-----\n".utf8) + bytes)
+  }
+}
+
+/// Clear-signed messages. A good one says what was signed.
+@Sendable func fuzzClearSigned(_ bytes: [UInt8]) {
+  guard let message = try? ClearSignedMessage(reading: bytes) else { return }
+  if message.text.contains(where: { $0 < 0x20 && ![0x09, 0x0A, 0x0D].contains($0) || $0 == 0x7F }) {
+    fatalError("a control character was let pass")
+  }
+  for report in (try? message.verify(with: Known.ring, now: Known.now)) ?? [] where report.isValid {
+    if !Known.texts.contains(message.text) { fatalError("a text that nobody signed") }
+  }
+  _ = OpenPGPVerifier(Known.ring, now: Timestamp(seconds: Known.now)).open(bytes).verdict
+}
+
+/// Envelopes. What can be read is written as text that reads as the same.
+@Sendable func fuzzEnvelope(_ bytes: [UInt8]) {
+  if let envelope = try? Envelope(reading: bytes) {
+    guard let again = try? Envelope(reading: envelope.encoded), again.payload == envelope.payload,
+      again.payloadType == envelope.payloadType,
+      again.signatures.map(\.bytes) == envelope.signatures.map(\.bytes),
+      again.signatures.map(\.keyID) == envelope.signatures.map(\.keyID)
+    else { fatalError("the envelope changed") }
+  }
+  let opened = (try? DSSEVerifier(Known.envelopeKeys))?.open(bytes)
+  if let opened, opened.signers.contains(where: { $0.fault == nil }), opened.text != Known.metadata {
+    fatalError("a payload that nobody signed")
+  }
+}
+
+/// PEM and DER: public keys, private keys and encrypted ones. The costs that those may ask for are bounded, but for
+/// a fuzzer the bounds are far too high: here they are only opened where little is asked.
+@Sendable func fuzzPEM(_ bytes: [UInt8]) {
+  if let keys = try? PEMPublicKey.read(bytes) {
+    for key in keys { _ = try? key.sshFingerprint() }
+  }
+  _ = PEMPrivateKey.isPrivateKey(bytes.span)
+  guard let none = try? SecureBytes(count: 0) else { return }
+  guard let key = try? PEMPrivateKey.read(bytes.span, passphrase: none) else { return }
+  _ = try? key.publicKey.sshFingerprint()
+}
+
+/// Metadata that a trusted key signed. An image is only as stated where the statement is the very one that was made,
+/// give or take white space, order and the spelling of strings.
+@Sendable func fuzzMetadata(_ bytes: [UInt8]) {
+  let storage = MemoryStorage()
+  guard var editor = try? Known.emptyImage(storage) else { fatalError("no image") }
+  var source = BytesSource(bytes)
+  let signature = NewObject(
+    .signature, metadata: .signature(SignatureMetadata(hash: .sha256, entity: [])), group: nil,
+    link: .group(1))
+  guard (try? editor.add(signature, from: &source)) != nil else { return }
+  guard let image = try? Image(reading: storage),
+    let report = try? ImageVerifier.verify(image, with: [CredulousVerifier()], threads: 1)
+  else { fatalError("the image cannot be verified") }
+  guard report.verdict == .ok else { return }
+  if sorted(try? JSONParser.parse(bytes)) != sorted(try? JSONParser.parse(Known.metadata)) {
+    fatalError("a statement that nobody made")
+  }
+}
+
+/// A value with the members of each object, and the elements of each array, in order of their text.
+private func sorted(_ value: JSONValue?) -> [UInt8] {
+  guard let value else { return [] }
+  if let members = value.members {
+    return members.map { Array($0.key.utf8) + [0x3A] + sorted($0.value) }.sorted(by: isBefore).flatMap { $0 }
+  }
+  if let elements = value.elements { return elements.map { sorted($0) }.sorted(by: isBefore).flatMap { $0 } }
+  // Digests may be written in upper case, too.
+  return JSONWriter.compact(value).map { 0x41...0x5A ~= $0 ? $0 | 0x20 : $0 }
+}
+
+private func isBefore(_ a: [UInt8], _ b: [UInt8]) -> Bool { a.lexicographicallyPrecedes(b) }
