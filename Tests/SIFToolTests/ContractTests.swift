@@ -98,7 +98,7 @@ import Testing
     expectFailure(try run("del", "7", image), 1, "no object has the id 7")
     expectFailure(try run("setprim", "7", image), 1, "no object")
     let second = [
-      "add", image, image, "--datatype", "4", "--partfs", "1", "--parttype", "2", "--partarch", "2",
+      "add", image, "/etc/passwd", "--datatype", "4", "--partfs", "1", "--parttype", "2", "--partarch", "2",
     ]
     expectFailure(try Tool.run([Fixture.siftool] + second), 1, "already has a primary")
     #expect(try Tool.read(image) == before)

@@ -123,7 +123,8 @@ import Testing
   /// Numbers are read as the reference reads them.
   @Test func numbers() throws {
     for (text, reads) in [
-      ("010", true), ("0x10", true), ("0b11", true), ("0o17", true), ("0x1_0", true), ("1_0", false),
+      ("010", true), ("0x10", true), ("0b11", true), ("0o17", true), ("0x1_0", true), ("1_0", true),
+      ("1__0", false), ("_1", false), ("1_", false), ("0_7", true),
       ("+5", false),
       ("08", false), ("", false), ("0", true), ("268435456", true),
     ] {

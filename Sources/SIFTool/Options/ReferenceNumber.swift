@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// A number as the reference's options take it: decimal, or with the prefix 0x, 0o, 0b, or 0 for octal; between
-/// digits of a number with a prefix, single underscores.
+/// A number as the reference's options take it: decimal, or with the prefix 0x, 0o, 0b, or 0 for octal; single
+/// underscores may stand between digits.
 struct ReferenceNumber<Value: FixedWidthInteger & Sendable>: ExpressibleByArgument, Sendable {
   let value: Value
 
@@ -25,12 +25,10 @@ struct ReferenceNumber<Value: FixedWidthInteger & Sendable>: ExpressibleByArgume
       radix = marked ?? 8
       digits = digits.dropFirst(marked == nil ? 1 : 2)
     }
-    if radix != 10 {
-      // A prefix counts as a digit in front of an underscore.
-      let parts = digits.split(separator: "_", omittingEmptySubsequences: false)
-      guard parts.dropFirst().allSatisfy({ !$0.isEmpty }) else { return nil }
-      digits = Substring(parts.joined())
-    }
+    // A prefix counts as a digit in front of an underscore.
+    let parts = digits.split(separator: "_", omittingEmptySubsequences: false)
+    guard parts.dropFirst(radix == 10 ? 0 : 1).allSatisfy({ !$0.isEmpty }) else { return nil }
+    digits = Substring(parts.joined())
     guard digits.first != "+", digits.first != "-" else { return nil }
     return Value(sign + digits, radix: radix)
   }
