@@ -6,6 +6,10 @@
 PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/siftool
+# The C++ library inside too: loading it takes a sixth of the time of a small command.
+STATIC = .build/static
+RELEASE_FLAGS = -c release --static-swift-stdlib --product siftool -Xlinker -L$(CURDIR)/$(STATIC) \
+  -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 MAN = .build/man
 SECONDS_PER_TARGET ?= 60
 
@@ -17,16 +21,19 @@ packages:
 test-packages:
 	Scripts/install-packages.sh build test
 
-release: packages
-	$(SWIFT) build -c release --static-swift-stdlib --product siftool
+$(STATIC)/libstdc++.a:
+	mkdir -p $(STATIC)
+	ln -sf "$$(gcc -print-file-name=libstdc++.a)" $@
+
+release: packages $(STATIC)/libstdc++.a
+	$(SWIFT) build $(RELEASE_FLAGS)
 
 demo: release
 	Scripts/install-packages.sh demo
 	Scripts/demo.sh $(RELEASE)
 
 # The tests run the tool as it is shipped, not a debug build of it.
-test: test-packages lint
-	$(SWIFT) build -c release --static-swift-stdlib --product siftool
+test: test-packages lint release
 	SIFTOOL=$(CURDIR)/$(RELEASE) $(SWIFT) test
 
 lint:
