@@ -48,8 +48,8 @@ public enum SignatureValue: Hashable, Sendable {
 }
 
 extension PublicKey {
-  /// The fewest bits of an RSA modulus that a signature is checked with. Smaller ones have been factored.
-  public static let minimumVerifyingBits = 1024
+  /// The fewest bits of an RSA modulus that a signature is checked with. The reference asks for as many.
+  public static let minimumVerifyingBits = 2047
   /// The fewest bits of an RSA modulus that this module signs or encrypts with.
   public static let minimumSigningBits = 2048
   /// The most bits of an RSA modulus: what is larger only costs the verifier time.

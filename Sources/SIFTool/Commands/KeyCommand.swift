@@ -28,6 +28,10 @@ struct KeyNewCommand: ToolCommand {
   @OptionGroup var rings: KeyStoreOptions
 
   func execute() throws {
+    guard !(noPassphrase && passphrase.isGiven) else {
+      throw ToolFailure.usage("--no-passphrase excludes a passphrase from a file or a descriptor")
+    }
+    guard expires != 0 else { throw ToolFailure.usage("a key does not expire after 0 days") }
     let store = try rings.store()
     let phrase =
       noPassphrase ? try SecureBytes(count: 0) : try passphrase.read(prompt: "Passphrase of the new key: ")

@@ -34,15 +34,18 @@ enum KeyFiles {
     }
   }
 
-  /// The directories of the runtimes' key rings, those that the environment names before the defaults.
+  /// The directories of the runtimes' key rings: those that the environment names, and only where it names
+  /// none the defaults. Who names a ring means that one, and trusts no other.
   static var runtimeDirectories: [FilePath] {
-    func directory(_ variable: String, _ folder: String) -> FilePath? {
-      if let path = getenv(variable) { return FilePath(platformString: path) }
-      return getenv("HOME").map { FilePath(platformString: $0).appending(folder).appending("keys") }
+    func value(_ variable: String) -> FilePath? {
+      guard let text = getenv(variable), text.pointee != 0 else { return nil }
+      return FilePath(platformString: text)
     }
-    return [
-      directory("SINGULARITY_SYPGPDIR", ".singularity"), directory("APPTAINER_KEYSPATH", ".apptainer"),
-    ].compactMap { $0 }
+    let named = ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(value)
+    guard named.isEmpty else { return named }
+    return [".singularity", ".apptainer"].compactMap { folder in
+      value("HOME")?.appending(folder).appending("keys")
+    }
   }
 
   /// The rings at a path: of a directory those inside that runtimes and GnuPG keep, otherwise the file itself.

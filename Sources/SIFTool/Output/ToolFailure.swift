@@ -44,7 +44,7 @@ struct ToolFailure: Error {
   init(_ error: SIFError) {
     status =
       switch error.code {
-      case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded: .malformed
+      case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded, .multipleObjects: .malformed
       case .system, .locked: .system
       case .invalidArgument: .usage
       default: .failure
