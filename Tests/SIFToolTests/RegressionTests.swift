@@ -223,6 +223,9 @@ import Testing
     let phrase = try directory.write("phrase", Array("secret\n".utf8))
     #expect(try run(Self.newKey + ["--passphrase-file", phrase], [:]).status == 64)
     #expect(try run(Self.newKey + ["--expires", "0"], [:]).status == 64)
+    for signer in ["", "7FF7BA84", "0123456789ABCDEF", String(repeating: "G", count: 40), "SHA256:short"] {
+      #expect(try run(["verify", image, "--signer", signer], [:]).status == 64, "\(signer)")
+    }
   }
 
   /// What is not all there is truncated, and what names two things alike is malformed: neither is altered.

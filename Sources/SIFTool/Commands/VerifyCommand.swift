@@ -34,8 +34,10 @@ struct VerifyCommand: ToolCommand {
   var signer: [String] = []
   @Option(help: ArgumentHelp("How many different keys must have signed everything.", valueName: "n"))
   var threshold = 1
-  @Flag(help: "Refuse unsigned objects and unsigned bytes that are not zero, wherever they are.") var strict =
-    false
+  @Flag(
+    help: "Refuse unsigned objects, and whatever is not zero outside of objects, header and used descriptors."
+  )
+  var strict = false
   @OptionGroup var output: JSONOption
 
   var printsJSON: Bool { output.json }
@@ -45,6 +47,17 @@ struct VerifyCommand: ToolCommand {
     guard !all || groupId.isEmpty && sifId.isEmpty else {
       throw ValidationError("--all excludes --group-id and --sif-id")
     }
+    for name in signer where !Self.isFingerprint(name) {
+      // A short id would match keys that anybody can make.
+      throw ValidationError(
+        "--signer \"\(Array(name.utf8).printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "
+          + "characters of a PEM key's")
+    }
+  }
+
+  private static func isFingerprint(_ name: String) -> Bool {
+    let isHexadecimal = [40, 64].contains(name.utf8.count) && [UInt8](hexadecimal: name) != nil
+    return isHexadecimal || name.hasPrefix("SHA256:") && name.utf8.count == 50
   }
 
   func execute() throws {
