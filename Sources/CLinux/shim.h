@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 // The headers show these under _GNU_SOURCE only.
-static const int linux_f_ofd_getlk = 36;
 static const int linux_f_ofd_setlk = 37;
 static const int linux_seek_data = 3;
 static const int linux_seek_hole = 4;
@@ -52,12 +51,7 @@ static inline int linux_duplicate_above(int fd, int lowest) { return fcntl(fd, F
 static inline int linux_errno(void) { return errno; }
 static inline void linux_set_errno(int value) { errno = value; }
 
-// FICLONE is a function-like macro, and ioctl is variadic.
-static inline int linux_clone_file(int destination, int source) {
-  return ioctl(destination, FICLONE, source);
-}
-
-// BLKGETSIZE64 likewise: the size of a block device in bytes.
+// BLKGETSIZE64 has a type for an argument, and ioctl is variadic: the size of a block device in bytes.
 static inline int linux_block_device_size(int fd, uint64_t *size) {
   return ioctl(fd, BLKGETSIZE64, size);
 }

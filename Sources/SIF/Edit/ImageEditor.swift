@@ -204,12 +204,10 @@ public struct ImageEditor: ~Copyable {
   ) throws(SIFError) {
     guard let index = image.descriptors.firstIndex(where: { $0.slot == slot }) else { return }
     let position = image.table.position(ofSlot: slot)
-    var writer = LittleEndianWriter(capacity: 4)
-    writer.append(partition.type.rawValue)
     let field = Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset
-    try write(writer.bytes, at: position + Int64(field))
+    try write(partition.encodedType, at: position + Int64(field))
     try barrier()
-    writer = LittleEndianWriter(capacity: 8)
+    var writer = LittleEndianWriter(capacity: 8)
     writer.append(time.seconds)
     try write(writer.bytes, at: position + Int64(Descriptor.modifiedAtFieldOffset))
     image.descriptors[index].modifiedAt = time

@@ -87,7 +87,7 @@ extension RawSpan {
 
 extension Array<UInt8> {
   /// The bytes without the NULs at the end.
-  var withoutTrailingNULs: [UInt8] {
+  public var withoutTrailingNULs: [UInt8] {
     Array(prefix((lastIndex { $0 != 0 } ?? -1) + 1))
   }
 }

@@ -12,7 +12,8 @@ extension Header {
         "Launch Script", launchScript.isEmpty ? nil : script.printable,
         json: JSONMember("launchScript", launchScript.json)),
       Field(
-        "Version", version.strippingNULs.printable, json: JSONMember("version", version.strippingNULs.json)),
+        "Version", version.withoutTrailingNULs.printable,
+        json: JSONMember("version", version.withoutTrailingNULs.json)),
       Field(
         "Primary Architecture", architecture.number == nil ? nil : architecture.name,
         json: JSONMember("architecture", .string(architecture.name))),
@@ -149,9 +150,6 @@ extension [UInt8] {
 
   /// As a JSON string: exact where the bytes are UTF-8, with escapes in the text where they are not.
   var json: JSONValue { .string(String(validating: self, as: UTF8.self) ?? escapedText) }
-
-  /// The bytes without the NULs that pad them.
-  fileprivate var strippingNULs: [UInt8] { Array(prefix((lastIndex { $0 != 0 } ?? -1) + 1)) }
 }
 
 extension Int64 {
