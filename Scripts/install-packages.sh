@@ -20,5 +20,6 @@ done
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get -q update
-$sudo apt-get -q install -y --no-install-recommends "${missing[@]}"
+# Another installation may hold the lock: wait for it.
+$sudo apt-get -q -o DPkg::Lock::Timeout=300 update
+$sudo apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
