@@ -5,7 +5,8 @@
 #   test   what the tests and benchmarks compare with
 set -euo pipefail
 declare -A sets=(
-  [build]="build-essential pkg-config libgcrypt20-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev"
+  [build]="build-essential pkg-config libgcrypt20-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev
+    liblzma-dev liblz4-dev libgpg-error-dev"
   [demo]="openssl"
   [test]="siftool cryptsetup-bin golang-go golang-github-sylabs-sif-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
     python3 python3-cryptography python3-jsonschema attr zstd time util-linux"
