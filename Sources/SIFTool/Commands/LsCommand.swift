@@ -51,9 +51,9 @@ struct LsCommand: ToolCommand {
       switch event {
       case .endOfDirectory: depth -= 1
       case .fault(let fault): listing.note(fault)
-      case .name(let path):
-        try listing.add(
-          name: recursive ? path[...] : path[(start.path.isEmpty ? 0 : start.path.count + 1)...])
+      case .name:
+        let shown = recursive || start.path.isEmpty ? 0 : start.path.count + 1
+        try listing.add(name: walker.path[shown...])
       case .entry(let entry):
         let isDirectory = entry.inode.type == .directory
         let isStart = depth == 0 && entry.path == start.path
@@ -101,7 +101,12 @@ final class Listing {
   func add(name: ArraySlice<UInt8>) throws {
     count += 1
     // Nearly all names are plain text, and need no copy.
-    if name.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) {
+    let isPlain = name.withUnsafeBytes { bytes in
+      var isPlain = true
+      for byte in bytes where byte &- 0x20 >= 0x5F || byte == 0x5C { isPlain = false }
+      return isPlain
+    }
+    if isPlain {
       try output.append(line: name)
     } else {
       try output.append(line: Array(escapedName(Array(name)).utf8)[...])

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import SystemPackage
 
 /// A path on the command line: any bytes but NUL, also those that are not UTF-8.
@@ -23,23 +24,19 @@ struct PathArgument: ExpressibleByArgument {
 /// the last private-use plane, and ``decode(_:)`` makes the byte of it again.
 enum ArgumentBytes {
   private static let base: UInt32 = 0x10_FF00
+  /// What the last private-use plane begins with in UTF-8; nearly no argument has it.
+  private static let leadByte: UInt8 = 0xF4
 
   /// The process's arguments without its name.
   static var commandLine: [String] {
     let arguments = CommandLine.unsafeArgv
-    return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in
-      arguments[index].map { encode(UnsafeRawBufferPointer(start: $0, count: length(of: $0))) }
-    }
+    return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in arguments[index].map(encode) }
   }
 
-  private static func length(of text: UnsafeMutablePointer<CChar>) -> Int {
-    var count = 0
-    while text[count] != 0 { count += 1 }
-    return count
-  }
-
-  private static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
-    if let text = String(validating: bytes, as: UTF8.self) { return text }
+  private static func encode(_ argument: UnsafeMutablePointer<CChar>) -> String {
+    // Text that has such characters itself is kept as bytes too.
+    if let text = String(validatingCString: argument), !text.utf8.contains(leadByte) { return text }
+    let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
     var text = String.UnicodeScalarView()
     for byte in bytes {
       // All bytes beyond ASCII of such an argument are kept as bytes: decoding treats both alike.
@@ -51,7 +48,8 @@ enum ArgumentBytes {
 
   /// The bytes of an argument, and a NUL.
   static func decode(_ text: String) -> [UInt8] {
-    text.unicodeScalars.flatMap { scalar -> [UInt8] in
+    guard text.utf8.contains(leadByte) else { return Array(text.utf8) + [0] }
+    return text.unicodeScalars.flatMap { scalar -> [UInt8] in
       if scalar.value >= base + 0x80, scalar.value <= base + 0xFF { return [UInt8(scalar.value - base)] }
       return Array(String(scalar).utf8)
     } + [0]

@@ -1,6 +1,7 @@
-/// One entry of a directory listing, before its inode is read.
+import Glibc
+
+/// One entry of a directory listing, before its inode is read; its name is the cursor's.
 struct DirectoryEntry {
-  var name: [UInt8]
   var reference: UInt64
   var number: UInt32
   var type: FileType?
@@ -16,7 +17,11 @@ struct DirectoryCursor {
   private var entriesLeft = 0
   private var inodeBlock: UInt32 = 0
   private var inodeBase: UInt32 = 0
-  private var lastName: [UInt8]?
+  /// The name of the entry that ``next(_:fault:)`` answered last.
+  private(set) var name: [UInt8] = []
+  /// The last name that was in order; empty before the first.
+  private var lastName: [UInt8] = []
+  private var isInOrder = false
 
   init(_ layout: DirectoryLayout) {
     position = layout.position
@@ -52,39 +57,52 @@ struct DirectoryCursor {
     }
     bytesLeft -= count
     entriesLeft -= 1
-    var failure: SquashError?
-    let name = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      guard let base = buffer.baseAddress else { return }
-      do throws(SquashError) {
-        try metadata.read(base, count, at: &position)
-        filled = count
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
+    // Two buffers take turns: nothing is allocated for a name.
+    if isInOrder { swap(&name, &lastName) }
+    name.removeAll(keepingCapacity: true)
+    name.append(
+      contentsOf: UnsafeRawBufferPointer(start: try metadata.contiguous(count, at: &position), count: count))
 
+    isInOrder = false
     if let reason = Self.refusal(name) {
       fault = SquashError(.hostileName, reason, path: name)
-    } else if let lastName, lastName == name {
-      fault = SquashError(.duplicateEntry, "the directory has this name twice", path: name)
-    } else if let lastName, !lastName.lexicographicallyPrecedes(name) {
-      fault = SquashError(.unsortedEntry, "the directory's names are out of order here", path: name)
     } else {
-      lastName = name
+      switch Self.order(lastName, name) {
+      case ..<0: isInOrder = true
+      case 0: fault = SquashError(.duplicateEntry, "the directory has this name twice", path: name)
+      default: fault = SquashError(.unsortedEntry, "the directory's names are out of order here", path: name)
+      }
     }
     let number = UInt32(truncatingIfNeeded: Int64(inodeBase) + difference)
     return DirectoryEntry(
-      name: name, reference: UInt64(inodeBlock) << 16 | UInt64(offset), number: number,
+      reference: UInt64(inodeBlock) << 16 | UInt64(offset), number: number,
       type: FileType(rawValue: UInt16(truncatingIfNeeded: raw.1)))
   }
 
   /// Why a name is refused, or nil. Whatever it is joined to, an accepted name stays inside its directory.
   static func refusal(_ name: [UInt8]) -> String? {
-    if name.isEmpty { return "an empty name" }
-    if name == [0x2E] || name == [0x2E, 0x2E] { return "a name that means another directory" }
-    if name.contains(0x2F) { return "a name with a slash" }
-    if name.contains(0) { return "a name with a NUL" }
     if name.count > longestName { return "a name of \(name.count) bytes" }
-    return nil
+    return name.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress, !bytes.isEmpty else { return "an empty name" }
+      if memchr(start, 0x2F, bytes.count) != nil { return "a name with a slash" }
+      if memchr(start, 0, bytes.count) != nil { return "a name with a NUL" }
+      let isDots = bytes[0] == 0x2E && (bytes.count == 1 || bytes.count == 2 && bytes[1] == 0x2E)
+      return isDots ? "a name that means another directory" : nil
+    }
+  }
+
+  /// Negative where the first name sorts before the second by its bytes, 0 where they are equal.
+  private static func order(_ first: [UInt8], _ second: [UInt8]) -> Int {
+    first.withUnsafeBytes { first in
+      second.withUnsafeBytes { second in
+        let common = min(first.count, second.count)
+        guard common > 0, let one = first.baseAddress, let other = second.baseAddress else {
+          return first.count - second.count
+        }
+        let order = memcmp(one, other, common)
+        return order == 0 ? first.count - second.count : Int(order)
+      }
+    }
   }
 
   private mutating func fields(
@@ -94,8 +112,7 @@ struct DirectoryCursor {
       throw SquashError(.corrupt, "a directory that ends inside its \(what)", offset: position.block)
     }
     bytesLeft -= count
-    var raw: (UInt32, UInt32, UInt32) = (0, 0, 0)
-    try metadata.read(&raw, count, at: &position)
-    return (UInt32(littleEndian: raw.0), UInt32(littleEndian: raw.1), UInt32(littleEndian: raw.2))
+    let raw = try metadata.contiguous(count, at: &position)
+    return (raw.u32(0), raw.u32(4), count > 8 ? raw.u32(8) : 0)
   }
 }

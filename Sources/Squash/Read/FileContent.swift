@@ -69,7 +69,8 @@ extension SquashReader {
       written = count
     } else {
       try image.reader.readExactly(input.start, count, at: start)
-      written = decompressor.decompress(input.start, count, into: target, capacity: expected.upperBound)
+      written = try metadata.decompress(
+        input.start, count, into: target, capacity: expected.upperBound)
     }
     guard let written, expected.contains(written) else {
       throw SquashError(

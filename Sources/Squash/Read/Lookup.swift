@@ -51,7 +51,7 @@ extension SquashReader {
     var cursor = DirectoryCursor(layout)
     var fault: SquashError?
     while let entry = try cursor.next(metadata, fault: &fault) {
-      guard fault == nil, entry.name == name else { continue }
+      guard fault == nil, cursor.name == name else { continue }
       let inode = try inode(entry.reference)
       guard inode.number == entry.number, inode.type == entry.type else {
         throw SquashError(.corrupt, "the directory entry and its inode disagree", path: name)

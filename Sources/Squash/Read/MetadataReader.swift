@@ -16,8 +16,12 @@ final class MetadataReader {
   /// The length of every decompressed block but the last of a run.
   static let blockSize = 8192
   private static let slotCount = 64
-  /// Compressed bytes are fetched in pieces of this size, because tables are read from front to back.
+  /// Compressed bytes are fetched in pieces that grow to this size while tables are read from front to back.
   private static let windowSize = 64 * 1024
+  /// A piece that follows no other: the longest block with its header.
+  private static let shortestPiece = 2 + blockSize
+  /// The most bytes that ``contiguous(_:at:)`` answers.
+  static let longestField = 4096
 
   private struct Slot {
     var block: Int64 = -1
@@ -26,21 +30,34 @@ final class MetadataReader {
     var lastUse = 0
   }
 
-  let image: SquashImage
-  private let decompressor: Decompressor
+  private let reader: any RandomAccessReader
+  private let superblock: Superblock
+  private var ownDecompressor: Decompressor?
   private let memory = RawBuffer(count: slotCount * blockSize)
   private let window = RawBuffer(count: windowSize)
   private var windowStart: Int64 = 0
   private var windowCount = 0
+  private let joined = RawBuffer(count: longestField)
   private var slots = [Slot](repeating: Slot(), count: slotCount)
-  private var slotOfBlock: [Int64: Int] = [:]
   private var latest = 0
   private var clock = 0
 
-  init(_ image: SquashImage) throws(SquashError) {
-    self.image = image
-    decompressor = try Decompressor(image.superblock.compression, blockSize: image.superblock.blockSize)
-    slotOfBlock.reserveCapacity(Self.slotCount)
+  init(_ reader: any RandomAccessReader, _ superblock: Superblock) {
+    self.reader = reader
+    self.superblock = superblock
+  }
+
+  /// Decompresses one block of the image, metadata or data. The decompressor is made when first needed: the ids
+  /// of most images are stored as they are.
+  ///
+  /// - Returns: the number of bytes written, or nil when the input is not a valid block of at most that size.
+  func decompress(
+    _ source: UnsafeRawPointer, _ count: Int, into destination: UnsafeMutableRawPointer, capacity: Int
+  ) throws(SquashError) -> Int? {
+    if ownDecompressor == nil {
+      ownDecompressor = try Decompressor(superblock.compression, blockSize: superblock.blockSize)
+    }
+    return ownDecompressor?.decompress(source, count, into: destination, capacity: capacity)
   }
 
   /// The most bytes that a run of `count` bytes on disk can hold: no block takes fewer than three.
@@ -75,6 +92,18 @@ final class MetadataReader {
     }
   }
 
+  /// The next `count` bytes, at most ``longestField``, and moves the position behind them. They are valid until
+  /// the next call of any method.
+  func contiguous(_ count: Int, at position: inout MetadataPosition) throws(SquashError) -> UnsafeRawPointer {
+    let slot = try slot(of: position)
+    if position.offset <= slots[slot].count - count {
+      defer { position.offset += count }
+      return UnsafeRawPointer(memory.start + slot * Self.blockSize + position.offset)
+    }
+    try read(joined.start, count, at: &position)
+    return UnsafeRawPointer(joined.start)
+  }
+
   /// Moves a position forward without copying.
   func skip(_ count: Int, at position: inout MetadataPosition) throws(SquashError) {
     var left = count
@@ -100,17 +129,17 @@ final class MetadataReader {
       throw SquashError(.corrupt, "a metadata block outside its table", offset: position.block)
     }
     clock += 1
-    if let found = slotOfBlock[position.block] {
-      latest = found
-      slots[found].lastUse = clock
-      return found
-    }
     var oldest = 0
-    for index in 1..<Self.slotCount where slots[index].lastUse < slots[oldest].lastUse { oldest = index }
-    slotOfBlock[slots[oldest].block] = nil
+    for index in 0..<Self.slotCount {
+      if slots[index].block == position.block {
+        latest = index
+        slots[index].lastUse = clock
+        return index
+      }
+      if slots[index].lastUse < slots[oldest].lastUse { oldest = index }
+    }
     slots[oldest].block = -1
     try fetch(position, into: oldest)
-    slotOfBlock[position.block] = oldest
     slots[oldest].lastUse = clock
     latest = oldest
     return oldest
@@ -118,23 +147,22 @@ final class MetadataReader {
 
   private func fetch(_ position: MetadataPosition, into slot: Int) throws(SquashError) {
     let start = position.block
-    let header = UnsafeRawPointer(try bytes(2, at: start, end: image.superblock.bytesUsed)).u16(0)
+    let header = UnsafeRawPointer(try bytes(2, at: start, end: superblock.bytesUsed)).u16(0)
     let stored = header & 0x8000 != 0
     let count = Int(header & 0x7FFF)
     guard count > 0, count <= Self.blockSize, start + 2 + Int64(count) <= position.end else {
       throw SquashError(.corrupt, "a metadata block of \(count) bytes on disk", offset: start)
     }
-    let source = try bytes(count, at: start + 2, end: image.superblock.bytesUsed)
+    let source = try bytes(count, at: start + 2, end: superblock.bytesUsed)
     let target = memory.start + slot * Self.blockSize
     if stored {
       target.copyMemory(from: source, byteCount: count)
       slots[slot].count = count
     } else {
-      guard let written = decompressor.decompress(source, count, into: target, capacity: Self.blockSize),
-        written > 0
+      guard let written = try decompress(source, count, into: target, capacity: Self.blockSize), written > 0
       else {
         throw SquashError(
-          .corrupt, "a metadata block that \(image.superblock.compression) cannot decompress", offset: start)
+          .corrupt, "a metadata block that \(superblock.compression) cannot decompress", offset: start)
       }
       slots[slot].count = written
     }
@@ -147,12 +175,14 @@ final class MetadataReader {
     -> UnsafeMutableRawPointer
   {
     if offset < windowStart || offset + Int64(count) > windowStart + Int64(windowCount) {
+      let goesOn = windowCount > 0 && (windowStart...windowStart + Int64(windowCount)).contains(offset)
+      let piece = goesOn ? min(windowCount * 2, Self.windowSize) : Self.shortestPiece
       windowCount = 0
-      let wanted = Int(min(Int64(Self.windowSize), end - offset))
+      let wanted = Int(min(Int64(piece), end - offset))
       guard wanted >= count else {
         throw SquashError(.corrupt, "a structure outside the file system", offset: offset)
       }
-      try image.reader.readExactly(window.start, wanted, at: offset)
+      try reader.readExactly(window.start, wanted, at: offset)
       windowStart = offset
       windowCount = wanted
     }

@@ -17,9 +17,13 @@ public final class SquashImage: Sendable {
     self.reader = reader
     let superblock = try Superblock(reading: reader)
     self.superblock = superblock
+    if superblock.compression != .gzip, superblock.compression != .zstd {
+      // Whether libsquashfs has it is known only by asking, and better before anything is read.
+      _ = try Decompressor(superblock.compression, blockSize: superblock.blockSize)
+    }
     let count = Int(superblock.idCount)
     var ids: [UInt32] = []
-    let metadata = try MetadataReader(SquashImage(partial: reader, superblock))
+    let metadata = MetadataReader(reader, superblock)
     let buffer = RawBuffer(count: MetadataReader.blockSize)
     while ids.count < count {
       let number = Int64(ids.count / (MetadataReader.blockSize / 4))
@@ -30,12 +34,6 @@ public final class SquashImage: Sendable {
       for index in 0..<(part / 4) { ids.append(UnsafeRawPointer(buffer.start).u32(index * 4)) }
     }
     self.ids = ids
-  }
-
-  private init(partial reader: any RandomAccessReader, _ superblock: Superblock) {
-    self.reader = reader
-    self.superblock = superblock
-    ids = []
   }
 
   /// The position of the metadata block with a number, from a table of 64-bit block locations. The blocks lie

@@ -6,8 +6,6 @@ public final class SquashReader {
   /// The image that it reads.
   public let image: SquashImage
   let metadata: MetadataReader
-  let decompressor: Decompressor
-  private let scratch = RawBuffer(count: 64)
   /// Compressed bytes of one block.
   let input: RawBuffer
   /// The decompressed block that was read last.
@@ -20,9 +18,8 @@ public final class SquashReader {
   /// A reader with caches of its own.
   public init(_ image: SquashImage) throws(SquashError) {
     self.image = image
-    metadata = try MetadataReader(image)
+    metadata = MetadataReader(image.reader, image.superblock)
     let blockSize = image.superblock.blockSize
-    decompressor = try Decompressor(image.superblock.compression, blockSize: blockSize)
     input = RawBuffer(count: blockSize)
     output = RawBuffer(count: blockSize)
     fragmentBlock = RawBuffer(count: blockSize)
@@ -41,8 +38,7 @@ public final class SquashReader {
   private func fields(_ count: Int, at position: inout MetadataPosition) throws(SquashError)
     -> UnsafeRawPointer
   {
-    try metadata.read(scratch.start, count, at: &position)
-    return UnsafeRawPointer(scratch.start)
+    try metadata.contiguous(count, at: &position)
   }
 
   /// Reads an inode by its reference: the offset of its metadata block in the inode table, times 65536, plus

@@ -12,8 +12,8 @@ public struct Entry: Sendable {
 public enum WalkEvent: Sendable {
   /// A file, before what is in it.
   case entry(Entry)
-  /// The path of a file that is no directory, in a walk that does not read such files' inodes.
-  case name([UInt8])
+  /// A file that is no directory, in a walk that does not read such files' inodes; its path is the walker's.
+  case name
   /// The end of a directory that was announced by an entry, with its path.
   case endOfDirectory([UInt8])
   /// Something that was refused; the walk goes on behind it.
@@ -36,7 +36,8 @@ public struct TreeWalker: ~Copyable {
 
   private let reader: SquashReader
   private var frames: [Frame] = []
-  private var path: [UInt8]
+  /// The path of the file or directory that ``next()`` answered last.
+  public private(set) var path: [UInt8]
   private var start: Entry?
   private var pending: DirectoryLayout?
   private var visited = InodeSet()
@@ -94,16 +95,16 @@ public struct TreeWalker: ~Copyable {
           return endDirectory()
         }
         if !path.isEmpty { path.append(0x2F) }
-        path.append(contentsOf: entry.name)
+        path.append(contentsOf: frames[top].cursor.name)
         if var fault {
           fault.path = path
           return .fault(fault)
         }
         if reads != .all, entry.type != .directory {
           if reads == .directories { continue }
-          return .name(path)
+          return .name
         }
-        return try open(entry)
+        return try open(entry, frames[top].cursor.name)
       } catch {
         guard !error.isFatal else { throw error }
         if path.count == frames[top].pathCount {
@@ -121,12 +122,14 @@ public struct TreeWalker: ~Copyable {
     return .endOfDirectory(path)
   }
 
-  private mutating func open(_ entry: DirectoryEntry) throws(SquashError) -> WalkEvent {
+  private mutating func open(
+    _ entry: DirectoryEntry, _ name: [UInt8]
+  ) throws(SquashError) -> WalkEvent {
     let inode = try reader.inode(entry.reference)
     guard inode.number == entry.number, inode.type == entry.type else {
       throw SquashError(.corrupt, "the directory entry and its inode disagree")
     }
-    return announce(Entry(name: entry.name, path: path, inode: inode))
+    return announce(Entry(name: name, path: path, inode: inode))
   }
 
   private mutating func announce(_ entry: Entry) -> WalkEvent {
