@@ -154,6 +154,41 @@ import Testing
     #expect(error?.code == .corrupt)
   }
 
+  @Test(arguments: [
+    (1, "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(64 << 20), 9))'"),
+    (4, "head -c 64M /dev/zero | xz -9 --check=crc32"),
+    (4, "head -c 1000 /dev/zero | xz --check=crc32 --lzma2=dict=1536MiB"),
+    (6, "head -c 1G /dev/zero | zstd -q -19 -c"),
+    (6, "head -c 1000 /dev/zero | zstd -q --ultra -22 --long=31 -c"),
+  ])
+  func blocksThatGrowBeyondTheirSizeAreRefused(compression: UInt16, bomb: String) throws {
+    let scratch = try Scratch()
+    try shell("\(bomb) > \(scratch["bomb"])")
+    let bytes = try readBytes(scratch["bomb"])
+    try #require(bytes.count < 131_072)
+    var forged = ForgedImage.withRoot { forged in
+      [(Self.text("f"), 2, forged.file(number: 2, size: 131_072, words: [UInt32(bytes.count)]), 2)]
+    }
+    forged.compression = compression
+    forged.data = bytes
+    let error = #expect(throws: SquashError.self) { () throws in try readFile(forged) }
+    #expect(error?.code == .corrupt)
+  }
+
+  @Test func metadataThatGrowsBeyondItsBlockIsRefused() throws {
+    let scratch = try Scratch()
+    try shell(
+      "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(1 << 20), 9))' > \(scratch["bomb"])")
+    let bytes = try readBytes(scratch["bomb"])
+    var forged = ForgedImage.withRoot { _ in [] }
+    forged.data = ForgedImage.le(UInt16(bytes.count)) + bytes
+    // The inode table is where the data is.
+    forged.patches = [(64, ForgedImage.le(UInt64(96))), (32, ForgedImage.le(UInt64(0)))]
+    let error = #expect(throws: SquashError.self) { () throws in try walk(forged.build()) }
+    #expect(error?.code == .corrupt)
+    #expect(error?.what.contains("decompress") == true)
+  }
+
   private static let places: [UInt64] = [0, 1, 95, 0x100_0000_0000, .max - 1, 0x8000_0000_0000_0000]
 
   @Test(arguments: [32, 40, 48, 56, 64, 72, 80], places) func tablesOutsideTheFileAreRefused(

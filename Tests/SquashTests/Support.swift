@@ -47,6 +47,15 @@ func shell(_ command: String) throws -> String {
   return text
 }
 
+/// The bytes of a small file.
+func readBytes(_ path: String) throws -> [UInt8] {
+  let file = try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)
+  var bytes = [UInt8](repeating: 0, count: Int(try file.byteCount()))
+  let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+  try #require(count == bytes.count)
+  return bytes
+}
+
 /// Opens an image.
 func openImage(_ path: String) throws -> SquashImage {
   try SquashImage(try FileWindow(try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)))
