@@ -187,6 +187,28 @@ import Testing
     }
   }
 
+  /// Archives of very many files: memory follows the names, not the bytes read.
+  @Test func archivesOfManyFiles() throws {
+    let script = """
+      import io, sys, tarfile
+      with tarfile.open(sys.argv[1], "w", format=tarfile.USTAR_FORMAT) as archive:
+          for index in range(40000):
+              entry = tarfile.TarInfo(f"d{index // 1000}/f{index}")
+              entry.size = 1
+              archive.addfile(entry, io.BytesIO(b"x"))
+      """
+    try Tool.check(["python3", "-c", script, directory.file("many.tar")])
+    let (answer, peakMemory) = try Tool.measure([
+      Fixture.siftool, "pack", "--plain", "--arch", "amd64", directory.file("many.tar"),
+      directory.file("many.sif"),
+    ])
+    #expect(answer.status == 0, "\(answer.errors)")
+    #expect(peakMemory < 64 << 20)
+    let (listing, readerMemory) = try Tool.measure([Fixture.siftool, "ls", "-R", directory.file("many.sif")])
+    #expect(listing.text.split(separator: "\n").count == 40040)
+    #expect(readerMemory < 32 << 20)
+  }
+
   @Test func whatCannotBePacked() throws {
     let target = directory.file("bad.sif")
     let rootfs = directory.file("rootfs")

@@ -178,7 +178,8 @@ import Testing
   @Test func metadataThatGrowsBeyondItsBlockIsRefused() throws {
     let scratch = try Scratch()
     try shell(
-      "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(1 << 20), 9))' > \(scratch["bomb"])")
+      "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(1 << 20), 9))' > \(scratch["bomb"])"
+    )
     let bytes = try readBytes(scratch["bomb"])
     var forged = ForgedImage.withRoot { _ in [] }
     forged.data = ForgedImage.le(UInt16(bytes.count)) + bytes

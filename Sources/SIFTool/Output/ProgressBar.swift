@@ -2,7 +2,8 @@ import Glibc
 import SIF
 import Synchronization
 
-/// A bar on stderr for work whose length is known in bytes. Drawn at most ten times a second.
+/// A bar on stderr for work that is counted in bytes; where their number is not known before, what was done
+/// stands alone. Drawn at most ten times a second.
 final class ProgressBar: Sendable {
   private struct State {
     var done: Int64 = 0
@@ -15,9 +16,10 @@ final class ProgressBar: Sendable {
   private let state = Mutex(State())
   private static let width = 40
 
+  /// A bar of `total` bytes; 0 where that is not known.
   init(total: Int64, shown: Bool) {
     self.total = total
-    isShown = shown && total > 0
+    isShown = shown
   }
 
   deinit { clear() }
@@ -33,11 +35,16 @@ final class ProgressBar: Sendable {
       guard seconds - state.lastDrawn >= 0.1 else { return }
       state.lastDrawn = seconds
       state.isVisible = true
-      let part = min(Double(state.done) / Double(total), 1)
-      let filled = Int(part * Double(Self.width))
-      let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
-      draw("\r[\(bar)] \(Int(part * 100)) % of \(ByteText.decimal(total)) ")
+      draw("\r\(text(state.done)) ")
     }
+  }
+
+  private func text(_ done: Int64) -> String {
+    guard total > 0 else { return "\(ByteText.decimal(done)) so far" }
+    let part = min(Double(done) / Double(total), 1)
+    let filled = Int(part * Double(Self.width))
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
+    return "[\(bar)] \(Int(part * 100)) % of \(ByteText.decimal(total))"
   }
 
   /// Removes the bar from the terminal.

@@ -97,11 +97,14 @@ final class TarInput {
 
   /// Passes over bytes.
   func skip(_ count: Int64) throws(SquashError) {
-    let buffer = RawBuffer(count: 64 << 10)
     var left = count
     while left > 0 {
-      let part = Int(min(left, Int64(buffer.count)))
-      try readExactly(buffer.start, part)
+      if outputStart == outputEnd, try !refill() {
+        throw SquashError(.truncated, "the archive ends inside an entry", offset: offset)
+      }
+      let part = Int(min(left, Int64(outputEnd - outputStart)))
+      outputStart += part
+      offset += Int64(part)
       left -= Int64(part)
     }
   }

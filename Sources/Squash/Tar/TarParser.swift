@@ -7,6 +7,7 @@ final class TarParser {
 
   let input: TarInput
   private var global = TarExtensions()
+  private let buffer = RawBuffer(count: TarHeader.blockSize)
 
   init(_ input: TarInput) { self.input = input }
 
@@ -20,7 +21,6 @@ final class TarParser {
     var longName: [UInt8]?
     var longTarget: [UInt8]?
     while true {
-      let buffer = RawBuffer(count: TarHeader.blockSize)
       let count = try input.read(into: buffer.bytes)
       if count == 0 { return nil }
       guard count == TarHeader.blockSize else {
