@@ -98,6 +98,7 @@ private final class NotedText {
 private struct CredulousVerifier: MessageVerifier {
   var format: String { "credulous" }
   func recognizes(_ message: [UInt8]) -> Bool { true }
+  func isCanonical(_ message: [UInt8]) -> Bool { true }
   func open(_ message: [UInt8]) -> OpenedMessage {
     OpenedMessage(
       text: message, fault: nil, signers: [SignerVerdict(fault: nil, fingerprint: "F", identity: "F")])

@@ -51,7 +51,8 @@ public struct Envelope: Sendable {
   private static let maximumSignatures = 64
 
   /// Reads an envelope: strict JSON with every member once. Members that the specification does not know are
-  /// passed over, as it demands.
+  /// passed over, as it demands, but not those that other readers take for known ones: some go by the letters of
+  /// a name and not by their case.
   public init(reading text: [UInt8]) throws(DSSEError) {
     guard text.count <= Self.maximumBytes else {
       throw DSSEError(.tooLarge, "an envelope of \(text.count) bytes")
@@ -60,6 +61,7 @@ public struct Envelope: Sendable {
     do { value = try JSONParser.parse(text, limits: JSONLimits(bytes: Self.maximumBytes, depth: 16)) } catch {
       throw DSSEError(.malformed, "an envelope that is no JSON: \(error.description)")
     }
+    try Self.check(value, ["payloadType", "payload", "signatures"])
     guard let type = value["payloadType"]?.text, let payload = value["payload"]?.text,
       let list = value["signatures"]?.elements
     else { throw DSSEError(.malformed, "an envelope without its payload or signatures") }
@@ -71,6 +73,7 @@ public struct Envelope: Sendable {
     }
     var signatures: [Signature] = []
     for entry in list {
+      try Self.check(entry, ["keyid", "sig"])
       guard let sig = entry["sig"]?.text else { throw DSSEError(.malformed, "a signature without its bytes") }
       guard entry["keyid"] == nil || entry["keyid"] == .null || entry["keyid"]?.text != nil else {
         throw DSSEError(.malformed, "a key id that is no text")
@@ -78,6 +81,28 @@ public struct Envelope: Sendable {
       signatures.append(Signature(keyID: entry["keyid"]?.text ?? "", bytes: try Self.decode(sig)))
     }
     self.signatures = signatures
+  }
+
+  /// Refuses members whose names differ from known ones only in case.
+  private static func check(_ value: JSONValue, _ known: [String]) throws(DSSEError) {
+    for member in value.members ?? [] {
+      let folded = folded(member.key)
+      for name in known where !member.key.utf8.elementsEqual(name.utf8) && folded == Self.folded(name) {
+        throw DSSEError(.malformed, "a member that only its case tells apart from \(name)")
+      }
+    }
+  }
+
+  /// A name without case. Besides ASCII two letters fold into it: the long s and the sign of the kelvin.
+  private static func folded(_ name: String) -> [UInt32] {
+    name.unicodeScalars.map { scalar in
+      switch scalar.value {
+      case 0x41...0x5A: scalar.value + 0x20
+      case 0x17F: 0x73
+      case 0x212A: 0x6B
+      default: scalar.value
+      }
+    }
   }
 
   /// An envelope of its parts.

@@ -91,9 +91,20 @@ public struct DSSEVerifier: MessageVerifier {
     return OpenedMessage(text: envelope.payload, fault: nil, signers: signers)
   }
 
+  /// Whether the message is the only encoding of its envelope, but for a final line feed, which some writers leave
+  /// away, and every key id is that of the key that made the signature.
+  public func isCanonical(_ message: [UInt8]) -> Bool {
+    guard let envelope = try? Envelope(reading: message) else { return false }
+    let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
+    let encoded = envelope.encoded
+    return [encoded, encoded + [0x0A]].contains(message)
+      && envelope.signatures.allSatisfy { judge($0, encoding).identity == $0.keyID }
+  }
+
   private func judge(_ signature: Envelope.Signature, _ encoding: [UInt8]) -> SignerVerdict {
     for (key, name) in keys where (try? Self.verifies(signature.bytes, encoding, key)) == true {
-      return SignerVerdict(fault: nil, fingerprint: name, identity: name, keyID: name)
+      return SignerVerdict(
+        fault: nil, fingerprint: name, identity: name, hash: .sha256, keyID: name)
     }
     let isNamed = keys.contains { $0.name == signature.keyID }
     let fault =

@@ -35,9 +35,6 @@ public struct ClearSignedMessage: Sendable {
       throw OpenPGPError(.tooLarge, "a signed message of \(bytes.count) bytes")
     }
     var lines = LineReader(bytes)
-    guard let first = lines.next(), lines.text(first) == Self.beginning else {
-      throw OpenPGPError(.malformedMessage, "something else where the signed message begins", at: 0)
-    }
     let hashes = try Self.readHeaders(&lines)
     text = try Self.readText(&lines)
     let armored = try Armor.decode(&lines, .signature)
@@ -61,8 +58,19 @@ public struct ClearSignedMessage: Sendable {
     OpenPGPError(.malformedMessage, what, at: line.lowerBound)
   }
 
-  /// `Hash` headers, if any, and the empty line (RFC 9580 section 7.1 allows no others).
+  /// The packets in the armored block of a message.
+  static func armoredSignatures(_ bytes: Span<UInt8>) throws(OpenPGPError) -> SecureBytes {
+    var lines = LineReader(bytes)
+    _ = try readHeaders(&lines)
+    _ = try readText(&lines)
+    return try Armor.decode(&lines, .signature)
+  }
+
+  /// The first line, `Hash` headers, if any, and the empty line (RFC 9580 section 7.1 allows no others).
   private static func readHeaders(_ lines: inout LineReader) throws(OpenPGPError) -> [String] {
+    guard let first = lines.next(), lines.text(first) == beginning else {
+      throw OpenPGPError(.malformedMessage, "something else where the signed message begins", at: 0)
+    }
     var hashes: [String] = []
     while let line = lines.next() {
       if line.isEmpty { return hashes }

@@ -28,11 +28,17 @@ public struct OpenPGPVerifier: MessageVerifier {
       let reports = try signed.verify(with: ring, now: now)
       return OpenedMessage(text: signed.text, fault: nil, signers: reports.map(verdict))
     } catch {
+      if error.code == .unsupported {
+        return OpenedMessage(text: nil, fault: SignerFault(.unsupportedVersion), signers: [])
+      }
       let fault = SignerFault(
         .damage, code: error.code.rawValue, "its message is malformed: \(error.description)")
       return OpenedMessage(text: nil, fault: fault, signers: [])
     }
   }
+
+  /// Whether the message is as this module writes it, but for which key and text.
+  public func isCanonical(_ message: [UInt8]) -> Bool { ClearSignedMessage.isCanonical(message) }
 
   private func verdict(_ report: SignatureReport) -> SignerVerdict {
     var remark: String?
@@ -40,11 +46,18 @@ public struct OpenPGPVerifier: MessageVerifier {
       remark = "its key expired on \(Timestamp(seconds: expiry).iso8601), after signing"
     }
     return SignerVerdict(
-      fault: report.fault.map { SignerFault($0.kind, code: $0.rawValue, $0.explanation) },
+      fault: report.fault.map { SignerFault($0) },
       fingerprint: report.key?.fingerprintText ?? report.issuer, identity: report.primary?.fingerprintText,
-      entity: report.primary.map { Array($0.fingerprint.prefix(20)) }, keyID: report.key?.keyIDText,
+      entity: report.primary.map { Array($0.fingerprint.prefix(20)) },
+      hash: report.hash.flatMap { HashType($0) }, keyID: report.key?.keyIDText,
       userIDs: report.userIDs, signedAt: report.signedAt.map { Timestamp(seconds: $0) },
       remark: report.isValid ? remark : nil)
+  }
+}
+
+extension SignerFault {
+  fileprivate init(_ fault: SignatureFault) {
+    self.init(fault.kind, code: fault.rawValue, fault.explanation)
   }
 }
 
@@ -53,9 +66,10 @@ extension SignatureFault {
   var kind: SignerFault.Kind {
     switch self {
     case .unknownKey, .keyRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning, .keyNotBound, .weakKey,
-      .signatureExpired, .signatureInFuture:
+      .signatureExpired, .signatureInFuture, .unsupportedAlgorithm, .unsupportedCurve, .unsupportedHash,
+      .unsupportedSubpacket, .unsupportedVersion:
       .trust
-    case .badSignature, .weakHash, .wrongType, .unsupported, .malformed: .damage
+    case .badSignature, .weakHash, .wrongType, .malformed: .damage
     }
   }
 
@@ -74,7 +88,11 @@ extension SignatureFault {
     case .signatureInFuture: "it was made in the future"
     case .weakHash: "its digest is not SHA-2"
     case .wrongType: "it is not a signature over a document"
-    case .unsupported: "it is of a kind that is not known here"
+    case .unsupportedAlgorithm: "unsupported: it is made with a public-key algorithm that is not known here"
+    case .unsupportedCurve: "unsupported: its key is on a curve that is not known here"
+    case .unsupportedHash: "unsupported: its digest is of an algorithm that is not known here"
+    case .unsupportedSubpacket: "unsupported: it makes a critical statement that is not known here"
+    case .unsupportedVersion: "unsupported: it is of a version of OpenPGP that is not known here"
     case .malformed: "it is malformed"
     }
   }
@@ -94,12 +112,18 @@ extension SigningKey: MessageSigner {
 extension SignatureMetadata {
   /// The hash and the fingerprint of the primary key, as the descriptor of an OpenPGP signature has them.
   init(_ hash: HashAlgorithm, _ primary: PublicKeyPacket) {
-    let type: HashType =
-      switch hash {
-      case .sha384: .sha384
-      case .sha512: .sha512
-      default: .sha256
-      }
-    self.init(hash: type, entity: primary.fingerprint)
+    self.init(hash: HashType(hash) ?? .sha256, entity: primary.fingerprint)
+  }
+}
+
+extension HashType {
+  /// The number of a hash that OpenPGP signatures use; nil where images have none for it.
+  fileprivate init?(_ hash: HashAlgorithm) {
+    switch hash {
+    case .sha256: self = .sha256
+    case .sha384: self = .sha384
+    case .sha512: self = .sha512
+    default: return nil
+    }
   }
 }

@@ -78,16 +78,20 @@ public struct SigningKey: ~Copyable {
     let digest = try SignaturePacket.digest(hash, salt: [], hashedPart: body, parts)
     let value: SignatureValue
     do { value = try secret.sign(digest.span, hash: hash) } catch { throw OpenPGPError(error) }
-    body += [0, 0] + digest.prefix(2)
-    switch value {
-    case .rsa(let number): body += BigEndian.mpi(number)
-    case .ecdsa(let r, let s): body += BigEndian.mpi(r) + BigEndian.mpi(s)
+    return body + [0, 0] + digest.prefix(2) + value.encoded(key.algorithm)
+  }
+}
+
+extension SignatureValue {
+  /// The numbers as a signature packet has them (RFC 9580 section 5.2.3.1 and following).
+  func encoded(_ algorithm: PublicKeyAlgorithm) -> [UInt8] {
+    switch self {
+    case .rsa(let number): BigEndian.mpi(number)
+    case .ecdsa(let r, let s): BigEndian.mpi(r) + BigEndian.mpi(s)
+    case .ed25519(let bytes) where algorithm == .ed25519: bytes
     case .ed25519(let bytes):
-      body +=
-        key.algorithm == .ed25519
-        ? bytes : BigEndian.mpi(Array(bytes.prefix(32))) + BigEndian.mpi(Array(bytes.suffix(32)))
+      BigEndian.mpi(Array(bytes.prefix(32))) + BigEndian.mpi(Array(bytes.suffix(32)))
     }
-    return body
   }
 }
 

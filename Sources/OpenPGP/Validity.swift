@@ -24,8 +24,16 @@ public enum SignatureFault: String, Error, Sendable {
   case weakHash = "weak-hash"
   /// The signature is not one over a document.
   case wrongType = "wrong-type"
-  /// An algorithm or a critical statement that this module does not know.
-  case unsupported
+  /// A public-key algorithm that this module does not implement.
+  case unsupportedAlgorithm = "unsupported-algorithm"
+  /// A key on a curve that this module does not implement.
+  case unsupportedCurve = "unsupported-curve"
+  /// A digest that this module does not know.
+  case unsupportedHash = "unsupported-hash"
+  /// A critical subpacket or notation that this module does not know.
+  case unsupportedSubpacket = "unsupported-subpacket"
+  /// A signature of a version other than 4 and 6.
+  case unsupportedVersion = "unsupported-version"
   /// Not what a signature looks like.
   case malformed
 }

@@ -1,4 +1,5 @@
 import Encodings
+public import Gcrypt
 
 /// What one signature packet is worth.
 public struct SignatureReport: Sendable {
@@ -18,6 +19,8 @@ public struct SignatureReport: Sendable {
   public let signedAt: Int64?
   /// When the key expires or expired, in Unix seconds; nil for never.
   public let keyExpiry: Int64?
+  /// The digest of the signature; nil where this module does not know it.
+  public let hash: HashAlgorithm?
 
   /// Whether the signature counts.
   public var isValid: Bool { fault == nil }
@@ -48,7 +51,7 @@ extension KeyRing {
       SignatureReport(
         fault: fault, issuer: signature.subpackets.issuerText, key: key, primary: certificate?.primary,
         userIDs: own?.userIDs.map(\.text) ?? [], signedAt: signature.subpackets.creationTime,
-        keyExpiry: own?.expiry)
+        keyExpiry: own?.expiry, hash: signature.hash.algorithm)
     }
     if let fault = signature.ownFault(now: now) { return report(fault) }
     var verdict: SignatureFault?
@@ -56,7 +59,7 @@ extension KeyRing {
       let isRight: Bool
       do {
         guard key.verifyingKey != nil else {
-          verdict = verdict ?? .unsupported
+          verdict = verdict ?? .unsupportedCurve
           continue
         }
         isRight = try signature.verifies(with: key, over: [text])
@@ -90,14 +93,14 @@ extension SignaturePacket {
   /// Why the signature does not count whoever made it.
   fileprivate func ownFault(now: Int64) -> SignatureFault? {
     guard type == .binary || type == .text else { return .wrongType }
-    guard hash.isSHA2 else { return hash.headerName == nil ? .unsupported : .weakHash }
-    guard subpackets.unknownCritical == nil else { return .unsupported }
+    guard hash.isSHA2 else { return hash.headerName == nil ? .unsupportedHash : .weakHash }
+    guard subpackets.unknownCritical == nil else { return .unsupportedSubpacket }
     guard let created = subpackets.creationTime, subpackets.anyIssuerKeyID != nil else { return .malformed }
     guard created <= now else { return .signatureInFuture }
     if let lifetime = subpackets.lifetime, lifetime > 0, now >= created + lifetime {
       return .signatureExpired
     }
-    return value == nil ? .unsupported : nil
+    return value == nil ? .unsupportedAlgorithm : nil
   }
 }
 

@@ -68,10 +68,13 @@ public struct JSONParser: ~Escapable {
     }
   }
 
+  private static let fewMembers = 16
+
   private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
     guard depth <= limits.depth else { throw JSONError(.tooDeep, at: offset) }
     offset += 1
     var members: [JSONMember] = []
+    // Few members are compared one by one, which is sooner done than a set begun.
     var keys: Set<[UInt8]> = []
     skipSpace()
     if try take(ifNext: UInt8(ascii: "}")) { return .object(members) }
@@ -80,8 +83,13 @@ public struct JSONParser: ~Escapable {
       guard try peek() == UInt8(ascii: "\"") else { throw JSONError(.unexpectedByte, at: offset) }
       let place = offset
       let key = try string()
-      if !limits.keepsDuplicateKeys, !keys.insert(Array(key.utf8)).inserted {
-        throw JSONError(.duplicateKey, at: place)
+      if !limits.keepsDuplicateKeys {
+        if members.count == Self.fewMembers { keys = Set(members.map { Array($0.key.utf8) }) }
+        let isRepeated =
+          members.count < Self.fewMembers
+          ? members.contains { $0.key.utf8.elementsEqual(key.utf8) }
+          : !keys.insert(Array(key.utf8)).inserted
+        guard !isRepeated else { throw JSONError(.duplicateKey, at: place) }
       }
       skipSpace()
       guard try take(ifNext: UInt8(ascii: ":")) else { throw JSONError(.unexpectedByte, at: offset) }

@@ -109,7 +109,7 @@ import Testing
       let body: [UInt8] = [0, 0, 0, 0, 0, 1, 0, 1, 0x61, 0x62]
       #expect(
         try fault(try maker.block(subpackets: Subpackets.encode(type, body, isCritical: true)), ring)
-          == .unsupported)
+          == .unsupportedSubpacket)
       #expect(
         try fault(try maker.block(subpackets: Subpackets.encode(type, body)), ring) == nil, "\(isNotation)")
     }

@@ -1,19 +1,13 @@
 /// Which bytes of an image's file valid signatures do not cover.
 struct Coverage {
-  private let image: Image
   /// All of them, in the order of the file.
   let ranges: [UncoveredRange]
-  /// Those of them that no structure of the format accounts for.
-  let gaps: [UncoveredRange]
 
   /// - Parameters:
   ///   - covered: the ids of objects that a valid signature covers.
   ///   - isHeaderCovered: whether a valid signature covers the header.
   init(_ image: Image, covered: Set<UInt32>, isHeaderCovered: Bool) {
-    self.image = image
     var fields: [UncoveredRange] = []
-    // Everything the format accounts for, signed or not: what lies between is a gap.
-    var known: [Range<Int64>] = [0..<Int64(Header.byteCount)]
     if isHeaderCovered {
       fields.append(UncoveredRange(offset: 45, size: 3, what: "header: architecture"))
       fields.append(UncoveredRange(offset: 64, size: 64, what: "header: times and counters"))
@@ -23,18 +17,15 @@ struct Coverage {
     for descriptor in image.descriptors {
       let isSigned = covered.contains(descriptor.id) && descriptor.dataType != .signature
       let position = image.table.position(ofSlot: descriptor.slot)
-      known.append(position..<position + Int64(Descriptor.byteCount))
       fields += Self.fields(of: descriptor, at: position, isSigned: isSigned && isHeaderCovered)
-      guard let end = descriptor.end, descriptor.size > 0 else { continue }
-      known.append(descriptor.offset..<end)
-      if !isSigned {
-        let kind = descriptor.dataType == .signature ? "signature" : "object"
-        fields.append(
-          UncoveredRange(offset: descriptor.offset, size: descriptor.size, what: "\(kind) \(descriptor.id)"))
-      }
+      guard let end = descriptor.end, descriptor.size > 0, !isSigned else { continue }
+      let present = min(end, image.fileSize) - min(descriptor.offset, image.fileSize)
+      guard present > 0 else { continue }
+      let kind = descriptor.dataType == .signature ? "signature" : "object"
+      fields.append(
+        UncoveredRange(offset: descriptor.offset, size: present, what: "\(kind) \(descriptor.id)"))
     }
-    gaps = Self.gaps(between: known, upTo: image.fileSize, image)
-    ranges = (fields + gaps).sorted { ($0.offset, $0.size) < ($1.offset, $1.size) }
+    ranges = (fields + image.gaps).sorted { ($0.offset, $0.size) < ($1.offset, $1.size) }
   }
 
   /// The fields of a descriptor that signatures leave out; all of it where no signature covers the object.
@@ -54,10 +45,18 @@ struct Coverage {
     }
   }
 
-  private static func gaps(
-    between known: [Range<Int64>], upTo fileSize: Int64, _ image: Image
-  ) -> [UncoveredRange] {
-    let table = image.table.position(ofSlot: 0)..<image.table.end
+}
+
+extension Image {
+  /// Bytes that no structure of the format accounts for, in the order of the file.
+  var gaps: [UncoveredRange] {
+    var known: [Range<Int64>] = [0..<Int64(Header.byteCount)]
+    for descriptor in descriptors {
+      let position = table.position(ofSlot: descriptor.slot)
+      known.append(position..<position + Int64(Descriptor.byteCount))
+      if let end = descriptor.end, descriptor.size > 0 { known.append(descriptor.offset..<end) }
+    }
+    let slots = table.offset..<table.end
     var gaps: [UncoveredRange] = []
     func add(_ range: Range<Int64>, _ what: String) {
       guard !range.isEmpty else { return }
@@ -67,7 +66,7 @@ struct Coverage {
     for range in known.sorted(by: { $0.lowerBound < $1.lowerBound }) + [fileSize..<fileSize] {
       if range.lowerBound > position {
         let gap = position..<range.lowerBound
-        let inTable = gap.clamped(to: table)
+        let inTable = gap.clamped(to: slots)
         if inTable.isEmpty {
           add(gap, range.lowerBound == fileSize ? "behind the data" : "padding")
         } else {
@@ -82,15 +81,13 @@ struct Coverage {
   }
 
   /// Whether every byte of a range is zero; holes in the file are stepped over.
-  func isZero(_ range: UncoveredRange) throws(IntegrityError) -> Bool {
+  func isZero(_ range: UncoveredRange) throws(SIFError) -> Bool {
     let end = range.offset + range.size
     var position = range.offset
     while position < end {
-      let start = position
-      let data = try reading { () throws(SIFError) in try image.storage.nextData(from: start) }
-      guard let data, data < end else { return true }
+      guard let data = try storage.nextData(from: position), data < end else { return true }
       let count = Int(min(1 << 20, end - data))
-      let bytes = try reading { () throws(SIFError) in try image.storage.read(count, at: data) }
+      let bytes = try storage.read(count, at: data)
       guard bytes.span.bytes.isZero else { return false }
       guard !bytes.isEmpty else { return true }
       position = data + Int64(bytes.count)

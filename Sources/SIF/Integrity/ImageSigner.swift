@@ -31,12 +31,7 @@ extension Image {
   /// - Throws: ``IntegrityError/selection(_:)`` for a group without objects, an object in no group, and an image
   ///   that has no groups; ``SIFError/Code/multipleObjects`` for an image in which two objects have one id.
   func signedGroups(_ selection: IntegritySelection) throws(IntegrityError) -> [SignedGroup] {
-    // Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
-    var ids: Set<UInt32> = []
-    for object in descriptors where !ids.insert(object.id).inserted {
-      throw .image(
-        SIFError(.multipleObjects, "several objects have the id \(object.id)", objectID: object.id))
-    }
+    if let error = duplicateID { throw .image(error) }
     var groups = selection.groups
     if groups.isEmpty && selection.objects.isEmpty {
       groups = self.groups
@@ -55,6 +50,22 @@ extension Image {
     }
     for (group, ids) in chosen.sorted(by: { $0.key < $1.key }) { result.append(try signedGroup(group, ids)) }
     return result
+  }
+
+  /// Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
+  private var duplicateID: SIFError? {
+    var ids: Set<UInt32> = []
+    guard let object = descriptors.first(where: { !ids.insert($0.id).inserted }) else { return nil }
+    return SIFError(.multipleObjects, "several objects have the id \(object.id)", objectID: object.id)
+  }
+
+  /// Why no verdict can be given on what the image says: an object is not wholly there, or two have one id. Nil
+  /// where nothing of that kind is wrong.
+  var firstFault: SIFError? {
+    for descriptor in descriptors {
+      do throws(SIFError) { _ = try bytes(of: descriptor) } catch { return error }
+    }
+    return duplicateID
   }
 
   private func signedGroup(_ group: UInt32, _ ids: Set<UInt32>?) throws(IntegrityError) -> SignedGroup {

@@ -12,35 +12,56 @@ extension ImageVerifier {
     let objects = image.descriptors.filter { $0.dataType != .signature }.map {
       ObjectResult(id: $0.id, signedBy: (vouchers[$0.id] ?? []).sorted())
     }
-    let coverage = Coverage(
-      image, covered: Set(vouchers.keys), isHeaderCovered: !policy.isLegacy && !vouchers.isEmpty)
+    let covered = Set(vouchers.keys)
+    let isHeaderCovered = !policy.isLegacy && !vouchers.isEmpty
     var report = VerificationReport(
-      verdict: .ok, reasons: [], signatures: results, objects: objects, uncovered: coverage.ranges)
-    let selected = Set(groups.flatMap(\.objects).map(\.id))
-    try judge(&report, selected, coverage)
+      verdict: .ok, reasons: [], signatures: results, objects: objects, uncovered: [])
+    var strict: StrictCoverage?
+    if policy.isStrict {
+      let coverage = try StrictCoverage(self, covered: covered, isHeaderCovered: isHeaderCovered)
+      report.uncovered = coverage.ranges
+      report.error = coverage.structuralErrors.first
+      strict = coverage
+    } else {
+      report.uncovered = Coverage(image, covered: covered, isHeaderCovered: isHeaderCovered).ranges
+    }
+    judge(&report, Set(groups.flatMap(\.objects).map(\.id)), strict)
+    return report
+  }
+
+  /// The report on an image that is not whole: its signatures as far as they can be judged without it.
+  func report(malformed error: SIFError) -> VerificationReport {
+    let objects = image.descriptors.filter { $0.dataType != .signature }.map {
+      ObjectResult(id: $0.id, signedBy: [])
+    }
+    var report = VerificationReport(
+      verdict: .malformed, reasons: [error.message], signatures: results, objects: objects,
+      uncovered: Coverage(image, covered: [], isHeaderCovered: false).ranges)
+    report.error = error
     return report
   }
 
   private func judge(
-    _ report: inout VerificationReport, _ selected: Set<UInt32>, _ coverage: Coverage
-  ) throws(IntegrityError) {
+    _ report: inout VerificationReport, _ selected: Set<UInt32>, _ strict: StrictCoverage?
+  ) {
     let considered = results.filter(\.isConsidered)
     func reasons(_ kind: SignerFault.Kind) -> [String] {
       considered.flatMap { result in
         result.faults.filter { $0.kind == kind }.map { "signature \(result.id): \($0.explanation)" }
       }
     }
-    let strict = policy.isStrict ? try strictReasons(report, coverage) : []
+    let policyReasons = policyReasons(considered, selected)
     let steps: [(IntegrityVerdict, [String])] = [
-      (.tampered, reasons(.damage)), (.unsigned, missing + reasons(.coverage) + strict),
-      (trustVerdict(considered), reasons(.trust)), (.untrusted, policyReasons(considered, selected)),
+      (.malformed, strict?.structuralErrors.map(\.message) ?? []), (.tampered, reasons(.damage)),
+      (.unsigned, missing + reasons(.coverage) + (strict?.reasons ?? [])),
+      (trustVerdict(considered), reasons(.trust)), (.untrusted, policyReasons),
     ]
     // The worst decides; the reasons for the lesser ones are told as well, but not that the policy is not met by
     // signatures that are bad anyway.
     for (verdict, reasons) in steps where !reasons.isEmpty {
       if report.verdict == .ok {
         report.verdict = verdict
-      } else if verdict == .untrusted, reasons == steps[3].1 {
+      } else if verdict == .untrusted, reasons == policyReasons {
         continue
       }
       report.reasons += reasons
@@ -68,19 +89,6 @@ extension ImageVerifier {
     let count = identities.filter { identity in covers { $0.identity == identity } }.count
     if policy.threshold > 1 && count < policy.threshold {
       reasons.append("\(count) of \(policy.threshold) signers have validly signed everything")
-    }
-    return reasons
-  }
-
-  private func strictReasons(
-    _ report: VerificationReport, _ coverage: Coverage
-  ) throws(IntegrityError) -> [String] {
-    var reasons = report.objects.filter { $0.signedBy.isEmpty }.map { "object \($0.id) is not signed" }
-    for range in coverage.gaps where !(try coverage.isZero(range)) {
-      reasons.append("\(range.size) unsigned bytes at byte \(range.offset) are not all zero (\(range.what))")
-    }
-    for result in results where !result.isValid && !result.isConsidered {
-      reasons.append("signature \(result.id) belongs to nothing that was verified")
     }
     return reasons
   }

@@ -15,6 +15,8 @@ public struct ImageVerifier {
   let signatures: [Descriptor]
   /// The text of each message that is good as such.
   var texts: [[UInt8]?] = []
+  /// Whether the bytes of each message are the only ones for what it says; looked at where the policy is strict.
+  var areCanonical: [Bool] = []
   /// What is not signed at all.
   var missing: [String] = []
 
@@ -29,13 +31,14 @@ public struct ImageVerifier {
   ///   - policy: who has to have signed.
   ///   - threads: how many threads may hash objects; nil for one each processor.
   /// - Throws: ``IntegrityError`` where the image cannot be read or the selection is of nothing; never for a
-  ///   signature.
+  ///   signature, nor for an image that is not whole.
   public static func verify(
     _ image: Image, selection: IntegritySelection = IntegritySelection(),
     with verifiers: [any MessageVerifier], policy: VerificationPolicy = VerificationPolicy(),
     threads: Int? = nil
   ) throws(IntegrityError) -> VerificationReport {
     var verifier = try ImageVerifier(image, verifiers, policy, threads ?? Workers.processors)
+    if let error = image.firstFault { return verifier.report(malformed: error) }
     let isEverything = selection == IntegritySelection()
     let groups = isEverything && image.groups.isEmpty ? [] : try image.signedGroups(selection)
     if groups.isEmpty { verifier.missing.append("no object is in a group, and so none is signed") }
@@ -59,18 +62,14 @@ public struct ImageVerifier {
     self.policy = policy
     self.threads = threads
     signatures = image.objects(ofType: .signature)
-    results = signatures.map { SignatureResult(id: $0.id, format: "unknown") }
+    results = signatures.map { SignatureResult($0) }
     for index in signatures.indices { texts.append(open(index)) }
   }
 
   /// Opens a signature's message, notes what it is and what is wrong with it, and returns its text.
   private mutating func open(_ index: Int) -> [UInt8]? {
     let descriptor = signatures[index]
-    switch descriptor.link {
-    case .group(let group): results[index].group = group
-    case .object(let id): results[index].linkedObject = id
-    case nil: break
-    }
+    areCanonical.append(false)
     guard descriptor.size <= Self.maximumMessageBytes else {
       fail(index, .damage, "too-large", "it is \(descriptor.size) bytes long")
       return nil
@@ -91,6 +90,7 @@ public struct ImageVerifier {
     results[index].signers = opened.signers
     if let fault = opened.verdict { results[index].faults.append(fault) }
     checkEntity(index)
+    if policy.isStrict { areCanonical[index] = verifier.isCanonical(message) }
     return opened.text
   }
 

@@ -29,6 +29,9 @@ public protocol MessageVerifier: Sendable {
   func recognizes(_ message: [UInt8]) -> Bool
   /// Judges the message. Never fails: what is wrong is part of the answer.
   func open(_ message: [UInt8]) -> OpenedMessage
+  /// Whether the bytes of a message are the only ones that say the same: nothing in them is left open by its text
+  /// and its signatures, such as white space, comments and hints.
+  func isCanonical(_ message: [UInt8]) -> Bool
 }
 
 /// A message of a signature object, opened.
@@ -101,6 +104,9 @@ public struct SignerVerdict: Sendable {
   public var identity: String?
   /// The 20 bytes of the identity that the descriptor of the signature must hold; nil where it need not.
   public var entity: [UInt8]?
+  /// The hash of the signature, which the descriptor should state; nil where the format of images has no number
+  /// for it.
+  public var hash: HashType?
   /// The short name of the key.
   public var keyID: String?
   /// The names of the key's owner, not escaped.
@@ -113,12 +119,14 @@ public struct SignerVerdict: Sendable {
   /// A verdict.
   public init(
     fault: SignerFault?, fingerprint: String?, identity: String?, entity: [UInt8]? = nil,
-    keyID: String? = nil, userIDs: [String] = [], signedAt: Timestamp? = nil, remark: String? = nil
+    hash: HashType? = nil, keyID: String? = nil, userIDs: [String] = [], signedAt: Timestamp? = nil,
+    remark: String? = nil
   ) {
     self.fault = fault
     self.fingerprint = fingerprint
     self.identity = identity
     self.entity = entity
+    self.hash = hash
     self.keyID = keyID
     self.userIDs = userIDs
     self.signedAt = signedAt

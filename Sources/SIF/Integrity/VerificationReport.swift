@@ -8,6 +8,8 @@ public enum IntegrityVerdict: String, Sendable {
   case untrusted
   /// A signature is bad, or what it covers was altered.
   case tampered
+  /// The image is not whole or contradicts itself: what it says cannot be verified.
+  case malformed
   /// No key was at hand to verify with.
   case noKey = "no-key"
 }
@@ -37,6 +39,17 @@ public struct SignatureResult: Sendable {
     faults.first { $0.kind == .damage } ?? faults.first { $0.kind == .trust } ?? faults.first
   }
 
+  /// The result of a signature of which only the descriptor has been looked at.
+  init(_ descriptor: Descriptor) {
+    id = descriptor.id
+    format = "unknown"
+    switch descriptor.link {
+    case .group(let group): self.group = group
+    case .object(let id): linkedObject = id
+    case nil: break
+    }
+  }
+
   /// Whether it was considered and nothing is wrong with it.
   public var isValid: Bool { isConsidered && faults.isEmpty }
 
@@ -52,7 +65,8 @@ public struct ObjectResult: Sendable {
   public let signedBy: [String]
 }
 
-/// Bytes of the file that no valid signature covers.
+/// Bytes of the file that no valid signature covers and, where the policy is strict, that do not follow from what is
+/// covered either.
 public struct UncoveredRange: Hashable, Sendable {
   /// Where they begin in the file.
   public let offset: Int64
@@ -68,6 +82,8 @@ public struct VerificationReport: Sendable {
   public internal(set) var verdict: IntegrityVerdict
   /// Why the outcome is not ``IntegrityVerdict/ok``, as sentences.
   public internal(set) var reasons: [String]
+  /// What is wrong with the image where the outcome is ``IntegrityVerdict/malformed``: the first such fault.
+  public internal(set) var error: SIFError?
   /// Every signature object of the image, in the order of their descriptors.
   public internal(set) var signatures: [SignatureResult]
   /// Every object of the image that is no signature, in the order of their descriptors.
@@ -76,15 +92,36 @@ public struct VerificationReport: Sendable {
   public internal(set) var uncovered: [UncoveredRange]
 }
 
+extension VerificationReport {
+  /// The report on an image that cannot be opened: what is known of it all the same.
+  ///
+  /// - Parameters:
+  ///   - storage: where the image is; nil where not even its bytes can be read.
+  ///   - error: why it cannot be opened.
+  public init(of storage: (any Storage)?, unreadable error: SIFError) {
+    self.init(verdict: .malformed, reasons: [error.message], signatures: [], objects: [], uncovered: [])
+    self.error = error
+    guard let storage, let check = try? ImageCheck(of: storage) else { return }
+    for descriptor in check.descriptors {
+      if descriptor.dataType == .signature {
+        signatures.append(SignatureResult(descriptor))
+      } else {
+        objects.append(ObjectResult(id: descriptor.id, signedBy: []))
+      }
+    }
+    uncovered = [UncoveredRange(offset: 0, size: check.fileSize, what: "file")]
+  }
+}
+
 /// Who has to have signed what is verified.
 public struct VerificationPolicy: Sendable {
   /// Fingerprints of keys or primary keys: each of them must have validly signed everything.
   public var requiredSigners: [String]
   /// How many different signers must each have validly signed everything.
   public var threshold: Int
-  /// Whether anything outside of signed objects that could hold data makes the verdict
-  /// ``IntegrityVerdict/unsigned``: bytes between and behind objects that are not zero, unused descriptors that
-  /// are not, objects that are not selected and not signed.
+  /// Whether any byte that is neither covered by a valid signature nor follows from what is covered makes the
+  /// verdict ``IntegrityVerdict/unsigned``, and any structural error ``IntegrityVerdict/malformed``
+  /// (spec/signatures.md, "Strict verification").
   public var isStrict: Bool
   /// Whether only legacy signatures count. They cover neither header nor descriptors.
   public var isLegacy: Bool

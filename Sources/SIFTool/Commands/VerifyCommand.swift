@@ -9,7 +9,7 @@ struct VerifyCommand: ToolCommand {
       files and key rings.
 
       Exit codes: 0 everything is validly signed; 2 not signed, or not fully; 3 not by a trusted or required \
-      signer; 4 tampered with; 6 no key at hand.
+      signer; 4 tampered with; 5 no whole SIF image; 6 no key at hand.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
@@ -35,7 +35,7 @@ struct VerifyCommand: ToolCommand {
   @Option(help: ArgumentHelp("How many different keys must have signed everything.", valueName: "n"))
   var threshold = 1
   @Flag(
-    help: "Refuse unsigned objects, and whatever is not zero outside of objects, header and used descriptors."
+    help: "Refuse every byte that is neither signed nor follows from what is, and every structural error."
   )
   var strict = false
   @OptionGroup var output: JSONOption

@@ -25,23 +25,36 @@ struct Verification {
 
   /// Verifies, prints the report, and fails where the verdict is not ok.
   func run() throws {
-    let image = try Image(opening: image.path)
-    // Of a truncated image no verdict is given: it is not altered, it is not all there.
-    for descriptor in image.descriptors { _ = try image.bytes(of: descriptor) }
-    let (verifiers, hasKeys) = try verifiers()
-    var policy = policy
-    policy.hasKeys = hasKeys
-    let report = try ImageVerifier.verify(
-      image, selection: selection(of: image), with: verifiers, policy: policy)
+    let report = try report()
     if printsJSON {
       try Console.write(document: report.document)
     } else {
-      try Console.write(report.text)
+      try Console.write(report.text(isStrict: policy.isStrict))
     }
     guard let status = report.verdict.status else { return }
-    var failure = ToolFailure(status, code: report.verdict.rawValue, "")
+    let message = report.error?.naming(image.path).description ?? ""
+    var failure = ToolFailure(status, code: report.verdict.rawValue, message)
     failure.isReported = true
     throw failure
+  }
+
+  private func report() throws -> VerificationReport {
+    var storage: FileStorage?
+    let image: Image
+    do throws(SIFError) {
+      let opened = try FileStorage(opening: self.image.path)
+      storage = opened
+      image = try Image(reading: opened)
+    } catch {
+      // What fails otherwise says nothing of the image.
+      guard ToolFailure(error).status == .malformed else { throw error.naming(self.image.path) }
+      return VerificationReport(of: storage, unreadable: error)
+    }
+    let (verifiers, hasKeys) = try verifiers()
+    var policy = policy
+    policy.hasKeys = hasKeys
+    return try ImageVerifier.verify(
+      image, selection: selection(of: image), with: verifiers, policy: policy)
   }
 
   /// What was asked for. Legacy signatures commonly cover the primary partition alone: so the runtimes look at
@@ -90,6 +103,7 @@ extension IntegrityVerdict {
     case .unsigned: .notSigned
     case .untrusted: .untrusted
     case .tampered: .tampered
+    case .malformed: .malformed
     case .noKey: .key
     }
   }

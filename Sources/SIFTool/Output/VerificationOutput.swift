@@ -4,7 +4,9 @@ import StrictJSON
 /// A verification report for people and for scripts.
 extension VerificationReport {
   /// Each signature, each object, and last the verdict with its reasons.
-  var text: String {
+  ///
+  /// - Parameter isStrict: whether every uncovered range is listed; otherwise only how much padding there is.
+  func text(isStrict: Bool) -> String {
     var lines: [String] = []
     for signature in signatures {
       lines.append("signature \(signature.id) (\(signature.format)): \(signature.summary)")
@@ -14,8 +16,10 @@ extension VerificationReport {
       let signers = object.signedBy.map { Array($0.utf8).printable }.joined(separator: ", ")
       lines.append("object \(object.id): \(signers.isEmpty ? "not signed" : "signed by \(signers)")")
     }
+    let ranges = uncovered.map { "  byte \($0.offset): \(ByteText.decimal($0.size)), \($0.what)" }
+    if isStrict, !ranges.isEmpty { lines += ["not covered by any signature:"] + ranges }
     let loose = uncovered.filter { $0.what == "padding" || $0.what == "behind the data" }
-    if !loose.isEmpty {
+    if !isStrict, !loose.isEmpty {
       let bytes = loose.reduce(0) { $0 + $1.size }
       lines.append(
         "not covered by any signature: \(ByteText.decimal(bytes)) of padding (see --json, --strict)")
@@ -27,13 +31,15 @@ extension VerificationReport {
 
   /// The JSON document.
   var document: [JSONMember] {
-    [
+    var members = [
       JSONMember("objects", .array(objects.map(\.json))),
       JSONMember("reasons", .array(reasons.map { .string($0) })),
       JSONMember("signatures", .array(signatures.map(\.json))),
       JSONMember("uncovered", .array(uncovered.map(\.json))),
       JSONMember("verdict", .string(verdict.rawValue)),
     ]
+    if let error { members.append(JSONMember("error", ToolFailure(error).json)) }
+    return members
   }
 }
 
