@@ -77,7 +77,7 @@ let package = Package(
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
-    tests("OpenPGPTests", ["OpenPGP", "TestSupport"]),
+    tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),

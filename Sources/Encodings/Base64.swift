@@ -7,6 +7,12 @@ public enum Base64 {
   public static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity((bytes.count + 2) / 3 * 4)
+    encode(bytes) { text.append($0) }
+    return text
+  }
+
+  /// Hands the text of bytes, padded, to a closure, so that what it encodes need not pass through the heap.
+  public static func encode(_ bytes: Span<UInt8>, _ sink: (UInt8) -> Void) {
     var index = 0
     while index < bytes.count {
       let count = min(3, bytes.count - index)
@@ -15,11 +21,10 @@ public enum Base64 {
       if count > 2 { group |= UInt32(bytes[index + 2]) }
       for place in 0..<4 {
         let digit = Int(group >> (18 - 6 * UInt32(place)) & 63)
-        text.append(place <= count ? alphabet[digit] : UInt8(ascii: "="))
+        sink(place <= count ? alphabet[digit] : UInt8(ascii: "="))
       }
       index += count
     }
-    return text
   }
 
   /// The text of bytes, padded.

@@ -77,15 +77,27 @@ enum Armor {
   /// It has a checksum though RFC 9580 section 6.1 would rather do without: GnuPG 2.2 does not find the end of
   /// base64 that has neither checksum nor padding.
   static func encode(_ bytes: Span<UInt8>, _ kind: Kind) -> [UInt8] {
-    var result = Array("-----BEGIN \(kind.rawValue)-----\n\n".utf8)
-    let text = Base64.encode(bytes)
-    for start in stride(from: 0, to: text.count, by: 64) {
-      result += text[start..<min(start + 64, text.count)]
-      result.append(0x0A)
+    var result: [UInt8] = []
+    encode(bytes, kind) { result.append($0) }
+    return result
+  }
+
+  /// Hands the text of the block to a closure, byte by byte: a secret need not pass through the heap.
+  static func encode(_ bytes: Span<UInt8>, _ kind: Kind, _ sink: (UInt8) -> Void) {
+    for byte in "-----BEGIN \(kind.rawValue)-----\n\n".utf8 { sink(byte) }
+    var column = 0
+    Base64.encode(bytes) { digit in
+      sink(digit)
+      column += 1
+      if column == 64 {
+        sink(0x0A)
+        column = 0
+      }
     }
-    let checksum = BigEndian.bytes(crc24(bytes)).dropFirst()
-    result += [UInt8(ascii: "=")] + Base64.encode(Array(checksum)) + [0x0A]
-    return result + Array("-----END \(kind.rawValue)-----".utf8)
+    if column > 0 { sink(0x0A) }
+    sink(UInt8(ascii: "="))
+    for digit in Base64.encode(Array(BigEndian.bytes(crc24(bytes)).dropFirst())) { sink(digit) }
+    for byte in "\n-----END \(kind.rawValue)-----".utf8 { sink(byte) }
   }
 
   /// The optional checksum (RFC 9580 section 6.1).

@@ -20,11 +20,17 @@ public struct KeyRing: Sendable {
   /// Reads keys in any form that users have them in: armored (also several blocks, with text between), binary
   /// packets one after the other, or a GnuPG keybox.
   ///
-  /// A key that this module cannot read is noted in ``skipped``; the others still count.
+  /// A key that this module cannot read is noted in ``skipped``, and so is a place behind which nothing can be
+  /// read; the others still count.
   ///
   /// - Throws: ``OpenPGPError`` where the data holds no readable key at all.
   public init(reading bytes: Span<UInt8>) throws(OpenPGPError) {
-    try Self.forEachRun(of: bytes) { (run) throws(OpenPGPError) in try readPackets(run) }
+    do {
+      try Self.forEachRun(of: bytes) { (run) throws(OpenPGPError) in try readPackets(run) }
+    } catch {
+      guard !certificates.isEmpty else { throw error }
+      skipped.append(error)
+    }
     guard !certificates.isEmpty else {
       throw skipped.first ?? OpenPGPError(.noKey, "there is no OpenPGP key in the data")
     }

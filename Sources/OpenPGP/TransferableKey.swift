@@ -29,10 +29,21 @@ public final class TransferableKey: Sendable {
   /// The secret key's armored block with a final newline. It is secret as far as the packets are not locked.
   ///
   /// - Throws: ``OpenPGPError`` where the secret key is not there.
-  public func armoredSecretKey() throws(OpenPGPError) -> [UInt8] {
+  public func armoredSecretKey() throws(OpenPGPError) -> SecureBytes {
     guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) has no secret part here") }
     let copy = try copyOfPackets()
-    return Armor.encode(copy.span, .privateKey) + [0x0A]
+    var count = 1
+    Armor.encode(copy.span, .privateKey) { _ in count += 1 }
+    var text = try gcrypt { () throws(GcryptError) in try SecureBytes(count: count) }
+    var used = 0
+    Armor.encode(copy.span, .privateKey) { byte in
+      var span = text.mutableSpan
+      span[used] = byte
+      used += 1
+    }
+    var span = text.mutableSpan
+    span[used] = 0x0A
+    return text
   }
 
   /// Reads keys in any form that ``KeyRing`` reads; keys with a fault are passed over.
@@ -57,7 +68,7 @@ public final class TransferableKey: Sendable {
     return keys
   }
 
-  private static func readOne(_ bytes: Span<UInt8>) throws(OpenPGPError) -> TransferableKey {
+  static func readOne(_ bytes: Span<UInt8>) throws(OpenPGPError) -> TransferableKey {
     var reader = PacketReader(bytes)
     var primary: PublicKeyPacket?
     var isSecret = false

@@ -136,18 +136,16 @@ extension Certificate {
 
   /// What the owner says about the primary key, judged for something done at a time.
   func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> KeyStatement {
-    if try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed]) {
-      return KeyStatement(fault: .keyRevoked, userIDs: try validUserIDs(at: time, now: now).valid.map(\.0))
-    }
+    let isRevoked = try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed])
     let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
     let names = try validUserIDs(at: time, now: now)
-    guard onKey != nil || !names.valid.isEmpty else {
+    guard isRevoked || onKey != nil || !names.valid.isEmpty else {
       return KeyStatement(fault: names.isAnyRevoked ? .keyRevoked : .keyNotBound)
     }
     let onName = names.valid.first?.1
     let lifetime = onKey?.subpackets.keyLifetime ?? onName?.subpackets.keyLifetime
     return KeyStatement(
-      flags: onName?.subpackets.keyFlags ?? onKey?.subpackets.keyFlags,
+      fault: isRevoked ? .keyRevoked : nil, flags: onName?.subpackets.keyFlags ?? onKey?.subpackets.keyFlags,
       expiry: Self.expiry(primary, lifetime), userIDs: names.valid.map(\.0))
   }
 
@@ -181,20 +179,27 @@ extension Certificate {
     return try fault(of: subkey, at: time, now: now)
   }
 
+  /// What the owner says about a subkey, judged for something done at a time.
+  func statement(
+    of subkey: Subkey, at time: Int64, now: Int64
+  ) throws(OpenPGPError) -> (isRevoked: Bool, binding: SignaturePacket?, expiry: Int64?) {
+    let parts = [primary.hashed, subkey.key.hashed]
+    let isRevoked = try isRevoked(subkey.signatures, .subkeyRevocation, at: time, over: parts)
+    let binding = try newest(subkey.signatures, now: now, over: parts) { $0 == .subkeyBinding }
+    return (isRevoked, binding, Self.expiry(subkey.key, binding?.subpackets.keyLifetime))
+  }
+
   private func fault(
     of subkey: Subkey, at time: Int64, now: Int64
   ) throws(OpenPGPError) -> SignatureFault? {
-    let parts = [primary.hashed, subkey.key.hashed]
-    if try isRevoked(subkey.signatures, .subkeyRevocation, at: time, over: parts) { return .keyRevoked }
-    guard
-      let binding = try newest(subkey.signatures, now: now, over: parts, where: { $0 == .subkeyBinding })
-    else { return .keyNotBound }
+    let own = try statement(of: subkey, at: time, now: now)
+    if own.isRevoked { return .keyRevoked }
+    guard let binding = own.binding else { return .keyNotBound }
     if time < subkey.key.creationTime { return .keyTooYoung }
-    if let expiry = Self.expiry(subkey.key, binding.subpackets.keyLifetime), time >= expiry {
-      return .keyExpired
-    }
+    if let expiry = own.expiry, time >= expiry { return .keyExpired }
     if let flags = binding.subpackets.keyFlags, flags & Subpackets.signs == 0 { return .keyNotForSigning }
     // RFC 9580 section 5.2.1.9: without the subkey's own word, anyone could adopt another's signing key.
+    let parts = [primary.hashed, subkey.key.hashed]
     for back in binding.subpackets.embedded where back.type == .primaryKeyBinding && back.isUsable(now: now) {
       if try back.verifies(with: subkey.key, over: parts) { return nil }
     }

@@ -168,6 +168,47 @@ private func open(_ envelope: [UInt8], _ names: String...) throws -> OpenedMessa
     }
   }
 
+  /// Go's decoder, the reference's, takes a member for another whose name differs in case, and the last of two. A
+  /// second statement that we would not look at is refused; so is every envelope that Go reads another way.
+  @Test func membersThatDifferInCase() throws {
+    let good = String(decoding: try envelope("pem-ed25519"), as: UTF8.self)
+    func inserted(_ member: String, at place: String) -> String {
+      good.replacing(place, with: "\(member),\(place)")
+    }
+    let theirs = try GoOracle.run(["envelope"], input: Array(good.utf8)).text
+    #expect(theirs.hasPrefix(sifMetadataPayloadType))
+    for changed in [
+      good.replacing("}]}", with: "}],\"Payload\":\"ZXZpbA==\"}"),
+      good.replacing("}]}", with: "}],\"PAYLOADTYPE\":\"evil\"}"),
+      good.replacing("}]}", with: "}],\"payload\":\"ZXZpbA==\"}"),
+      good.replacing("}]}", with: "}],\"SIGNATURES\":[]}"),
+      good.replacing("}]}", with: "}],\"\u{17F}ignatures\":[]}"),
+      good.replacing("\"}]", with: "\",\"\u{17F}ig\":\"ZXZpbA==\"}]"),
+      good.replacing("\"}]", with: "\",\"\\u017Fig\":\"ZXZpbA==\"}]"),
+      good.replacing("\"}]", with: "\",\"\u{212A}eyID\":\"evil\"}]"),
+      good.replacing("\"}]", with: "\",\"Sig\":\"ZXZpbA==\"}]"),
+    ] {
+      #expect(changed != good)
+      let decoded = try GoOracle.run(["envelope"], input: Array(changed.utf8))
+      #expect(decoded.status == 0, "\(decoded.errors)")
+      #expect(decoded.text != theirs, "Go reads \(changed) as it reads the original")
+      let opened = try open(Array(changed.utf8), "pem-ed25519.pub")
+      #expect(opened.verdict?.code == "malformed-envelope", "\(changed)")
+    }
+    // In place of the right names: Go takes them, we do not.
+    for (name, other) in [("payload\"", "Payload\""), ("\"sig\"", "\"SIG\""), ("signatures", "Signatures")] {
+      let changed = Array(good.replacing(name, with: other).utf8)
+      #expect(try GoOracle.run(["envelope"], input: changed).text == theirs)
+      #expect(try open(changed, "pem-ed25519.pub").verdict?.code == "malformed-envelope")
+    }
+    // What no reader takes for something else is passed over.
+    for harmless in ["\"extra\":1", "\"payloads\":\"\"", "\"PAYLOAD TYPE\":1"] {
+      let changed = Array(inserted(harmless, at: "\"payloadType\"").utf8)
+      #expect(try GoOracle.run(["envelope"], input: changed).text == theirs)
+      #expect(try open(changed, "pem-ed25519.pub").verdict == nil)
+    }
+  }
+
   /// Every byte of an envelope changed: bad, or the same payload with the same signature.
   @Test func everyByteChanged() throws {
     let good = try envelope("pem-ed25519")

@@ -1,4 +1,5 @@
 import Gcrypt
+import SIF
 import TestSupport
 import Testing
 
@@ -113,6 +114,54 @@ import Testing
       #expect(
         try fault(try maker.block(subpackets: Subpackets.encode(type, body)), ring) == nil, "\(isNotation)")
     }
+  }
+
+  /// What we do not implement is no sign of tampering: it is named, and not trusted.
+  @Test func kindsThatAreNotImplemented() throws {
+    let maker = try Maker()
+    let ring = try KeyRing(reading: try maker.certificate())
+    let body = try maker.signature(1, at: day(2), over: [Array(metadata.utf8)])
+    func changed(_ index: Int, _ value: UInt8) -> [UInt8] {
+      var packet = body
+      packet[index] = value
+      let text = String(
+        decoding: ClearSignedMessage.encode(
+          [Array(metadata.utf8)], hash: .sha256, signatures: Maker.packet(2, packet)), as: UTF8.self)
+      return Array(text.replacing("Hash: SHA256\n", with: "").utf8)
+    }
+    for algorithm: UInt8 in [17, 28, 99] {
+      #expect(try fault(changed(2, algorithm), ring) == .unsupportedAlgorithm)
+    }
+    #expect(try fault(changed(3, 99), ring) == .unsupportedHash)
+    // Weak is not unknown.
+    #expect(try fault(changed(3, 1), ring) == .weakHash)
+    let verifier = OpenPGPVerifier(ring, now: Timestamp(seconds: day(3)))
+    for (block, code) in [
+      (changed(2, 99), "unsupported-algorithm"), (changed(3, 99), "unsupported-hash"),
+      (changed(0, 3), "unsupported-version"), (changed(0, 5), "unsupported-version"),
+      (
+        try maker.block(
+          subpackets: Subpackets.encode(20, [0, 0, 0, 0, 0, 1, 0, 1, 0x61, 0x62], isCritical: true)),
+        "unsupported-subpacket"
+      ),
+    ] {
+      let verdict = verifier.open(block).verdict
+      #expect(verdict?.code == code)
+      #expect(verdict?.kind == .trust)
+      #expect(verdict?.explanation.hasPrefix("unsupported: ") == true)
+    }
+  }
+
+  @Test(arguments: ["brainpoolP256r1", "secp256k1"])
+  func unknownCurves(curve: String) throws {
+    let gnupg = try GnuPG()
+    let time = ["--faked-system-time", "\(day(2))!", "--pinentry-mode", "loopback", "--passphrase", ""]
+    let made = try gnupg.run(time + ["--quick-generate-key", "test", curve, "sign", "0"])
+    try #require(made.status == 0, "\(made.errors)")
+    let block = try gnupg.run(time + ["--clear-sign"], input: Array(metadata.utf8)).output
+    let ring = try KeyRing(reading: try gnupg.run(["--export"]).output)
+    #expect(try fault(block, ring) == .unsupportedCurve)
+    #expect(OpenPGPVerifier(ring, now: Timestamp(seconds: day(3))).open(block).verdict?.kind == .trust)
   }
 
   @Test(arguments: ["MD5", "SHA1", "RIPEMD160"])

@@ -58,6 +58,32 @@ import Testing
     }
   }
 
+  /// A checksum that is wrong, malformed, doubled or not there: whether GnuPG, rnp and the Go library take the block.
+  /// We take none of those that any of them refuses.
+  @Test func armorChecksums() throws {
+    let (good, text) = try blocks()
+    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("=") && $0.count == 5 })
+    let wrong = line == "=AAAA" ? "=AAAB" : "=AAAA"
+    let open = try Fixture.read("keys/rsa2048.pub.asc")
+    let keyRing = try ring("rsa2048.pub.asc")
+    let cases: [(String, gnupg: Bool, rnp: Bool, go: Bool)] = [
+      (text, true, true, true), (text.replacing("\(line)\n", with: ""), true, true, true),
+      (text.replacing(line, with: wrong), false, true, true),
+      (text.replacing(line, with: "=AAA"), false, false, true),
+      (text.replacing(line, with: "\(line)\n\(line)"), true, false, true),
+    ]
+    let verdicts = try GoOracle.verdicts(
+      cases.map { Array($0.0.utf8) }, keys: Fixture.path("keys/rsa2048.pub.asc"), now: day(3))
+    for (number, (changed, gnupg, rnp, go)) in cases.enumerated() {
+      let block = Array(changed.utf8)
+      #expect(try GnuPG(importing: open).isGood(block, now: day(3)) == gnupg, "case \(number)")
+      #expect(try RNP(importing: open).isGood(block) == rnp, "case \(number)")
+      #expect((verdicts[number] == nil) == go, "case \(number)")
+      #expect(isGood(block, keyRing) == (number < 2), "case \(number)")
+    }
+    #expect(good == Array(text.utf8))
+  }
+
   /// Whatever a mutation makes of a block: where we say good, the Go library and GnuPG say so too.
   @Test func mutatedBlocks() throws {
     let seed: UInt64 = 20_240_102

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -82,6 +83,17 @@ func main() {
 				fmt.Println("good")
 			}
 		}
+	case "envelope": // < JSON > what Go's decoder makes of the members
+		var envelope struct {
+			PayloadType string `json:"payloadType"`
+			Payload     string `json:"payload"`
+			Signatures  []struct {
+				KeyID string `json:"keyid"`
+				Sig   string `json:"sig"`
+			} `json:"signatures"`
+		}
+		check(json.NewDecoder(os.Stdin).Decode(&envelope))
+		fmt.Println(envelope.PayloadType, envelope.Payload, envelope.Signatures)
 	case "newkey": // TIME PASSPHRASE > secret key packets
 		entity, err := openpgp.NewEntity("test", "", "test@example.org",
 			&packet.Config{Time: clock(arguments[0]), RSABits: 2048})

@@ -61,13 +61,16 @@ struct KeyListCommand: ToolCommand {
   var printsJSON: Bool { output.json }
 
   func execute() throws {
-    let store = try rings.store()
-    let path = store.path(secret: secret)
-    let ring = KeyFiles.exists(path) ? try KeyFiles.openPGP([path]) : KeyRing()
+    let ring = try KeyFiles.openPGP(
+      try rings.rings(secret: secret), isQuiet: rings.progress.quiet, warnsOfAll: true)
+    let keys = ring.certificates.filter {
+      !secret || ring.secretKey(withFingerprint: $0.primary.fingerprint) != nil
+    }
+    let now = CurrentTime.timestamp.seconds
     if output.json {
-      try Console.write(document: [JSONMember("keys", .array(ring.certificates.map(\.json)))])
+      try Console.write(document: [JSONMember("keys", .array(keys.map { $0.json(now) }))])
     } else {
-      try Console.write(ring.certificates.map(\.text).joined(separator: "\n"))
+      try Console.write(keys.map { $0.text(now) }.joined(separator: "\n"))
     }
   }
 }
@@ -81,17 +84,18 @@ struct KeyImportCommand: ToolCommand {
 
   @Argument(help: "The file: armored or binary, or a GnuPG keybox.") var file: PathArgument
   @OptionGroup var rings: KeyStoreOptions
-  @OptionGroup var progress: ProgressOptions
 
   func execute() throws {
     let store = try rings.store()
     let bytes = try SecretInput.read(file.path)
+    let ring = try KeyFiles.read(bytes, file.path)
+    KeyFiles.warnOfSkipped(ring, file.path, all: true, isQuiet: rings.progress.quiet)
     let keys = try TransferableKey.read(bytes.span)
     let secret = keys.filter(\.isSecret)
     if !secret.isEmpty { try store.add(secret, secret: true) }
     try store.add(keys, secret: false)
     for key in keys {
-      progress.note(
+      rings.progress.note(
         "siftool: imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
     }
   }
@@ -106,9 +110,13 @@ struct KeyExportCommand: ToolCommand {
   @OptionGroup var rings: KeyStoreOptions
 
   func execute() throws {
-    let copies = try rings.store().copies(fingerprint, secret: secret)
+    let copies = try KeyStore.copies(
+      fingerprint, in: try rings.rings(secret: secret), secret: secret, isQuiet: rings.progress.quiet)
     if secret {
-      for key in copies { try Console.write(try key.armoredSecretKey()) }
+      for key in copies {
+        let text = try key.armoredSecretKey()
+        try Console.write(text)
+      }
     } else {
       try Console.write(KeyArmor.publicKey(copies.flatMap(\.publicPackets)))
     }
@@ -130,26 +138,54 @@ struct KeyRemoveCommand: ToolCommand {
 }
 
 extension Certificate {
-  fileprivate var text: String {
+  fileprivate func text(_ now: Int64) -> String {
     var lines = ["\(primary.fingerprintText)  \(primary.algorithmName)"]
     lines += userIDs.map { "  \($0.bytes.printable)" }
-    lines.append("  made \(Timestamp(seconds: primary.creationTime).iso8601)")
-    lines += subkeys.map { "  subkey \($0.key.fingerprintText)  \($0.key.algorithmName)" }
+    lines.append("  \(status(now: now).text(made: primary.creationTime, now))")
+    for subkey in subkeys {
+      lines.append("  subkey \(subkey.key.fingerprintText)  \(subkey.key.algorithmName)")
+      lines.append("    \(status(of: subkey, now: now).text(made: subkey.key.creationTime, now))")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
-  fileprivate var json: JSONValue {
-    .object([
-      JSONMember("algorithm", .string(primary.algorithmName)),
-      JSONMember("createdAt", .string(Timestamp(seconds: primary.creationTime).iso8601)),
-      JSONMember("fingerprint", .string(primary.fingerprintText)),
-      JSONMember("keyId", .string(primary.keyIDText)),
-      JSONMember(
-        "subkeys",
-        .array(
-          subkeys.map {
-            ["fingerprint": .string($0.key.fingerprintText), "algorithm": .string($0.key.algorithmName)]
-          })), JSONMember("userIds", .array(userIDs.map { .string($0.text) })),
-    ])
+  fileprivate func json(_ now: Int64) -> JSONValue {
+    let subkeys = subkeys.map { subkey in
+      JSONValue.object(subkey.key.members + status(of: subkey, now: now).members(now))
+    }
+    return .object(
+      primary.members + status(now: now).members(now) + [
+        JSONMember("subkeys", .array(subkeys)),
+        JSONMember("userIds", .array(userIDs.map { .string($0.text) })),
+      ])
+  }
+}
+
+extension PublicKeyPacket {
+  fileprivate var members: [JSONMember] {
+    [
+      JSONMember("algorithm", .string(algorithmName)),
+      JSONMember("createdAt", .string(Timestamp(seconds: creationTime).iso8601)),
+      JSONMember("fingerprint", .string(fingerprintText)), JSONMember("keyId", .string(keyIDText)),
+    ]
+  }
+}
+
+extension KeyStatus {
+  fileprivate func text(made: Int64, _ now: Int64) -> String {
+    var parts = ["made \(Timestamp(seconds: made).iso8601)"]
+    if let expiry {
+      parts.append("\(expiry <= now ? "expired" : "expires") \(Timestamp(seconds: expiry).iso8601)")
+    }
+    if isRevoked { parts.append("revoked") }
+    if !isBound, !isRevoked { parts.append("without a valid self-signature") }
+    return parts.joined(separator: ", ")
+  }
+
+  fileprivate func members(_ now: Int64) -> [JSONMember] {
+    [
+      JSONMember("expiresAt", expiry.map { .string(Timestamp(seconds: $0).iso8601) } ?? .null),
+      JSONMember("revoked", .bool(isRevoked)), JSONMember("valid", .bool(isValid(now: now))),
+    ]
   }
 }

@@ -24,7 +24,7 @@ struct SignCommand: ToolCommand {
     // A signature always states when it was made: of the two clocks only SOURCE_DATE_EPOCH can stand in.
     let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
-    let signatures = try signer.sign(&editor, selection: selection, at: time)
+    let signatures = try signer.sign(&editor, selection: selection, at: time, isQuiet: progress.quiet)
     let names = ByteText.ranges(signatures.map(\.id))
     progress.note("siftool: signed: object\(signatures.count == 1 ? "" : "s") \(names)")
     for object in editor.image.objects(inGroup: nil) where object.dataType != .signature {

@@ -38,6 +38,7 @@ struct VerifyCommand: ToolCommand {
     help: "Refuse every byte that is neither signed nor follows from what is, and every structural error."
   )
   var strict = false
+  @Flag(name: [.short, .long], help: "Print no warnings.") var quiet = false
   @OptionGroup var output: JSONOption
 
   var printsJSON: Bool { output.json }
@@ -69,6 +70,7 @@ struct VerifyCommand: ToolCommand {
     verification.policy = VerificationPolicy(
       requiredSigners: signer, threshold: threshold, isStrict: strict, isLegacy: legacyInsecure)
     verification.printsJSON = output.json
+    verification.isQuiet = quiet
     try verification.run()
   }
 }

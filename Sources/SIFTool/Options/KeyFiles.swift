@@ -25,14 +25,48 @@ enum KeyFiles {
   }
 
   /// Warns where others can read a file with a private key.
-  static func warnIfShared(_ path: FilePath) {
-    var status = stat()
-    guard path.withPlatformString({ stat($0, &status) }) == 0 else { return }
-    if status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o077 != 0 {
-      let name = Array(path.string.utf8).printable
-      Console.note("siftool: warning: others can read the private key in \(name); chmod 600 it")
+  static func warnIfShared(_ path: FilePath, isQuiet: Bool) {
+    if let mode = mode(of: path, S_IFREG), mode & 0o077 != 0 {
+      Console.warn(
+        "others can read the private key in \(path.printable); chmod 600 it", isQuiet: isQuiet)
     }
   }
+
+  /// Warns where others can enter a directory of key rings or, where no secret is looked for, change it: who adds
+  /// a key to a ring makes it a trusted one.
+  static func warnIfOpen(_ directory: FilePath, secret: Bool, isQuiet: Bool) {
+    guard let mode = mode(of: directory, S_IFDIR), mode & (secret ? 0o077 : 0o022) != 0 else { return }
+    Console.warn(
+      "others can \(mode & 0o022 != 0 ? "change" : "enter") the key ring directory \(directory.printable); "
+        + "chmod 700 it", isQuiet: isQuiet)
+  }
+
+  /// The permission bits of a file of a kind; nil where it is not there or of another kind.
+  private static func mode(of path: FilePath, _ kind: mode_t) -> mode_t? {
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == kind else {
+      return nil
+    }
+    return status.st_mode & 0o777
+  }
+
+  static func isDirectory(_ path: FilePath) -> Bool { mode(of: path, S_IFDIR) != nil }
+
+  /// Warns of what was passed over in a file of keys.
+  ///
+  /// - Parameter all: also of keys and signatures that are whole but of a kind that is not implemented.
+  static func warnOfSkipped(_ ring: KeyRing, _ path: FilePath, all: Bool, isQuiet: Bool) {
+    let faults = ring.skipped.filter { all || $0.code != .unsupported }
+    for fault in faults.prefix(mostWarnings) {
+      Console.warn("\(path.printable): passed over: \(fault.description)", isQuiet: isQuiet)
+    }
+    if faults.count > mostWarnings {
+      Console.warn(
+        "\(path.printable): \(faults.count - mostWarnings) more faults were passed over", isQuiet: isQuiet)
+    }
+  }
+
+  private static let mostWarnings = 8
 
   /// The directories of the runtimes' key rings: those that the environment names, and only where it names
   /// none the defaults. Who names a ring means that one, and trusts no other.
@@ -50,10 +84,7 @@ enum KeyFiles {
 
   /// The rings at a path: of a directory those inside that runtimes and GnuPG keep, otherwise the file itself.
   static func rings(at path: FilePath, secret: Bool) -> [FilePath] {
-    var status = stat()
-    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      return [path]
-    }
+    guard isDirectory(path) else { return [path] }
     let names = secret ? ["pgp-secret"] : ["pgp-public", "global-pgp-public", "pubring.kbx", "pubring.gpg"]
     return names.map { path.appending($0) }.filter(exists)
   }
@@ -63,13 +94,14 @@ enum KeyFiles {
   }
 
   /// The keys of rings; those that are empty, as runtimes leave them, have none.
-  static func openPGP(_ paths: [FilePath]) throws -> KeyRing {
+  static func openPGP(_ paths: [FilePath], isQuiet: Bool, warnsOfAll: Bool = false) throws -> KeyRing {
     var all = KeyRing()
     for path in paths {
       let bytes = try SecretInput.read(path)
       if bytes.count == 0 { continue }
       let ring = try read(bytes, path)
-      if !ring.secretKeys.isEmpty { warnIfShared(path) }
+      if !ring.secretKeys.isEmpty { warnIfShared(path, isQuiet: isQuiet) }
+      warnOfSkipped(ring, path, all: warnsOfAll, isQuiet: isQuiet)
       try all.merge(ring)
     }
     return all
@@ -78,9 +110,14 @@ enum KeyFiles {
   static func read(_ bytes: borrowing SecureBytes, _ path: FilePath) throws -> KeyRing {
     do { return try KeyRing(reading: bytes.span) } catch {
       throw ToolFailure(
-        .key, code: error.code.rawValue, "\(Array(path.string.utf8).printable): \(error.description)")
+        .key, code: error.code.rawValue, "\(path.printable): \(error.description)")
     }
   }
+}
+
+extension FilePath {
+  /// The path with everything escaped that could disturb a terminal.
+  var printable: String { Array(string.utf8).printable }
 }
 
 /// The time of now, which signatures are judged by.

@@ -49,12 +49,28 @@ enum SecretInput {
   }
 
   /// The value of an environment variable; nil where it is not set.
+  ///
+  /// The variable is gone afterwards: neither child processes nor those who may look at this one's environment
+  /// get to see it.
   static func environment(_ name: String) throws -> SecureBytes? {
     guard let value = getenv(name) else { return nil }
-    return try SecureBytes(
+    let count = strlen(value)
+    let bytes = try SecureBytes(
       copying: Span(
-        _unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value)))
+        _unsafeStart: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: count))
+    explicit_bzero(value, count)
+    unsetenv(name)
+    return bytes
   }
+
+  /// Removes variables with passphrases that are not going to be read.
+  static func forgetPassphrases() {
+    for name in passphraseVariables where getenv(name) != nil { _ = try? environment(name) }
+  }
+
+  private static let passphraseVariables = [
+    "SIFTOOL_PASSPHRASE", "SINGULARITY_ENCRYPTION_PASSPHRASE", "APPTAINER_ENCRYPTION_PASSPHRASE",
+  ]
 
   /// Whether there is a terminal to ask on.
   static var canPrompt: Bool { Console.isTerminal(STDIN_FILENO) && Console.isTerminal(STDERR_FILENO) }
@@ -104,13 +120,18 @@ struct PassphraseOptions: ParsableArguments {
 
   /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
   func read(prompt question: String) throws -> SecureBytes? {
+    if let given = try readGiven() { return given }
+    return try SecretInput.prompt(question)
+  }
+
+  /// The passphrase without asking for it. Descriptors and variables give it once.
+  func readGiven() throws -> SecureBytes? {
     if let passphraseFd {
       return try Self.withoutNewline(
         try SecretInput.read(from: passphraseFd, FilePath("file descriptor \(passphraseFd)")))
     }
     if let passphraseFile { return try Self.withoutNewline(try SecretInput.read(passphraseFile.path)) }
-    if let value = try SecretInput.environment("SIFTOOL_PASSPHRASE") { return value }
-    return try SecretInput.prompt(question)
+    return try SecretInput.environment("SIFTOOL_PASSPHRASE")
   }
 
   private static func withoutNewline(_ bytes: consuming SecureBytes) throws -> SecureBytes {

@@ -40,8 +40,10 @@ struct SigningKeyOptions: ParsableArguments {
   @OptionGroup var passphrase: PassphraseOptions
 
   /// Signs with the chosen key.
+  ///
+  /// - Parameter isQuiet: whether warnings are left out.
   func sign(
-    _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp
+    _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, isQuiet: Bool
   ) throws -> [Descriptor] {
     guard key.isEmpty || keyEnv == nil else {
       throw ToolFailure.usage("--key and --key-env exclude each other")
@@ -54,14 +56,16 @@ struct SigningKeyOptions: ParsableArguments {
       }
       return try sign(&editor, bytes, "$\(Array(keyEnv.utf8).printable)", selection, time)
     }
-    if key.count > 1 { return try sign(&editor, pem: try key.map { try pem($0.path) }, selection, time) }
+    for file in key { KeyFiles.warnIfShared(file.path, isQuiet: isQuiet) }
+    if key.count > 1 { return try sign(&editor, pem: try severalPEM(), selection, time) }
     if let file = key.first {
-      let bytes = try SecretInput.read(file.path)
-      KeyFiles.warnIfShared(file.path)
-      return try sign(&editor, bytes, Array(file.path.string.utf8).printable, selection, time)
+      return try sign(
+        &editor, try SecretInput.read(file.path), file.path.printable, selection, time)
     }
     let directories = keyring.map { [$0.path] } ?? KeyFiles.runtimeDirectories.filter(KeyFiles.exists)
-    let ring = try KeyFiles.openPGP(directories.flatMap { KeyFiles.rings(at: $0, secret: true) })
+    for directory in directories { KeyFiles.warnIfOpen(directory, secret: true, isQuiet: isQuiet) }
+    let ring = try KeyFiles.openPGP(
+      directories.flatMap { KeyFiles.rings(at: $0, secret: true) }, isQuiet: isQuiet)
     return try sign(&editor, openPGP: ring, "the key ring", selection, time)
   }
 
@@ -70,7 +74,7 @@ struct SigningKeyOptions: ParsableArguments {
     _ selection: IntegritySelection, _ time: Timestamp
   ) throws -> [Descriptor] {
     if KeyFiles.isPEM(bytes) {
-      return try sign(&editor, pem: [try pem(bytes, name)], selection, time)
+      return try sign(&editor, pem: [try pem(bytes, name, Phrase())], selection, time)
     }
     let ring = try KeyFiles.read(bytes, FilePath(name))
     return try sign(&editor, openPGP: ring, name, selection, time)
@@ -78,20 +82,68 @@ struct SigningKeyOptions: ParsableArguments {
 
   // MARK: PEM
 
-  private func pem(_ path: FilePath) throws -> PEMPrivateKey {
-    KeyFiles.warnIfShared(path)
-    return try pem(try SecretInput.read(path), Array(path.string.utf8).printable)
+  /// A passphrase that was given for all keys: a descriptor or a variable gives it only once.
+  private final class Phrase {
+    final class Given {
+      let bytes: SecureBytes
+
+      init(_ bytes: consuming SecureBytes) { self.bytes = bytes }
+    }
+
+    var given: Given?
+    var isRead = false
   }
 
-  private func pem(_ bytes: borrowing SecureBytes, _ name: String) throws -> PEMPrivateKey {
+  /// Several keys sign together in an envelope; a clear-signed message has one signer.
+  private func severalPEM() throws -> [PEMPrivateKey] {
+    let phrase = Phrase()
+    var keys: [PEMPrivateKey] = []
+    for file in key {
+      let name = file.path.printable
+      let bytes = try SecretInput.read(file.path)
+      guard KeyFiles.isPEM(bytes) else {
+        _ = try KeyFiles.read(bytes, file.path)
+        throw ToolFailure.usage(
+          "only PEM keys sign together, and \(name) holds an OpenPGP key: sign once for each --key")
+      }
+      keys.append(try pem(bytes, name, phrase))
+    }
+    return keys
+  }
+
+  private func pem(
+    _ bytes: borrowing SecureBytes, _ name: String, _ phrase: Phrase
+  ) throws -> PEMPrivateKey {
     let none = try SecureBytes(count: 0)
     do { return try PEMPrivateKey.read(bytes.span, passphrase: none) } catch {
-      guard error.code == .passphraseNeeded else { throw error }
+      if error.code == .noKey, (try? PEMPublicKey.read(bytes.span))?.isEmpty == false {
+        throw ToolFailure(.key, code: "no-key", onlyPublic(name))
+      }
+      guard error.code == .passphraseNeeded else { throw failure(error, name) }
     }
-    guard let phrase = try passphrase.read(prompt: "Passphrase of the key in \(name): ") else {
+    if !phrase.isRead {
+      if let given = try passphrase.readGiven() { phrase.given = Phrase.Given(given) }
+      phrase.isRead = true
+    }
+    if let given = phrase.given {
+      do { return try PEMPrivateKey.read(bytes.span, passphrase: given.bytes) } catch {
+        throw failure(error, name)
+      }
+    }
+    guard let answer = try SecretInput.prompt("Passphrase of the key in \(name): ") else {
       throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")
     }
-    return try PEMPrivateKey.read(bytes.span, passphrase: phrase)
+    do { return try PEMPrivateKey.read(bytes.span, passphrase: answer) } catch {
+      throw failure(error, name)
+    }
+  }
+
+  private func failure(_ error: PEMError, _ name: String) -> ToolFailure {
+    ToolFailure(.key, code: error.code.rawValue, "\(name): \(error.description)")
+  }
+
+  private func onlyPublic(_ name: String) -> String {
+    "\(name): there is no private key, only a public one; signing needs the private one"
   }
 
   private func sign(
@@ -113,6 +165,8 @@ struct SigningKeyOptions: ParsableArguments {
       throw ToolFailure.usage(
         "--gpg chooses the key and asks gpg-agent: it excludes the other options for keys")
     }
+    // gpg has no use for them.
+    SecretInput.forgetPassphrases()
     let signer = try GnuPGSigner(
       fingerprint: [UInt8](hexadecimalFingerprint: fingerprint), mayPrompt: SecretInput.canPrompt)
     return try ImageSigner.sign(&editor, with: signer, selection: selection, at: time)
@@ -148,7 +202,9 @@ struct SigningKeyOptions: ParsableArguments {
   /// The key that was named, or the only one.
   private func choose(_ ring: KeyRing, _ name: String) throws -> Certificate {
     guard !ring.secretKeys.isEmpty else {
-      throw ToolFailure(.key, code: "no-key", "\(name): there is no private key")
+      throw ToolFailure(
+        .key, code: "no-key",
+        ring.certificates.isEmpty ? "\(name): there is no private key" : onlyPublic(name))
     }
     if let fingerprint {
       let digits = fingerprint.filter { $0 != " " }

@@ -18,6 +18,8 @@ struct Verification {
   var isEverything = false
   var policy = VerificationPolicy()
   var printsJSON = false
+  /// Whether warnings are left out.
+  var isQuiet = false
 
   init(_ image: PathArgument) {
     self.image = image
@@ -76,12 +78,16 @@ struct Verification {
       if KeyFiles.isPEM(bytes) {
         pem += try publicKeys(bytes)
       } else {
-        try ring.merge(try KeyFiles.read(bytes, file.path))
+        let read = try KeyFiles.read(bytes, file.path)
+        KeyFiles.warnOfSkipped(read, file.path, all: false, isQuiet: isQuiet)
+        try ring.merge(read)
       }
     }
     var rings = keyrings.map(\.path)
     if keys.isEmpty && keyrings.isEmpty { rings = KeyFiles.runtimeDirectories.filter(KeyFiles.exists) }
-    try ring.merge(try KeyFiles.openPGP(rings.flatMap { KeyFiles.rings(at: $0, secret: false) }))
+    for directory in rings { KeyFiles.warnIfOpen(directory, secret: false, isQuiet: isQuiet) }
+    let files = rings.flatMap { KeyFiles.rings(at: $0, secret: false) }
+    if !files.isEmpty { try ring.merge(try KeyFiles.openPGP(files, isQuiet: isQuiet)) }
     let verifiers: [any MessageVerifier] = [
       OpenPGPVerifier(ring, now: CurrentTime.timestamp), try DSSEVerifier(pem),
     ]

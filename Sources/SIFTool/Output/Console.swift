@@ -1,3 +1,4 @@
+import Gcrypt
 import Glibc
 import LinuxSystem
 import StrictJSON
@@ -6,6 +7,15 @@ import StrictJSON
 enum Console {
   /// Writes bytes to stdout.
   static func write(_ bytes: [UInt8]) throws(ToolFailure) {
+    do throws(SystemError) {
+      try SystemError.writeAll(bytes.span.bytes, to: STDOUT_FILENO)
+    } catch {
+      throw ToolFailure(writing: error)
+    }
+  }
+
+  /// Writes bytes that may be secret to stdout.
+  static func write(_ bytes: borrowing SecureBytes) throws(ToolFailure) {
     do throws(SystemError) {
       try SystemError.writeAll(bytes.span.bytes, to: STDOUT_FILENO)
     } catch {
@@ -59,6 +69,11 @@ enum Console {
   /// Writes a line for people to stderr. Nothing can be done where even that fails.
   static func note(_ line: String) {
     try? SystemError.writeAll(Array("\(line)\n".utf8).span.bytes, to: STDERR_FILENO)
+  }
+
+  /// Writes a warning to stderr, unless quiet is asked for.
+  static func warn(_ text: String, isQuiet: Bool) {
+    if !isQuiet { note("siftool: warning: \(text)") }
   }
 
   /// Writes a question to stderr; the answer is typed behind it.

@@ -1,0 +1,54 @@
+import Gcrypt
+
+/// One key of a ring of binary packets, byte for byte as it is there: also one that this module cannot read, so that
+/// whoever writes the ring anew loses nothing.
+public final class RingEntry: Sendable {
+  /// The key; nil where it cannot be read.
+  public let key: TransferableKey?
+  private let packets: SecureBytes
+
+  private init(_ key: TransferableKey?, _ packets: consuming SecureBytes) {
+    self.key = key
+    self.packets = packets
+  }
+
+  /// The entry's packets.
+  ///
+  /// - Throws: ``OpenPGPError`` where no secure memory is left.
+  public func copyOfPackets() throws(OpenPGPError) -> SecureBytes {
+    try gcrypt { () throws(GcryptError) in try packets.copy(0..<packets.count) }
+  }
+
+  /// Splits a ring into its keys.
+  ///
+  /// - Returns: the entries in front of the first byte that cannot be read as packets, and why it cannot; with nil
+  ///   instead the entries are the whole ring.
+  /// - Throws: ``OpenPGPError`` where the ring is too large or no secure memory is left.
+  public static func read(
+    _ bytes: Span<UInt8>
+  ) throws(OpenPGPError) -> (entries: [RingEntry], fault: OpenPGPError?) {
+    guard bytes.count <= KeyRing.maximumBytes else {
+      throw OpenPGPError(.tooLarge, "\(bytes.count) bytes of keys")
+    }
+    var reader = PacketReader(bytes)
+    var starts: [Int] = []
+    var end = 0
+    var fault: OpenPGPError?
+    do {
+      while let packet = try reader.next() {
+        let isKey = packet.type == .publicKey || packet.type == .secretKey
+        // What stands in front of the first key belongs to none, and stays all the same.
+        if isKey || starts.isEmpty { starts.append(packet.start) }
+        end = packet.body.upperBound
+      }
+    } catch { fault = error }
+    var entries: [RingEntry] = []
+    for (index, start) in starts.enumerated() {
+      let packets = bytes.extracting(start..<(index + 1 < starts.count ? starts[index + 1] : end))
+      let key = try? TransferableKey.readOne(packets)
+      entries.append(
+        RingEntry(key, try gcrypt { () throws(GcryptError) in try SecureBytes(copying: packets) }))
+    }
+    return (entries, fault)
+  }
+}

@@ -1,0 +1,142 @@
+import Glibc
+import StrictJSON
+import TestSupport
+import Testing
+
+/// `sign`: keys that are none, keys that do not go together, and what becomes of secrets.
+@Suite struct SigningKeyTests {
+  private let directory: TemporaryDirectory
+  private let image: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    image = directory.file("image.sif")
+    try Tool.check([Fixture.siftool, "new", image])
+    let file = try directory.write("one", Array("one".utf8))
+    try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "generic", "--groupid", "1"])
+  }
+
+  private func siftool(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ToolAnswer {
+    try Tool.run(
+      [Fixture.siftool] + arguments, environment: ["HOME": directory.path].merging(environment) { $1 })
+  }
+
+  private func key(_ name: String) throws -> String {
+    let path = try directory.write(name, try Fixture.read("keys/\(name)"))
+    try Tool.check(["chmod", "600", path])
+    return path
+  }
+
+  private func expectRefusal(
+    _ keys: [String], _ status: Int32, _ words: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let before = try Tool.read(image)
+    let answer = try siftool(["sign", image] + keys.flatMap { ["--key", $0] })
+    #expect(answer.status == status, "\(answer.errors)", sourceLocation: sourceLocation)
+    #expect(answer.errors.contains(words), "\(answer.errors)", sourceLocation: sourceLocation)
+    #expect(answer.errors.split(separator: "\n").count == 1, sourceLocation: sourceLocation)
+    #expect(try Tool.read(image) == before, sourceLocation: sourceLocation)
+  }
+
+  @Test func keysThatAreNone() throws {
+    for name in ["ed25519.pub.asc", "pem-p256.pub.pem", "ring.pgp"] {
+      let path = try key(name)
+      try expectRefusal([path], 6, "\(path): there is no private key, only a public one")
+    }
+    let text = try directory.write("text", Array("no key at all\n".utf8))
+    let junk = try directory.write("junk", (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 128) })
+    let empty = try directory.write("empty", [])
+    let certificate = try directory.write(
+      "certificate", Array("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".utf8))
+    for path in [text, junk, empty, certificate, image] {
+      try Tool.check(["chmod", "600", path])
+      try expectRefusal([path], 6, "\(path): ")
+    }
+    try expectRefusal([directory.file("none")], 7, "none: No such file")
+    try expectRefusal([try key("pem-rsa.aes256.pem")], 6, "pem-rsa.aes256.pem: the private key is encrypted")
+  }
+
+  @Test func keysThatDoNotGoTogether() throws {
+    let (pgp, other, pem) = (try key("ed25519.sec.asc"), try key("rsa2048.sec.asc"), try key("pem-p256.pem"))
+    for keys in [[pgp, other], [pgp, pem], [pem, pgp]] {
+      try expectRefusal(keys, 64, "sign once for each --key")
+    }
+    let text = try directory.write("text", Array("no key at all\n".utf8))
+    try Tool.check(["chmod", "600", text])
+    try expectRefusal([pem, text], 6, "text: ")
+  }
+
+  /// One passphrase opens several keys, from wherever it comes.
+  @Test func onePassphraseForSeveralKeys() throws {
+    let keys = ["pem-p256.aes128.pem", "pem-rsa.aes256.pem"]
+    let options = try keys.flatMap { ["--key", try key($0)] }
+    let secret = try directory.write("secret", Array("correct horse\n".utf8))
+    #expect(try siftool(["sign", image] + options + ["--passphrase-file", secret]).status == 0)
+    let signed = try siftool(["sign", image] + options, ["SIFTOOL_PASSPHRASE": "correct horse"])
+    #expect(signed.status == 0, "\(signed.errors)")
+    let publics = ["pem-p256.pub.pem", "pem-rsa.pub.pem"].flatMap { ["--key", Fixture.path("keys/\($0)")] }
+    #expect(try siftool(["verify", image, "--threshold", "2", "--strict"] + publics).status == 0)
+    // With one key of two the other signer's bytes are nobody's.
+    #expect(try siftool(["verify", image] + publics.prefix(2)).status == 0)
+    #expect(try siftool(["verify", image, "--strict"] + publics.prefix(2)).status == 2)
+  }
+
+  @Test func ungroupedObjects() throws {
+    let add = ["add", image, directory.file("one"), "--datatype", "generic", "--groupid", "0"]
+    #expect(try siftool(add).status == 0)
+    let options = ["sign", image, "--key", try key("ed25519.sec.asc")]
+    let answer = try siftool(options)
+    #expect(answer.status == 0)
+    #expect(answer.errors.contains("warning: object 2 is in no group and so not signed\n"))
+    #expect(try siftool(options + ["--quiet"]).errors.isEmpty)
+  }
+
+  @Test func quietLeavesOutWarnings() throws {
+    let path = try key("ed25519.sec.asc")
+    try Tool.check(["chmod", "644", path])
+    #expect(try siftool(["sign", image, "--key", path]).errors.contains("others can read"))
+    #expect(try siftool(["sign", image, "--key", path, "-q"]).errors.isEmpty)
+  }
+
+  /// Variables with secrets are gone before anything else is waited for: while the passphrase is awaited, the key's
+  /// variable can no longer be seen from outside.
+  @Test func variablesAreRemoved() throws {
+    let fifo = directory.file("fifo")
+    try #require(mkfifo(fifo, 0o600) == 0)
+    let text = String(decoding: try Fixture.read("keys/locked.sec.asc"), as: UTF8.self)
+    let process = try Tool.start(
+      [Fixture.siftool, "sign", image, "--key-env", "SECRET_KEY", "--passphrase-file", fifo],
+      environment: ["SECRET_KEY": text, "HOME": directory.path])
+    // Returns when the tool opens the other end, for which it must have read the key.
+    let descriptor = open(fifo, O_WRONLY)
+    try #require(descriptor >= 0)
+    let environment = try Tool.check(["cat", "/proc/\(process.process)/environ"]).text
+    #expect(environment.contains("HOME="))
+    #expect(!environment.contains("PRIVATE KEY"))
+    #expect(write(descriptor, "correct horse\n", 14) == 14)
+    close(descriptor)
+    let answer = try process.wait()
+    #expect(answer.status == 0, "\(answer.errors)")
+  }
+
+  /// gpg inherits no passphrase that is meant for us.
+  @Test func childProcessesInheritNoPassphrase() throws {
+    let gnupg = try GnuPG(importing: try Fixture.read("keys/ed25519.sec.asc"))
+    let fingerprint = try gnupg.run(["--with-colons", "--list-keys"]).text.split(separator: "\n")
+      .first { $0.hasPrefix("fpr:") }?.split(separator: ":").last
+    let noted = directory.file("environment")
+    let script = try directory.write(
+      "gpg", Array("#!/bin/sh\nenv >> \(noted)\nexec /usr/bin/gpg \"$@\"\n".utf8))
+    try Tool.check(["chmod", "755", script])
+    let answer = try siftool(
+      ["sign", image, "--gpg", String(try #require(fingerprint))],
+      [
+        "GNUPGHOME": gnupg.path, "PATH": "\(directory.path):/usr/bin:/bin", "SIFTOOL_PASSPHRASE": "secret",
+        "SINGULARITY_ENCRYPTION_PASSPHRASE": "secret",
+      ])
+    #expect(answer.status == 0, "\(answer.errors)")
+    let environment = String(decoding: try Tool.read(noted), as: UTF8.self)
+    #expect(environment.contains("GNUPGHOME="))
+    #expect(!environment.contains("PASSPHRASE"))
+  }
+}
