@@ -25,7 +25,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     let coefficient = try SecureInteger.inverse(of: small, modulo: large)
     let bytes =
       modulus.count + exponent.count + privateExponent.count + p.count + q.count + coefficient.count
-    var builder = try SExpressionBuilder(valueBytes: bytes)
+    var builder = try SExpressionBuilder(valueBytes: bytes, isSecret: true)
     builder.open("private-key")
     builder.open("rsa")
     builder.pair("n", modulus.span)
@@ -44,7 +44,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   public static func ecdsa(
     _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?
   ) throws(GcryptError) -> PrivateKey {
-    var builder = try SExpressionBuilder(valueBytes: scalar.count)
+    var builder = try SExpressionBuilder(valueBytes: scalar.count, isSecret: true)
     builder.open("private-key")
     builder.open("ecc")
     builder.pair("curve", curve.name)
@@ -55,7 +55,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     guard point == nil || point == computed else {
       throw GcryptError(.badKey, "use an ECDSA private key with another key's public point")
     }
-    var full = try SExpressionBuilder(valueBytes: scalar.count + computed.count)
+    var full = try SExpressionBuilder(valueBytes: scalar.count + computed.count, isSecret: true)
     full.open("private-key")
     full.open("ecc")
     full.pair("curve", curve.name)
@@ -72,7 +72,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   /// - Throws: ``GcryptError`` where the point is not the secret's.
   public static func ed25519(seed: Span<UInt8>, point: [UInt8]?) throws(GcryptError) -> PrivateKey {
     guard seed.count == 32 else { throw GcryptError(.badKey, "use an Ed25519 key of \(seed.count) bytes") }
-    var builder = try SExpressionBuilder(valueBytes: 32)
+    var builder = try SExpressionBuilder(valueBytes: 32, isSecret: true)
     builder.open("private-key")
     builder.open("ecc")
     builder.pair("curve", "Ed25519")
@@ -83,7 +83,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     guard point == nil || point == computed else {
       throw GcryptError(.badKey, "use an Ed25519 private key with another key's public point")
     }
-    var full = try SExpressionBuilder(valueBytes: 64)
+    var full = try SExpressionBuilder(valueBytes: 64, isSecret: true)
     full.open("private-key")
     full.open("ecc")
     full.pair("curve", "Ed25519")
@@ -143,7 +143,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     guard PublicKey.minimumSigningBits...PublicKey.maximumBits ~= bits else {
       throw GcryptError(.badValue, "generate an RSA key of \(bits) bits")
     }
-    var builder = try SExpressionBuilder(valueBytes: 16)
+    var builder = try SExpressionBuilder(valueBytes: 16, isSecret: true)
     builder.open("genkey")
     builder.open("rsa")
     builder.pair("nbits", Array(String(bits).utf8).span)
@@ -184,7 +184,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     let data: SExpression
     if case .ecdsa = publicKey {
       guard message.count == hash.digestSize else { throw GcryptError(.badValue, "sign such a digest") }
-      var builder = try SExpressionBuilder(valueBytes: message.count)
+      var builder = try SExpressionBuilder(valueBytes: message.count, isSecret: false)
       builder.open("data")
       builder.pair("flags", "rfc6979")
       builder.open("hash")
@@ -220,7 +220,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   public borrowing func decryptOAEP(_ ciphertext: Span<UInt8>) throws(GcryptError) -> SecureBytes {
     guard case .rsa(let modulus, _) = publicKey, ciphertext.count == modulus.drop(while: { $0 == 0 }).count
     else { throw GcryptError(.badValue, "decrypt what is not as long as the RSA key") }
-    var builder = try SExpressionBuilder(valueBytes: ciphertext.count)
+    var builder = try SExpressionBuilder(valueBytes: ciphertext.count, isSecret: true)
     builder.open("enc-val")
     builder.pair("flags", "oaep")
     builder.pair("hash-algo", "sha256")
@@ -245,7 +245,7 @@ extension PublicKey {
       throw GcryptError(.badKey, "encrypt with a key that is no RSA key")
     }
     try validate(minimumBits: Self.minimumSigningBits)
-    var builder = try SExpressionBuilder(valueBytes: plaintext.count)
+    var builder = try SExpressionBuilder(valueBytes: plaintext.count, isSecret: true)
     builder.open("data")
     builder.pair("flags", "oaep")
     builder.pair("hash-algo", "sha256")

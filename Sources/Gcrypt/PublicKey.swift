@@ -69,6 +69,12 @@ extension PublicKey {
     return (number.count - first) * 8 - number[first].leadingZeroBitCount
   }
 
+  /// Whether an unsigned number is less than another.
+  private static func isLess(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    let (a, b) = (left.drop { $0 == 0 }, right.drop { $0 == 0 })
+    return a.count != b.count ? a.count < b.count : a.lexicographicallyPrecedes(b)
+  }
+
   /// Refuses a key that no careful program uses: an RSA modulus that is even, has fewer bits than asked for or
   /// more than ``maximumBits``; an even exponent, one below 3 or above 64 bits; a point off its curve.
   ///
@@ -129,7 +135,7 @@ extension PublicKey {
   func expression() throws(GcryptError) -> SExpression {
     switch self {
     case .rsa(let modulus, let exponent):
-      var builder = try SExpressionBuilder(valueBytes: modulus.count + exponent.count)
+      var builder = try SExpressionBuilder(valueBytes: modulus.count + exponent.count, isSecret: false)
       builder.open("public-key")
       builder.open("rsa")
       builder.pair("n", modulus.span)
@@ -137,7 +143,7 @@ extension PublicKey {
       builder.close(2)
       return try builder.finish("read an RSA key")
     case .ecdsa(let curve, let point):
-      var builder = try SExpressionBuilder(valueBytes: point.count)
+      var builder = try SExpressionBuilder(valueBytes: point.count, isSecret: false)
       builder.open("public-key")
       builder.open("ecc")
       builder.pair("curve", curve.name)
@@ -145,7 +151,7 @@ extension PublicKey {
       builder.close(2)
       return try builder.finish("read an ECDSA key")
     case .ed25519(let point):
-      var builder = try SExpressionBuilder(valueBytes: point.count)
+      var builder = try SExpressionBuilder(valueBytes: point.count, isSecret: false)
       builder.open("public-key")
       builder.open("ecc")
       builder.pair("curve", "Ed25519")
@@ -160,8 +166,9 @@ extension PublicKey {
   private func signatureExpression(_ signature: SignatureValue) throws(GcryptError) -> SExpression? {
     switch (self, signature) {
     case (.rsa(let modulus, _), .rsa(let number)):
-      guard number.count <= modulus.count, Self.bitCount(number) > 0 else { return nil }
-      var builder = try SExpressionBuilder(valueBytes: number.count)
+      // RFC 8017 section 5.2.2: below the modulus. Otherwise the same signature could be written in two ways.
+      guard Self.bitCount(number) > 0, Self.isLess(number, modulus) else { return nil }
+      var builder = try SExpressionBuilder(valueBytes: number.count, isSecret: false)
       builder.open("sig-val")
       builder.open("rsa")
       builder.pair("s", number.span)
@@ -171,7 +178,7 @@ extension PublicKey {
       let size = curve.coordinateSize
       // libgcrypt itself checks 0 < r, s < n.
       guard r.count <= size, s.count <= size, Self.bitCount(r) > 0, Self.bitCount(s) > 0 else { return nil }
-      var builder = try SExpressionBuilder(valueBytes: 2 * size)
+      var builder = try SExpressionBuilder(valueBytes: 2 * size, isSecret: false)
       builder.open("sig-val")
       builder.open("ecdsa")
       builder.pair("r", r.span)
@@ -180,7 +187,7 @@ extension PublicKey {
       return try builder.finish("read an ECDSA signature")
     case (.ed25519, .ed25519(let bytes)):
       guard bytes.count == 64, Ed25519.isReduced(bytes.span.extracting(last: 32)) else { return nil }
-      var builder = try SExpressionBuilder(valueBytes: 64)
+      var builder = try SExpressionBuilder(valueBytes: 64, isSecret: false)
       builder.open("sig-val")
       builder.open("eddsa")
       builder.pair("r", bytes.span.extracting(first: 32))
@@ -193,7 +200,7 @@ extension PublicKey {
 
   /// What is signed, as the key's algorithm takes it.
   func dataExpression(_ message: Span<UInt8>, _ hash: HashAlgorithm) throws(GcryptError) -> SExpression {
-    var builder = try SExpressionBuilder(valueBytes: message.count)
+    var builder = try SExpressionBuilder(valueBytes: message.count, isSecret: false)
     builder.open("data")
     switch self {
     case .rsa:

@@ -39,12 +39,28 @@ struct SExpression: ~Copyable {
 /// Writes a canonical S-expression (`(4:data(5:flags5:pkcs1))`): it needs no quoting and, unlike libgcrypt's
 /// builder, no variadic call.
 struct SExpressionBuilder: ~Copyable {
-  private var bytes: SecureBytes
+  private let base: UnsafeMutablePointer<UInt8>
+  private let count: Int
+  private let isSecret: Bool
   private var used = 0
 
   /// A builder with room for values of that many bytes altogether, besides 512 for names and brackets.
-  init(valueBytes: Int) throws(GcryptError) {
-    bytes = try SecureBytes(count: valueBytes + 512)
+  ///
+  /// - Parameter isSecret: whether values are secret. libgcrypt computes with numbers from secure memory in constant
+  ///   time, which takes twice as long: for nothing where they are public.
+  init(valueBytes: Int, isSecret: Bool) throws(GcryptError) {
+    _ = Library.shared
+    count = valueBytes + 512
+    self.isSecret = isSecret
+    guard let memory = isSecret ? gcry_calloc_secure(count, 1) : gcry_calloc(count, 1) else {
+      throw GcryptError(.outOfMemory, "allocate \(valueBytes + 512) bytes")
+    }
+    base = memory.assumingMemoryBound(to: UInt8.self)
+  }
+
+  deinit {
+    if isSecret { gcrypt_wipe(base, count) }
+    gcry_free(base)
   }
 
   /// Opens a list with its name.
@@ -84,11 +100,10 @@ struct SExpressionBuilder: ~Copyable {
     close()
   }
 
-  /// The expression; in secure memory, because the text it is read from is.
+  /// The expression; in secure memory where the text it is read from is.
   consuming func finish(_ operation: String) throws(GcryptError) -> SExpression {
     var expression: gcry_sexp_t?
-    let status = bytes.span.withUnsafeBufferPointer { gcry_sexp_new(&expression, $0.baseAddress, used, 0) }
-    try GcryptError.check(status, operation)
+    try GcryptError.check(gcry_sexp_new(&expression, base, used, 0), operation)
     guard let expression else { throw GcryptError(.general, operation) }
     return SExpression(owning: expression)
   }
@@ -100,10 +115,8 @@ struct SExpressionBuilder: ~Copyable {
 
   /// A byte beyond the room is dropped: the unbalanced expression is then refused by ``finish(_:)``.
   private mutating func append(_ byte: UInt8) {
-    guard used < bytes.count else { return }
-    let place = used
-    var span = bytes.mutableSpan
-    span[place] = byte
+    guard used < count else { return }
+    base[used] = byte
     used += 1
   }
 }

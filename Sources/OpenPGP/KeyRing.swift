@@ -8,8 +8,9 @@ public struct KeyRing: Sendable {
   public private(set) var secretKeys: [SecretKey] = []
   /// What was passed over while reading, with where and why.
   public private(set) var skipped: [OpenPGPError] = []
-  /// Places in ``certificates`` by the key IDs of primary keys and subkeys.
-  private var places: [UInt64: [Int]] = [:]
+  /// Places in ``certificates`` with the key IDs of primary keys and subkeys, ascending. A dictionary costs more to
+  /// begin with than the few keys of most rings to compare.
+  private var places: [(keyID: UInt64, index: Int)] = []
 
   /// More than any ring of keys is long, in bytes.
   public static let maximumBytes = 16 << 20
@@ -50,7 +51,7 @@ public struct KeyRing: Sendable {
 
   /// The keys that have a primary key or subkey of that ID.
   public func certificates(withKeyID keyID: UInt64) -> [Certificate] {
-    (places[keyID] ?? []).map { certificates[$0] }
+    places[firstPlace(keyID, 0)...].prefix { $0.keyID == keyID }.map { certificates[$0.index] }
   }
 
   /// The key whose primary key or one of whose subkeys has that fingerprint.
@@ -80,10 +81,21 @@ public struct KeyRing: Sendable {
   }
 
   private mutating func enter(_ certificate: Certificate, at index: Int) {
-    for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID)
-    where places[keyID]?.contains(index) != true {
-      places[keyID, default: []].append(index)
+    for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID) {
+      let place = firstPlace(keyID, index)
+      guard place == places.count || places[place] != (keyID, index) else { continue }
+      places.insert((keyID, index), at: place)
     }
+  }
+
+  /// The first of ``places`` that is not less.
+  private func firstPlace(_ keyID: UInt64, _ index: Int) -> Int {
+    var (low, high) = (0, places.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if places[middle] < (keyID, index) { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   private mutating func add(_ secret: SecretKey) {

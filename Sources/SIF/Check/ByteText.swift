@@ -33,15 +33,15 @@ public enum ByteText {
 
   /// Ids as ranges: `1–3, 5`.
   public static func ranges(_ ids: [UInt32]) -> String {
-    var parts: [ClosedRange<UInt32>] = []
+    var parts: [(first: UInt32, last: UInt32)] = []
     for id in ids.sorted() {
-      if let last = parts.last, last.upperBound &+ 1 == id || last.upperBound == id {
-        parts[parts.count - 1] = last.lowerBound...id
+      if let last = parts.last?.last, last &+ 1 == id || last == id {
+        parts[parts.count - 1].last = id
       } else {
-        parts.append(id...id)
+        parts.append((id, id))
       }
     }
-    return parts.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
+    return parts.map { $0.first == $0.last ? "\($0.first)" : "\($0.first)–\($0.last)" }
       .joined(separator: ", ")
   }
 }

@@ -1,3 +1,30 @@
+extension Array where Element: Comparable {
+  /// Whether an element is in an array that is sorted.
+  func containsSorted(_ element: Element) -> Bool {
+    let place = partition { $0 < element }
+    return place < count && self[place] == element
+  }
+
+  /// A sorted array with each element once.
+  var withoutRepetitions: [Element] {
+    var result: [Element] = []
+    for element in self where element != result.last { result.append(element) }
+    return result
+  }
+}
+
+extension Array {
+  /// The number of elements in front of which a condition holds, in an array where it holds up to some place.
+  func partition(_ isBefore: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
 /// Finding objects.
 extension Image {
   /// The object with an id.
@@ -33,7 +60,7 @@ extension Image {
 
   /// The numbers of the groups that have objects, ascending.
   public var groups: [UInt32] {
-    Set(descriptors.compactMap(\.group)).sorted()
+    descriptors.compactMap(\.group).sorted().withoutRepetitions
   }
 
   /// The primary system partition, or nil.

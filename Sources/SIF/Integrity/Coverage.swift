@@ -4,9 +4,9 @@ struct Coverage {
   let ranges: [UncoveredRange]
 
   /// - Parameters:
-  ///   - covered: the ids of objects that a valid signature covers.
+  ///   - covered: the ids of objects that a valid signature covers, ascending.
   ///   - isHeaderCovered: whether a valid signature covers the header.
-  init(_ image: Image, covered: Set<UInt32>, isHeaderCovered: Bool) {
+  init(_ image: Image, covered: [UInt32], isHeaderCovered: Bool) {
     var fields: [UncoveredRange] = []
     if isHeaderCovered {
       fields.append(UncoveredRange(offset: 45, size: 3, what: "header: architecture"))
@@ -15,7 +15,7 @@ struct Coverage {
       fields.append(UncoveredRange(offset: 0, size: Int64(Header.byteCount), what: "header"))
     }
     for descriptor in image.descriptors {
-      let isSigned = covered.contains(descriptor.id) && descriptor.dataType != .signature
+      let isSigned = covered.containsSorted(descriptor.id) && descriptor.dataType != .signature
       let position = image.table.position(ofSlot: descriptor.slot)
       fields += Self.fields(of: descriptor, at: position, isSigned: isSigned && isHeaderCovered)
       guard let end = descriptor.end, descriptor.size > 0, !isSigned else { continue }
@@ -50,32 +50,29 @@ struct Coverage {
 extension Image {
   /// Bytes that no structure of the format accounts for, in the order of the file.
   var gaps: [UncoveredRange] {
-    var known: [Range<Int64>] = [0..<Int64(Header.byteCount)]
+    var known: [(start: Int64, end: Int64)] = [(0, Int64(Header.byteCount))]
     for descriptor in descriptors {
       let position = table.position(ofSlot: descriptor.slot)
-      known.append(position..<position + Int64(Descriptor.byteCount))
-      if let end = descriptor.end, descriptor.size > 0 { known.append(descriptor.offset..<end) }
+      known.append((position, position + Int64(Descriptor.byteCount)))
+      if let end = descriptor.end, descriptor.size > 0 { known.append((descriptor.offset, end)) }
     }
-    let slots = table.offset..<table.end
     var gaps: [UncoveredRange] = []
-    func add(_ range: Range<Int64>, _ what: String) {
-      guard !range.isEmpty else { return }
-      gaps.append(UncoveredRange(offset: range.lowerBound, size: Int64(range.count), what: what))
+    func add(_ start: Int64, _ end: Int64, _ what: String) {
+      guard start < end else { return }
+      gaps.append(UncoveredRange(offset: start, size: end - start, what: what))
     }
     var position: Int64 = 0
-    for range in known.sorted(by: { $0.lowerBound < $1.lowerBound }) + [fileSize..<fileSize] {
-      if range.lowerBound > position {
-        let gap = position..<range.lowerBound
-        let inTable = gap.clamped(to: slots)
-        if inTable.isEmpty {
-          add(gap, range.lowerBound == fileSize ? "behind the data" : "padding")
-        } else {
-          add(gap.lowerBound..<inTable.lowerBound, "padding")
-          add(inTable, "unused descriptors")
-          add(inTable.upperBound..<gap.upperBound, "padding")
-        }
+    for (start, end) in known.sorted(by: { $0.start < $1.start }) + [(fileSize, fileSize)] {
+      // The part of a gap that lies in the descriptor table has a name of its own.
+      let (tableStart, tableEnd) = (max(position, table.offset), min(start, table.end))
+      if tableStart < tableEnd {
+        add(position, tableStart, "padding")
+        add(tableStart, tableEnd, "unused descriptors")
+        add(tableEnd, start, "padding")
+      } else {
+        add(position, start, start == fileSize ? "behind the data" : "padding")
       }
-      position = max(position, range.upperBound)
+      position = max(position, end)
     }
     return gaps
   }

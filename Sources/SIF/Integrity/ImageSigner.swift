@@ -32,31 +32,60 @@ extension Image {
   ///   that has no groups; ``SIFError/Code/multipleObjects`` for an image in which two objects have one id.
   func signedGroups(_ selection: IntegritySelection) throws(IntegrityError) -> [SignedGroup] {
     if let error = duplicateID { throw .image(error) }
-    var groups = selection.groups
-    if groups.isEmpty && selection.objects.isEmpty {
-      groups = self.groups
-      guard !groups.isEmpty else { throw .selection("the image has no object group") }
+    let wholes = wholeGroups
+    if selection == IntegritySelection() {
+      guard !wholes.isEmpty else { throw .selection("the image has no object group") }
+      return wholes
+    }
+    func whole(_ group: UInt32) -> SignedGroup? {
+      let place = wholes.partition { $0.group < group }
+      return place < wholes.count && wholes[place].group == group ? wholes[place] : nil
     }
     var result: [SignedGroup] = []
-    var seen: Set<UInt32> = []
-    for group in groups where seen.insert(group).inserted {
-      result.append(try signedGroup(group, nil))
+    for group in selection.groups where !result.contains(where: { $0.group == group }) {
+      guard let whole = whole(group) else { throw .selection("no object is in group \(group)") }
+      result.append(whole)
     }
-    var chosen: [UInt32: Set<UInt32>] = [:]
-    for id in selection.objects {
+    var chosen: [Descriptor] = []
+    for id in selection.objects.sorted().withoutRepetitions {
       let object = try reading { () throws(SIFError) in try self.object(id: id) }
-      guard let group = object.group else { throw .selection("object \(id) is in no group") }
-      chosen[group, default: []].insert(id)
+      guard object.group != nil else { throw .selection("object \(id) is in no group") }
+      chosen.append(object)
     }
-    for (group, ids) in chosen.sorted(by: { $0.key < $1.key }) { result.append(try signedGroup(group, ids)) }
+    for group in chosen.compactMap(\.group).sorted().withoutRepetitions {
+      guard let whole = whole(group) else { continue }
+      result.append(
+        SignedGroup(
+          group: group, objects: chosen.filter { $0.group == group }, isWhole: false,
+          smallestID: whole.smallestID))
+    }
+    return result
+  }
+
+  /// All groups with all of their objects, ascending.
+  private var wholeGroups: [SignedGroup] {
+    let objects = descriptors.filter { $0.group != nil }.sorted { left, right in
+      (left.group ?? 0, left.id) < (right.group ?? 0, right.id)
+    }
+    var result: [SignedGroup] = []
+    var start = 0
+    while start < objects.count {
+      var end = start + 1
+      while end < objects.count, objects[end].group == objects[start].group { end += 1 }
+      result.append(
+        SignedGroup(
+          group: objects[start].group ?? 0, objects: Array(objects[start..<end]), isWhole: true,
+          smallestID: objects[start].id))
+      start = end
+    }
     return result
   }
 
   /// Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
   private var duplicateID: SIFError? {
-    var ids: Set<UInt32> = []
-    guard let object = descriptors.first(where: { !ids.insert($0.id).inserted }) else { return nil }
-    return SIFError(.multipleObjects, "several objects have the id \(object.id)", objectID: object.id)
+    let ids = descriptors.map(\.id).sorted()
+    guard let place = ids.indices.dropFirst().first(where: { ids[$0] == ids[$0 - 1] }) else { return nil }
+    return SIFError(.multipleObjects, "several objects have the id \(ids[place])", objectID: ids[place])
   }
 
   /// Why no verdict can be given on what the image says: an object is not wholly there, or two have one id. Nil
@@ -66,13 +95,6 @@ extension Image {
       do throws(SIFError) { _ = try bytes(of: descriptor) } catch { return error }
     }
     return duplicateID
-  }
-
-  private func signedGroup(_ group: UInt32, _ ids: Set<UInt32>?) throws(IntegrityError) -> SignedGroup {
-    let all = objects(inGroup: group).sorted { $0.id < $1.id }
-    guard group != 0, let first = all.first else { throw .selection("no object is in group \(group)") }
-    let chosen = ids.map { ids in all.filter { ids.contains($0.id) } } ?? all
-    return SignedGroup(group: group, objects: chosen, isWhole: ids == nil, smallestID: first.id)
   }
 }
 
@@ -96,10 +118,8 @@ public enum ImageSigner {
     let image = editor.image
     let groups = try image.signedGroups(selection)
     let algorithm = HashAlgorithm.sha256
-    var unique: [UInt32: Descriptor] = [:]
-    for object in groups.flatMap(\.objects) { unique[object.id] = object }
     let digests = try ObjectDigests(
-      image, unique.values.map { ($0, [algorithm]) }, threads: threads ?? Workers.processors)
+      image, groups.flatMap(\.objects).map { ($0, algorithm) }, threads: threads ?? Workers.processors)
     let header = try IntegrityDigest.of(image.header.integrityBytes, algorithm)
     var messages: [(group: UInt32, signed: SignedMessage)] = []
     for group in groups {

@@ -25,9 +25,7 @@ extension ImageVerifier {
   }
 
   private func legacy(linkedTo link: Link) -> [Int] {
-    signatures.indices.filter {
-      signatures[$0].link == link && (results[$0].format == "legacy" || texts[$0] == nil)
-    }
+    indices(linkedTo: link).filter { results[$0].format == "legacy" || texts[$0] == nil }
   }
 
   private mutating func verifyLegacy(_ index: Int, _ objects: [Descriptor]) throws(IntegrityError) {

@@ -1,19 +1,20 @@
 /// From what is known of each signature to a verdict on the whole.
 extension ImageVerifier {
   func report(_ groups: [SignedGroup]) throws(IntegrityError) -> VerificationReport {
-    var vouchers: [UInt32: Set<String>] = [:]
+    var vouchers: [(id: UInt32, identity: String)] = []
     for result in results where result.isConsidered {
-      for id in result.objects {
-        for signer in result.validSigners {
-          if let identity = signer.identity { vouchers[id, default: []].insert(identity) }
-        }
+      for identity in result.validSigners.compactMap(\.identity) {
+        for id in result.objects { vouchers.append((id, identity)) }
       }
     }
-    let objects = image.descriptors.filter { $0.dataType != .signature }.map {
-      ObjectResult(id: $0.id, signedBy: (vouchers[$0.id] ?? []).sorted())
+    vouchers.sort { $0 < $1 }
+    let objects = image.descriptors.filter { $0.dataType != .signature }.map { object in
+      let first = vouchers.partition { $0.id < object.id }
+      let identities = vouchers[first...].prefix { $0.id == object.id }.map(\.identity)
+      return ObjectResult(id: object.id, signedBy: identities.withoutRepetitions)
     }
-    let covered = Set(vouchers.keys)
-    let isHeaderCovered = !policy.isLegacy && !vouchers.isEmpty
+    let covered = vouchers.map(\.id).withoutRepetitions
+    let isHeaderCovered = !policy.isLegacy && !covered.isEmpty
     var report = VerificationReport(
       verdict: .ok, reasons: [], signatures: results, objects: objects, uncovered: [])
     var strict: StrictCoverage?
@@ -25,7 +26,7 @@ extension ImageVerifier {
     } else {
       report.uncovered = Coverage(image, covered: covered, isHeaderCovered: isHeaderCovered).ranges
     }
-    judge(&report, Set(groups.flatMap(\.objects).map(\.id)), strict)
+    judge(&report, groups.flatMap(\.objects).map(\.id), strict)
     return report
   }
 
@@ -42,7 +43,7 @@ extension ImageVerifier {
   }
 
   private func judge(
-    _ report: inout VerificationReport, _ selected: Set<UInt32>, _ strict: StrictCoverage?
+    _ report: inout VerificationReport, _ selected: [UInt32], _ strict: StrictCoverage?
   ) {
     let considered = results.filter(\.isConsidered)
     func reasons(_ kind: SignerFault.Kind) -> [String] {
@@ -76,7 +77,7 @@ extension ImageVerifier {
   }
 
   /// Why the policy's signers are not all there.
-  private func policyReasons(_ considered: [SignatureResult], _ selected: Set<UInt32>) -> [String] {
+  private func policyReasons(_ considered: [SignatureResult], _ selected: [UInt32]) -> [String] {
     func covers(_ isMeant: (SignerVerdict) -> Bool) -> Bool {
       let signed = considered.filter { $0.isValid && $0.validSigners.contains(where: isMeant) }
       return !selected.isEmpty && Set(signed.flatMap(\.objects)).isSuperset(of: selected)
@@ -85,9 +86,10 @@ extension ImageVerifier {
     for name in policy.requiredSigners where !covers({ $0.isNamed(name) }) {
       reasons.append("\(name) has not validly signed everything")
     }
+    guard policy.threshold > 1 else { return reasons }
     let identities = Set(considered.filter(\.isValid).flatMap(\.validSigners).compactMap(\.identity))
     let count = identities.filter { identity in covers { $0.identity == identity } }.count
-    if policy.threshold > 1 && count < policy.threshold {
+    if count < policy.threshold {
       reasons.append("\(count) of \(policy.threshold) signers have validly signed everything")
     }
     return reasons

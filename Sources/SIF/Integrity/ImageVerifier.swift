@@ -17,6 +17,10 @@ public struct ImageVerifier {
   var texts: [[UInt8]?] = []
   /// Whether the bytes of each message are the only ones for what it says; looked at where the policy is strict.
   var areCanonical: [Bool] = []
+  /// The numbers of the groups that have objects, ascending.
+  private let groups: [UInt32]
+  /// Places in ``signatures`` with what they are linked to, ascending.
+  private let linked: [(key: UInt32, index: Int)]
   /// What is not signed at all.
   var missing: [String] = []
 
@@ -40,7 +44,7 @@ public struct ImageVerifier {
     var verifier = try ImageVerifier(image, verifiers, policy, threads ?? Workers.processors)
     if let error = image.firstFault { return verifier.report(malformed: error) }
     let isEverything = selection == IntegritySelection()
-    let groups = isEverything && image.groups.isEmpty ? [] : try image.signedGroups(selection)
+    let groups = isEverything && verifier.groups.isEmpty ? [] : try image.signedGroups(selection)
     if groups.isEmpty { verifier.missing.append("no object is in a group, and so none is signed") }
     for object in image.objects(inGroup: nil) where object.dataType != .signature {
       verifier.missing.append("object \(object.id) is in no group and so not signed")
@@ -63,6 +67,12 @@ public struct ImageVerifier {
     self.threads = threads
     signatures = image.objects(ofType: .signature)
     results = signatures.map { SignatureResult($0) }
+    groups = image.groups
+    var linked: [(key: UInt32, index: Int)] = []
+    for (index, signature) in signatures.enumerated() {
+      if let link = signature.link { linked.append((link.key, index)) }
+    }
+    self.linked = linked.sorted { $0 < $1 }
     for index in signatures.indices { texts.append(open(index)) }
   }
 
@@ -116,9 +126,8 @@ public struct ImageVerifier {
 
   /// A signature over a group that has no objects (any more): the reference does not see that they are gone.
   private mutating func failEmptyGroups() {
-    let present = Set(image.groups)
     for (index, signature) in signatures.enumerated() {
-      guard case .group(let group) = signature.link, !present.contains(group),
+      guard case .group(let group) = signature.link, !groups.containsSorted(group),
         (results[index].format == "legacy") == policy.isLegacy
       else { continue }
       results[index].isConsidered = true
@@ -138,21 +147,22 @@ public struct ImageVerifier {
   private mutating func verify(_ groups: [SignedGroup]) throws(IntegrityError) {
     var statements: [Statement] = []
     for group in groups {
-      let linked = signatures.indices.filter {
-        signatures[$0].link == .group(group.group) && results[$0].format != "legacy"
-      }
+      let linked = indices(linkedTo: .group(group.group)).filter { results[$0].format != "legacy" }
       if linked.isEmpty { missing.append("group \(group.group) has no signature") }
       for index in linked {
         results[index].isConsidered = true
         if let statement = try statement(index, group) { statements.append(statement) }
       }
     }
-    var wanted: [UInt32: (Descriptor, Set<HashAlgorithm>)] = [:]
-    for (object, stated) in statements.flatMap(\.checks) {
-      wanted[object.id, default: (object, [])].1.insert(stated.objectDigest.algorithm)
-    }
-    let digests = try ObjectDigests(image, Array(wanted.values), threads: threads)
+    let wanted = statements.flatMap(\.checks).map { ($0, $1.objectDigest.algorithm) }
+    let digests = try ObjectDigests(image, wanted, threads: threads)
     for statement in statements { try compare(statement, digests) }
+  }
+
+  /// The places of the signatures that are linked to a group or an object, ascending.
+  func indices(linkedTo link: Link) -> [Int] {
+    let key = link.key
+    return linked[linked.partition { $0.key < key }...].prefix { $0.key == key }.map(\.index)
   }
 
   /// Reads what a signature states about a group, and notes where the two do not match.
@@ -172,28 +182,40 @@ public struct ImageVerifier {
       fail(index, .damage, "header-altered", "the header was altered after signing")
       return nil
     }
-    var stated: [UInt32: IntegrityMetadata.Object] = [:]
-    for object in metadata.objects {
-      let (id, overflow) = group.smallestID.addingReportingOverflow(object.relativeID)
-      guard !overflow else {
-        fail(index, .damage, "signed-object-missing", "it covers an object that no image can have")
-        return nil
-      }
-      stated[id] = object
+    let stated = metadata.objects.sorted { $0.relativeID < $1.relativeID }
+    guard !group.smallestID.addingReportingOverflow(stated.last?.relativeID ?? 0).overflow else {
+      fail(index, .damage, "signed-object-missing", "it covers an object that no image can have")
+      return nil
     }
-    if group.isWhole {
-      let present = Set(group.objects.map(\.id))
-      for id in stated.keys.sorted() where !present.contains(id) {
-        fail(index, .damage, "signed-object-missing", "object \(id), which it covers, is not in the group")
-      }
-    }
+    // Both ascend, so that one pass pairs them.
     var checks: [(Descriptor, IntegrityMetadata.Object)] = []
-    for object in group.objects {
-      if let statement = stated[object.id] {
-        checks.append((object, statement))
-      } else {
-        fail(index, .coverage, "object-not-signed", "it does not cover object \(object.id)")
+    var position = 0
+    func skip(below id: UInt32?) -> [UInt32] {
+      var skipped: [UInt32] = []
+      while position < stated.count {
+        let next = group.smallestID + stated[position].relativeID
+        if let id, next >= id { break }
+        skipped.append(next)
+        position += 1
       }
+      return skipped
+    }
+    var (missing, unsigned): ([UInt32], [UInt32]) = ([], [])
+    for object in group.objects {
+      missing += skip(below: object.id)
+      if position < stated.count, group.smallestID + stated[position].relativeID == object.id {
+        checks.append((object, stated[position]))
+        position += 1
+      } else {
+        unsigned.append(object.id)
+      }
+    }
+    missing += skip(below: nil)
+    for id in missing where group.isWhole {
+      fail(index, .damage, "signed-object-missing", "object \(id), which it covers, is not in the group")
+    }
+    for id in unsigned {
+      fail(index, .coverage, "object-not-signed", "it does not cover object \(id)")
     }
     return Statement(index: index, group: group, checks: checks)
   }
@@ -215,10 +237,19 @@ public struct ImageVerifier {
       if !isObjectSame {
         fail(index, .damage, "object-altered", "object \(object.id) was altered after signing")
       }
-      if isDescriptorSame && isObjectSame && !results[index].objects.contains(object.id) {
-        results[index].objects.append(object.id)
-      }
+      if isDescriptorSame && isObjectSame { results[index].objects.append(object.id) }
     }
-    results[index].objects.sort()
+    // A group that is asked for, and one of its objects, too: twice the same.
+    results[index].objects = results[index].objects.sorted().withoutRepetitions
+  }
+}
+
+extension Link {
+  /// A number to find it by, another for each link.
+  fileprivate var key: UInt32 {
+    switch self {
+    case .object(let id): id
+    case .group(let group): group | Descriptor.groupMask
+    }
   }
 }

@@ -67,18 +67,20 @@ struct IntegrityMetadata: Equatable {
     }
     try Self.check(header, ["digest"])
     headerDigest = try Self.digest(header["digest"])
-    var seen: Set<UInt32> = []
     var list: [Object] = []
     for object in objects {
       try Self.check(object, ["relativeId", "descriptorDigest", "objectDigest"])
       guard let number = object["relativeId"]?.integer, let relativeID = UInt32(exactly: number) else {
         throw Malformed("its metadata has an object without an id")
       }
-      guard seen.insert(relativeID).inserted else { throw Malformed("its metadata has an object twice") }
       list.append(
         Object(
           relativeID: relativeID, descriptorDigest: try Self.digest(object["descriptorDigest"]),
           objectDigest: try Self.digest(object["objectDigest"])))
+    }
+    let ids = list.map(\.relativeID).sorted()
+    guard ids.indices.dropFirst().allSatisfy({ ids[$0] != ids[$0 - 1] }) else {
+      throw Malformed("its metadata has an object twice")
     }
     self.objects = list
   }

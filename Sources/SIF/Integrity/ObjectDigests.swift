@@ -5,36 +5,60 @@ import Synchronization
 /// The digests of objects' bytes: each object is read once, whatever number of signatures cover it, and
 /// objects are read on several threads.
 struct ObjectDigests {
-  private var values: [UInt32: [IntegrityDigest]] = [:]
+  /// What is to be read of one object, and what came of it.
+  private struct Job {
+    let descriptor: Descriptor
+    /// Each once.
+    var algorithms: [HashAlgorithm]
+    var digests: [IntegrityDigest] = []
+    var error: IntegrityError?
+  }
+
+  /// By ascending ids.
+  private var jobs: [Job] = []
 
   /// Bytes read at once: few enough that they are still in the processor's cache when they are hashed.
   private static let blockBytes = 128 << 10
 
   /// Hashes objects.
   ///
-  /// - Parameter wanted: descriptors with the algorithms that their bytes are needed in.
-  init(_ image: Image, _ wanted: [(Descriptor, Set<HashAlgorithm>)], threads: Int) throws(IntegrityError) {
+  /// - Parameter wanted: descriptors with the algorithms that their bytes are needed in, in any order and number.
+  init(
+    _ image: Image, _ wanted: [(object: Descriptor, algorithm: HashAlgorithm)], threads: Int
+  ) throws(IntegrityError) {
+    for (object, algorithm) in wanted.sorted(by: { $0.object.id < $1.object.id }) {
+      if let last = jobs.indices.last, jobs[last].descriptor.id == object.id {
+        if !jobs[last].algorithms.contains(algorithm) { jobs[last].algorithms.append(algorithm) }
+      } else {
+        jobs.append(Job(descriptor: object, algorithms: [algorithm]))
+      }
+    }
     // The largest first, so that no thread is left alone with it at the end.
-    let ordered = wanted.sorted { $0.0.size > $1.0.size }
-    let results = Mutex<[Result<[IntegrityDigest], IntegrityError>?]>(
-      Array(repeating: nil, count: ordered.count))
-    Workers.forEach(ordered.count, threads: threads) { index in
-      let (descriptor, algorithms) = ordered[index]
-      let result = Result { () throws(IntegrityError) in try Self.digests(image, descriptor, algorithms) }
-      results.withLock { $0[index] = result }
+    let todo = jobs
+    let order = todo.indices.sorted { todo[$0].descriptor.size > todo[$1].descriptor.size }
+    let done = Mutex(todo)
+    Workers.forEach(order.count, threads: threads) { place in
+      let index = order[place]
+      do throws(IntegrityError) {
+        let digests = try Self.digests(image, todo[index].descriptor, todo[index].algorithms)
+        done.withLock { $0[index].digests = digests }
+      } catch {
+        done.withLock { $0[index].error = error }
+      }
     }
-    for (index, result) in results.withLock({ $0 }).enumerated() {
-      values[ordered[index].0.id] = try result?.get() ?? []
-    }
+    jobs = done.withLock { $0 }
+    for job in jobs { if let error = job.error { throw error } }
   }
 
   /// The digest of an object in an algorithm; nil where it was not asked for.
   subscript(id: UInt32, algorithm: HashAlgorithm) -> IntegrityDigest? {
-    values[id]?.first { $0.algorithm == algorithm }
+    let place = jobs.partition { $0.descriptor.id < id }
+    guard place < jobs.count, jobs[place].descriptor.id == id else { return nil }
+    return jobs[place].digests.first { $0.algorithm == algorithm }
   }
 
   private static func digests(
-    _ image: Image, _ descriptor: Descriptor, _ algorithms: Set<HashAlgorithm>
+    _ image: Image, _ descriptor: Descriptor, _ algorithms: [HashAlgorithm]
   ) throws(IntegrityError) -> [IntegrityDigest] {
     let reader = try reading { () throws(SIFError) in try image.bytes(of: descriptor) }
     let contexts = try algorithms.map { (algorithm) throws(IntegrityError) in try Running(algorithm) }

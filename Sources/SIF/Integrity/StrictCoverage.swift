@@ -10,9 +10,9 @@ struct StrictCoverage {
   let structuralErrors: [SIFError]
 
   /// - Parameters:
-  ///   - covered: the ids of objects that a valid signature covers.
+  ///   - covered: the ids of objects that a valid signature covers, ascending.
   ///   - isHeaderCovered: whether a valid signature covers the header.
-  init(_ verifier: ImageVerifier, covered: Set<UInt32>, isHeaderCovered: Bool) throws(IntegrityError) {
+  init(_ verifier: ImageVerifier, covered: [UInt32], isHeaderCovered: Bool) throws(IntegrityError) {
     image = verifier.image
     structuralErrors = try Self.structuralErrors(of: image)
     addHeader(isHeaderCovered)
@@ -23,7 +23,7 @@ struct StrictCoverage {
       if let index = indices[descriptor.slot] {
         addSignature(descriptor, verifier.results[index], verifier.areCanonical[index], places)
       } else {
-        addObject(descriptor, covered.contains(descriptor.id) && isHeaderCovered, places)
+        addObject(descriptor, covered.containsSorted(descriptor.id) && isHeaderCovered, places)
       }
     }
     for gap in image.gaps {
