@@ -114,11 +114,23 @@ private struct CredulousVerifier: MessageVerifier {
       if again?.first?.primary != key.primary { fatalError("the public packets are of another key") }
     }
   }
+  if let (entries, fault) = try? RingEntry.read(bytes.span) {
+    var all: [UInt8] = []
+    for entry in entries {
+      guard let packets = try? entry.copyOfPackets() else { continue }
+      all += plain(packets)
+    }
+    if !bytes.starts(with: all) || fault == nil && all.count != bytes.count {
+      fatalError("a ring lost bytes")
+    }
+  }
   guard var ring = try? KeyRing(reading: bytes) else { return }
   let count = ring.certificates.count
   if (try? ring.merge(ring)) != nil, ring.certificates.count != count { fatalError("a key is there twice") }
   for certificate in ring.certificates.prefix(16) {
     _ = (certificate.primary.algorithmName, certificate.userIDs.map(\.text))
+    _ = certificate.status(now: Known.now)
+    for subkey in certificate.subkeys { _ = certificate.status(of: subkey, now: Known.now) }
     guard let secret = try? ring.signingSecret(of: certificate, now: Known.now), !secret.isLocked else {
       continue
     }
@@ -131,6 +143,11 @@ private struct CredulousVerifier: MessageVerifier {
       }
     }
   }
+}
+
+private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
+  let span = bytes.span
+  return span.indices.map { span[$0] }
 }
 
 /// Armor without the checksum that hides most of a block from a fuzzer: what follows the line that begins it.
@@ -149,7 +166,9 @@ private struct CredulousVerifier: MessageVerifier {
   for report in (try? message.verify(with: Known.ring, now: Known.now)) ?? [] where report.isValid {
     if !Known.texts.contains(message.text) { fatalError("a text that nobody signed") }
   }
-  _ = OpenPGPVerifier(Known.ring, now: Timestamp(seconds: Known.now)).open(bytes).verdict
+  let verifier = OpenPGPVerifier(Known.ring, now: Timestamp(seconds: Known.now))
+  _ = verifier.open(bytes).verdict
+  _ = verifier.isCanonical(bytes)
 }
 
 /// Envelopes. What can be read is written as text that reads as the same.
@@ -161,7 +180,11 @@ private struct CredulousVerifier: MessageVerifier {
       again.signatures.map(\.keyID) == envelope.signatures.map(\.keyID)
     else { fatalError("the envelope changed") }
   }
-  let opened = (try? DSSEVerifier(Known.envelopeKeys))?.open(bytes)
+  guard let verifier = try? DSSEVerifier(Known.envelopeKeys) else { fatalError("no verifier") }
+  let opened: OpenedMessage? = verifier.open(bytes)
+  if verifier.isCanonical(bytes), opened?.signers.contains(where: { $0.fault != nil }) != false {
+    fatalError("a canonical envelope that was not verified")
+  }
   if let opened, opened.signers.contains(where: { $0.fault == nil }), opened.text != Known.metadata {
     fatalError("a payload that nobody signed")
   }
@@ -190,8 +213,11 @@ private struct CredulousVerifier: MessageVerifier {
     link: .group(1))
   guard (try? editor.add(signature, from: &source)) != nil else { return }
   guard let image = try? Image(reading: storage),
-    let report = try? ImageVerifier.verify(image, with: [CredulousVerifier()], threads: 1)
+    let report = try? ImageVerifier.verify(image, with: [CredulousVerifier()], threads: 1),
+    let strict = try? ImageVerifier.verify(
+      image, with: [CredulousVerifier()], policy: VerificationPolicy(isStrict: true), threads: 1)
   else { fatalError("the image cannot be verified") }
+  if report.verdict != .ok, strict.verdict == .ok { fatalError("strictness accepts more") }
   guard report.verdict == .ok else { return }
   if sorted(try? JSONParser.parse(bytes)) != sorted(try? JSONParser.parse(Known.metadata)) {
     fatalError("a statement that nobody made")

@@ -76,14 +76,16 @@ enum Armor {
   ///
   /// It has a checksum though RFC 9580 section 6.1 would rather do without: GnuPG 2.2 does not find the end of
   /// base64 that has neither checksum nor padding.
-  static func encode(_ bytes: Span<UInt8>, _ kind: Kind) -> [UInt8] {
+  static func encode(_ bytes: Span<UInt8>, _ kind: Kind, hasChecksum: Bool = true) -> [UInt8] {
     var result: [UInt8] = []
-    encode(bytes, kind) { result.append($0) }
+    encode(bytes, kind, hasChecksum: hasChecksum) { result.append($0) }
     return result
   }
 
   /// Hands the text of the block to a closure, byte by byte: a secret need not pass through the heap.
-  static func encode(_ bytes: Span<UInt8>, _ kind: Kind, _ sink: (UInt8) -> Void) {
+  static func encode(
+    _ bytes: Span<UInt8>, _ kind: Kind, hasChecksum: Bool = true, _ sink: (UInt8) -> Void
+  ) {
     for byte in "-----BEGIN \(kind.rawValue)-----\n\n".utf8 { sink(byte) }
     var column = 0
     Base64.encode(bytes) { digit in
@@ -95,9 +97,12 @@ enum Armor {
       }
     }
     if column > 0 { sink(0x0A) }
-    sink(UInt8(ascii: "="))
-    for digit in Base64.encode(Array(BigEndian.bytes(crc24(bytes)).dropFirst())) { sink(digit) }
-    for byte in "\n-----END \(kind.rawValue)-----".utf8 { sink(byte) }
+    if hasChecksum {
+      sink(UInt8(ascii: "="))
+      for digit in Base64.encode(Array(BigEndian.bytes(crc24(bytes)).dropFirst())) { sink(digit) }
+      sink(0x0A)
+    }
+    for byte in "-----END \(kind.rawValue)-----".utf8 { sink(byte) }
   }
 
   /// The optional checksum (RFC 9580 section 6.1).

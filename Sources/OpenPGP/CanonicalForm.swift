@@ -1,7 +1,7 @@
 extension ClearSignedMessage {
   /// Whether the bytes of a message are the only ones that say the same (spec/signatures.md, "Strict
   /// verification"): no armor headers, blanks, other line ends or lengths, and nothing outside of what the
-  /// signatures cover but who made them.
+  /// signatures cover but who made them. The armor's checksum may be there or not: there are writers of either kind.
   static func isCanonical(_ bytes: [UInt8]) -> Bool {
     do {
       let message = try ClearSignedMessage(reading: bytes)
@@ -14,7 +14,10 @@ extension ClearSignedMessage {
         guard try SignaturePacket.read(body, at: 0).isCanonical(body) else { return false }
         packets += PacketReader.encode(.signature, body.indices.map { body[$0] })
       }
-      return encode(try canonicalLines(message.text), hash: first.hash, signatures: packets) == bytes
+      let lines = try canonicalLines(message.text)
+      return [true, false].contains { hasChecksum in
+        encode(lines, hash: first.hash, signatures: packets, hasChecksum: hasChecksum) == bytes
+      }
     } catch {
       return false
     }

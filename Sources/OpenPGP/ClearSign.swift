@@ -148,13 +148,15 @@ public struct ClearSignedMessage: Sendable {
   }
 
   /// The block of a text and the signature packets over it.
-  static func encode(_ lines: [[UInt8]], hash: HashID, signatures: [UInt8]) -> [UInt8] {
+  static func encode(
+    _ lines: [[UInt8]], hash: HashID, signatures: [UInt8], hasChecksum: Bool = true
+  ) -> [UInt8] {
     var result = Array("\(beginning)\nHash: \(hash.headerName ?? "SHA256")\n\n".utf8)
     for line in lines {
       if line.first == UInt8(ascii: "-") { result += Array("- ".utf8) }
       result += line
       result.append(0x0A)
     }
-    return result + Armor.encode(signatures.span, .signature)
+    return result + Armor.encode(signatures.span, .signature, hasChecksum: hasChecksum)
   }
 }

@@ -111,6 +111,22 @@ import Testing
     }
   }
 
+  /// Newer writers leave the armor's checksum away.
+  @Test func armorWithoutChecksum() throws {
+    let storage = try smallImage()
+    try sign(storage, "ed25519.sec.asc")
+    let image = try Image(reading: storage)
+    let signature = try #require(image.objects(ofType: .signature).first)
+    let text = String(decoding: try image.bytes(of: signature).prefix(4096), as: UTF8.self)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    var editor = try ImageEditor(editing: MemoryStorage(storage.bytes))
+    try editor.delete(id: signature.id, options: [.zero, .compact])
+    try add(
+      NewObject(.signature, metadata: signature.metadata, group: nil, link: signature.link),
+      lines.filter { !$0.hasPrefix("=") }.joined(separator: "\n"), &editor)
+    #expect(try strict(editor.image.storage).verdict == .ok)
+  }
+
   /// A copy of a signed group, signature and all, is validly signed. What is wrong with it is the image: two primary
   /// partitions, or objects that share their bytes.
   @Test func aReplayedGroup() throws {

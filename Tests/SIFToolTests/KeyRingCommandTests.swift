@@ -126,6 +126,19 @@ import Testing
     #expect(try Tool.read(ring) == strange)
   }
 
+  /// Names in a ring may hold anything; a terminal gets to see none of it as it is.
+  @Test func namesWithEscapes() throws {
+    try makeRing()
+    let name = Array("\u{1B}[2J\u{202E}evil".utf8)
+    try Tool.write(ring, try Tool.read(ring) + [0xCD, UInt8(name.count)] + name)
+    let text = try siftool("key", "list").output
+    #expect(!text.contains(0x1B))
+    #expect(String(decoding: text, as: UTF8.self).contains("\\x1b[2J\\u{202e}evil"))
+    let document = try siftool("key", "list", "--json").output
+    #expect(!document.contains(0x1B))
+    #expect(try JSONParser.parse(document)["keys"]?.elements?.first?["userIds"]?.elements?.count == 2)
+  }
+
   @Test func quiet() throws {
     try makeRing()
     let file = Fixture.path("keys/nistp256.pub.asc")

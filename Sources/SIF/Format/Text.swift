@@ -44,6 +44,7 @@ extension Unicode.Scalar {
     case "\t": return "\\t"
     case "\r": return "\\r"
     case "\\": return "\\\\"
+    case " "..."~": return String(self)
     default: break
     }
     switch properties.generalCategory {

@@ -21,9 +21,11 @@ public struct IntegrityDigest: Hashable, Sendable {
 
   /// Reads `algorithm:digits`; nil for an unknown algorithm or digits that are not as long as its digests.
   public init?(_ text: String) {
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let algorithm = Self.algorithms.first(where: { $0.name == parts[0] }),
-      let value = [UInt8](hexadecimal: parts[1]), value.count == algorithm.digestSize
+    guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+    let name = text.utf8[..<colon]
+    guard let algorithm = Self.algorithms.first(where: { $0.name.utf8.elementsEqual(name) }),
+      let value = [UInt8](hexadecimal: text[text.utf8.index(after: colon)...]),
+      value.count == algorithm.digestSize
     else { return nil }
     self.init(algorithm, value)
   }
