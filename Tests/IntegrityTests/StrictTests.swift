@@ -27,7 +27,7 @@ import Testing
     try add(NewObject(.generic, link: .object(1)), "", &editor)
     let partition = PartitionMetadata(
       fileSystem: .raw, type: .primarySystem, architecture: try #require(Architecture(name: "amd64")))
-    try add(NewObject(.partition, metadata: .partition(partition)), "raw", &editor)
+    try add(NewObject(.partition, metadata: .partition(partition), alignment: 64), "raw", &editor)
     return storage
   }
 
