@@ -210,6 +210,10 @@ import Testing
       let ring = try KeyRing(reading: packet)
       #expect(ring.secretKeys.count == 1)
       #expect(unlockingError(ring)?.code == .unusableKey)
+      let word =
+        protection[0] == 253
+        ? "AEAD, which is not implemented" : protection == [254, 9, 4, 8] ? "Argon2" : ""
+      #expect(word.isEmpty || unlockingError(ring)?.what.contains(word) == true)
     }
     let slowest: [UInt8] =
       [254, 9, 3, 10] + [UInt8](repeating: 1, count: 8) + [255] + [UInt8](repeating: 2, count: 16)
