@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 
 /// An open directory that several threads use; closed with the last of them.
@@ -50,9 +51,8 @@ struct DirectoryStack {
       if !frames[next].isMade {
         do { try parent.descriptor.makeDirectory(frames[next].name, mode: 0o700) } catch {
           guard error.errno == .fileExists, accepts == .resume else { throw error }
-          // What is there may be a link or a file: then opening it fails. Ours until its mode is set again.
-          let existing = try parent.descriptor.openDirectory(frames[next].name)
-          try existing.setPermissions(0o700)
+          // What is there may be a link or a file: then this fails. Ours until its mode is set again.
+          try parent.descriptor.setPermissions(of: frames[next].name, 0o700, type: S_IFDIR)
         }
         frames[next].isMade = true
       }

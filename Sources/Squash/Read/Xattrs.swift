@@ -12,14 +12,16 @@ public struct ExtendedAttribute: Hashable, Sendable {
   }
 }
 
-extension SquashReader {
+extension ExtendedAttribute {
   /// Linux lists at most 64 KiB of names, of at least seven bytes each.
-  private static let mostAttributes = 9362
+  static let mostOfOneFile = 9362
   /// Linux stores no longer value.
-  private static let longestValue = 65536
+  static let longestValue = 65536
   /// No file's attributes are longer in all.
-  private static let longestSet = 16 << 20
+  static let longestSet = 16 << 20
+}
 
+extension SquashReader {
   /// The extended attributes of an inode, in the order of the image.
   public func extendedAttributes(of inode: Inode) throws(SquashError) -> [ExtendedAttribute] {
     guard let index = inode.xattrIndex else { return [] }
@@ -48,7 +50,7 @@ extension SquashReader {
     var entry: (UInt64, UInt32, UInt32) = (0, 0, 0)
     try metadata.read(&entry, 16, at: &position)
     let count = Int(UInt32(littleEndian: entry.1))
-    guard count <= Self.mostAttributes else {
+    guard count <= ExtendedAttribute.mostOfOneFile else {
       throw SquashError(.corrupt, "\(count) extended attributes of one file")
     }
     return try pairs(count, reference: UInt64(littleEndian: entry.0), contentStart, table)
@@ -98,7 +100,7 @@ extension SquashReader {
         value = try self.value(at: &position)
       }
       total += value.count + name.count
-      guard total <= Self.longestSet else {
+      guard total <= ExtendedAttribute.longestSet else {
         throw SquashError(.limitExceeded, "more than 16 MiB of extended attributes of one file")
       }
       attributes.append(ExtendedAttribute(name: Array(prefix.utf8) + name, value: value))
@@ -110,7 +112,7 @@ extension SquashReader {
     var raw: UInt32 = 0
     try metadata.read(&raw, 4, at: &position)
     let count = Int(UInt32(littleEndian: raw))
-    guard count <= Self.longestValue else {
+    guard count <= ExtendedAttribute.longestValue else {
       throw SquashError(.corrupt, "an extended attribute with a value of \(count) bytes")
     }
     return try bytes(count, at: &position)

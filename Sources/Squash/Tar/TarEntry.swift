@@ -20,8 +20,6 @@ struct TarEntry {
 
 /// What extended headers say about the next entry, or about all.
 struct TarExtensions {
-  private static let xattrPrefix = Array("SCHILY.xattr.".utf8)
-
   var values: [String: [UInt8]] = [:]
   var attributes: [ExtendedAttribute] = []
   var extents: [TarEntry.Extent] = []
@@ -44,8 +42,7 @@ struct TarExtensions {
   }
 
   private mutating func add(key: ArraySlice<UInt8>, value: [UInt8]) throws(SquashError) {
-    if key.starts(with: Self.xattrPrefix) {
-      let name = Array(key.dropFirst(Self.xattrPrefix.count))
+    if let name = TarHeader.attributeName(key) {
       attributes.removeAll { $0.name == name }
       attributes.append(ExtendedAttribute(name: name, value: value))
       return

@@ -1,5 +1,7 @@
 /// The 512-byte header block of a POSIX archive: offsets and lengths of the fields that both directions use.
 enum TarHeader {
+  private static let attributePrefix = Array("SCHILY.xattr.".utf8)
+
   static let blockSize = 512
   /// The most that fits into eleven octal digits, and into seven.
   static let mostSize: Int64 = 0o77_777_777_777
@@ -66,5 +68,29 @@ enum TarHeader {
   /// The zeros that fill up the last block.
   static func padding(after size: Int64) -> [UInt8] {
     [UInt8](repeating: 0, count: Int((512 - size % 512) % 512))
+  }
+
+  /// The key of an extended attribute's record. An equals sign would end it: GNU tar writes that, and the percent
+  /// sign, as three characters.
+  static func attributeKey(_ name: [UInt8]) -> [UInt8] {
+    attributePrefix
+      + name.flatMap { byte in
+        byte == 0x3D ? Array("%3D".utf8) : byte == 0x25 ? Array("%25".utf8) : [byte]
+      }
+  }
+
+  /// The name of the attribute that a record's key stands for; nil for another key.
+  static func attributeName(_ key: ArraySlice<UInt8>) -> [UInt8]? {
+    guard key.starts(with: attributePrefix) else { return nil }
+    var name: [UInt8] = []
+    var rest = key.dropFirst(attributePrefix.count)
+    while let byte = rest.popFirst() {
+      let escaped: UInt8? =
+        byte != 0x25
+        ? nil : rest.starts(with: "3D".utf8) ? 0x3D : rest.starts(with: "25".utf8) ? 0x25 : nil
+      if escaped != nil { rest = rest.dropFirst(2) }
+      name.append(escaped ?? byte)
+    }
+    return name
   }
 }

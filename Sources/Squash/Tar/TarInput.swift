@@ -20,6 +20,15 @@ final class TarInput {
   /// zstd frames may ask for windows up to this (as the command-line tool accepts): 128 MiB.
   private static let windowLog: Int32 = 27
 
+  /// What else archives begin with.
+  private static let others: [(magic: [UInt8], name: String)] = [
+    ([0xFD, 0x37, 0x7A, 0x58], "compressed with xz"), (Array("BZh".utf8), "compressed with bzip2"),
+    (Array("LZIP".utf8), "compressed with lzip"), ([0x5D, 0, 0], "compressed with lzma"),
+    ([0x04, 0x22, 0x4D, 0x18], "compressed with lz4"), (Array("0707".utf8), "a cpio archive"),
+    (Array("PK".utf8) + [3, 4], "a zip archive"), (Array("7z".utf8) + [0xBC, 0xAF], "a 7z archive"),
+    (Array("hsqs".utf8), "a squashfs"),
+  ]
+
   private let source: any ByteSource
   private let input = RawBuffer(count: inputSize)
   private let output = RawBuffer(count: outputSize)
@@ -40,6 +49,9 @@ final class TarInput {
       inputEnd += count
     }
     let head = input.bytes.prefix(min(inputEnd, 4))
+    if let (_, name) = Self.others.first(where: { head.starts(with: $0.magic) }) {
+      throw SquashError(.unsupported, "the archive is \(name), which is not read here: tar, gzip and zstd are")
+    }
     if head.starts(with: [0x1F, 0x8B]) {
       let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
       stream.initialize(to: z_stream())

@@ -22,7 +22,13 @@ final class TarParser {
     var longTarget: [UInt8]?
     while true {
       let count = try input.read(into: buffer.bytes)
-      if count == 0 { return nil }
+      guard count > 0 else {
+        throw SquashError(
+          .truncated,
+          input.offset == 0
+            ? "the archive is empty" : "the archive ends without the zeros that end one: it is cut off",
+          offset: input.offset)
+      }
       guard count == TarHeader.blockSize else {
         throw SquashError(.truncated, "the archive ends inside a header", offset: input.offset)
       }

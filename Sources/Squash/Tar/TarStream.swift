@@ -113,7 +113,7 @@ public struct TarStream {
     if inode.groupID > TarHeader.mostID { add("gid", Array(String(inode.groupID).utf8)) }
     if kind != .link {
       for attribute in try reader.extendedAttributes(of: inode) {
-        records += TarHeader.record(Array("SCHILY.xattr.".utf8) + attribute.name, attribute.value)
+        records += TarHeader.record(TarHeader.attributeKey(attribute.name), attribute.value)
       }
     }
     if !records.isEmpty {

@@ -21,11 +21,6 @@ private final class DirectorySource {
     var pathCount: Int
   }
 
-  private struct FileIdentity: Hashable {
-    var device: dev_t
-    var inode: ino_t
-  }
-
   private let writer: ImageWriter
   private let rootHandle: DirectoryHandle
   private var stack: DirectoryStack
@@ -75,7 +70,11 @@ private final class DirectorySource {
     let status = try LeafWriter.system { () throws(SystemError) in try directory.descriptor.status(of: name) }
     guard let status else { throw SquashError(.notFound, "it vanished while it was read") }
     let format = status.st_mode & S_IFMT
-    let identity = FileIdentity(device: status.st_dev, inode: status.st_ino)
+    let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    guard identity != writer.options.excluded else {
+      writer.report.skipped.append("\(escapedName(path)): the image itself")
+      return
+    }
     if format != S_IFDIR, status.st_nlink > 1, let first = seen[identity] {
       first.linkCount += 1
       parent.add(

@@ -68,6 +68,15 @@ final class MetadataTables {
   func index(of attributes: [ExtendedAttribute]) throws(SquashError) -> UInt32 {
     guard !attributes.isEmpty else { return Inode.none }
     hasAttributes = true
+    // What no reader takes must not be written.
+    let total = attributes.reduce(0) { $0 + $1.name.count + $1.value.count }
+    guard attributes.count <= ExtendedAttribute.mostOfOneFile, total <= ExtendedAttribute.longestSet else {
+      throw SquashError(.unsupported, "\(attributes.count) extended attributes of \(total) bytes in all")
+    }
+    for attribute in attributes where attribute.value.count > ExtendedAttribute.longestValue {
+      throw SquashError(
+        .unsupported, "an extended attribute of \(attribute.value.count) bytes: Linux stores no longer one")
+    }
     try file.check(sqfs_xattr_writer_begin(xattrs, 0), "begin extended attributes")
     for attribute in attributes {
       let name = attribute.name.map { CChar(bitPattern: $0) } + [0]

@@ -169,19 +169,27 @@ extension ImageWriter {
       }
       offset += count
     }
-    try place(try Self.components(of: path), .regular, attributes, .regular(content))
+    try place(path, .regular, attributes, .regular(content))
   }
 
   /// Adds a directory, or sets the attributes of one that is there.
   public func add(directory path: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
-    try place(try Self.components(of: path), .directory, attributes, .directory)
+    try place(path, .directory, attributes, .directory)
   }
 
   /// Adds a symbolic link, in the place of what has that path already.
   public func add(
     symlink path: [UInt8], target: [UInt8], _ attributes: FileAttributes
   ) throws(SquashError) {
-    try place(try Self.components(of: path), .symlink, attributes, .symlink(target))
+    try place(path, .symlink, attributes, .symlink(target))
+  }
+
+  private func place(
+    _ path: [UInt8], _ type: FileType, _ attributes: FileAttributes, _ content: WriteNode.Content
+  ) throws(SquashError) {
+    do throws(SquashError) { try place(try Self.components(of: path), type, attributes, content) } catch {
+      throw error.at(path: path)
+    }
   }
 
   /// Whether something has a path already.

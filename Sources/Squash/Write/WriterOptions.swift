@@ -17,6 +17,8 @@ public struct WriterOptions: Sendable {
   public var allRoot = false
   /// Whether extended attributes are kept.
   public var keepsAttributes = true
+  /// A file that is left out of a directory: the image itself, when it is made inside.
+  public var excluded: FileIdentity?
   /// Called now and then, from the calling thread.
   public var onProgress: (@Sendable (WriteReport) -> Void)?
 
@@ -51,6 +53,18 @@ public struct WriterOptions: Sendable {
     guard levels.contains(effectiveLevel) else {
       throw SquashError(.invalidArgument, "level \(effectiveLevel) of \(compression); \(levels) are possible")
     }
+  }
+}
+
+/// What makes a file the same file, whatever its name.
+public struct FileIdentity: Hashable, Sendable {
+  var device: UInt64
+  var inode: UInt64
+
+  /// The identity of a file by the numbers of its device and its inode.
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
   }
 }
 
