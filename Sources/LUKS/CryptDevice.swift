@@ -121,7 +121,8 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
   func format(_ options: FormatOptions, _ volumeKey: VolumeKey) throws(LUKSError) {
     let slotBytes = options.dataOffset - 2 * FormatOptions.headerBytes
     try check(
-      calls.set_metadata_size(handle, UInt64(FormatOptions.headerBytes), UInt64(slotBytes)), "lay out the header")
+      calls.set_metadata_size(handle, UInt64(FormatOptions.headerBytes), UInt64(slotBytes)),
+      "lay out the header")
     try check(calls.set_data_offset(handle, UInt64(options.dataOffset / 512)), "place the data")
     try set(options.kdf)
     var parameters = crypt_params_luks2()

@@ -34,7 +34,8 @@ public struct KeyDerivationCost: Hashable, Sendable {
   /// The defaults of an algorithm.
   public static func standard(_ algorithm: Algorithm) -> KeyDerivationCost {
     algorithm == .pbkdf2
-      ? KeyDerivationCost(.pbkdf2, memory: 0, time: 1_000_000) : KeyDerivationCost(algorithm, memory: 64 << 10, time: 4)
+      ? KeyDerivationCost(.pbkdf2, memory: 0, time: 1_000_000)
+      : KeyDerivationCost(algorithm, memory: 64 << 10, time: 4)
   }
 
   /// Refuses what libcryptsetup does not take.

@@ -186,7 +186,8 @@ public final class VolumeWriter: Sendable {
   ) throws(LUKSError) {
     let position = start + Int64(offset)
     guard position < end else {
-      UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).initializeMemory(as: UInt8.self, repeating: 0)
+      UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).initializeMemory(
+        as: UInt8.self, repeating: 0)
       return
     }
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + cipher.sectorSize])

@@ -79,7 +79,8 @@ public final class VolumeReader: Sendable {
     while done < count {
       let position = offset + Int64(done)
       let start = position / sector * sector
-      let wanted = min(Int64(scratch.count), (position + Int64(count - done) - start + sector - 1) / sector * sector)
+      let wanted = min(
+        Int64(scratch.count), (position + Int64(count - done) - start + sector - 1) / sector * sector)
       let part = UnsafeMutableRawBufferPointer(rebasing: scratch[..<Int(min(wanted, dataByteCount - start))])
       try readSectors(part, at: start)
       let skipped = Int(position - start)

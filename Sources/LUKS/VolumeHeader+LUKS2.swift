@@ -53,7 +53,7 @@ extension VolumeHeader {
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: UInt64(tweak), dataByteCount: data,
-      payloadByteCount: try Self.payload(json, data, sectorSize), regions: copies.whole + order,
+      payloadByteCount: try Self.payload(json, data), regions: copies.whole + order,
       areas: areas, copies: copies, volumeByteCount: source.byteCount)
   }
 
@@ -152,9 +152,11 @@ extension VolumeHeader {
       let cipher = area["encryption"]?.text
     else { throw damaged("key slot \(number) lacks a part, or one is out of range") }
     if cipher.hasPrefix("cipher_null") || cipher == "null" {
-      throw LUKSError(.nullCipher, "the key in slot \(number) is not encrypted: its cipher is the null cipher")
+      throw LUKSError(
+        .nullCipher, "the key in slot \(number) is not encrypted: its cipher is the null cipher")
     }
-    guard offset >= 2 * copies.length, size >= keyBytes * stripes, size <= dataOffset - min(offset, dataOffset)
+    guard offset >= 2 * copies.length, size >= keyBytes * stripes,
+      size <= dataOffset - min(offset, dataOffset)
     else {
       throw damaged("key slot \(number) lies outside of the header, at byte \(offset), \(size) bytes long")
     }
@@ -193,11 +195,11 @@ extension VolumeHeader {
   /// The length of what was encrypted, where a token notes that it is no multiple of the sector size
   /// (spec/encryption.md, "Payloads of odd lengths").
   private static func payload(
-    _ json: JSONValue, _ data: Int64, _ sectorSize: Int64
+    _ json: JSONValue, _ data: Int64
   ) throws(LUKSError) -> Int64 {
     let tokens = (json["tokens"]?.members ?? []).filter { $0.value["type"]?.text == payloadTokenType }
     guard let token = tokens.first else { return data }
-    guard let length = number(token.value["length"]), length <= data, data - length < sectorSize else {
+    guard let length = number(token.value["length"]), length <= data else {
       throw damaged("the payload's length is noted as one that the data cannot have")
     }
     return length
