@@ -27,7 +27,7 @@ struct SiftoolCommand: ParsableCommand {
         ]),
       CommandGroup(name: "Sign", subcommands: [SignCommand.self, VerifyCommand.self, KeyCommand.self]),
       CommandGroup(
-        name: "Encrypt", subcommands: [EncryptCommand.self, DecryptCommand.self]),
+        name: "Encrypt", subcommands: [EncryptCommand.self, DecryptCommand.self, RekeyCommand.self]),
       CommandGroup(
         name: "File system",
         subcommands: [

@@ -75,18 +75,26 @@ struct VolumeShapeOptions: ParsableArguments {
 struct NewVolumeKeySource {
   var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
   var pemPaths: [PathArgument] = []
+  /// Whether the runtimes' variables may name a file with a key.
+  var usesRuntimeVariables = true
   /// The names of the options, for messages.
   var optionNames = "--passphrase-file, --passphrase-fd or --pem-path"
 
   /// The key: a passphrase, or random bytes for those whose public keys are given.
-  func read() throws -> NewVolumeKey {
+  ///
+  /// - Parameter shared: a key that is there already and that the public keys are to get.
+  func read(sharing shared: VolumeKeyCandidate? = nil) throws -> NewVolumeKey {
     guard pemPaths.isEmpty || !passphrase.isNamed else {
       throw ToolFailure.usage("a passphrase and an RSA key exclude each other")
     }
-    if !pemPaths.isEmpty { return try NewVolumeKey(recipients: try pemPaths.flatMap { try Self.read($0.path) }) }
+    if !pemPaths.isEmpty {
+      let recipients = try pemPaths.flatMap { try Self.read($0.path) }
+      if let shared { return try NewVolumeKey(wrapping: shared.key, for: recipients) }
+      return try NewVolumeKey(recipients: recipients)
+    }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
-    let paths = VolumeKeySource.pemPathsOfEnvironment
+    let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
     if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
     guard let typed = try SecretInput.prompt("New passphrase: "),
       let again = try SecretInput.prompt("The same again: ")
@@ -115,17 +123,21 @@ final class NewVolumeKey: Sendable {
   let key: SecureBytes
   /// The messages in which the key travels, one for each recipient; none for a passphrase.
   let messages: [[UInt8]]
+  /// Whether it is a key that opens the volume already.
+  let isShared: Bool
 
   init(passphrase: consuming SecureBytes) throws {
     guard passphrase.count > 0 else { throw ToolFailure(.key, code: "no-key", "the passphrase is empty") }
     key = passphrase
     messages = []
+    isShared = false
   }
 
   /// Random bytes, as many as the runtimes take, for whoever has one of the private keys.
   init(recipients: [PublicKey]) throws {
     let random = try SecureBytes(randomCount: 64)
     messages = try Self.wrap(random, for: recipients)
+    isShared = false
     key = random
   }
 
@@ -133,6 +145,7 @@ final class NewVolumeKey: Sendable {
   init(wrapping key: borrowing SecureBytes, for recipients: [PublicKey]) throws {
     let copy = try key.copy(0..<key.count)
     messages = try Self.wrap(copy, for: recipients)
+    isShared = true
     self.key = copy
   }
 
@@ -174,5 +187,31 @@ final class NewVolumeKey: Sendable {
           .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
           link: .object(partition.id)), from: &source)
     }
+  }
+}
+
+/// Encryption in the same run as packing.
+struct PackEncryptionOptions: ParsableArguments {
+  @Flag(help: "Encrypt the root file system: it never reaches the disk in the clear.") var encrypt = false
+  @OptionGroup var passphrase: PassphraseOptions
+  @Option(
+    help: ArgumentHelp("A public RSA key of 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
+  var pemPath: [PathArgument] = []
+  @OptionGroup var shape: VolumeShapeOptions
+
+  /// The key and the way of encrypting; nil where nothing is to be encrypted.
+  func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
+    guard encrypt else {
+      guard !passphrase.isGiven, pemPath.isEmpty else {
+        throw ToolFailure.usage("a passphrase or key makes sense with --encrypt alone")
+      }
+      return nil
+    }
+    var source = NewVolumeKeySource()
+    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.file = passphrase.passphraseFile
+    source.pemPaths = pemPath
+    let options = try shape.options()
+    return (try source.read(), options)
   }
 }
