@@ -37,7 +37,8 @@ public enum WrappedKey {
     let ciphertext = try ciphertext(message)
     guard ciphertext.count == (key.publicKey.bits + 7) / 8 else {
       throw PEMError(
-        .unusableKey, "a message for an RSA key of \(ciphertext.count * 8) bits, not of \(key.publicKey.bits)")
+        .unusableKey, "a message for an RSA key of \(ciphertext.count * 8) bits, not of \(key.publicKey.bits)"
+      )
     }
     do { return try key.decryptOAEP(ciphertext.span) } catch {
       throw PEMError(.unusableKey, "a message that is not for this key, or was not made with RSA-OAEP")

@@ -82,7 +82,8 @@ struct EncryptCommand: ToolCommand {
   private func requireSquashfsBytes(_ partition: Descriptor, in image: Image) throws {
     guard try image.bytes(of: partition).prefix(4) == Array("hsqs".utf8) else {
       throw ToolFailure(
-        .malformed, code: "not-squashfs", "partition \(partition.id) holds no squashfs, whatever its type says")
+        .malformed, code: "not-squashfs",
+        "partition \(partition.id) holds no squashfs, whatever its type says")
     }
   }
 }

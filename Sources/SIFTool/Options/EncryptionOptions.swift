@@ -15,7 +15,8 @@ struct KeyDerivationOptions: ParsableArguments {
       valueName: "MiB"))
   var kdfMemory: UInt32?
   @Option(
-    help: ArgumentHelp("Passes of Argon2, otherwise 4; iterations of PBKDF2, otherwise 1000000.", valueName: "n"))
+    help: ArgumentHelp(
+      "Passes of Argon2, otherwise 4; iterations of PBKDF2, otherwise 1000000.", valueName: "n"))
   var kdfTime: UInt32?
 
   /// The cost, checked.
@@ -62,7 +63,8 @@ struct VolumeShapeOptions: ParsableArguments {
   private static func bytes(_ text: String) -> Int64? {
     for (unit, factor) in [("MiB", Int64(1) << 20), ("KiB", 1 << 10), ("", 1)] where text.hasSuffix(unit) {
       let digits = text.dropLast(unit.count)
-      guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(digits)
+      guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        let number = Int64(digits)
       else { return nil }
       let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
       return overflow ? nil : bytes

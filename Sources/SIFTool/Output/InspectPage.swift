@@ -10,11 +10,13 @@ struct InspectPage {
   private let labels: [JSONMember]
   private let definition: [UInt8]?
   private let volumes: [(object: UInt32, facts: VolumeFacts)]
+  private let opened: OpenedVolumeFields?
 
   /// The longest definition file or set of labels that a page shows, in bytes.
   private static let longestText: Int64 = 1 << 20
 
-  init(_ image: Image, findings: [Finding]) throws {
+  init(_ image: Image, findings: [Finding], opened: OpenedVolumeFields?) throws {
+    self.opened = opened
     self.image = image
     self.findings = findings
     func contents(_ type: DataType) throws -> [UInt8]? {
@@ -28,12 +30,7 @@ struct InspectPage {
     labels =
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      guard let reader = try? image.bytes(of: object),
-        let facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
-          try reader.read(count, at: offset)
-        })
-      else { return nil }
-      return (object.id, facts)
+      try image.volumeFacts(of: object).map { (object.id, $0) }
     }
   }
 
@@ -64,7 +61,10 @@ struct InspectPage {
       let title = "Signatures (as they describe themselves; nothing is verified here)\n"
       sections.append(title + signatures.map(line(ofSignature:)).joined())
     }
-    if !volumes.isEmpty { sections.append("Encryption\n" + volumes.map { VolumeFields.text(of: $0.object, $0.facts) }.joined()) }
+    if !volumes.isEmpty {
+      let facts = volumes.map { VolumeFields.text(of: $0.object, $0.facts) }.joined()
+      sections.append("Encryption\n" + facts + (opened?.text ?? ""))
+    }
     sections.append("Check\n  " + verdict + "\n")
     for section in sections { try Console.write("\n" + section) }
   }
@@ -148,6 +148,7 @@ struct InspectPage {
       JSONMember("labels", .object(labels)),
       JSONMember("definitionFile", definition?.json ?? .null),
       JSONMember("encryption", .array(volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
+      JSONMember("opened", opened?.json ?? .null),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
     ]
   }

@@ -17,7 +17,9 @@ struct PartitionRewrite {
   let signatures: [Descriptor]
 
   /// Plans it.
-  init(of image: Image, _ partition: Descriptor, to fileSystem: FileSystemType, dropping messages: [Descriptor]) throws {
+  init(
+    of image: Image, _ partition: Descriptor, to fileSystem: FileSystemType, dropping messages: [Descriptor]
+  ) throws {
     self.image = image
     self.partition = partition
     self.fileSystem = fileSystem
