@@ -30,7 +30,8 @@ private func exercise(_ volume: FuzzVolume) {
   }
   _ = (header.cost.description, try? header.cost.check())
   // What would take long is not tried.
-  guard header.cost.iterations < 5000, header.cost.memoryPasses < 1 << 20, header.facts.keySlots.count < 4 else {
+  guard header.cost.iterations < 5000, header.cost.memoryPasses < 1 << 20, header.facts.keySlots.count < 4
+  else {
     return
   }
   let key: [UInt8] = [1, 2, 3]

@@ -7,6 +7,7 @@ public enum FuzzTarget {
   public static let all: [String: Body] = [
     "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
     "json": fuzzJSON, "key-ring": fuzzKeyRing, "armor": fuzzArmor, "clear-signed": fuzzClearSigned,
-    "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs, "luks-header": fuzzVolumeHeader,
+    "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
+    "luks-header": fuzzVolumeHeader,
   ]
 }

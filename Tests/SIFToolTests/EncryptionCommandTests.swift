@@ -38,11 +38,14 @@ import Testing
     let key = ["--passphrase-file", fixture.phrase]
     #expect(try fixture.siftool(["ls", secret, "etc"] + key).text == "file\n")
     #expect(try fixture.siftool(["cat", secret, "etc/file"] + key).text == "hello\n")
-    #expect(try fixture.siftool(["cat", secret, "noise"] + key).output == fixture.directory.read("rootfs/noise"))
-    #expect(try fixture.siftool(["extract", secret, "-C", fixture.file("out"), "--quiet"] + key).errors == "")
+    #expect(
+      try fixture.siftool(["cat", secret, "noise"] + key).output == fixture.directory.read("rootfs/noise"))
+    #expect(
+      try fixture.siftool(["extract", secret, "-C", fixture.file("out"), "--quiet"] + key).errors == "")
     #expect(
       try Tool.run(["diff", "-r", fixture.file("rootfs"), fixture.file("out")]).text == "")
-    let names = try Tool.check(["tar", "-tf", "-"], input: try fixture.siftool(["tar", secret] + key).output)
+    let names = try Tool.check(
+      ["tar", "-tf", "-"], input: try fixture.siftool(["tar", secret] + key).output)
     #expect(names.text == "./\netc/\netc/file\nnoise\n")
     // Every place that a passphrase may come from.
     for variable in [
@@ -116,7 +119,8 @@ import Testing
     let key = (0..<64).map { UInt8($0 * 3) }
     let keyFile = try fixture.directory.write("random", key)
     let rekeyed = try siftool(
-      "rekey", image, "--passphrase-file", fixture.phrase, "--new-passphrase-file", keyFile, "--kdf", "pbkdf2",
+      "rekey", image, "--passphrase-file", fixture.phrase, "--new-passphrase-file", keyFile, "--kdf",
+      "pbkdf2",
       "--kdf-time", "1000")
     #expect(rekeyed.status == 0, "\(rekeyed.errors)")
     let message = try Tool.check([
@@ -173,8 +177,10 @@ import Testing
     }
     let secret = fixture.file("secret.sif")
     let answer = try fixture.siftool(
-      ["encrypt", fixture.plain, secret, "--passphrase-file", fixture.phrase, "--json"] + EncryptionFixture.cheap)
-    #expect(answer.errors == "siftool: dropped: signature 3, which does not hold for partition 2 as it is now\n")
+      ["encrypt", fixture.plain, secret, "--passphrase-file", fixture.phrase, "--json"]
+        + EncryptionFixture.cheap)
+    #expect(
+      answer.errors == "siftool: dropped: signature 3, which does not hold for partition 2 as it is now\n")
     let document = try JSONParser.parse(answer.output)
     #expect(document["droppedSignatures"] == [3])
     #expect(try siftool("verify", secret, "--sif-id", "1", "--key", verifier).status == 0)

@@ -30,7 +30,9 @@ import Testing
     let before = try fixture.directory.read("secret.sif")
     try expect(["decrypt", secret, "OUT", "--passphrase-file", wrong], 6, "opens no key slot")
     try expect(["ls", secret, "--passphrase-file", wrong], 6, "opens no key slot")
-    try expect(["rekey", secret, "--passphrase-file", wrong, "--new-passphrase-file", fixture.phrase], 6, "no key slot")
+    try expect(
+      ["rekey", secret, "--passphrase-file", wrong, "--new-passphrase-file", fixture.phrase], 6, "no key slot"
+    )
     try expect(["decrypt", secret, "OUT"], 6, "encrypted")
     try expect(["encrypt", fixture.plain, "OUT"], 6, "a passphrase or key is needed")
     try expect(["encrypt", fixture.plain, "OUT", "--passphrase-file", empty], 6, "empty")
@@ -89,7 +91,8 @@ import Testing
     let other = fixture.file("other.sif")
     try Tool.check([Fixture.siftool, "new", other])
     try fixture.add(
-      other, [UInt8](repeating: 7, count: 5000), "--datatype", "partition", "--parttype", "2", "--partfs", "1",
+      other, [UInt8](repeating: 7, count: 5000), "--datatype", "partition", "--parttype", "2", "--partfs",
+      "1",
       "--partarch", "2")
     try expect(["encrypt", other, "OUT"] + key, 5, "no squashfs")
   }
@@ -105,7 +108,8 @@ import Testing
     let short = fixture.file("short.sif")
     try Tool.check([Fixture.siftool, "new", short])
     try fixture.add(
-      short, Array(volume.prefix(500_000)), "--datatype", "partition", "--parttype", "2", "--partfs", "5", "--partarch",
+      short, Array(volume.prefix(500_000)), "--datatype", "partition", "--parttype", "2", "--partfs", "5",
+      "--partarch",
       "2")
     try expect(["decrypt", short, "OUT"] + key, 5, "behind the volume's end")
     let check = try fixture.siftool(["check", short])
@@ -129,12 +133,16 @@ import Testing
       ("aes-cbc-essiv:sha256", "256", "aes-cbc-essiv:sha256"), ("aes-xts-plain64", "256", ""),
     ] {
       try Tool.check(
-        ["cryptsetup", "luksFormat", "--batch-mode", "--key-file", "-", "--cipher", cipher, "--key-size", bits]
+        [
+          "cryptsetup", "luksFormat", "--batch-mode", "--key-file", "-", "--cipher", cipher, "--key-size",
+          bits,
+        ]
           + options + [volume], input: Array("secret".utf8))
       let image = fixture.file("cipher.sif")
       try Tool.check([Fixture.siftool, "new", image])
       try fixture.add(
-        image, try fixture.directory.read("volume"), "--datatype", "partition", "--parttype", "2", "--partfs", "5",
+        image, try fixture.directory.read("volume"), "--datatype", "partition", "--parttype", "2", "--partfs",
+        "5",
         "--partarch", "2")
       let key = ["--passphrase-file", fixture.phrase]
       if !text.isEmpty { try expect(["ls", image] + key, 1, text) }
@@ -148,7 +156,8 @@ import Testing
     try Tool.check(["truncate", "-s", "18M", volume])
     try Tool.check(
       [
-        "cryptsetup", "luksFormat", "--batch-mode", "--key-file", "-", "--pbkdf", "argon2id", "--pbkdf-memory",
+        "cryptsetup", "luksFormat", "--batch-mode", "--key-file", "-", "--pbkdf", "argon2id",
+        "--pbkdf-memory",
         "32", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1", volume,
       ], input: Array("secret".utf8))
     var bytes = try fixture.directory.read("volume")
@@ -160,7 +169,8 @@ import Testing
       let area = Array(costly.utf8) + [UInt8](repeating: 0, count: 12288 - costly.utf8.count)
       bytes.replaceSubrange(start + 4096..<start + 16384, with: area)
       for index in start + 448..<start + 512 { bytes[index] = 0 }
-      let digest = try Tool.check(["openssl", "dgst", "-sha256", "-binary"], input: Array(bytes[start..<start + 16384]))
+      let digest = try Tool.check(
+        ["openssl", "dgst", "-sha256", "-binary"], input: Array(bytes[start..<start + 16384]))
       bytes.replaceSubrange(start + 448..<start + 480, with: digest.output)
     }
     let image = fixture.file("costly.sif")
@@ -173,7 +183,8 @@ import Testing
     try expect(["ls", image, "--passphrase-file", fixture.phrase], 1, "more than 4096 MiB")
     // With permission it is tried, and fails for want of the memory.
     let allowed = try Tool.run([
-      "prlimit", "--as=2000000000", Fixture.siftool, "ls", image, "--allow-kdf-cost", "--passphrase-file", fixture.phrase,
+      "prlimit", "--as=2000000000", Fixture.siftool, "ls", image, "--allow-kdf-cost", "--passphrase-file",
+      fixture.phrase,
     ])
     #expect(allowed.status != 0 && allowed.status < 128, "\(allowed.errors)")
   }
@@ -188,11 +199,18 @@ import Testing
     }
     let other = try fixture.encrypt("other.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))
     let cases: [(String, [UInt8])] = [
-      ("no PEM", Array("hello".utf8)), ("no PEM at all", []), ("another label", block(Array(body.joined()), "KEY")),
+      ("no PEM", Array("hello".utf8)), ("no PEM at all", []),
+      ("another label", block(Array(body.joined()), "KEY")),
       ("no base64", block(Array("!!!!".utf8))), ("no DER", block(Array("AAAA".utf8))),
       ("an empty octet string", block(Array("BAA=".utf8))),
       ("10 MB", [UInt8](repeating: 0x41, count: 10_000_000)),
-      ("not OAEP", block(Array(body.joined()).enumerated().map { $0.offset == 60 ? ($0.element == 65 ? 66 : 65) : $0.element })),
+      (
+        "not OAEP",
+        block(
+          Array(body.joined()).enumerated().map {
+            $0.offset == 60 ? ($0.element == 65 ? 66 : 65) : $0.element
+          })
+      ),
       ("another volume's key", try fixture.dump(other, 3)),
     ]
     for (name, message) in cases {
@@ -200,7 +218,8 @@ import Testing
       try Tool.check(["cp", secret, image])
       try Tool.check([Fixture.siftool, "del", "3", image, "--quiet"])
       try fixture.add(
-        image, message, "--datatype", "crypto-message", "--message-format", "pem", "--message-type", "rsa-oaep",
+        image, message, "--datatype", "crypto-message", "--message-format", "pem", "--message-type",
+        "rsa-oaep",
         "--link", "2")
       let (answer, memory) = try Tool.measure(
         [Fixture.siftool, "decrypt", image, fixture.file("never.sif"), "--pem-path", pem])
@@ -211,12 +230,14 @@ import Testing
       try fixture.add(
         image, good, "--datatype", "crypto-message", "--message-format", "pem", "--message-type", "rsa-oaep",
         "--link", "2")
-      #expect(try fixture.siftool(["cat", image, "etc/file", "--pem-path", pem]).text == "hello\n", "\(name)")
+      #expect(
+        try fixture.siftool(["cat", image, "etc/file", "--pem-path", pem]).text == "hello\n", "\(name)")
     }
     try Tool.check(["openssl", "genrsa", "-out", fixture.file("stranger.pem"), "2048"])
     try expect(["decrypt", secret, "OUT", "--pem-path", fixture.file("stranger.pem")], 6, "not for this key")
     try Tool.check(["openssl", "genrsa", "-out", fixture.file("longer.pem"), "3072"])
-    try expect(["decrypt", secret, "OUT", "--pem-path", fixture.file("longer.pem")], 6, "2048 bits, not of 3072")
+    try expect(
+      ["decrypt", secret, "OUT", "--pem-path", fixture.file("longer.pem")], 6, "2048 bits, not of 3072")
   }
 
   /// A squashfs whose length is no whole number of sectors.
@@ -230,7 +251,8 @@ import Testing
     try Tool.check([Fixture.siftool, "new", odd], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
     try Tool.check(
       [
-        Fixture.siftool, "add", odd, fixture.file("odd.squashfs"), "--datatype", "partition", "--parttype", "2",
+        Fixture.siftool, "add", odd, fixture.file("odd.squashfs"), "--datatype", "partition", "--parttype",
+        "2",
         "--partfs", "1", "--partarch", "2",
       ], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
     let key = ["--passphrase-file", fixture.phrase]
@@ -267,13 +289,15 @@ import Testing
     let big = fixture.file("big.sif")
     try Tool.check(["sh", "-c", "head -c 150M /dev/zero > \(fixture.file("rootfs/zeros"))"])
     try Tool.check([
-      Fixture.siftool, "pack", fixture.file("rootfs"), big, "--plain", "--arch", "amd64", "--compression", "lz4",
+      Fixture.siftool, "pack", fixture.file("rootfs"), big, "--plain", "--arch", "amd64", "--compression",
+      "lz4",
     ])
     let before = try Tool.check(["ls", "-A", fixture.directory.path]).text
     for pause in [5_000, 30_000, 60_000, 90_000, 130_000, 200_000] {
       let output = fixture.file("out.sif")
       let running = try Tool.start(
-        [Fixture.siftool, "encrypt", big, output, "--passphrase-file", fixture.phrase] + EncryptionFixture.cheap)
+        [Fixture.siftool, "encrypt", big, output, "--passphrase-file", fixture.phrase]
+          + EncryptionFixture.cheap)
       usleep(UInt32(pause))
       running.signal(SIGINT)
       let answer = try running.wait()

@@ -45,7 +45,8 @@ import Testing
     // There is room for three.
     for index in 0..<3 {
       let file = try fixture.directory.write("more\(index)", Array("more\(index)".utf8))
-      let answer = try rekey(image, "--passphrase-file", fixture.phrase, "--new-passphrase-file", file, "--keep")
+      let answer = try rekey(
+        image, "--passphrase-file", fixture.phrase, "--new-passphrase-file", file, "--keep")
       #expect(answer.status == (index < 2 ? 0 : 1), "\(answer.errors)")
     }
   }
@@ -75,7 +76,8 @@ import Testing
     let small = fixture.file("small.sif")
     try Tool.check([Fixture.siftool, "new", small, "--capacity", "1"])
     try fixture.add(
-      small, try fixture.dump(fixture.plain, 2), "--datatype", "partition", "--parttype", "2", "--partfs", "1",
+      small, try fixture.dump(fixture.plain, 2), "--datatype", "partition", "--parttype", "2", "--partfs",
+      "1",
       "--partarch", "2")
     let image = fixture.file("secret.sif")
     let made = try fixture.siftool(
@@ -106,11 +108,13 @@ import Testing
     var outcomes: Set<String> = []
     for count in 0..<40 {
       try Tool.check(["cp", start, image])
-      let answer = try Tool.run([
-        "strace", "-f", "-qq", "-o", "/dev/null", "-P", image, "-e", "trace=pwrite64,fdatasync", "-e",
-        "inject=pwrite64,fdatasync:signal=KILL:when=\(count + 1)", Fixture.siftool, "rekey", image, "--passphrase-file",
-        fixture.phrase, "--new-passphrase-file", new,
-      ] + EncryptionFixture.cheap)
+      let answer = try Tool.run(
+        [
+          "strace", "-f", "-qq", "-o", "/dev/null", "-P", image, "-e", "trace=pwrite64,fdatasync", "-e",
+          "inject=pwrite64,fdatasync:signal=KILL:when=\(count + 1)", Fixture.siftool, "rekey", image,
+          "--passphrase-file",
+          fixture.phrase, "--new-passphrase-file", new,
+        ] + EncryptionFixture.cheap)
       let old = try opens(image, "--passphrase-file", fixture.phrase)
       let later = try opens(image, "--passphrase-file", new)
       #expect(old || later, "after \(count) writes nobody can open it")

@@ -50,7 +50,10 @@ import Testing
       """
     let path = try fixture.directory.write("in-vm.sh", Array(script.utf8))
     let answer = try Tool.run(
-      ["\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "240", "bash", path])
+      [
+        "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "240", "bash",
+        path,
+      ])
     try #require(answer.status == 0 && answer.text == "mounted\nmounted\n", "\(answer.text)\(answer.errors)")
 
     let image = fixture.file("theirs.sif")
