@@ -274,7 +274,7 @@ import Testing
     for command in [["encrypt", fixture.plain], ["decrypt", secret]] {
       let answer = try Tool.run(
         [
-          "unshare", "-m", "sh", "-c",
+          "unshare", "--map-root-user", "--mount", "sh", "-c",
           "mount -t tmpfs -o size=1m tmpfs \(full.path) && \"$0\" \"$@\"; s=$?; ls -A \(full.path); exit $s",
           Fixture.siftool,
         ] + command + [full.file("out.sif"), "--passphrase-file", fixture.phrase, "--quiet"]

@@ -77,8 +77,11 @@ struct CheckCommand: ToolCommand {
   private static func merged(
     _ check: ImageCheck, _ storage: any Storage, _ key: VolumeKeySource?
   ) throws -> [Finding] {
-    // An image that cannot be opened has findings enough.
-    guard let image = try? Image(reading: storage) else { return check.findings }
+    // Another copy of the descriptors is read where there is something to judge. An image that cannot be opened
+    // has findings enough.
+    guard check.descriptors.contains(where: \.isEncryptedSquashfs),
+      let image = try? Image(reading: storage)
+    else { return check.findings }
     let more = try EncryptionCheck.findings(of: image, key)
     guard !more.isEmpty else { return check.findings }
     return (check.findings + more).enumerated()
