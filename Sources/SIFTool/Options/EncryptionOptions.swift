@@ -109,7 +109,7 @@ struct NewVolumeKeySource {
 
   /// The public keys of a file; of a private key its public part.
   private static func read(_ path: FilePath) throws -> [PublicKey] {
-    let name = Array(path.string.utf8).printable
+    let name = path.printable
     let bytes = try SecretInput.read(path)
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }

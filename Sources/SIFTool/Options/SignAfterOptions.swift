@@ -38,7 +38,8 @@ struct SignAfterOptions: ParsableArguments {
     signer.gpg = signGpg
     signer.passphrase = passphrase
     let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
-    let signatures = try signer.sign(&editor, selection: IntegritySelection(), at: time)
+    let signatures = try signer.sign(
+      &editor, selection: IntegritySelection(), at: time, isQuiet: progress.quiet)
     let names = ByteText.ranges(signatures.map(\.id))
     progress.note("siftool: signed: object\(signatures.count == 1 ? "" : "s") \(names)")
     return signatures

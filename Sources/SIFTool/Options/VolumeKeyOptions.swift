@@ -94,10 +94,12 @@ struct VolumeKeySource {
         .key, code: "no-message",
         "no cryptographic message is linked to partition \(object.id): no RSA key opens it")
     }
+    // A descriptor or a variable gives it once, however many keys it is for.
+    let phrase = KeyPhrase(passphrase)
     var found: [VolumeKeyCandidate] = []
     var reason = ""
     for path in paths {
-      let key = try PrivateKeyFile.read(path.path, passphrase)
+      let key = try PrivateKeyFile.read(path.path, phrase, isQuiet: isQuiet)
       for message in messages {
         do {
           found.append(VolumeKeyCandidate(try image.unwrap(message, with: key), message.id))
@@ -127,29 +129,49 @@ final class VolumeKeyCandidate: Sendable {
   }
 }
 
+/// The passphrase of private keys, read when the first of them needs it.
+final class KeyPhrase {
+  /// Where it comes from.
+  let source: PassphraseSource
+  private var given: VolumeKeyCandidate?
+  private var wasRead = false
+
+  init(_ source: PassphraseSource) { self.source = source }
+
+  /// The passphrase without asking for it, or nil.
+  func readGiven() throws -> VolumeKeyCandidate? {
+    if !wasRead, let bytes = try source.readGiven() { given = VolumeKeyCandidate(bytes) }
+    wasRead = true
+    return given
+  }
+}
+
 /// Private keys in PEM files.
 enum PrivateKeyFile {
-  /// Reads a key; where it is encrypted, its passphrase comes from a source.
-  static func read(_ path: FilePath, _ passphrase: PassphraseSource) throws -> PEMPrivateKey {
-    let name = Array(path.string.utf8).printable
+  /// Reads a key; where it is encrypted, with its passphrase.
+  static func read(_ path: FilePath, _ phrase: KeyPhrase, isQuiet: Bool) throws -> PEMPrivateKey {
+    let name = path.printable
     let bytes = try SecretInput.read(path)
-    KeyFiles.warnIfShared(path)
+    KeyFiles.warnIfShared(path, isQuiet: isQuiet)
     let none = try SecureBytes(count: 0)
     do throws(PEMError) {
       let key = try PEMPrivateKey.read(bytes.span, passphrase: none)
-      guard !passphrase.isNamed else {
-        throw PEMError(.unsupported, "\(name) is not encrypted: it takes no passphrase")
+      guard !phrase.source.isNamed else {
+        throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }
       return key
     } catch {
       guard error.code == .passphraseNeeded else { throw ToolFailure(error, name) }
     }
-    guard let phrase = try passphrase.read(prompt: "Passphrase of the key in \(name): ") else {
-      throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")
-    }
-    do { return try PEMPrivateKey.read(bytes.span, passphrase: phrase) } catch {
-      throw ToolFailure(error, name)
-    }
+    do {
+      if let given = try phrase.readGiven() {
+        return try PEMPrivateKey.read(bytes.span, passphrase: given.key)
+      }
+      guard let typed = try SecretInput.prompt("Passphrase of the key in \(name): ") else {
+        throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")
+      }
+      return try PEMPrivateKey.read(bytes.span, passphrase: typed)
+    } catch let error as PEMError { throw ToolFailure(error, name) }
   }
 }
 
