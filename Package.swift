@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
+    .library(name: "LUKS", targets: ["LUKS"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -54,7 +55,10 @@ let package = Package(
     module(
       "Squash",
       ["CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Gcrypt", "LinuxSystem", systemPackage]),
-    module("LUKS", ["StrictJSON"]),
+    // Headers alone: the library is loaded when it is first needed, so nothing is linked.
+    .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
+    module(
+      "LUKS", ["CCryptsetup", "CGcrypt", "CLinux", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
@@ -70,10 +74,10 @@ let package = Package(
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-    tests("SIFTests", ["SIF", "TestSupport"]),
+    tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
-    tests("LUKSTests", ["LUKS", "TestSupport"]),
+    tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),

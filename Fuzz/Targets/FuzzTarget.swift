@@ -8,5 +8,6 @@ public enum FuzzTarget {
     "header": fuzzHeader, "descriptor": fuzzDescriptor, "image": fuzzImage, "luks-facts": fuzzVolumeFacts,
     "json": fuzzJSON, "key-ring": fuzzKeyRing, "armor": fuzzArmor, "clear-signed": fuzzClearSigned,
     "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
+    "luks-header": fuzzVolumeHeader,
   ]
 }

@@ -11,6 +11,7 @@
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -46,6 +47,14 @@ static inline int linux_pipe(int ends[2]) { return syscall(SYS_pipe2, ends, O_CL
 
 // The same fcntl with the lowest number that the copy may have.
 static inline int linux_duplicate_above(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
+
+// memfd_create is declared under _GNU_SOURCE only: a file in memory, without a name.
+static inline int linux_memory_file(const char *name) {
+  return syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */);
+}
+
+// prctl is variadic: from here on no core dump of this process is written, and only root may trace it.
+static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 // errno is a macro over a function call.
 static inline int linux_errno(void) { return errno; }

@@ -1,6 +1,6 @@
 import CGcrypt
 
-/// A block cipher that private keys are found protected with.
+/// A block cipher that private keys or volumes are found protected with.
 public struct CipherAlgorithm: Hashable, Sendable {
   /// libgcrypt's number of the algorithm (`enum gcry_cipher_algos`).
   public let identifier: Int32
@@ -35,6 +35,23 @@ public struct CipherAlgorithm: Hashable, Sendable {
   public static let camellia192 = CipherAlgorithm(GCRY_CIPHER_CAMELLIA192, key: 24, block: 16)
   /// Camellia with 256 bits.
   public static let camellia256 = CipherAlgorithm(GCRY_CIPHER_CAMELLIA256, key: 32, block: 16)
+  /// Twofish with 128 bits.
+  public static let twofish128 = CipherAlgorithm(GCRY_CIPHER_TWOFISH128, key: 16, block: 16)
+  /// Serpent with 128 bits.
+  public static let serpent128 = CipherAlgorithm(GCRY_CIPHER_SERPENT128, key: 16, block: 16)
+  /// Serpent with 256 bits.
+  public static let serpent256 = CipherAlgorithm(GCRY_CIPHER_SERPENT256, key: 32, block: 16)
+
+  /// The same cipher with a key of 256 bits.
+  var widened: CipherAlgorithm {
+    switch self {
+    case .aes128, .aes192: .aes256
+    case .twofish128: .twofish
+    case .serpent128: .serpent256
+    case .camellia128, .camellia192: .camellia256
+    default: self
+    }
+  }
 }
 
 /// How a block cipher is chained.

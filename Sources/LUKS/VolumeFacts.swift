@@ -32,9 +32,13 @@ public struct VolumeFacts: Sendable, Equatable {
   public var dataOffset: Int64
   /// The key slots in use, by number.
   public var keySlots: [KeySlot]
+  /// The types of the tokens, which say how a key may be found, by number.
+  public var tokens: [String] = []
+  /// What a program has to know to work with the volume, by the names that the header has for it.
+  public var requirements: [String] = []
 
   /// The longest LUKS2 header area that is read, in bytes; the format's own limit is 4 MiB.
-  private static let largestHeader = 4 << 20
+  static let largestHeader = 4 << 20
 
   /// Reads the facts of a volume.
   ///
@@ -60,7 +64,7 @@ public struct VolumeFacts: Sendable, Equatable {
 
   // MARK: LUKS1: a struct with big-endian numbers
 
-  private init?(version1 header: [UInt8]) {
+  init?(version1 header: [UInt8]) {
     version = 1
     uuid = Self.text(header[168..<208])
     cipher = Self.text(header[8..<40]) + "-" + Self.text(header[40..<72])
@@ -78,7 +82,7 @@ public struct VolumeFacts: Sendable, Equatable {
 
   // MARK: LUKS2: JSON, numbers beyond 32 bits as text
 
-  private init?(version2 json: JSONValue, uuid: String) {
+  init?(version2 json: JSONValue, uuid: String) {
     guard let segment = json["segments"]?["0"], let cipher = segment["encryption"]?.text,
       let offset = segment["offset"]?.text.flatMap({ Int64($0) })
     else { return nil }
@@ -100,13 +104,18 @@ public struct VolumeFacts: Sendable, Equatable {
     }
     keyBits = bits
     keySlots = slots.sorted { $0.number < $1.number }
+    let tokens = (json["tokens"]?.members ?? []).compactMap { member in
+      Int(member.key).map { ($0, member.value["type"]?.text ?? "unknown") }
+    }
+    self.tokens = tokens.sorted { $0.0 < $1.0 }.map(\.1)
+    requirements = (json["config"]?["requirements"]?["mandatory"]?.elements ?? []).compactMap(\.text)
   }
 
-  private static func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int64 {
+  static func bigEndian(_ bytes: ArraySlice<UInt8>) -> Int64 {
     Int64(clamping: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
   }
 
-  private static func text(_ field: ArraySlice<UInt8>) -> String {
+  static func text(_ field: ArraySlice<UInt8>) -> String {
     String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
   }
 }

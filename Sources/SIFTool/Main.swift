@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gcrypt
 import Glibc
+import LUKS
 import LinuxSystem
 import OpenPGP
 import PEMKeys
@@ -66,6 +67,7 @@ enum Main {
     case let error as SystemError: failure = ToolFailure(error)
     case let error as IntegrityError: failure = ToolFailure(error)
     case let error as OpenPGPError: failure = ToolFailure(error)
+    case let error as LUKSError: failure = ToolFailure(error)
     case let error as PEMError: failure = ToolFailure(error)
     case let error as GcryptError: failure = ToolFailure(error)
     default: return reportUsage(error)

@@ -27,6 +27,8 @@ struct SiftoolCommand: ParsableCommand {
         ]),
       CommandGroup(name: "Sign", subcommands: [SignCommand.self, VerifyCommand.self, KeyCommand.self]),
       CommandGroup(
+        name: "Encrypt", subcommands: [EncryptCommand.self, DecryptCommand.self, RekeyCommand.self]),
+      CommandGroup(
         name: "File system",
         subcommands: [
           LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,

@@ -204,6 +204,31 @@ private final class RecordingStorage: Storage {
     try replay("set primary 4", on: storage.bytes) { try $0.setPrimaryPartition(id: 4) }
   }
 
+  /// Steps of an object's change stay apart: all of one is stable before the next begins.
+  @Test func overwriteInSteps() throws {
+    let recording = RecordingStorage(try EditorTests.image(["before", "changed", "behind"]).bytes)
+    var editor = try ImageEditor(editing: recording)
+    let offset = try editor.image.object(id: 2).offset
+    try editor.overwrite(id: 2, steps: [[(0, [1]), (6, [2])], [(3, [3, 4])]])
+    let events = recording.events.map { event in
+      switch event {
+      case .write(let place, let bytes): "\(place - offset): \(bytes)"
+      case .truncate: "cut"
+      case .synchronize: "sync"
+      }
+    }
+    #expect(events == ["0: [1]", "6: [2]", "sync", "3: [3, 4]", "sync"])
+    let now = try Image(reading: recording)
+    #expect(try now.bytes(of: now.object(id: 2)).prefix(9) == [1, 0x68, 0x61, 3, 4, 0x65, 2])
+    #expect(try now.bytes(of: now.object(id: 3)).prefix(9) == Array("behind".utf8))
+    // Nothing is written when a part does not fit.
+    let before = recording.bytes
+    for part in [(Int64(7), [UInt8(1)]), (-1, [1]), (Int64.max, [1]), (0, Array(repeating: 1, count: 8))] {
+      #expect(throws: SIFError.self) { try editor.overwrite(id: 2, steps: [[(0, [9])], [part]]) }
+    }
+    #expect(recording.bytes == before)
+  }
+
   /// The next edit after any cut works, and leaves an image without stale counters.
   @Test func theNextWriterMends() throws {
     let start = try Self.start()

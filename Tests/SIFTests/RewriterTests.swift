@@ -1,3 +1,4 @@
+import Gcrypt
 import TestSupport
 import Testing
 
@@ -43,6 +44,40 @@ import Testing
     try ImageRewriter(Image(reading: storage)).compact(into: new)
     #expect(String(decoding: new.bytes.suffix(10), as: UTF8.self) == "firstthird")
     #expect(try Image(reading: new).descriptors.map(\.id) == [1, 3])
+  }
+
+  @Test func replaceOneObject() throws {
+    let storage = try EditorTests.image(["first", "gone", "third"])
+    var editor = try ImageEditor(editing: storage)
+    let partition = Metadata.partition(EditorTests.system)
+    var source = BytesSource([1, 2, 3])
+    try editor.add(NewObject(.partition, metadata: partition), from: &source)
+    source = BytesSource(Array("last".utf8))
+    try editor.add(NewObject(.generic, link: .object(4)), from: &source)
+    let new = MemoryStorage()
+    var changed = EditorTests.system
+    changed.fileSystem = .encryptedSquashfs
+    try ImageRewriter(editor.image).replace(
+      id: 4, metadata: .partition(changed), dropping: [2], into: new
+    ) { place in
+      try place.write(([7, 8, 9, 10] as [UInt8]).span.bytes, at: 0)
+      return 5000
+    }
+    let image = try Image(reading: new)
+    #expect(image.descriptors.map(\.id) == [1, 3, 4, 5])
+    let object = try image.object(id: 4)
+    #expect(object.metadata == .partition(changed) && object.size == 5000 && object.offset % 4096 == 0)
+    #expect(try image.bytes(of: object).prefix(5) == [7, 8, 9, 10, 0])
+    #expect(try Self.contents(image).last == Array("last".utf8))
+    #expect(try image.object(id: 5).link == .object(4))
+    #expect(image.header.descriptorsFree == 4)
+    #expect(try ImageCheck(of: new).findings.filter { $0.severity > .note && $0.objectID != 4 }.isEmpty)
+    // What the body throws comes through.
+    #expect(throws: GcryptError.self) {
+      try ImageRewriter(image).replace(id: 4, metadata: partition, dropping: [], into: MemoryStorage()) { _ in
+        throw GcryptError(status: 1, operation: "test")
+      }
+    }
   }
 
   @Test(arguments: Fixture.imageNames)

@@ -33,35 +33,88 @@ public struct ImageRewriter: Sendable {
   /// - Throws: ``SIFError/Code/truncated`` or ``SIFError/Code/malformed`` when an object is not wholly in the
   ///   file or shares bytes with another: then nothing can be called dead.
   public func compact(into destination: any Storage) throws(SIFError) {
-    try image.validateForEditing()
+    try layOut(image.descriptors, into: destination, { $0 }) {
+      (descriptor, bytes, offset) throws(SIFError) in
+      try Self.copy(bytes, to: offset, in: destination)
+      return descriptor
+    }
+  }
+
+  // MARK: Replace an object's bytes
+
+  /// Writes the image with other bytes for one object and without some others, as compact as
+  /// ``compact(into:)`` does it.
+  ///
+  /// - Parameters:
+  ///   - id: the object.
+  ///   - metadata: its new metadata.
+  ///   - dropped: the ids of objects that are left out; their slots become free.
+  ///   - body: writes the new bytes; answers how many there are.
+  public func replace(
+    id: UInt32, metadata: Metadata, dropping dropped: Set<UInt32>, into destination: any Storage,
+    writing body: (ObjectWriter) throws -> Int64
+  ) throws {
+    let chosen = try image.object(id: id)
+    let kept = image.descriptors.filter { !dropped.contains($0.id) || $0.slot == chosen.slot }
+    let time = clock.time(for: image.header)
+    try layOut(kept, into: destination, { $0 as any Error }) { descriptor, bytes, offset throws(any Error) in
+      guard descriptor.slot == chosen.slot else {
+        try Self.copy(bytes, to: offset, in: destination)
+        return descriptor
+      }
+      var new = descriptor
+      new.size = try body(ObjectWriter(storage: destination, offset: offset))
+      new.extra = metadata.encoded
+      new.modifiedAt = time
+      return new
+    }
+  }
+
+  /// Writes objects behind each other in their old order.
+  ///
+  /// - Parameters:
+  ///   - kept: the objects.
+  ///   - failing: turns a fault of the image into what the body throws.
+  ///   - body: writes an object's bytes at an offset; answers its descriptor, where the size may be new.
+  private func layOut<Failure: Error>(
+    _ kept: [Descriptor], into destination: any Storage, _ failing: (SIFError) -> Failure,
+    _ body: (Descriptor, ObjectReader, Int64) throws(Failure) -> Descriptor
+  ) throws(Failure) {
+    func judged<Result>(_ step: () throws(SIFError) -> Result) throws(Failure) -> Result {
+      do { return try step() } catch { throw failing(error) }
+    }
+    try judged { () throws(SIFError) in try image.validateForEditing() }
     var header = editedHeader
+    header.descriptorsFree = image.table.capacity - Int64(kept.count)
     var position = max(image.table.end, Int64(Header.byteCount))
     // A table behind the data stays where it is only by chance: the data then follows the table.
     header.dataOffset = position
     var moved: [Descriptor] = []
     var lastEnd: Int64 = 0
-    for descriptor in image.descriptors.sorted(by: { ($0.offset, $0.slot) < ($1.offset, $1.slot) }) {
-      let bytes = try image.bytes(of: descriptor)
+    for descriptor in kept.sorted(by: { ($0.offset, $0.slot) < ($1.offset, $1.slot) }) {
+      let bytes = try judged { () throws(SIFError) in try image.bytes(of: descriptor) }
       guard descriptor.size == 0 || descriptor.offset >= lastEnd else {
-        throw SIFError(
-          .malformed, "object \(descriptor.id) shares bytes with another: not compacted",
-          offset: descriptor.offset, objectID: descriptor.id)
+        throw failing(
+          SIFError(
+            .malformed, "object \(descriptor.id) shares bytes with another: not compacted",
+            offset: descriptor.offset, objectID: descriptor.id))
       }
       lastEnd = max(lastEnd, descriptor.offset + descriptor.size)
       let alignment = descriptor.keptAlignment
       let placed = (position + alignment - 1) / alignment * alignment
-      try Self.copy(bytes, to: placed, in: destination)
-      var new = descriptor
+      var new = try body(descriptor, bytes, placed)
       new.offset = placed
-      new.sizeWithPadding = placed - position + descriptor.size
+      new.sizeWithPadding = placed - position + new.size
       moved.append(new)
-      position = placed + descriptor.size
+      position = placed + new.size
     }
     header.dataSize = position - header.dataOffset
-    // Zero-length objects at the end own no bytes: the length alone makes room for the last one.
-    try destination.truncate(to: position)
-    try writeTable(moved, at: image.table.offset, in: destination)
-    try destination.write(header.encoded().span.bytes, at: 0)
+    try judged { () throws(SIFError) in
+      // Zero-length objects at the end own no bytes: the length alone makes room for the last one.
+      try destination.truncate(to: position)
+      try writeTable(moved, at: image.table.offset, in: destination)
+      try destination.write(header.encoded().span.bytes, at: 0)
+    }
   }
 
   // MARK: Grow

@@ -1,4 +1,5 @@
 import Gcrypt
+import LinuxSystem
 
 /// What to sign, or to verify.
 public struct IntegritySelection: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Gcrypt
+import LinuxSystem
 
 /// Verifies images.
 ///

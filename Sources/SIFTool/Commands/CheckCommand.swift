@@ -7,12 +7,14 @@ struct CheckCommand: ToolCommand {
     commandName: "check", abstract: "Find every structural fault of an image.",
     discussion: """
       Each finding has a severity, a code, the byte it is about, and a sentence. The exit code is 5 when there \
-      are errors; warnings and notes leave it 0.
+      are errors; warnings and notes leave it 0. Of an encrypted partition the header is checked, and with its \
+      key what it holds.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Mend stale counters in the header. Nothing else is changed, and no byte is lost.") var repair =
     false
+  @OptionGroup var key: VolumeKeyOptions
   @OptionGroup var output: JSONOption
   @OptionGroup var progress: ProgressOptions
 
@@ -22,22 +24,26 @@ struct CheckCommand: ToolCommand {
     var mended: [String] = []
     if repair { mended = try mend() }
     let check: ImageCheck
+    let findings: [Finding]
     do {
-      check = try ImageCheck(of: try FileStorage(opening: image.path))
-    } catch {
+      let storage = try FileStorage(opening: image.path)
+      check = try ImageCheck(of: storage)
+      findings = try Self.merged(check, storage, keySource)
+    } catch let error as SIFError {
       throw error.naming(image.path)
     }
+    let worst = findings.map(\.severity).max()
     if output.json {
       try Console.write(document: [
-        JSONMember("findings", .array(check.findings.map(\.json))),
+        JSONMember("findings", .array(findings.map(\.json))),
         JSONMember("repaired", .array(mended.map { .string($0) })),
         JSONMember("size", .integer(check.fileSize)),
-        JSONMember("worst", check.worst.map { .string($0.rawValue) } ?? .null),
+        JSONMember("worst", worst.map { .string($0.rawValue) } ?? .null),
       ])
     } else {
-      try Console.write(text(of: check, mended))
+      try Console.write(text(of: check, findings, mended))
     }
-    if check.worst == .error {
+    if worst == .error {
       var failure = ToolFailure(.malformed, code: "check", "")
       failure.isReported = true
       throw failure
@@ -60,13 +66,35 @@ struct CheckCommand: ToolCommand {
     return try editor.repairCounters()
   }
 
-  private func text(of check: ImageCheck, _ mended: [String]) -> String {
+  /// The key, where an option names one: nobody is asked for one here.
+  private var keySource: VolumeKeySource? {
+    var source = key.source
+    source.isQuiet = progress.quiet
+    return source.isNamed ? source : nil
+  }
+
+  /// The findings about the image and those about its encrypted partitions, in the order of the file.
+  private static func merged(
+    _ check: ImageCheck, _ storage: any Storage, _ key: VolumeKeySource?
+  ) throws -> [Finding] {
+    // Another copy of the descriptors is read where there is something to judge. An image that cannot be opened
+    // has findings enough.
+    guard check.descriptors.contains(where: \.isEncryptedSquashfs),
+      let image = try? Image(reading: storage)
+    else { return check.findings }
+    let more = try EncryptionCheck.findings(of: image, key)
+    guard !more.isEmpty else { return check.findings }
+    return (check.findings + more).enumerated()
+      .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }.map(\.element)
+  }
+
+  private func text(of check: ImageCheck, _ findings: [Finding], _ mended: [String]) -> String {
     var lines = mended.map { "mended   \($0)" }
-    lines += check.findings.map { finding in
+    lines += findings.map { finding in
       "\(finding.severity.rawValue.padded(to: 8)) byte \(finding.offset): \(finding.sentence) [\(finding.code.rawValue)]"
     }
     let counts = Finding.Severity.allCases.reversed().compactMap { severity -> String? in
-      let count = check.findings.count { $0.severity == severity }
+      let count = findings.count { $0.severity == severity }
       return count == 0 ? nil : "\(count) \(severity.rawValue)\(count == 1 ? "" : "s")"
     }
     let objects = check.descriptors.count

@@ -36,7 +36,7 @@ struct ExtractCommand: ToolCommand {
   @OptionGroup var progress: ProgressOptions
 
   func execute() throws {
-    let image = try source.open()
+    let image = try source.open(quiet: progress.quiet)
     var options = ExtractionOptions()
     options.selection = try image.selection(paths)
     options.threads = threads ?? ProcessorCount.available

@@ -4,22 +4,41 @@ import StrictJSON
 
 struct InfoCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Display what is known of a data object.")
+    commandName: "info", abstract: "Display what is known of a data object.",
+    discussion: """
+      Of an encrypted partition --encryption and --json show what its header says, which takes no key. With the \
+      key, it is opened too.
+      """)
 
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
+  @Flag(help: "Show how the partition is encrypted, too.") var encryption = false
+  @OptionGroup var key: VolumeKeyOptions
   @OptionGroup var output: JSONOption
 
   var printsJSON: Bool { output.json }
 
-  func execute() throws { try Self.show(id, image, json: output.json) }
-
-  static func show(_ id: ObjectID, _ path: PathArgument, json: Bool = false) throws {
-    let table = try Image(opening: path.path).object(id: id.value).fieldTable
-    if json {
-      try Console.write(document: [JSONMember("object", .object(table.members))])
+  func execute() throws {
+    guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image) }
+    let image = try Image(opening: image.path)
+    let object = try image.object(id: id.value)
+    let facts = try image.volumeFacts(of: object)
+    let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
+    if output.json {
+      try Console.write(document: [
+        JSONMember("object", .object(object.fieldTable.members)),
+        JSONMember("encryption", facts.map { VolumeFields.json(of: object.id, $0) } ?? .null),
+        JSONMember("opened", opened?.json ?? .null),
+      ])
     } else {
-      try Console.write(table.text(indent: 2, gap: 2))
+      try Console.write(object.fieldTable.text(indent: 2, gap: 2))
+      if let facts { try Console.write(VolumeFields.text(of: object.id, facts)) }
+      if let opened { try Console.write(opened.text) }
     }
+  }
+
+  static func show(_ id: ObjectID, _ path: PathArgument) throws {
+    let table = try Image(opening: path.path).object(id: id.value).fieldTable
+    try Console.write(table.text(indent: 2, gap: 2))
   }
 }

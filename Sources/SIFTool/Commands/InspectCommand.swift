@@ -6,9 +6,13 @@ import StrictJSON
 struct InspectCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show an image on one page: what it is, holds, and says of itself.",
-    discussion: "Signatures are listed as they describe themselves; nothing is verified.")
+    discussion: """
+      Signatures are listed as they describe themselves; nothing is verified. With its key, the encrypted \
+      primary partition is opened too.
+      """)
 
   @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup var key: VolumeKeyOptions
   @OptionGroup var output: JSONOption
 
   var printsJSON: Bool { output.json }
@@ -24,7 +28,10 @@ struct InspectCommand: ToolCommand {
     } catch {
       throw error.naming(self.image.path)
     }
-    let page = try InspectPage(image, findings: findings)
+    let opened =
+      try key.source.isNamed
+      ? OpenedVolumeFields(try PartitionChoice.choose(from: image, nil), in: image, key.source) : nil
+    let page = try InspectPage(image, findings: findings, opened: opened)
     if output.json {
       try Console.write(document: page.members, list: image.objectList)
     } else {

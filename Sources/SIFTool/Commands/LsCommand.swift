@@ -1,4 +1,6 @@
 import ArgumentParser
+import LUKS
+import PEMKeys
 import SIF
 import Squash
 import StrictJSON
@@ -34,6 +36,8 @@ struct LsCommand: ToolCommand {
         switch error {
         case let error as SquashError: ToolFailure(error)
         case let error as SIFError: ToolFailure(error)
+        case let error as LUKSError: ToolFailure(error)
+        case let error as PEMError: ToolFailure(error)
         case let error as ToolFailure: error
         default: throw error
         }

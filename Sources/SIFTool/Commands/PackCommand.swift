@@ -24,6 +24,7 @@ struct PackCommand: ToolCommand {
   @Option(help: ArgumentHelp("The architecture; otherwise that of the programs inside.", valueName: "arch"))
   var arch: String?
   @OptionGroup var compression: CompressionOptions
+  @OptionGroup var encryption: PackEncryptionOptions
   @OptionGroup var write: WriteOptions
   @OptionGroup var progress: ProgressOptions
 
@@ -45,6 +46,7 @@ struct PackCommand: ToolCommand {
       return found
     }
     let parts = try ImageParts(runtime)
+    let encryption = try encryption.read()
     var creation = Image.Creation.deterministic
     creation.launchScript = Array("#!/usr/bin/env run-singularity\n".utf8)
     if case .fixed(let time) = clock {
@@ -67,13 +69,18 @@ struct PackCommand: ToolCommand {
         try editor.add(NewObject(.labels), from: &source)
       }
       let guess = PartitionMetadata(
-        fileSystem: .squashfs, type: .primarySystem, architecture: fixed ?? .unknown)
-      try editor.add(NewObject(.partition, metadata: .partition(guess))) { place in
-        report = try fill(SquashPlace(place), options, parts, now: now)
+        fileSystem: encryption == nil ? .squashfs : .encryptedSquashfs, type: .primarySystem,
+        architecture: fixed ?? .unknown)
+      let added = try editor.add(NewObject(.partition, metadata: .partition(guess))) { object in
+        let place =
+          try encryption.map { try EncryptedPlace(object, $0.key, $0.options) as any PackPlace }
+          ?? PlainPlace(object: object)
+        report = try fill(place, options, parts, now: now)
         var partition = guess
-        partition.architecture = try fixed ?? architecture(in: place, report.imageBytes)
-        return (report.imageBytes, .partition(partition))
+        partition.architecture = try fixed ?? architecture(in: place.reader(report.imageBytes))
+        return (place.objectByteCount(report.imageBytes), .partition(partition))
       }
+      _ = try encryption?.key.addMessages(to: &editor, for: added)
     }
     bar.clear()
     for line in report.skipped { progress.note("siftool: left out: \(line)") }
@@ -85,7 +92,7 @@ struct PackCommand: ToolCommand {
   }
 
   private func fill(
-    _ place: SquashPlace, _ options: WriterOptions, _ parts: ImageParts, now: UInt32
+    _ place: any PackPlace, _ options: WriterOptions, _ parts: ImageParts, now: UInt32
   ) throws -> WriteReport {
     let writer = try ImageWriter(place, options)
     if rootfs.path == "-" {
@@ -108,8 +115,7 @@ struct PackCommand: ToolCommand {
     return try writer.finish()
   }
 
-  private func architecture(in place: ObjectWriter, _ byteCount: Int64) throws -> Architecture {
-    let reader = PartitionReader(place.storage, offset: place.offset, byteCount: byteCount)
+  private func architecture(in reader: any RandomAccessReader) throws -> Architecture {
     guard let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() else {
       throw ToolFailure(
         .failure, code: "unknown-architecture",
@@ -188,17 +194,6 @@ struct ImageParts {
       try file.read(into: buffer, at: 0)
     }
     return Array(bytes[..<done])
-  }
-}
-
-/// The place of the partition as a writer of squashfs.
-struct SquashPlace: RandomAccessWriter {
-  private let place: ObjectWriter
-
-  init(_ place: ObjectWriter) { self.place = place }
-
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SquashError) {
-    do { try place.write(bytes.bytes, at: offset) } catch { throw SquashError(error) }
   }
 }
 

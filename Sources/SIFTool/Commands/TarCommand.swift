@@ -22,7 +22,7 @@ struct TarCommand: ToolCommand {
     guard output != nil || !Console.isTerminal(STDOUT_FILENO) else {
       throw ToolFailure.usage("an archive is not written to a terminal: give -o FILE or redirect the output")
     }
-    let image = try source.open()
+    let image = try source.open(quiet: progress.quiet)
     let selection = try image.selection(paths)
     let report: TarReport
     if let output {

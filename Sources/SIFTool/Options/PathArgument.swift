@@ -6,6 +6,9 @@ import SystemPackage
 struct PathArgument: ExpressibleByArgument {
   let path: FilePath
 
+  /// A path that did not come from the command line.
+  init(_ path: FilePath) { self.path = path }
+
   init?(argument: String) {
     guard !argument.isEmpty else { return nil }
     path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in

@@ -9,18 +9,35 @@ enum SecretInput {
   /// More than any file of keys or passphrases is long, in bytes.
   private static let limit = 16 << 20
 
+  /// The longest passphrase, in bytes: it fits the memory that is locked.
+  private static let passphraseLimit = 64 << 10
+
   /// The bytes of a file or a pipe.
   static func read(_ path: FilePath) throws -> SecureBytes {
     let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
-    return try read(from: file.rawValue, path)
+    return try read(from: file.rawValue, path, limit: limit)
+  }
+
+  /// The passphrase in a file or a pipe, as it is.
+  static func readPassphrase(_ path: FilePath) throws -> SecureBytes {
+    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
+    return try readPassphrase(from: file.rawValue, path)
+  }
+
+  /// The passphrase that an open descriptor gives, as it is.
+  static func readPassphrase(from descriptor: Int32, _ path: FilePath) throws -> SecureBytes {
+    try read(from: descriptor, path, limit: passphraseLimit)
   }
 
   /// The bytes that an open descriptor gives until its end.
-  static func read(from descriptor: Int32, _ path: FilePath) throws -> SecureBytes {
+  private static func read(
+    from descriptor: Int32, _ path: FilePath, limit: Int
+  ) throws -> SecureBytes {
+    ProcessSecrecy.forbidDumps()
     var status = stat()
     let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     // A pipe does not say how much it will give: keys fit into far less than this.
-    let room = isFile ? min(Int(status.st_size), limit) + 1 : 1 << 20
+    let room = isFile ? min(Int(status.st_size), limit) + 1 : min(1 << 20, limit + 1)
     var bytes = try SecureBytes(count: room)
     let count = try fill(&bytes, from: descriptor, path)
     guard count < room else {
@@ -54,6 +71,7 @@ enum SecretInput {
   /// get to see it.
   static func environment(_ name: String) throws -> SecureBytes? {
     guard let value = getenv(name) else { return nil }
+    ProcessSecrecy.forbidDumps()
     let count = strlen(value)
     let bytes = try SecureBytes(
       copying: Span(
@@ -78,6 +96,7 @@ enum SecretInput {
   /// Asks for a passphrase on the terminal without showing it; nil where there is none.
   static func prompt(_ question: String) throws -> SecureBytes? {
     guard canPrompt else { return nil }
+    ProcessSecrecy.forbidDumps()
     var old = termios()
     guard tcgetattr(STDIN_FILENO, &old) == 0 else { return nil }
     var silent = old
@@ -115,8 +134,46 @@ struct PassphraseOptions: ParsableArguments {
     help: ArgumentHelp("Read the passphrase from a file, less one final newline.", valueName: "file"))
   var passphraseFile: PathArgument?
 
+  /// The same without the parser's.
+  var source: PassphraseSource { PassphraseSource(descriptor: passphraseFd, file: passphraseFile) }
+
   /// Whether an option names where it comes from.
-  var isGiven: Bool { passphraseFd != nil || passphraseFile != nil }
+  var isGiven: Bool { source.isNamed }
+
+  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
+  func read(prompt question: String) throws -> SecureBytes? { try source.read(prompt: question) }
+
+  /// The passphrase without asking for it. Descriptors and variables give it once.
+  func readGiven() throws -> SecureBytes? { try source.readGiven() }
+}
+
+/// Where a passphrase comes from.
+struct PassphraseSource {
+  var descriptor: Int32?
+  var file: PathArgument?
+  /// The variables that may hold it, the first that is set counts.
+  var variables = ["SIFTOOL_PASSPHRASE"]
+
+  /// Whether an option names where it comes from.
+  var isNamed: Bool { descriptor != nil || file != nil }
+
+  /// The passphrase that options name, or nil.
+  func readNamed() throws -> SecureBytes? {
+    if let descriptor {
+      return try Self.withoutNewline(
+        try SecretInput.readPassphrase(from: descriptor, FilePath("file descriptor \(descriptor)")))
+    }
+    if let file { return try Self.withoutNewline(try SecretInput.readPassphrase(file.path)) }
+    return nil
+  }
+
+  /// The passphrase in the environment, or nil.
+  func readEnvironment() throws -> SecureBytes? {
+    for name in variables {
+      if let value = try SecretInput.environment(name) { return value }
+    }
+    return nil
+  }
 
   /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
   func read(prompt question: String) throws -> SecureBytes? {
@@ -126,12 +183,8 @@ struct PassphraseOptions: ParsableArguments {
 
   /// The passphrase without asking for it. Descriptors and variables give it once.
   func readGiven() throws -> SecureBytes? {
-    if let passphraseFd {
-      return try Self.withoutNewline(
-        try SecretInput.read(from: passphraseFd, FilePath("file descriptor \(passphraseFd)")))
-    }
-    if let passphraseFile { return try Self.withoutNewline(try SecretInput.read(passphraseFile.path)) }
-    return try SecretInput.environment("SIFTOOL_PASSPHRASE")
+    if let named = try readNamed() { return named }
+    return try readEnvironment()
   }
 
   private static func withoutNewline(_ bytes: consuming SecureBytes) throws -> SecureBytes {

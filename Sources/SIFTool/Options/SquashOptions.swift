@@ -8,12 +8,19 @@ import SystemPackage
 struct SquashOptions: ParsableArguments {
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @OptionGroup var key: VolumeKeyOptions
 
   /// Opens the squashfs.
-  func open() throws -> SquashImage { try Self.open(image, id) }
+  func open(quiet: Bool = false) throws -> SquashImage {
+    var source = key.source
+    source.isQuiet = quiet
+    return try Self.open(image, id, source)
+  }
 
   /// Opens the squashfs of an image: that of a partition, or the primary one.
-  static func open(_ image: PathArgument, _ id: ObjectID?) throws -> SquashImage {
+  static func open(
+    _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource()
+  ) throws -> SquashImage {
     let storage = try FileStorage(opening: image.path)
     if try storage.read(4, at: 0) == Array("hsqs".utf8) {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
@@ -21,8 +28,14 @@ struct SquashOptions: ParsableArguments {
     }
     let sif: Image
     do { sif = try Image(reading: storage) } catch { throw error.naming(image.path) }
-    let object = try partition(of: sif, id)
+    let object = try PartitionChoice.choose(from: sif, id)
     do {
+      if object.isEncryptedSquashfs {
+        let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: key.allowsAnyCipher)
+        let opened = try partition.open(with: key, in: sif)
+        return try openSquash(DecryptingReader(reader: try opened.reader()), object.id)
+      }
+      try PartitionChoice.requireSquashfs(object, in: sif)
       let bytes = try sif.bytes(of: object)
       return try openSquash(
         PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount), object.id)
@@ -31,15 +44,19 @@ struct SquashOptions: ParsableArguments {
     }
   }
 
-  private static func openSquash(_ reader: PartitionReader, _ id: UInt32?) throws -> SquashImage {
+  private static func openSquash(_ reader: any RandomAccessReader, _ id: UInt32?) throws -> SquashImage {
     do { return try SquashImage(reader) } catch {
       var failure = ToolFailure(error)
       failure.objectID = id
       throw failure
     }
   }
+}
 
-  private static func partition(of image: Image, _ id: ObjectID?) throws -> Descriptor {
+/// Which partition of an image a command is about.
+enum PartitionChoice {
+  /// The partition with an id, the primary one, or the only one.
+  static func choose(from image: Image, _ id: ObjectID?) throws -> Descriptor {
     let object: Descriptor
     if let id {
       object = try image.object(id: id.value)
@@ -55,21 +72,27 @@ struct SquashOptions: ParsableArguments {
       }
       object = only
     }
-    guard case .partition(let partition) = object.metadata else {
+    guard case .partition = object.metadata else {
       throw ToolFailure(.failure, code: "not-a-partition", "object \(object.id) is not a partition")
     }
-    switch partition.fileSystem {
-    case .squashfs: return object
-    case .encryptedSquashfs:
-      throw ToolFailure(
-        .key, code: "encrypted", "partition \(object.id) is an encrypted squashfs: decrypt the image first")
-    default:
-      // Its name may be wrong: what begins like a squashfs is one.
-      if try image.bytes(of: object).prefix(4) == Array("hsqs".utf8) { return object }
-      throw ToolFailure(
-        .failure, code: "not-squashfs",
-        "partition \(object.id) holds \(partition.fileSystem.name), not squashfs: mount it to look inside")
-    }
+    return object
+  }
+
+  /// Refuses a partition that holds anything but a squashfs.
+  static func requireSquashfs(_ object: Descriptor, in image: Image) throws {
+    guard case .partition(let partition) = object.metadata, partition.fileSystem != .squashfs else { return }
+    // Its name may be wrong: what begins like a squashfs is one.
+    if try image.bytes(of: object).prefix(4) == Array("hsqs".utf8) { return }
+    throw ToolFailure(
+      .failure, code: "not-squashfs",
+      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs: mount it to look inside")
+  }
+}
+
+extension Descriptor {
+  /// Whether the object is a partition with an encrypted squashfs.
+  var isEncryptedSquashfs: Bool {
+    if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
   }
 }
 

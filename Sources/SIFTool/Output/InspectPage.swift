@@ -10,11 +10,13 @@ struct InspectPage {
   private let labels: [JSONMember]
   private let definition: [UInt8]?
   private let volumes: [(object: UInt32, facts: VolumeFacts)]
+  private let opened: OpenedVolumeFields?
 
   /// The longest definition file or set of labels that a page shows, in bytes.
   private static let longestText: Int64 = 1 << 20
 
-  init(_ image: Image, findings: [Finding]) throws {
+  init(_ image: Image, findings: [Finding], opened: OpenedVolumeFields?) throws {
+    self.opened = opened
     self.image = image
     self.findings = findings
     func contents(_ type: DataType) throws -> [UInt8]? {
@@ -28,12 +30,7 @@ struct InspectPage {
     labels =
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      guard let reader = try? image.bytes(of: object),
-        let facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
-          try reader.read(count, at: offset)
-        })
-      else { return nil }
-      return (object.id, facts)
+      try image.volumeFacts(of: object).map { (object.id, $0) }
     }
   }
 
@@ -64,7 +61,10 @@ struct InspectPage {
       let title = "Signatures (as they describe themselves; nothing is verified here)\n"
       sections.append(title + signatures.map(line(ofSignature:)).joined())
     }
-    if !volumes.isEmpty { sections.append("Encryption\n" + volumes.map { Self.lines(of: $0) }.joined()) }
+    if !volumes.isEmpty {
+      let facts = volumes.map { VolumeFields.text(of: $0.object, $0.facts) }.joined()
+      sections.append("Encryption\n" + facts + (opened?.text ?? ""))
+    }
     sections.append("Check\n  " + verdict + "\n")
     for section in sections { try Console.write("\n" + section) }
   }
@@ -121,21 +121,6 @@ struct InspectPage {
     return "  object \(object.id), \(what), \(signer)\n"
   }
 
-  private static func lines(of volume: (object: UInt32, facts: VolumeFacts)) -> String {
-    let facts = volume.facts
-    let bits = facts.keyBits.map { "\($0)-bit key, " } ?? ""
-    var text =
-      "  object \(volume.object): LUKS\(facts.version), \(Array(facts.cipher.utf8).printable), \(bits)"
-      + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)\n"
-    for slot in facts.keySlots {
-      let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
-      let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-      text +=
-        "    key slot \(slot.number): \(Array(slot.kdf.utf8).printable), \(slot.time) passes\(memory)\(lanes)\n"
-    }
-    return text
-  }
-
   private static func indented(_ text: [UInt8]) -> String {
     text.split(separator: 0x0A, omittingEmptySubsequences: false)
       .map { line in
@@ -162,31 +147,10 @@ struct InspectPage {
       JSONMember("size", .integer(image.fileSize)),
       JSONMember("labels", .object(labels)),
       JSONMember("definitionFile", definition?.json ?? .null),
-      JSONMember("encryption", .array(volumes.map { Self.json(of: $0) })),
+      JSONMember("encryption", .array(volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
+      JSONMember("opened", opened?.json ?? .null),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
     ]
-  }
-
-  private static func json(of volume: (object: UInt32, facts: VolumeFacts)) -> JSONValue {
-    func integer(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
-    let facts = volume.facts
-    return .object([
-      JSONMember("object", .integer(Int64(volume.object))),
-      JSONMember("luks", .integer(Int64(facts.version))),
-      JSONMember("uuid", .string(facts.uuid)), JSONMember("cipher", .string(facts.cipher)),
-      JSONMember("keyBits", integer(facts.keyBits)), JSONMember("sectorSize", .integer(facts.sectorSize)),
-      JSONMember("dataOffset", .integer(facts.dataOffset)),
-      JSONMember(
-        "keySlots",
-        .array(
-          facts.keySlots.map { slot in
-            .object([
-              JSONMember("slot", .integer(Int64(slot.number))), JSONMember("kdf", .string(slot.kdf)),
-              JSONMember("time", .integer(slot.time)), JSONMember("memoryKiB", integer(slot.memory)),
-              JSONMember("lanes", integer(slot.lanes)),
-            ])
-          })),
-    ])
   }
 }
 

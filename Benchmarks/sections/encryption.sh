@@ -1,0 +1,55 @@
+# Against cp, cryptsetup and libgcrypt itself, in memory: a disk would be what is measured.
+room=$(mktemp -d /dev/shm/bench-XXXXXX)
+trap 'rm -rf "$work" "$room"' EXIT
+printf secret > "$room/phrase"
+cheap="--kdf pbkdf2 --kdf-time 1000 --quiet"
+key="--passphrase-file $room/phrase"
+mkdir "$room/rootfs"
+head -c 1G /dev/urandom > "$room/rootfs/data"
+"$siftool" pack "$room/rootfs" "$room/plain.sif" --plain --arch amd64 --compression lz4 --quiet
+rm -rf "$room/rootfs"
+# shellcheck disable=SC2086
+"$siftool" encrypt "$room/plain.sif" "$room/secret.sif" $key $cheap
+
+export PREPARE="rm -f $room/out $room/copy"
+ratio 5 1.50 "encrypt 1 GiB; cp" "$siftool encrypt $room/plain.sif $room/out $key $cheap" \
+  "cp $room/plain.sif $room/copy"
+ratio 5 1.50 "decrypt 1 GiB; cp" "$siftool decrypt $room/secret.sif $room/out $key --quiet" \
+  "cp $room/secret.sif $room/copy"
+export PREPARE="rm -f $room/out; cp $room/plain.sif $room/copy; truncate -s +32M $room/copy"
+theirs="cryptsetup reencrypt --batch-mode --encrypt --type luks2 --reduce-device-size 32M --force-offline-reencrypt
+  --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file $room/phrase $room/copy"
+ratio 3 0.50 "encrypt 1 GiB; cryptsetup reencrypt" "$siftool encrypt $room/plain.sif $room/out $key $cheap" \
+  "$(echo $theirs)"
+unset PREPARE
+# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
+peak() {
+  local limit=$1 name=$2
+  shift 2
+  command time -f %M -o peak "$@" > /dev/null
+  awk -v name="$name" -v limit="$limit" '{ r = $1 / 1024 / limit
+    printf "| %s | %.1f MiB | | %.2f | 1.00 | %s |\n", name, $1 / 1024, r, r <= 1 ? "ok" : "OVER"
+    exit r > 1 }' peak || status=1
+}
+# shellcheck disable=SC2086
+peak 64 "encrypt 1 GiB, memory" "$siftool" encrypt "$room/plain.sif" "$room/out" $key $cheap
+# shellcheck disable=SC2086
+peak 64 "decrypt 1 GiB, memory" "$siftool" decrypt "$room/secret.sif" "$room/out" $key --quiet
+# shellcheck disable=SC2086
+peak 128 "encrypt 1 GiB with Argon2id and 64 MiB, memory" "$siftool" encrypt "$room/plain.sif" "$room/out" $key --quiet
+rm -f "$room"/*.sif "$room/out" "$room/copy"
+
+"$siftool" pack /usr/share "$room/plain.sif" --plain --arch amd64 --quiet 2> /dev/null
+# shellcheck disable=SC2086
+"$siftool" encrypt "$room/plain.sif" "$room/secret.sif" $key $cheap
+export PREPARE="rm -rf $room/tree"
+ratio 5 1.15 "extract, encrypted; plain" "$siftool extract $room/secret.sif -C $room/tree $key --quiet" \
+  "$siftool extract $room/plain.sif -C $room/tree --quiet"
+unset PREPARE
+rm -rf "$room"
+
+swift build -c release --package-path "$here/xts" > build.log 2>&1 || cat build.log
+gcc -O2 -o peer "$here/xts/peer.c" -lgcrypt
+# The other way round: at least 0.9 of its speed is at most 1.11 of its time.
+ratio 5 1.11 "AES-XTS, 8 GiB in 4096-byte sectors, one core; libgcrypt" "taskset -c 0 $here/xts/.build/release/xts 4096" \
+  "taskset -c 0 ./peer"

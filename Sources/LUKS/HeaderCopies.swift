@@ -1,0 +1,95 @@
+import Gcrypt
+import StrictJSON
+
+/// The two copies of a LUKS2 header, and which of them is whole.
+struct HeaderCopies: Sendable {
+  static let firstMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
+  static let secondMagic: [UInt8] = [0x53, 0x4B, 0x55, 0x4C, 0xBA, 0xBE]
+  /// The lengths that a copy may have: 16 KiB to 4 MiB, by powers of two.
+  private static let lengths = (14...22).map { Int64(1) << Int64($0) }
+
+  /// The length of a copy in bytes; the second one follows the first.
+  let length: Int64
+  /// Whether the copies, first and second, may be overwritten by a newer header before the other one is: true
+  /// for one that is not the header that counts, or that the other one equals.
+  let isExpendable: [Bool]
+  /// The copies that are whole.
+  let whole: [Range<Int64>]
+  /// The UUID and the JSON of the copy that counts.
+  let uuid: String
+  let json: JSONValue
+
+  private struct Copy {
+    let range: Range<Int64>
+    let sequence: Int64
+    let bytes: [UInt8]
+  }
+
+  init(reading source: any VolumeSource) throws(LUKSError) {
+    let first = try Self.copy(source, at: 0, nil, Self.firstMagic)
+    // Where the first is damaged, nothing says how long it was.
+    let second: Copy?
+    if let length = first.map({ $0.range.upperBound }) {
+      second = try Self.copy(source, at: length, length, Self.secondMagic)
+    } else {
+      var found: Copy?
+      for length in Self.lengths where found == nil {
+        found = try Self.copy(source, at: length, length, Self.secondMagic)
+      }
+      second = found
+    }
+    guard let counting = Self.newer(first, second) else {
+      let start = try source.read(6, at: 0)
+      guard start == Self.firstMagic else { throw LUKSError(.notLUKS, "there is no LUKS header", offset: 0) }
+      throw LUKSError(.damagedHeader, "neither copy of the LUKS2 header is whole", offset: 0)
+    }
+    length = Int64(counting.bytes.count)
+    whole = [first, second].compactMap { $0?.range }
+    let isSame = first != nil && first?.sequence == second?.sequence
+    isExpendable = [isSame || counting.range.lowerBound != 0, isSame || counting.range.lowerBound == 0]
+    uuid = VolumeFacts.text(counting.bytes[168..<208])
+    let area = counting.bytes[4096...]
+    let text = area.prefix { $0 != 0 }
+    do throws(JSONError) {
+      json = try JSONParser.parse(Array(text), limits: JSONLimits(bytes: VolumeFacts.largestHeader))
+    } catch {
+      throw LUKSError(
+        .damagedHeader, "the header's JSON is malformed: \(error)",
+        offset: counting.range.lowerBound + 4096 + Int64(error.offset))
+    }
+  }
+
+  private static func newer(_ first: Copy?, _ second: Copy?) -> Copy? {
+    guard let first else { return second }
+    guard let second else { return first }
+    return second.sequence > first.sequence ? second : first
+  }
+
+  /// The copy at an offset; nil where there is none, or its checksum is not that of its bytes.
+  private static func copy(
+    _ source: any VolumeSource, at offset: Int64, _ length: Int64?, _ magic: [UInt8]
+  ) throws(LUKSError) -> Copy? {
+    let start = try source.read(4096, at: offset)
+    guard start.count == 4096, start.starts(with: magic), start[6] == 0, start[7] == 2,
+      VolumeFacts.bigEndian(start[256..<264]) == offset
+    else { return nil }
+    let size = VolumeFacts.bigEndian(start[8..<16])
+    guard lengths.contains(size), length == nil || length == size else { return nil }
+    var bytes = try source.read(Int(size), at: offset)
+    guard bytes.count == size,
+      let algorithm = checksumAlgorithm(VolumeFacts.text(start[72..<104]))
+    else { return nil }
+    let stated = Array(bytes[448..<448 + algorithm.digestSize])
+    for index in 448..<512 { bytes[index] = 0 }
+    let actual: [UInt8]
+    do { actual = try HashContext.digest(algorithm, bytes.span.bytes) } catch { throw LUKSError(error) }
+    guard actual == stated else { return nil }
+    return Copy(
+      range: offset..<offset + size, sequence: VolumeFacts.bigEndian(start[16..<24]), bytes: bytes)
+  }
+
+  /// The algorithms that cryptsetup makes checksums with; SHA-256 as a rule.
+  private static func checksumAlgorithm(_ name: String) -> HashAlgorithm? {
+    [.sha1, .sha256, .sha384, .sha512].first { $0.name == name }
+  }
+}

@@ -1,0 +1,199 @@
+import Gcrypt
+import Synchronization
+
+/// A place for the bytes of a volume.
+public protocol VolumeTarget: VolumeSource {
+  /// Writes all bytes at an offset.
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError)
+}
+
+/// A part of a volume's header that is to be written.
+public struct HeaderPart: Sendable, Equatable {
+  /// Where it goes, in bytes from the start of the volume.
+  public let offset: Int64
+  /// The bytes.
+  public let bytes: [UInt8]
+}
+
+/// A volume that was made: its header, in memory, and its key.
+public struct NewVolume: Sendable {
+  /// What the header says.
+  public let header: VolumeHeader
+  /// The key that the data are encrypted with.
+  public let key: VolumeKey
+  /// The parts of the header; what lies between them, up to the data, is zero.
+  public let parts: [HeaderPart]
+
+  /// Makes a LUKS2 header with one key slot.
+  ///
+  /// - Parameters:
+  ///   - options: the way it is made.
+  ///   - payloadByteCount: the bytes that will be encrypted. Where they are no whole sectors, the header notes
+  ///     their length.
+  ///   - key: the passphrase or key that will open the volume; not empty.
+  /// - Throws: ``LUKSError``.
+  public init(
+    _ options: FormatOptions, payloadByteCount: Int64, key: Span<UInt8>
+  ) throws(LUKSError) {
+    try options.check()
+    guard !key.isEmpty else { throw LUKSError(.invalidArgument, "an empty passphrase protects nothing") }
+    let sector = Int64(options.sectorSize)
+    let (rounded, overflow) = payloadByteCount.addingReportingOverflow(sector - 1)
+    let (end, tooLarge) = (rounded / sector * sector).addingReportingOverflow(options.dataOffset)
+    guard payloadByteCount >= 0, !overflow, !tooLarge else {
+      throw LUKSError(.invalidArgument, "a payload of \(payloadByteCount) bytes")
+    }
+    let volumeKey = try VolumeKey(randomCount: FormatOptions.keyBytes)
+    // The library wants to see some data behind the header.
+    let device = try CryptDevice(byteCount: max(end, options.dataOffset + 4096), parts: [])
+    try device.format(options, volumeKey)
+    _ = try device.addSlot(key, for: volumeKey)
+    if payloadByteCount % sector != 0 {
+      let type = VolumeHeader.payloadTokenType
+      try device.addToken(
+        Array(#"{"type":"\#(type)","keyslots":[],"length":"\#(payloadByteCount)"}"#.utf8))
+    }
+    // Judged like anybody's: what this module makes, it opens.
+    let header = try VolumeHeader(checking: device)
+    self.header = header
+    self.key = volumeKey
+    parts = try header.parts(of: device)
+  }
+
+  /// Writes the header.
+  public func writeHeader(to target: any VolumeTarget) throws(LUKSError) {
+    for part in parts { try target.write(part) }
+  }
+
+  /// Encrypts a payload on several threads. The last sector is filled up with zeros.
+  ///
+  /// - Parameters:
+  ///   - payload: the bytes.
+  ///   - target: the volume.
+  /// - Throws: ``LUKSError/Code/truncated`` where the payload becomes shorter meanwhile.
+  public func encryptAll(
+    _ payload: any VolumeSource, to target: any VolumeTarget, threads: Int
+  ) throws(LUKSError) {
+    let cipher = try key.sectorCipher(header)
+    let sector = Int64(cipher.sectorSize)
+    let total = (payload.byteCount + sector - 1) / sector * sector
+    let dataOffset = header.facts.dataOffset
+    try ParallelRuns.forEach(total, threads: threads) { (buffer, position) throws(LUKSError) in
+      let wanted = Int(min(Int64(buffer.count), payload.byteCount - position))
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      guard try payload.read(into: part, at: position) == wanted else {
+        throw LUKSError(.truncated, "the payload became shorter while it was read")
+      }
+      UnsafeMutableRawBufferPointer(rebasing: buffer[wanted...]).initializeMemory(
+        as: UInt8.self, repeating: 0)
+      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch { throw LUKSError(error) }
+      try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + position)
+    }
+  }
+}
+
+extension VolumeTarget {
+  /// Writes a part of a header.
+  func write(_ part: HeaderPart) throws(LUKSError) {
+    let span = part.bytes.span.bytes
+    try span.withUnsafeBytes { (bytes) throws(LUKSError) in try write(bytes, at: part.offset) }
+  }
+}
+
+extension VolumeHeader {
+  /// The parts of the header that are worth keeping.
+  func parts(of source: any VolumeSource) throws(LUKSError) -> [HeaderPart] {
+    var parts: [HeaderPart] = []
+    for region in regions {
+      parts.append(
+        HeaderPart(
+          offset: region.lowerBound,
+          bytes: try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)))
+    }
+    return parts
+  }
+}
+
+/// Writes a payload into a volume at any offset, in any order and again over what was written. Safe to use from
+/// several threads, which take turns.
+public final class VolumeWriter: Sendable {
+  private let cipher: SectorCipher
+  private let target: any VolumeTarget
+  private let dataOffset: Int64
+  private let state: Mutex<State>
+
+  private struct State: @unchecked Sendable {
+    /// The end of what was written, in whole sectors: what lies behind it was never encrypted.
+    var end: Int64 = 0
+    let buffer: UnsafeMutableRawBufferPointer
+  }
+
+  /// A writer into a new volume, whose header need not be there yet.
+  public init(_ volume: NewVolume, to target: any VolumeTarget) throws(LUKSError) {
+    cipher = try volume.key.sectorCipher(volume.header)
+    self.target = target
+    dataOffset = volume.header.facts.dataOffset
+    state = Mutex(State(buffer: .allocate(byteCount: 256 << 10, alignment: 4096)))
+  }
+
+  deinit { state.withLock { $0.buffer.deallocate() } }
+
+  /// Writes all bytes at an offset of the payload. What was left out in front of them reads as zeros.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError) {
+    guard offset >= 0 else { throw LUKSError(.invalidArgument, "a negative offset") }
+    try state.withLock { state throws(LUKSError) in
+      while state.end < offset {
+        // Zeros up to the sector that the bytes begin in.
+        let sector = Int64(cipher.sectorSize)
+        let gap = min((offset + sector - 1) / sector * sector - state.end, Int64(state.buffer.count))
+        try put(&state, UnsafeRawBufferPointer(start: nil, count: 0), at: state.end, sectors: Int(gap))
+      }
+      var done = 0
+      while done < bytes.count {
+        let position = offset + Int64(done)
+        let sector = cipher.sectorSize
+        let lead = Int(position % Int64(sector))
+        let count = min(bytes.count - done, state.buffer.count - lead)
+        try put(
+          &state, UnsafeRawBufferPointer(rebasing: bytes[done..<done + count]), at: position,
+          sectors: (lead + count + sector - 1) / sector * sector)
+        done += count
+      }
+    }
+  }
+
+  /// Writes bytes and the sectors around them; `sectors` is their length.
+  private func put(
+    _ state: inout State, _ bytes: UnsafeRawBufferPointer, at position: Int64, sectors: Int
+  ) throws(LUKSError) {
+    let sector = cipher.sectorSize
+    let start = position / Int64(sector) * Int64(sector)
+    let buffer = UnsafeMutableRawBufferPointer(rebasing: state.buffer[..<sectors])
+    let lead = Int(position - start)
+    let tail = lead + bytes.count
+    if lead > 0 || bytes.isEmpty { try load(state.end, buffer, 0, start) }
+    let last = sectors - sector
+    if tail < sectors, last > 0 || lead == 0 && !bytes.isEmpty { try load(state.end, buffer, last, start) }
+    UnsafeMutableRawBufferPointer(rebasing: buffer[lead..<tail]).copyMemory(from: bytes)
+    do { try cipher.encrypt(buffer, at: start) } catch { throw LUKSError(error) }
+    try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + start)
+    state.end = max(state.end, start + Int64(sectors))
+  }
+
+  /// Fills the sector at an offset of the buffer with what is there already: zeros where nothing is.
+  private func load(
+    _ end: Int64, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int, _ start: Int64
+  ) throws(LUKSError) {
+    let position = start + Int64(offset)
+    guard position < end else {
+      UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).initializeMemory(
+        as: UInt8.self, repeating: 0)
+      return
+    }
+    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + cipher.sectorSize])
+    guard try target.read(into: part, at: dataOffset + position) == part.count else {
+      throw LUKSError(.truncated, "what was written is gone", offset: dataOffset + position)
+    }
+    do { try cipher.decrypt(part, at: position) } catch { throw LUKSError(error) }
+  }
+}

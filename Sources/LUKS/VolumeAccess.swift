@@ -1,0 +1,191 @@
+import Gcrypt
+import LinuxSystem
+import Synchronization
+
+extension VolumeHeader {
+  /// What a key opened: the slot that it belongs to, and the volume key.
+  public struct Unlocked: Sendable {
+    /// The key slot's number.
+    public let slot: Int
+    /// The volume key.
+    public let key: VolumeKey
+  }
+
+  /// Finds the volume key. What that costs is ``cost``; nothing here refuses it.
+  ///
+  /// - Parameters:
+  ///   - key: the passphrase or key, exactly.
+  ///   - source: the volume that the header was read from.
+  ///   - slot: the only key slot to try; nil for all.
+  /// - Throws: ``LUKSError/Code/wrongKey`` where it opens no key slot.
+  public func unlock(
+    _ key: Span<UInt8>, in source: any VolumeSource, slot: Int? = nil
+  ) throws(LUKSError) -> Unlocked {
+    let device = try device(source)
+    let (slot, volumeKey) = try device.volumeKey(key, count: cipher.keyBits / 8, slot: slot)
+    return Unlocked(slot: slot, key: volumeKey)
+  }
+
+  /// libcryptsetup over the parts of the header that were checked.
+  func device(_ source: any VolumeSource) throws(LUKSError) -> CryptDevice {
+    var parts: [(offset: Int64, bytes: [UInt8])] = []
+    for region in regions {
+      let bytes = try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)
+      guard bytes.count == region.upperBound - region.lowerBound else {
+        throw LUKSError(.truncated, "the volume ends inside of its header", offset: region.lowerBound)
+      }
+      parts.append((region.lowerBound, bytes))
+    }
+    let device = try CryptDevice(byteCount: volumeByteCount, parts: parts)
+    try device.load()
+    return device
+  }
+}
+
+/// The decrypted view of a volume: any range, from any thread, without a copy anywhere but in memory.
+public final class VolumeReader: Sendable {
+  /// The bytes of the payload.
+  public let byteCount: Int64
+  private let cipher: SectorCipher
+  private let source: any VolumeSource
+  private let dataOffset: Int64
+  private let dataByteCount: Int64
+  private let buffers = BufferPool(byteCount: 256 << 10)
+
+  /// A view with the volume key.
+  public init(
+    _ source: any VolumeSource, _ header: VolumeHeader, key: VolumeKey
+  ) throws(LUKSError) {
+    self.source = source
+    cipher = try key.sectorCipher(header)
+    dataOffset = header.facts.dataOffset
+    dataByteCount = header.dataByteCount
+    byteCount = header.payloadByteCount
+  }
+
+  /// Reads at an offset of the payload until the buffer is full or the payload ends.
+  ///
+  /// - Returns: the number of bytes read.
+  /// - Throws: ``LUKSError/Code/truncated`` where the volume became shorter meanwhile.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(LUKSError) -> Int {
+    guard offset >= 0, offset < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - offset))
+    let sector = Int64(cipher.sectorSize)
+    let scratch = buffers.take()
+    defer { buffers.giveBack(scratch) }
+    var done = 0
+    while done < count {
+      let position = offset + Int64(done)
+      let start = position / sector * sector
+      let wanted = min(
+        Int64(scratch.count), (position + Int64(count - done) - start + sector - 1) / sector * sector)
+      let part = UnsafeMutableRawBufferPointer(rebasing: scratch[..<Int(min(wanted, dataByteCount - start))])
+      try readSectors(part, at: start)
+      let skipped = Int(position - start)
+      let taken = min(part.count - skipped, count - done)
+      UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + taken]).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: part[skipped..<skipped + taken]))
+      done += taken
+    }
+    return count
+  }
+
+  /// Reads whole sectors.
+  func readSectors(_ part: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) {
+    guard try source.read(into: part, at: dataOffset + position) == part.count else {
+      throw LUKSError(
+        .truncated, "the volume became shorter while it was read", offset: dataOffset + position)
+    }
+    do { try cipher.decrypt(part, at: position) } catch { throw LUKSError(error) }
+  }
+
+  /// Decrypts the payload on several threads.
+  ///
+  /// - Parameters:
+  ///   - threads: how many.
+  ///   - write: takes parts of the payload in no particular order, from any of the threads.
+  public func decryptAll(
+    threads: Int, to write: @escaping @Sendable (UnsafeRawBufferPointer, Int64) throws(LUKSError) -> Void
+  ) throws(LUKSError) {
+    try ParallelRuns.forEach(dataByteCount, threads: threads) { (buffer, position) throws(LUKSError) in
+      try self.readSectors(buffer, at: position)
+      let count = Int(min(Int64(buffer.count), self.byteCount - position))
+      if count > 0 { try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position) }
+    }
+  }
+}
+
+/// Runs of sectors, on several threads: long enough to keep a core busy, short enough for its cache.
+enum ParallelRuns {
+  static let byteCount = 1 << 20
+
+  /// Calls a body for every run, with a buffer of its length and its position; the first failure ends the work.
+  static func forEach(
+    _ total: Int64, threads: Int,
+    _ body: @escaping @Sendable (UnsafeMutableRawBufferPointer, Int64) throws(LUKSError) -> Void
+  ) throws(LUKSError) {
+    let run = Int64(byteCount)
+    let count = Int((total + run - 1) / run)
+    let lanes = max(1, min(threads, count))
+    let next = SharedCounter()
+    let failure = SharedFailure()
+    Workers.forEach(lanes, threads: lanes) { _ in
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
+      defer { buffer.deallocate() }
+      while failure.error == nil {
+        let index = next.take()
+        guard index < count else { return }
+        let position = Int64(index) * run
+        let length = Int(min(run, total - position))
+        do throws(LUKSError) {
+          try body(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), position)
+        } catch { failure.note(error) }
+      }
+    }
+    if let error = failure.error { throw error }
+  }
+}
+
+/// Numbers for the taking, 0 and up.
+private final class SharedCounter: Sendable {
+  private let next = Atomic<Int>(0)
+
+  func take() -> Int { next.add(1, ordering: .relaxed).oldValue }
+}
+
+/// The first failure of several threads.
+private final class SharedFailure: Sendable {
+  private let first = Mutex<LUKSError?>(nil)
+
+  var error: LUKSError? { first.withLock { $0 } }
+
+  func note(_ error: LUKSError) { first.withLock { $0 = $0 ?? error } }
+}
+
+/// Buffers that threads take and give back.
+final class BufferPool: Sendable {
+  private struct Buffer: @unchecked Sendable {
+    let bytes: UnsafeMutableRawBufferPointer
+  }
+
+  private let byteCount: Int
+  private let free = Mutex<[Buffer]>([])
+
+  init(byteCount: Int) { self.byteCount = byteCount }
+
+  deinit {
+    for buffer in free.withLock({ $0 }) { buffer.bytes.deallocate() }
+  }
+
+  func take() -> UnsafeMutableRawBufferPointer {
+    free.withLock { $0.popLast() }?.bytes
+      ?? UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
+  }
+
+  func giveBack(_ bytes: UnsafeMutableRawBufferPointer) {
+    let buffer = Buffer(bytes: bytes)
+    free.withLock { $0.append(buffer) }
+  }
+}

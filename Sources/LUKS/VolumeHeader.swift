@@ -1,0 +1,108 @@
+import Gcrypt
+import StrictJSON
+
+/// The header of a LUKS volume that was checked before libcryptsetup or a kernel gets to see it
+/// (spec/encryption.md, "Checks of the header").
+public struct VolumeHeader: Sendable {
+  /// What it says of itself.
+  public let facts: VolumeFacts
+  /// How the data are encrypted.
+  public let cipher: VolumeCipher
+  /// What finding the key costs at most.
+  public let cost: UnlockCost
+  /// The number of the first sector, in units of 512 bytes.
+  let firstSectorNumber: UInt64
+  /// The bytes of data, whole sectors, as far as the volume has them.
+  public let dataByteCount: Int64
+  /// The bytes that were encrypted, where the header notes that they are fewer than the data; otherwise all.
+  public let payloadByteCount: Int64
+  /// The parts of the header that matter: those of its copies that are whole, and the key slots' areas.
+  let regions: [Range<Int64>]
+  /// Where each key slot's material lies.
+  let areas: [Int: Range<Int64>]
+  /// LUKS2: where the copies of the header lie, and in which order they may be overwritten.
+  let copies: HeaderCopies?
+  /// The length of the whole volume in bytes.
+  let volumeByteCount: Int64
+
+  /// Reads and checks the header of a volume.
+  ///
+  /// - Parameters:
+  ///   - source: the volume.
+  ///   - allowsAnyCipher: whether to take other ciphers than AES-XTS, as far as this module can do them.
+  /// - Throws: ``LUKSError``, whose code names what is wrong.
+  public init(checking source: any VolumeSource, allowsAnyCipher: Bool = false) throws(LUKSError) {
+    let start = try source.read(592, at: 0)
+    let header: VolumeHeader
+    // The second copy of a LUKS2 header counts also where the first one's magic is gone.
+    if start.count == 592, start.starts(with: HeaderCopies.firstMagic), start[6] == 0, start[7] == 1 {
+      header = try VolumeHeader(version1: start, source)
+    } else {
+      header = try VolumeHeader(version2: source)
+    }
+    guard allowsAnyCipher || header.cipher.isUsual else {
+      throw LUKSError(
+        .cipher,
+        "the volume is encrypted with \(header.cipher.name), \(header.cipher.keyBits) bits of key, "
+          + "which is not allowed by default")
+    }
+    self = header
+  }
+
+  init(
+    facts: VolumeFacts, cipher: VolumeCipher, cost: UnlockCost, firstSectorNumber: UInt64,
+    dataByteCount: Int64, payloadByteCount: Int64, regions: [Range<Int64>], areas: [Int: Range<Int64>],
+    copies: HeaderCopies?, volumeByteCount: Int64
+  ) {
+    self.facts = facts
+    self.cipher = cipher
+    self.cost = cost
+    self.firstSectorNumber = firstSectorNumber
+    self.dataByteCount = dataByteCount
+    self.payloadByteCount = payloadByteCount
+    self.regions = regions
+    self.areas = areas
+    self.copies = copies
+    self.volumeByteCount = volumeByteCount
+  }
+
+  // MARK: LUKS1
+
+  /// A LUKS1 header: a struct with big-endian numbers, of which there is one copy and no checksum.
+  private init(version1 header: [UInt8], _ source: any VolumeSource) throws(LUKSError) {
+    guard let facts = VolumeFacts(version1: header) else { throw LUKSError(.notLUKS, "no LUKS header") }
+    let keyBytes = Int(facts.keyBits ?? 0) / 8
+    let cipher = try VolumeCipher(name: facts.cipher, keyBytes: keyBytes)
+    guard facts.dataOffset > 0 else {
+      throw LUKSError(.detachedData, "the header is detached: the data lie somewhere else", offset: 104)
+    }
+    guard facts.dataOffset <= source.byteCount else {
+      throw LUKSError(
+        .truncated, "the data begin at byte \(facts.dataOffset), behind the volume's end", offset: 104)
+    }
+    var areas: [Int: Range<Int64>] = [:]
+    var cost = UnlockCost()
+    for slot in facts.keySlots {
+      let field = 208 + slot.number * 48
+      let start = VolumeFacts.bigEndian(header[(field + 40)..<(field + 44)]) * 512
+      let stripes = VolumeFacts.bigEndian(header[(field + 44)..<(field + 48)])
+      let (size, overflow) = stripes.multipliedReportingOverflow(by: Int64(keyBytes))
+      let rounded = overflow ? Int64.max : (size + 511) / 512 * 512
+      guard stripes > 0, stripes <= 4000, start >= 1024, rounded <= facts.dataOffset - start, slot.time > 0
+      else {
+        throw LUKSError(
+          .damagedHeader, "key slot \(slot.number) lies outside of the header", offset: Int64(field))
+      }
+      areas[slot.number] = start..<start + rounded
+      cost.add(slot)
+    }
+    // The iterations by which a key is recognised, once for each slot that is tried.
+    let recognition = VolumeFacts.bigEndian(header[164..<168])
+    cost.add(iterations: recognition * Int64(max(facts.keySlots.count, 1)))
+    let data = (source.byteCount - facts.dataOffset) / 512 * 512
+    self.init(
+      facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
+      payloadByteCount: data, regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
+      areas: areas, copies: nil, volumeByteCount: source.byteCount)
+  }
+}

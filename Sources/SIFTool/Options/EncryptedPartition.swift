@@ -1,0 +1,131 @@
+import Gcrypt
+import LUKS
+import SIF
+import Squash
+
+/// A range of an image's file as a volume.
+struct PartitionVolume: VolumeTarget {
+  let storage: any Storage
+  let offset: Int64
+  let byteCount: Int64
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) -> Int {
+    guard position >= 0, position < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - position))
+    do {
+      return try storage.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+    } catch { throw LUKSError(error) }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(LUKSError) {
+    do { try storage.write(bytes.bytes, at: offset + position) } catch { throw LUKSError(error) }
+  }
+}
+
+/// An encrypted partition with its header, checked.
+struct EncryptedPartition {
+  let object: Descriptor
+  let volume: PartitionVolume
+  let header: VolumeHeader
+
+  /// Reads the header of a partition.
+  init(_ object: Descriptor, in image: Image, allowsAnyCipher: Bool) throws {
+    self.object = object
+    let bytes = try image.bytes(of: object)
+    volume = PartitionVolume(storage: image.storage, offset: bytes.offset, byteCount: bytes.byteCount)
+    do {
+      header = try VolumeHeader(checking: volume, allowsAnyCipher: allowsAnyCipher)
+    } catch {
+      var failure = ToolFailure(error)
+      failure.objectID = object.id
+      throw failure
+    }
+  }
+
+  /// What a key opened.
+  struct Opened {
+    let partition: EncryptedPartition
+    let unlocked: VolumeHeader.Unlocked
+    let candidate: VolumeKeyCandidate
+
+    /// The payload, decrypted on the fly.
+    func reader() throws -> VolumeReader {
+      try VolumeReader(partition.volume, partition.header, key: unlocked.key)
+    }
+  }
+
+  /// Opens the partition with the first of the keys that fits, after saying what that costs.
+  func open(with source: VolumeKeySource, in image: Image) throws -> Opened {
+    if !source.allowsAnyCost {
+      do { try header.cost.check() } catch {
+        var failure = ToolFailure(error)
+        failure.objectID = object.id
+        throw failure
+      }
+    }
+    let candidates = try source.candidates(object, in: image)
+    if !source.isQuiet {
+      Console.note(
+        "siftool: opening partition \(object.id): \(Array(header.cost.description.utf8).printable)")
+    }
+    var last: LUKSError?
+    for candidate in candidates {
+      do throws(LUKSError) {
+        let unlocked = try unlock(candidate.key)
+        return Opened(partition: self, unlocked: unlocked, candidate: candidate)
+      } catch {
+        guard error.code == .wrongKey else { throw error }
+        last = error
+      }
+    }
+    throw last ?? LUKSError(.wrongKey, "no key was given")
+  }
+
+  private func unlock(_ key: borrowing SecureBytes) throws(LUKSError) -> VolumeHeader.Unlocked {
+    try header.unlock(key.span, in: volume)
+  }
+}
+
+/// The decrypted view of a volume as a reader of squashfs.
+struct DecryptingReader: RandomAccessReader {
+  let reader: VolumeReader
+
+  var byteCount: Int64 { reader.byteCount }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SquashError) -> Int {
+    do { return try reader.read(into: buffer, at: offset) } catch { throw SquashError(error) }
+  }
+}
+
+extension LUKSError {
+  /// A failure of the image's storage.
+  init(_ error: SIFError) {
+    self.init(
+      error.code == .system ? .system : .truncated, error.message, errno: error.system?.errno.rawValue)
+  }
+}
+
+extension SquashError {
+  /// A failure of the volume beneath.
+  init(_ error: LUKSError) {
+    self.init(error.code == .system ? .system : .truncated, error.message, errno: error.errno)
+  }
+}
+
+extension ToolFailure {
+  init(_ error: LUKSError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .notLUKS, .truncated, .damagedHeader: .malformed
+      case .wrongKey: .key
+      case .system: .system
+      case .invalidArgument: .usage
+      case .cipher, .nullCipher, .detachedData, .integrity, .reencryption, .requirements, .unsupported,
+        .cost, .noFreeKeySlot, .keySlot, .noLibrary, .library:
+        .failure
+      }
+    self.init(status, code: error.code.rawValue, error.description)
+    offset = error.offset
+  }
+}

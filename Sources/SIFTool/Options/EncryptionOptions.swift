@@ -1,0 +1,219 @@
+import ArgumentParser
+import Gcrypt
+import LUKS
+import PEMKeys
+import SIF
+import SystemPackage
+
+/// What deriving a key shall cost.
+struct KeyDerivationOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The key derivation: argon2id, argon2i or pbkdf2.", valueName: "name"))
+  var kdf = "argon2id"
+  @Option(
+    help: ArgumentHelp(
+      "The memory that opening takes, in MiB; otherwise 64, which also opens on a small machine.",
+      valueName: "MiB"))
+  var kdfMemory: UInt32?
+  @Option(
+    help: ArgumentHelp(
+      "Passes of Argon2, otherwise 4; iterations of PBKDF2, otherwise 1000000.", valueName: "n"))
+  var kdfTime: UInt32?
+
+  /// The cost, checked.
+  func cost() throws -> KeyDerivationCost {
+    guard let algorithm = KeyDerivationCost.Algorithm(rawValue: kdf) else {
+      throw ToolFailure.usage("--kdf must be argon2id, argon2i or pbkdf2")
+    }
+    var cost = KeyDerivationCost.standard(algorithm)
+    if let kdfMemory {
+      guard algorithm != .pbkdf2 else { throw ToolFailure.usage("PBKDF2 takes no memory: no --kdf-memory") }
+      let (memory, overflow) = kdfMemory.multipliedReportingOverflow(by: 1024)
+      guard !overflow else { throw ToolFailure.usage("--kdf-memory is more than 4 GiB") }
+      cost.memory = memory
+    }
+    if let kdfTime { cost.time = kdfTime }
+    try cost.check()
+    return cost
+  }
+}
+
+/// How a volume is made.
+struct VolumeShapeOptions: ParsableArguments {
+  @OptionGroup var derivation: KeyDerivationOptions
+  @Option(
+    help: ArgumentHelp("The bytes of a sector: 512, 1024, 2048 or 4096.", valueName: "bytes"))
+  var sectorSize = 4096
+  @Option(
+    help: ArgumentHelp(
+      "Where the data begin: 1MiB, with room for three keys, or 16MiB as the runtimes make it.",
+      valueName: "size"))
+  var luksOffset = "1MiB"
+
+  /// The options of a volume, checked.
+  func options() throws -> FormatOptions {
+    guard let offset = Self.bytes(luksOffset) else {
+      throw ToolFailure.usage("--luks-offset must be a number of bytes, KiB or MiB, such as 16MiB")
+    }
+    let options = FormatOptions(dataOffset: offset, sectorSize: sectorSize, kdf: try derivation.cost())
+    try options.check()
+    return options
+  }
+
+  /// A size with its unit.
+  private static func bytes(_ text: String) -> Int64? {
+    for (unit, factor) in [("MiB", Int64(1) << 20), ("KiB", 1 << 10), ("", 1)] where text.hasSuffix(unit) {
+      let digits = text.dropLast(unit.count)
+      guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        let number = Int64(digits)
+      else { return nil }
+      let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
+      return overflow ? nil : bytes
+    }
+    return nil
+  }
+}
+
+/// What shall open a new volume, or a new key slot.
+struct NewVolumeKeySource {
+  var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
+  var pemPaths: [PathArgument] = []
+  /// Whether the runtimes' variables may name a file with a key.
+  var usesRuntimeVariables = true
+  /// The names of the options, for messages.
+  var optionNames = "--passphrase-file, --passphrase-fd or --pem-path"
+
+  /// The key: a passphrase, or random bytes for those whose public keys are given.
+  ///
+  /// - Parameter shared: a key that is there already and that the public keys are to get.
+  func read(sharing shared: VolumeKeyCandidate? = nil) throws -> NewVolumeKey {
+    guard pemPaths.isEmpty || !passphrase.isNamed else {
+      throw ToolFailure.usage("a passphrase and an RSA key exclude each other")
+    }
+    if !pemPaths.isEmpty {
+      let recipients = try pemPaths.flatMap { try Self.read($0.path) }
+      if let shared { return try NewVolumeKey(wrapping: shared.key, for: recipients) }
+      return try NewVolumeKey(recipients: recipients)
+    }
+    if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
+    if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
+    let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
+    if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
+    guard let typed = try SecretInput.prompt("New passphrase: "),
+      let again = try SecretInput.prompt("The same again: ")
+    else { throw ToolFailure(.key, code: "no-key", "a passphrase or key is needed: give \(optionNames)") }
+    guard typed.equals(again.span) else {
+      throw ToolFailure(.key, code: "wrong-key", "the two passphrases are not the same")
+    }
+    return try NewVolumeKey(passphrase: typed)
+  }
+
+  /// The public keys of a file; of a private key its public part.
+  private static func read(_ path: FilePath) throws -> [PublicKey] {
+    let name = path.printable
+    let bytes = try SecretInput.read(path)
+    do throws(PEMError) {
+      guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
+      let none: SecureBytes
+      do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
+      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+    } catch { throw ToolFailure(error, name) }
+  }
+}
+
+/// A key that will open a volume.
+final class NewVolumeKey: Sendable {
+  let key: SecureBytes
+  /// The messages in which the key travels, one for each recipient; none for a passphrase.
+  let messages: [[UInt8]]
+  /// Whether it is a key that opens the volume already.
+  let isShared: Bool
+
+  init(passphrase: consuming SecureBytes) throws {
+    guard passphrase.count > 0 else { throw ToolFailure(.key, code: "no-key", "the passphrase is empty") }
+    key = passphrase
+    messages = []
+    isShared = false
+  }
+
+  /// Random bytes, as many as the runtimes take, for whoever has one of the private keys.
+  init(recipients: [PublicKey]) throws {
+    let random = try SecureBytes(randomCount: 64)
+    messages = try Self.wrap(random, for: recipients)
+    isShared = false
+    key = random
+  }
+
+  /// A key that is there already, for more recipients.
+  init(wrapping key: borrowing SecureBytes, for recipients: [PublicKey]) throws {
+    let copy = try key.copy(0..<key.count)
+    messages = try Self.wrap(copy, for: recipients)
+    isShared = true
+    self.key = copy
+  }
+
+  private static func wrap(
+    _ key: borrowing SecureBytes, for recipients: [PublicKey]
+  ) throws -> [[UInt8]] {
+    try recipients.map { try WrappedKey.wrap(key.span, for: $0) }
+  }
+
+  /// The header of a new volume that the key opens.
+  func makeVolume(_ options: FormatOptions, payloadByteCount: Int64) throws(LUKSError) -> NewVolume {
+    try Self.volume(key, options, payloadByteCount)
+  }
+
+  private static func volume(
+    _ key: borrowing SecureBytes, _ options: FormatOptions, _ payloadByteCount: Int64
+  ) throws(LUKSError) -> NewVolume {
+    try NewVolume(options, payloadByteCount: payloadByteCount, key: key.span)
+  }
+
+  /// A new key slot for the key.
+  func addSlot(to editor: KeySlotEditor, _ cost: KeyDerivationCost) throws(LUKSError) -> HeaderUpdate {
+    try Self.add(key, editor, cost)
+  }
+
+  private static func add(
+    _ key: borrowing SecureBytes, _ editor: KeySlotEditor, _ cost: KeyDerivationCost
+  ) throws(LUKSError) -> HeaderUpdate {
+    try editor.add(key.span, cost)
+  }
+
+  /// Adds the messages to an image, linked to a partition and in its group.
+  func addMessages(to editor: inout ImageEditor, for partition: Descriptor) throws -> [Descriptor] {
+    let kind = CryptographicMessageMetadata(format: .pem, type: .rsaOAEP)
+    return try messages.map { message in
+      var source = BytesSource(message)
+      return try editor.add(
+        NewObject(
+          .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
+          link: .object(partition.id)), from: &source)
+    }
+  }
+}
+
+/// Encryption in the same run as packing.
+struct PackEncryptionOptions: ParsableArguments {
+  @Flag(help: "Encrypt the root file system: it never reaches the disk in the clear.") var encrypt = false
+  @OptionGroup var passphrase: PassphraseOptions
+  @Option(
+    help: ArgumentHelp("A public RSA key of 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
+  var pemPath: [PathArgument] = []
+  @OptionGroup var shape: VolumeShapeOptions
+
+  /// The key and the way of encrypting; nil where nothing is to be encrypted.
+  func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
+    guard encrypt else {
+      guard !passphrase.isGiven, pemPath.isEmpty else {
+        throw ToolFailure.usage("a passphrase or key makes sense with --encrypt alone")
+      }
+      return nil
+    }
+    var source = NewVolumeKeySource()
+    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.file = passphrase.passphraseFile
+    source.pemPaths = pemPath
+    let options = try shape.options()
+    return (try source.read(), options)
+  }
+}

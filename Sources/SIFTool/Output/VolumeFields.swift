@@ -1,0 +1,101 @@
+import LUKS
+import SIF
+import Squash
+import StrictJSON
+
+/// What is known of an encrypted partition without a key, as text and as JSON.
+enum VolumeFields {
+  /// Lines for people, indented.
+  static func text(of object: UInt32, _ facts: VolumeFacts) -> String {
+    let bits = facts.keyBits.map { "\($0)-bit key, " } ?? ""
+    var text =
+      "  object \(object): LUKS\(facts.version), \(Array(facts.cipher.utf8).printable), \(bits)"
+      + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)\n"
+    for slot in facts.keySlots {
+      let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
+      let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
+      let unit = slot.memory == nil ? "iterations" : "passes"
+      text +=
+        "    key slot \(slot.number): \(Array(slot.kdf.utf8).printable), \(slot.time) \(unit)\(memory)\(lanes)\n"
+    }
+    for token in facts.tokens { text += "    token: \(Array(token.utf8).printable)\n" }
+    for requirement in facts.requirements {
+      text += "    requirement: \(Array(requirement.utf8).printable)\n"
+    }
+    return text
+  }
+
+  /// The same as a JSON object.
+  static func json(of object: UInt32, _ facts: VolumeFacts) -> JSONValue {
+    func integer(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
+    return .object([
+      JSONMember("object", .integer(Int64(object))),
+      JSONMember("luks", .integer(Int64(facts.version))),
+      JSONMember("uuid", .string(facts.uuid)), JSONMember("cipher", .string(facts.cipher)),
+      JSONMember("keyBits", integer(facts.keyBits)), JSONMember("sectorSize", .integer(facts.sectorSize)),
+      JSONMember("dataOffset", .integer(facts.dataOffset)),
+      JSONMember(
+        "keySlots",
+        .array(
+          facts.keySlots.map { slot in
+            .object([
+              JSONMember("slot", .integer(Int64(slot.number))), JSONMember("kdf", .string(slot.kdf)),
+              JSONMember("time", .integer(slot.time)), JSONMember("memoryKiB", integer(slot.memory)),
+              JSONMember("lanes", integer(slot.lanes)),
+            ])
+          })),
+      JSONMember("tokens", .array(facts.tokens.map { .string($0) })),
+      JSONMember("requirements", .array(facts.requirements.map { .string($0) })),
+    ])
+  }
+}
+
+extension Image {
+  /// What the header of an encrypted partition says; nil for an object that is none, or has no header.
+  func volumeFacts(of object: Descriptor) throws -> VolumeFacts? {
+    guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
+    return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
+      try reader.read(count, at: offset)
+    })
+  }
+}
+
+/// What is known of an encrypted partition with its key.
+struct OpenedVolumeFields {
+  private let object: UInt32
+  private let slot: Int
+  private let byteCount: Int64
+  private let superblock: Superblock
+
+  /// Opens the partition.
+  init(_ object: Descriptor, in image: Image, _ source: VolumeKeySource) throws {
+    guard object.isEncryptedSquashfs else {
+      throw ToolFailure(
+        .failure, code: "not-encrypted", "object \(object.id) is no encrypted partition: no key opens it")
+    }
+    let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
+    let opened = try partition.open(with: source, in: image)
+    let reader = DecryptingReader(reader: try opened.reader())
+    superblock = try SquashImage(reader).superblock
+    self.object = object.id
+    slot = opened.unlocked.slot
+    byteCount = reader.byteCount
+  }
+
+  /// Lines for people, indented.
+  var text: String {
+    "    opens with the key: slot \(slot)\n"
+      + "    squashfs: \(superblock.compression.description), \(superblock.inodeCount) inodes, "
+      + "\(superblock.bytesUsed) of \(byteCount) bytes\n"
+  }
+
+  /// The same as a JSON object.
+  var json: JSONValue {
+    .object([
+      JSONMember("object", .integer(Int64(object))), JSONMember("keySlot", .integer(Int64(slot))),
+      JSONMember("size", .integer(byteCount)), JSONMember("squashfsSize", .integer(superblock.bytesUsed)),
+      JSONMember("compression", .string(superblock.compression.description)),
+      JSONMember("inodes", .integer(Int64(superblock.inodeCount))),
+    ])
+  }
+}

@@ -1,0 +1,71 @@
+import TestSupport
+
+/// An image with a small squashfs, and keys to encrypt it with.
+final class EncryptionFixture: Sendable {
+  let directory: TemporaryDirectory
+  /// A plain image with one partition, id 2, and a definition file.
+  let plain: String
+  /// A file with the passphrase "secret" and a newline.
+  let phrase: String
+
+  /// Costs that a test can afford.
+  static let cheap = ["--kdf", "pbkdf2", "--kdf-time", "1000"]
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    plain = directory.file("plain.sif")
+    phrase = try directory.write("phrase", Array("secret\n".utf8))
+    try Tool.check([
+      "sh", "-c",
+      """
+      set -e; cd \(directory.path); mkdir -p rootfs/etc; echo hello > rootfs/etc/file
+      head -c 1500000 /dev/urandom > rootfs/noise; echo 'Bootstrap: scratch' > definition
+      """,
+    ])
+    try Tool.check(
+      [
+        Fixture.siftool, "pack", directory.file("rootfs"), plain, "--plain", "--arch", "amd64", "--deffile",
+        directory.file("definition"),
+      ], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
+  }
+
+  func file(_ name: String) -> String { directory.file(name) }
+
+  /// Runs siftool with the clock at one time, so that images compare.
+  func siftool(
+    _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:]
+  ) throws -> ToolAnswer {
+    try Tool.run(
+      [Fixture.siftool] + arguments, input: input,
+      environment: ["SOURCE_DATE_EPOCH": "1600000000", "HOME": directory.path].merging(environment) { $1 })
+  }
+
+  /// An encrypted image of the plain one, cheap to open.
+  @discardableResult
+  func encrypt(_ name: String, _ options: String...) throws -> String {
+    let key = options.contains { $0.hasPrefix("--pem") } ? [] : ["--passphrase-file", phrase]
+    let answer = try siftool(["encrypt", plain, file(name)] + key + Self.cheap + options)
+    guard answer.status == 0 else { throw EncryptionFailure(description: answer.errors) }
+    return file(name)
+  }
+
+  /// A key of testdata/keys that nobody else may read.
+  func key(_ name: String) throws -> String {
+    try directory.write(name, try Fixture.read("keys/\(name)"))
+  }
+
+  /// The bytes of an object.
+  func dump(_ image: String, _ id: Int) throws -> [UInt8] {
+    try Tool.check([Fixture.siftool, "dump", "\(id)", image]).output
+  }
+
+  /// Adds an object to an image.
+  func add(_ image: String, _ bytes: [UInt8], _ options: String...) throws {
+    let source = try directory.write("object", bytes)
+    try Tool.check([Fixture.siftool, "add", image, source] + options)
+  }
+}
+
+struct EncryptionFailure: Error, CustomStringConvertible {
+  let description: String
+}
