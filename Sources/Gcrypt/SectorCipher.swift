@@ -100,8 +100,8 @@ public final class SectorCipher: Sendable {
     var number = firstNumber &+ UInt64(position) / 512
     var status: gcry_error_t = 0
     withUnsafeTemporaryAllocation(byteCount: 16, alignment: 16) { vector in
+      vector.initializeMemory(as: UInt8.self, repeating: 0)
       for offset in stride(from: 0, to: bytes.count, by: sectorSize) {
-        vector.initializeMemory(as: UInt8.self, repeating: 0)
         if vectorBytes == 8 {
           vector.storeBytes(of: number.littleEndian, as: UInt64.self)
         } else {
@@ -113,6 +113,8 @@ public final class SectorCipher: Sendable {
         }
         status = gcry_cipher_setiv(handle.sectors, vector.baseAddress, 16)
         guard status == 0 else { return }
+        // Encrypted, it fills all bytes; as it is, only those of the number.
+        if handle.vectors != nil { vector.initializeMemory(as: UInt8.self, repeating: 0) }
         status = function(handle.sectors, base + offset, sectorSize, nil, 0)
         guard status == 0 else { return }
         number &+= UInt64(sectorSize / 512)

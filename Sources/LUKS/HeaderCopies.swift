@@ -15,13 +15,15 @@ struct HeaderCopies: Sendable {
   let isExpendable: [Bool]
   /// The copies that are whole.
   let whole: [Range<Int64>]
+  /// The copy that counts: what was checked.
+  let counting: Range<Int64>
   /// The UUID and the JSON of the copy that counts.
   let uuid: String
   let json: JSONValue
 
   private struct Copy {
     let range: Range<Int64>
-    let sequence: Int64
+    let sequence: UInt64
     let bytes: [UInt8]
   }
 
@@ -44,6 +46,7 @@ struct HeaderCopies: Sendable {
       throw LUKSError(.damagedHeader, "neither copy of the LUKS2 header is whole", offset: 0)
     }
     length = Int64(counting.bytes.count)
+    self.counting = counting.range
     whole = [first, second].compactMap { $0?.range }
     let isSame = first != nil && first?.sequence == second?.sequence
     isExpendable = [isSame || counting.range.lowerBound != 0, isSame || counting.range.lowerBound == 0]
@@ -85,7 +88,8 @@ struct HeaderCopies: Sendable {
     do { actual = try HashContext.digest(algorithm, bytes.span.bytes) } catch { throw LUKSError(error) }
     guard actual == stated else { return nil }
     return Copy(
-      range: offset..<offset + size, sequence: VolumeFacts.bigEndian(start[16..<24]), bytes: bytes)
+      range: offset..<offset + size, sequence: start[16..<24].reduce(0) { $0 << 8 | UInt64($1) }, bytes: bytes
+    )
   }
 
   /// The algorithms that cryptsetup makes checksums with; SHA-256 as a rule.

@@ -26,10 +26,12 @@ extension VolumeHeader {
     return Unlocked(slot: slot, key: volumeKey)
   }
 
-  /// libcryptsetup over the parts of the header that were checked.
+  /// libcryptsetup over the parts of the header that were checked. It does not get to see the other copy of a
+  /// LUKS2 header, which may say something else, and makes one of what it sees.
   func device(_ source: any VolumeSource) throws(LUKSError) -> CryptDevice {
     var parts: [(offset: Int64, bytes: [UInt8])] = []
-    for region in regions {
+    let checked = copies.map { [$0.counting] + areas.values.sorted { $0.lowerBound < $1.lowerBound } }
+    for region in checked ?? regions {
       let bytes = try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)
       guard bytes.count == region.upperBound - region.lowerBound else {
         throw LUKSError(.truncated, "the volume ends inside of its header", offset: region.lowerBound)

@@ -54,7 +54,8 @@ extension VolumeHeader {
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: UInt64(tweak), dataByteCount: data,
       payloadByteCount: try Self.payload(json, data), regions: copies.whole + order,
-      areas: areas, copies: copies, volumeByteCount: source.byteCount)
+      slotCiphers: Set(slots.compactMap { $0.value["area"]?["encryption"]?.text }), areas: areas,
+      copies: copies, volumeByteCount: source.byteCount)
   }
 
   static func damaged(_ message: String) -> LUKSError { LUKSError(.damagedHeader, message) }

@@ -18,6 +18,8 @@ public struct VolumeHeader: Sendable {
   public let payloadByteCount: Int64
   /// The parts of the header that matter: those of its copies that are whole, and the key slots' areas.
   let regions: [Range<Int64>]
+  /// The names of the ciphers that the key slots are encrypted with.
+  let slotCiphers: Set<String>
   /// Where each key slot's material lies.
   let areas: [Int: Range<Int64>]
   /// LUKS2: where the copies of the header lie, and in which order they may be overwritten.
@@ -40,19 +42,24 @@ public struct VolumeHeader: Sendable {
     } else {
       header = try VolumeHeader(version2: source)
     }
-    guard allowsAnyCipher || header.cipher.isUsual else {
+    self = header
+    if allowsAnyCipher { return }
+    guard header.cipher.isUsual else {
       throw LUKSError(
         .cipher,
         "the volume is encrypted with \(header.cipher.name), \(header.cipher.keyBits) bits of key, "
           + "which is not allowed by default")
     }
-    self = header
+    // A kernel would load whatever module the name asks for.
+    if let other = header.slotCiphers.first(where: { $0 != header.cipher.name }) {
+      throw LUKSError(.cipher, "a key slot is encrypted with \(other), which is not allowed by default")
+    }
   }
 
   init(
     facts: VolumeFacts, cipher: VolumeCipher, cost: UnlockCost, firstSectorNumber: UInt64,
-    dataByteCount: Int64, payloadByteCount: Int64, regions: [Range<Int64>], areas: [Int: Range<Int64>],
-    copies: HeaderCopies?, volumeByteCount: Int64
+    dataByteCount: Int64, payloadByteCount: Int64, regions: [Range<Int64>], slotCiphers: Set<String>,
+    areas: [Int: Range<Int64>], copies: HeaderCopies?, volumeByteCount: Int64
   ) {
     self.facts = facts
     self.cipher = cipher
@@ -61,6 +68,7 @@ public struct VolumeHeader: Sendable {
     self.dataByteCount = dataByteCount
     self.payloadByteCount = payloadByteCount
     self.regions = regions
+    self.slotCiphers = slotCiphers
     self.areas = areas
     self.copies = copies
     self.volumeByteCount = volumeByteCount
@@ -103,6 +111,6 @@ public struct VolumeHeader: Sendable {
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
       payloadByteCount: data, regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
-      areas: areas, copies: nil, volumeByteCount: source.byteCount)
+      slotCiphers: [facts.cipher], areas: areas, copies: nil, volumeByteCount: source.byteCount)
   }
 }

@@ -28,6 +28,10 @@ import Testing
       #""encryption":"aes-xts-plain64","key_size""#, #""encryption":"cipher_null-ecb","key_size""#,
       .nullCipher
     ),
+    (
+      #""encryption":"aes-xts-plain64","key_size""#, #""encryption":"serpent-xts-plain64","key_size""#,
+      .cipher
+    ),
     (#""type":"crypt""#, #""type":"linear""#, .nullCipher),
     (#""type":"crypt""#, #""type":"other""#, .unsupported),
     (#""iv_tweak":"0""#, #""iv_tweak":"0","integrity":{"type":"hmac(sha256)"}"#, .integrity),
@@ -103,6 +107,30 @@ import Testing
     both[5000] ^= 0xFF
     both[16384 + 5000] ^= 0xFF
     #expect(try ForgedHeader.refusal(of: both)?.code == .damagedHeader)
+  }
+
+  /// Copies that say different things: what was checked is what libcryptsetup works with.
+  @Test func copiesThatDisagree() throws {
+    let volume = ForgedHeader.volume
+    let other = try ForgedHeader.replacing(#""iterations":1000,"salt":"#, #""iterations":4000000000,"salt":"#)
+    func join(_ first: [UInt8], _ second: [UInt8], _ numbers: (UInt64, UInt64)) throws -> [UInt8] {
+      var joined = Array(first[..<16384]) + Array(second[16384...])
+      for (start, number) in [(0, numbers.0), (16384, numbers.1)] {
+        for place in 0..<8 { joined[start + 16 + place] = UInt8(number >> (56 - 8 * UInt64(place)) & 0xFF) }
+        try ForgedHeader.seal(&joined, start)
+      }
+      return joined
+    }
+    for (numbers, isFirst) in [
+      ((3, 3), true), ((3, 2), true), ((2, 3), false), ((1 << 63, 1 << 63 + 1), false),
+      ((.max, .max - 1), true), ((.max, .max), true),
+    ] as [((UInt64, UInt64), Bool)] {
+      let good = isFirst ? try join(volume, other, numbers) : try join(other, volume, numbers)
+      #expect(try Volumes.open(good) == Volumes.payload(8192), "\(numbers)")
+      let bad = isFirst ? try join(other, volume, numbers) : try join(volume, other, numbers)
+      let header = try VolumeHeader(checking: MemoryVolume(bad))
+      #expect(throws: LUKSError.self, "\(numbers)") { try header.cost.check(available: 64 << 30) }
+    }
   }
 
   @Test func truncatedVolumes() throws {
