@@ -62,7 +62,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash", "StrictJSON",
+        "CLinux", "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash", "StrictJSON",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

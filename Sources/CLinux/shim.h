@@ -60,6 +60,12 @@ static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0,
 static inline int linux_errno(void) { return errno; }
 static inline void linux_set_errno(int value) { errno = value; }
 
+// TIOCGWINSZ: how many columns a terminal has; 80 where it does not say.
+static inline int linux_terminal_columns(int fd) {
+  struct winsize size;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 // BLKGETSIZE64 has a type for an argument, and ioctl is variadic: the size of a block device in bytes.
 static inline int linux_block_device_size(int fd, uint64_t *size) {
   return ioctl(fd, BLKGETSIZE64, size);

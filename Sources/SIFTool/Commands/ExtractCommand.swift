@@ -26,7 +26,10 @@ struct ExtractCommand: ToolCommand {
     name: .customShort("C"),
     help: ArgumentHelp("The directory; otherwise a new one named after the image.", valueName: "dir"))
   var directory: PathArgument?
-  @Flag(help: "Go on with an extraction that was interrupted: keep what is equal, replace the rest.")
+  @Flag(
+    help:
+      "Go on with an extraction that was interrupted: keep files of the same size and time, replace the rest."
+  )
   var resume = false
   @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
   @Option(
@@ -42,7 +45,7 @@ struct ExtractCommand: ToolCommand {
     options.threads = threads ?? ProcessorCount.available
     options.existing = resume ? .resume : .refuse
     options.isPrivileged = geteuid() == 0
-    let target = try destination()
+    let (target, isNew) = try destination()
     let manifest = ManifestFile(self.manifest?.path ?? Self.manifestPath(target), replaces: resume)
     options.onUnapplied = { manifest.add($0) }
     let bar = ProgressBar(total: image.superblock.bytesUsed, shown: progress.showsProgress)
@@ -64,19 +67,20 @@ struct ExtractCommand: ToolCommand {
           + "\(manifest.path.string)")
     }
     if report.entries == 0, !paths.isEmpty {
+      if isNew { _ = target.withPlatformString { rmdir($0) } }
       throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
     }
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }
   }
 
-  /// The directory, made where it is missing.
-  private func destination() throws -> FilePath {
+  /// The directory, made where it is missing; and whether it was.
+  private func destination() throws -> (FilePath, isNew: Bool) {
     if let directory {
       let status = directory.path.withPlatformString { mkdir($0, 0o777) }
       guard status == 0 || errno == EEXIST else {
         throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: directory.path)
       }
-      return directory.path
+      return (directory.path, status == 0)
     }
     guard var name = source.image.path.lastComponent?.string else {
       throw ToolFailure.usage("the image's name gives none for a directory: give one with -C")
@@ -88,7 +92,7 @@ struct ExtractCommand: ToolCommand {
     guard status == 0 || resume && errno == EEXIST else {
       throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
     }
-    return path
+    return (path, status == 0)
   }
 
   private static func manifestPath(_ directory: FilePath) -> FilePath {

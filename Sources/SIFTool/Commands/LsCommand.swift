@@ -23,14 +23,17 @@ struct LsCommand: ToolCommand {
   var printsJSON: Bool { false }
 
   func execute() throws {
+    guard !output.json || !ndjson else { throw ToolFailure.usage("--json and --ndjson exclude each other") }
     let listing = Listing(output.json ? .document : ndjson ? .lines : long ? .long : .short)
     do {
       let image = try source.open()
       let reader = try SquashReader(image)
       try listing.begin()
-      let starts = try (paths.isEmpty ? [Array("/".utf8)] : paths.map(\.bytes)).map { try reader.lookup($0) }
-      for start in starts { try list(start, reader, listing) }
-      try listing.end(nil)
+      let missing = try list(reader, listing)
+      try listing.end(missing)
+      if let missing { throw missing }
+    } catch let error as ToolFailure where listing.isEnded {
+      throw error
     } catch {
       let failure =
         switch error {
@@ -45,6 +48,33 @@ struct LsCommand: ToolCommand {
       throw failure
     }
     if let failure = ToolFailure.faults(listing.faults, count: listing.faultCount, nil) { throw failure }
+  }
+
+  /// Lists what was asked for: files first, then what is in directories, under their names where there are several.
+  ///
+  /// - Returns: the failure of the first path that is not there; the others are listed all the same.
+  private func list(_ reader: SquashReader, _ listing: Listing) throws -> ToolFailure? {
+    var missing: ToolFailure?
+    var files: [Entry] = []
+    var directories: [(path: [UInt8], entry: Entry)] = []
+    for path in paths.isEmpty ? [Array("/".utf8)] : paths.map(\.bytes) {
+      do throws(SquashError) {
+        let entry = try reader.lookup(path)
+        if entry.inode.type == .directory { directories.append((path, entry)) } else { files.append(entry) }
+      } catch {
+        guard [.notFound, .notDirectory, .symlinkLoop].contains(error.code) else { throw error }
+        if let missing { Console.note("siftool: \(missing.message)") }
+        missing = ToolFailure(error)
+      }
+    }
+    for file in files { try list(file, reader, listing) }
+    for (index, directory) in directories.enumerated() {
+      if paths.count > 1, !recursive {
+        try listing.heading(directory.path, isFirst: files.isEmpty && index == 0)
+      }
+      try list(directory.entry, reader, listing)
+    }
+    return missing
   }
 
   private func list(_ start: Entry, _ reader: SquashReader, _ listing: Listing) throws {
@@ -83,6 +113,7 @@ final class Listing {
   private let form: Form
   private let output = OutputBuffer()
   private var isOpen = false
+  private(set) var isEnded = false
   private var count = 0
   private(set) var faults: [SquashError] = []
   private(set) var faultCount = 0
@@ -92,6 +123,12 @@ final class Listing {
   func begin() throws {
     isOpen = true
     if form == .document { try output.append("{\n  \"entries\": [") }
+  }
+
+  /// Names a directory before what is in it; documents and lines have paths.
+  func heading(_ path: [UInt8], isFirst: Bool) throws {
+    guard form == .short || form == .long else { return }
+    try output.append("\(isFirst ? "" : "\n")\(escapedName(path)):\n")
   }
 
   func note(_ fault: SquashError) {
@@ -134,6 +171,7 @@ final class Listing {
 
   /// Ends the listing; a document says what went wrong.
   func end(_ failure: ToolFailure?) throws {
+    isEnded = true
     if form == .document {
       if !isOpen { try begin() }
       try output.append(count == 0 ? "],\n" : "\n  ],\n")

@@ -45,6 +45,11 @@ struct PackCommand: ToolCommand {
       }
       return found
     }
+    guard image.path != "-" else {
+      throw ToolFailure.usage("an image is not written to standard output: give it a name")
+    }
+    try FileIdentity.refuse(image.path, asOutputOf: rootfs.path)
+    options.excluded = FileIdentity(of: image.path)
     let parts = try ImageParts(runtime)
     let encryption = try encryption.read()
     var creation = Image.Creation.deterministic
@@ -149,15 +154,19 @@ struct ImageParts {
     runscript = try options.runscript.map { try Self.read($0.path) }
     var members: [JSONMember] = []
     if let path = options.labels?.path {
-      guard let given = try? JSONParser.parse(try Self.read(path)).members else {
-        throw ToolFailure.usage("\(path.string) is not a JSON object of labels")
+      let isText = { (member: JSONMember) in if case .string = member.value { true } else { false } }
+      guard let given = try? JSONParser.parse(try Self.read(path)).members, given.allSatisfy(isText) else {
+        throw ToolFailure.usage("\(path.printable) is not a JSON object of labels, which are strings")
       }
       members = given
     }
     for text in options.label {
       let (key, value) = try Self.split(text, "--label")
       members.removeAll { $0.key == key }
-      members.append(JSONMember(key, .string(String(decoding: value, as: UTF8.self))))
+      guard let text = String(validating: value, as: UTF8.self) else {
+        throw ToolFailure.usage("--label \(Array(key.utf8).printable): the value is not UTF-8")
+      }
+      members.append(JSONMember(key, .string(text)))
     }
     if !members.isEmpty || options.labels != nil {
       labels = JSONWriter.pretty(.object(members)) + [0x0A]

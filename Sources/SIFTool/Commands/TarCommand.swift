@@ -14,20 +14,24 @@ struct TarCommand: ToolCommand {
 
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths or patterns inside; otherwise everything.") var paths: [InnerPath] = []
-  @Option(name: .short, help: ArgumentHelp("The archive; otherwise standard output.", valueName: "file"))
+  @Option(
+    name: .short,
+    help: ArgumentHelp("The archive; otherwise, and with -, standard output.", valueName: "file"))
   var output: PathArgument?
   @OptionGroup var progress: ProgressOptions
 
   func execute() throws {
-    guard output != nil || !Console.isTerminal(STDOUT_FILENO) else {
+    guard output.map({ $0.path != "-" }) ?? false || !Console.isTerminal(STDOUT_FILENO) else {
       throw ToolFailure.usage("an archive is not written to a terminal: give -o FILE or redirect the output")
     }
+    if let output { try FileIdentity.refuse(output.path, asOutputOf: source.image.path) }
     let image = try source.open(quiet: progress.quiet)
     let selection = try image.selection(paths)
     let report: TarReport
-    if let output {
+    if let output, output.path != "-" {
       var file = try ReplacementFile(replacing: output.path, mode: 0o644)
       report = try write(image, selection, to: file.descriptor.rawValue)
+      try requireEntries(report)
       try file.commit()
     } else {
       report = try write(image, selection, to: STDOUT_FILENO)
@@ -35,10 +39,13 @@ struct TarCommand: ToolCommand {
     for path in report.skipped {
       progress.note("siftool: left out: \(escapedName(path)): an archive cannot hold a socket")
     }
-    if report.entries == 0, !paths.isEmpty {
-      throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
-    }
+    try requireEntries(report)
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }
+  }
+
+  private func requireEntries(_ report: TarReport) throws {
+    guard report.entries == 0, !paths.isEmpty else { return }
+    throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
   }
 
   private func write(_ image: SquashImage, _ selection: PathSelection, to descriptor: Int32) throws

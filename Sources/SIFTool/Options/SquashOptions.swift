@@ -27,7 +27,10 @@ struct SquashOptions: ParsableArguments {
       return try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()), nil)
     }
     let sif: Image
-    do { sif = try Image(reading: storage) } catch { throw error.naming(image.path) }
+    do { sif = try Image(reading: storage) } catch {
+      if error.code == .notSIF { try refuseBareVolume(storage, image.path) }
+      throw error.naming(image.path)
+    }
     let object = try PartitionChoice.choose(from: sif, id)
     do {
       if object.isEncryptedSquashfs {
@@ -42,6 +45,19 @@ struct SquashOptions: ParsableArguments {
     } catch let error as SIFError {
       throw error.naming(image.path)
     }
+  }
+
+  /// Says what a file is that would be a partition's content, but not one to look into.
+  private static func refuseBareVolume(_ storage: FileStorage, _ path: FilePath) throws {
+    let isExt = try storage.read(2, at: 1080) == [0x53, 0xEF]
+    let isLUKS = try storage.read(6, at: 0) == Array("LUKS".utf8) + [0xBA, 0xBE]
+    guard isExt || isLUKS else { return }
+    throw ToolFailure(
+      .failure, code: "not-squashfs",
+      "\(path.printable) is "
+        + (isExt
+          ? "an ext2, ext3 or ext4 file system, not squashfs: mount it to look inside"
+          : "an encrypted volume without an image around it: open it with cryptsetup"))
   }
 
   private static func openSquash(_ reader: any RandomAccessReader, _ id: UInt32?) throws -> SquashImage {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import SIF
 import Synchronization
@@ -14,7 +15,10 @@ final class ProgressBar: Sendable {
   private let total: Int64
   private let isShown: Bool
   private let state = Mutex(State())
-  private static let width = 40
+  /// The most characters between the brackets.
+  private static let widest = 40
+  /// What may stand beside them: brackets, the part and the whole.
+  private static let besides = 28
 
   /// A bar of `total` bytes; 0 where that is not known.
   init(total: Int64, shown: Bool) {
@@ -42,9 +46,13 @@ final class ProgressBar: Sendable {
   private func text(_ done: Int64) -> String {
     guard total > 0 else { return "\(ByteText.decimal(done)) so far" }
     let part = min(Double(done) / Double(total), 1)
-    let filled = Int(part * Double(Self.width))
-    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
-    return "[\(bar)] \(Int(part * 100)) % of \(ByteText.decimal(total))"
+    let share = "\(Int(part * 100)) % of \(ByteText.decimal(total))"
+    let columns = Int(linux_terminal_columns(STDERR_FILENO))
+    let width = min(columns - Self.besides, Self.widest)
+    guard width > 4 else { return share }
+    let filled = Int(part * Double(width))
+    return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+      + "] \(share)"
   }
 
   /// Removes the bar from the terminal.

@@ -1,0 +1,143 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// Mistakes that were made once with `ls`, `extract`, `tar` and `pack`.
+@Suite struct SquashRegressionTests {
+  private let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    _ = try shell(
+      """
+      set -e; mkdir -p root/d; echo 1 > root/one; ln -s d root/link; echo x > root/d/f
+      tar -cf root.tar -C root .; $S pack root app.sif --arch amd64 --plain -q
+      """)
+  }
+
+  @discardableResult
+  private func shell(_ command: String) throws -> String {
+    try Tool.check(
+      ["bash", "-c", "cd \(directory.path); \(command)"], environment: ["S": Fixture.siftool]
+    ).text
+  }
+
+  private func fails(_ command: String, _ status: Int32, saying text: String) throws {
+    let answer = try Tool.run(
+      ["bash", "-c", "cd \(directory.path); \(command)"], environment: ["S": Fixture.siftool])
+    #expect(answer.status == status, "\(command): \(answer.errors)")
+    #expect(answer.errors.contains(text), "\(command): \(answer.errors)")
+  }
+
+  @Test func theInputIsNeverTheOutput() throws {
+    try shell("cp app.sif same.sif; ln same.sif other.sif; cp root.tar copy.tar")
+    try fails("$S tar same.sif -o other.sif -q", 64, saying: "is the input")
+    try fails("$S pack copy.tar copy.tar --arch amd64 -q", 64, saying: "is the input")
+    try shell("cmp same.sif app.sif && cmp copy.tar root.tar")
+  }
+
+  @Test func whatMatchesNothingLeavesNothing() throws {
+    try shell("cp root.tar kept.tar")
+    try fails("$S tar app.sif 'zz*' -o kept.tar -q", 1, saying: "nothing in the image matches")
+    try fails("$S tar app.sif 'zz*' -o new.tar -q", 1, saying: "nothing in the image matches")
+    try fails("$S extract app.sif 'zz*' -C new -q", 1, saying: "nothing in the image matches")
+    try shell("cmp kept.tar root.tar && ! [ -e new.tar ] && ! [ -e new ]")
+  }
+
+  @Test func oddNamesOfAttributesTravelAsGNUTarWritesThem() throws {
+    try shell(
+      """
+      set -e; setfattr -n user.a=b -v v root/one; setfattr -n user.p%3Dq -v w root/one
+      $S pack root odd.sif --arch amd64 --plain -q; mkdir ours
+      $S tar odd.sif -q | tar --xattrs '--xattrs-include=*' -xf - -C ours
+      tar --xattrs -cf odd.tar -C root .; $S pack odd.tar theirs.sif --arch amd64 --plain -q
+      $S extract theirs.sif -C theirs -q
+      """)
+    let want = try shell("cd root; getfattr -d one")
+    #expect(want.contains("=\"v\"") && want.contains("user.p%3Dq=\"w\""))
+    #expect(try shell("cd ours; getfattr -d one") == want)
+    #expect(try shell("cd theirs; getfattr -d one") == want)
+  }
+
+  @Test func whatNoReaderTakesIsNotPacked() throws {
+    try shell(
+      """
+      python3 - <<'END'
+      import tarfile
+      with tarfile.open("long.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+          entry = tarfile.TarInfo("file")
+          entry.pax_headers = {"SCHILY.xattr.user.long": "x" * 70000}
+          archive.addfile(entry)
+      END
+      """)
+    try fails("$S pack long.tar long.sif --arch amd64 --plain -q", 1, saying: "attribute of 70000 bytes")
+    try shell("! [ -e long.sif ]")
+  }
+
+  @Test func ownersGoOnWithDirectoriesThatTheyCannotEnter() throws {
+    try shell(
+      """
+      set -e; chmod 755 .; mkdir -p closed/d; echo x > closed/d/f; chmod 000 closed/d
+      $S pack closed closed.sif --arch amd64 --plain -q; mkdir free; chmod 777 free; cp $S free/siftool
+      N='setpriv --reuid 65534 --regid 65534 --clear-groups'
+      $N free/siftool extract closed.sif -C free/out -q; $N free/siftool extract closed.sif -C free/out --resume -q
+      """)
+    #expect(try shell("cat free/out/d/f; stat -c %a free/out/d") == "x\n0\n")
+  }
+
+  @Test func archivesThatAreNoneAreNamed() throws {
+    try fails("$S pack /dev/null no.sif --arch amd64", 5, saying: "the archive is empty")
+    try fails("true | $S pack - no.sif --arch amd64", 5, saying: "the archive is empty")
+    try fails("head -c 512 root.tar | $S pack - no.sif --arch amd64", 5, saying: "cut off")
+    try fails("xz -k root.tar; $S pack root.tar.xz no.sif --arch amd64", 1, saying: "compressed with xz")
+    try fails(
+      "bzip2 -k root.tar; $S pack root.tar.bz2 no.sif --arch amd64", 1, saying: "compressed with bzip2")
+    try fails("$S pack root - --arch amd64", 64, saying: "standard output")
+  }
+
+  @Test func aSlashAtTheEndFollowsTheLink() throws {
+    #expect(try shell("$S ls app.sif link/") == "f\n")
+    #expect(try shell("$S ls app.sif link") == "link\n")
+    try fails("$S ls app.sif one/", 1, saying: "not a directory")
+  }
+
+  @Test func theImageIsNotPackedIntoItself() throws {
+    try shell(
+      "cd root; SOURCE_DATE_EPOCH=1 $S pack . app.sif --arch amd64 --plain -q; cp app.sif ../first.sif")
+    try shell("cd root; SOURCE_DATE_EPOCH=1 $S pack . app.sif --arch amd64 --plain -q")
+    #expect(try shell("$S ls root/app.sif") == "d\nlink\none\n")
+    try fails("cd root; $S pack . app.sif --arch amd64 --plain", 0, saying: "app.sif: the image itself")
+  }
+
+  @Test func labelsAreText() throws {
+    try shell("echo '{\"a\":1}' > labels.json")
+    try fails("$S pack root no.sif --arch amd64 --labels labels.json -q", 64, saying: "labels")
+    try fails("$S pack root no.sif --arch amd64 --label $'a=\\xff' -q", 64, saying: "UTF-8")
+  }
+
+  @Test func severalPathsAreListedUnderTheirNames() throws {
+    #expect(try shell("$S ls app.sif one d link/") == "one\n\nd:\nf\n\nlink/:\nf\n")
+    let answer = try Tool.run(
+      ["bash", "-c", "cd \(directory.path); $S ls app.sif nope one"], environment: ["S": Fixture.siftool])
+    #expect(answer.status == 1 && answer.text == "one\n" && answer.errors.contains("nope"))
+    try fails("$S ls app.sif --json --ndjson", 64, saying: "exclude")
+  }
+
+  @Test func bareFileSystemsAreNamed() throws {
+    try shell("truncate -s 1M bare.ext3; mkfs.ext3 -q bare.ext3")
+    try fails("$S ls bare.ext3", 1, saying: "an ext2, ext3 or ext4 file system")
+  }
+
+  @Test func theArchiveGoesToStandardOutputByItsName() throws {
+    #expect(try shell("$S tar app.sif one -o - | tar -t; [ -e ./- ] || echo none") == "one\nnone\n")
+  }
+
+  @Test func theBarFitsTheTerminal() throws {
+    let drawn = try shell(
+      "head -c 30000000 /dev/urandom > root/big; script -qec 'stty cols 30; $S pack root bar.sif --arch amd64 --plain' /dev/null < /dev/null"
+    )
+    let lines = drawn.split(whereSeparator: { $0 == "\r" || $0 == "\n" || $0 == "\r\n" })
+    #expect(lines.allSatisfy { $0.count < 30 }, "\(lines)")
+    #expect(lines.contains { $0.contains("MB") }, "\(drawn)")
+  }
+}
