@@ -1,0 +1,75 @@
+/// What can be read of an image, however damaged it is: for tools that account for its bytes and trust none of them.
+///
+/// Reading stops at nothing but the storage itself. What is wrong is in ``problems``; ``ImageCheck`` judges the rest.
+public struct LenientImage: Sendable {
+  /// Where the bytes are.
+  public let storage: any Storage
+  /// The length of the file in bytes.
+  public let fileSize: Int64
+  /// The header; nil where the magic is not there or the header is not whole.
+  public let header: Header?
+  /// Why header or table cannot be relied on, in the order of the file.
+  public let problems: [SIFError]
+  /// Where the whole slots of the descriptor table lie that are in the file; empty where there are none.
+  public let table: Range<Int64>
+  /// The objects: the used slots, in the order of the table, at most ``Image/maximumObjects``.
+  public let descriptors: [Descriptor]
+  /// What unused slots still hold, in the order of the table, at most ``maximumRemains``.
+  public let remains: [Descriptor]
+  /// The first slot that was not told apart from others, as there were more than are kept in memory; nil for none.
+  public let firstUnreadSlot: Int?
+
+  /// The most unused slots that are kept.
+  public static let maximumRemains = 65_536
+
+  /// Reads what there is.
+  ///
+  /// - Throws: ``SIFError`` only where the storage fails.
+  public init(reading storage: any Storage) throws(SIFError) {
+    self = try storage.withLock(.loading) { () throws(SIFError) in try LenientImage(loading: storage) }
+  }
+
+  private init(loading storage: any Storage) throws(SIFError) {
+    self.storage = storage
+    let size = try storage.byteCount()
+    fileSize = size
+    let first = try storage.read(Header.byteCount, at: 0)
+    let (header, problem) = Header.lenient(first.span.bytes)
+    self.header = header
+    var problems = problem.map { [$0] } ?? []
+    var used: [Descriptor] = []
+    var unused: [Descriptor] = []
+    var firstUnread: Int?
+    var extent: Range<Int64> = 0..<0
+    if let header {
+      let (table, problem) = DescriptorTable.lenient(header, fileSize: size)
+      if let problem { problems.append(problem) }
+      if let table, table.capacity > 0 {
+        extent = table.offset..<table.end
+        var variableBytes = 0
+        try table.forEachWrittenSlot(in: storage) { (slot, bytes) throws(SIFError) in
+          guard firstUnread == nil else { return }
+          let descriptor = Descriptor(decoding: bytes, slot: slot)
+          variableBytes += descriptor.name.count + descriptor.extra.count
+          guard used.count < Image.maximumObjects, unused.count < Self.maximumRemains,
+            variableBytes <= Image.maximumVariableBytes
+          else {
+            firstUnread = slot
+            return
+          }
+          if descriptor.used == 0 { unused.append(descriptor) } else { used.append(descriptor) }
+        }
+      }
+    }
+    self.problems = problems
+    table = extent
+    descriptors = used
+    remains = unused
+    firstUnreadSlot = firstUnread
+  }
+
+  /// Where a slot begins in the file.
+  public func position(ofSlot slot: Int) -> Int64 {
+    table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
+  }
+}
