@@ -20,6 +20,8 @@ final class RegionCounter: @unchecked Sendable {
   private let storage: any Storage
   /// The first byte behind each region.
   private let ends: [Int64]
+  /// Where the first region begins in the file; everything else counts from there.
+  private let start: Int64
   private var position: Int64 = 0
   private var region = 0
   private let counts = ByteCounts()
@@ -30,9 +32,13 @@ final class RegionCounter: @unchecked Sendable {
   /// How much is read at once where reading a whole block failed.
   private static let sectorBytes: Int64 = 4096
 
-  init(_ storage: any Storage, _ ends: [Int64]) {
+  /// - Parameters:
+  ///   - ends: the first byte behind each region, from the beginning of the first.
+  ///   - start: where the first region begins in the file.
+  init(_ storage: any Storage, _ ends: [Int64], from start: Int64 = 0) {
     self.storage = storage
     self.ends = ends
+    self.start = start
     measures = Array(repeating: RegionMeasure(), count: ends.count)
   }
 
@@ -40,14 +46,14 @@ final class RegionCounter: @unchecked Sendable {
   func next(into buffer: UnsafeMutableRawBufferPointer) -> MapPiece? {
     guard failure == nil, let end = ends.last, position < end else { return nil }
     do throws(SIFError) {
-      let data = min(try storage.nextData(from: position) ?? end, end)
+      let data = min((try storage.nextData(from: start + position)).map { $0 - start } ?? end, end)
       if data > position { return take(MapPiece(kind: .hole, count: data - position), nil) }
       let wanted = min(Int64(buffer.count), end - position)
       guard let count = try read(wanted, buffer) else {
         return take(MapPiece(kind: .unreadable, count: min(wanted, Self.sectorBytes)), nil)
       }
       guard count > 0 else {
-        throw SIFError(.truncated, "the file became shorter while it was read", offset: position)
+        throw SIFError(.truncated, "the file became shorter while it was read", offset: start + position)
       }
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       return take(MapPiece(kind: .bytes, count: Int64(count)), bytes)
@@ -62,7 +68,7 @@ final class RegionCounter: @unchecked Sendable {
     for count in [wanted, min(wanted, Self.sectorBytes)] {
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(count)])
       do throws(SIFError) {
-        return try storage.read(into: part, at: position)
+        return try storage.read(into: part, at: start + position)
       } catch {
         guard error.code == .system else { throw error }
       }
@@ -72,11 +78,11 @@ final class RegionCounter: @unchecked Sendable {
 
   /// Counts a piece for the regions that it is of.
   private func take(_ piece: MapPiece, _ bytes: UnsafeRawBufferPointer?) -> MapPiece {
-    let start = position
+    let first = position
     let end = position + piece.count
     while position < end {
       let part = min(end, ends[region]) - position
-      let at = Int(position - start)
+      let at = Int(position - first)
       note(piece.kind, part, bytes.map { UnsafeRawBufferPointer(rebasing: $0[at..<at + Int(part)]) })
       position += part
       if position == ends[region] { finishRegion() }

@@ -1,0 +1,126 @@
+import SIF
+
+/// Finds, in a stretch of a file, the next place where a format's magic is and its structure follows.
+struct MagicScanner {
+  /// A find.
+  struct Hit {
+    let start: Int64
+    let kind: ContentKind
+    let shape: CarvedShape
+  }
+
+  private let storage: any Storage
+  private let stretch: Range<Int64>
+  /// Where something is known to end, or to have ended once.
+  private let edges: CarveEdges
+  private(set) var unreadable: [Range<Int64>] = []
+  /// Bytes of JSON that were looked at: a stretch of nothing but brackets must not cost its length squared.
+  private var spentOnJSON = 0
+  private static let mostJSON = 256 << 20
+  private static let blockBytes = 256 << 10
+  /// The longest magic: what is read again at the end of a block.
+  private static let overlap = 16
+  private static let sector: Int64 = 4096
+  /// More unreadable places than these are not listed one by one.
+  private static let mostUnreadable = 1000
+
+  init(_ storage: any Storage, _ stretch: Range<Int64>, edges: CarveEdges) {
+    self.storage = storage
+    self.stretch = stretch
+    self.edges = edges
+  }
+
+  /// The next find whose magic is at or after a position.
+  ///
+  /// - Parameters:
+  ///   - earliest: before this nothing may begin: it belongs to the find before.
+  ///   - isInside: whether the position is inside something whose end is unknown; then only what cannot be chance
+  ///     counts.
+  mutating func next(from position: Int64, earliest: Int64, isInside: Bool) -> Hit? {
+    var position = position
+    var previous: UInt8 = 0
+    while position < stretch.upperBound {
+      guard let data = try? storage.nextData(from: position), data < stretch.upperBound else { return nil }
+      if data > position {
+        position = data
+        previous = 0
+      }
+      let wanted = Int(min(Int64(Self.blockBytes), stretch.upperBound - position))
+      guard let block = try? storage.read(wanted, at: position), !block.isEmpty else {
+        let end = min(position + Self.sector, stretch.upperBound)
+        note(position..<end)
+        position = end
+        continue
+      }
+      // Magics that begin in the last bytes are looked at with the next block, unless there is none.
+      let isLast = position + Int64(block.count) >= stretch.upperBound
+      let count = isLast || block.count <= Self.overlap ? block.count : block.count - Self.overlap
+      for index in 0..<count where Self.isFirst[Int(block[index])] {
+        let place = position + Int64(index)
+        let before = index > 0 ? block[index - 1] : previous
+        if let hit = hit(block, index, place, before, earliest, isInside) { return hit }
+      }
+      previous = block[count - 1]
+      position += Int64(count)
+    }
+    return nil
+  }
+
+  private mutating func note(_ range: Range<Int64>) {
+    if let last = unreadable.last, last.upperBound == range.lowerBound {
+      unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
+    } else if unreadable.count < Self.mostUnreadable {
+      unreadable.append(range)
+    }
+  }
+
+  /// Magics by their bytes: what they are of, and how far behind its beginning they lie.
+  private static let magics: [(bytes: [UInt8], kind: ContentKind, distance: Int64)] = [
+    (Array("hsqs".utf8), .squashfs, 0), ([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], .luks, 0),
+    ([0x53, 0xEF], .ext, 1080), ([0x7F, 0x45, 0x4C, 0x46], .elf, 0), ([0x1F, 0x8B, 0x08], .gzip, 0),
+    ([0x28, 0xB5, 0x2F, 0xFD], .zstd, 0), (Array("ustar".utf8), .tar, 257),
+    (Array("SIF_MAGIC\0".utf8), .sif, 32), (Array("-----BEGIN ".utf8), .pem, 0),
+    (Array("{".utf8), .json, 0), (Array("[".utf8), .json, 0),
+  ]
+
+  private static let isFirst: [Bool] = (0...255).map { byte in
+    magics.contains { $0.bytes.first == UInt8(byte) }
+  }
+
+  private mutating func hit(
+    _ block: [UInt8], _ index: Int, _ place: Int64, _ before: UInt8, _ earliest: Int64, _ isInside: Bool
+  ) -> Hit? {
+    for magic in Self.magics where block[index] == magic.bytes[0] {
+      let start = place - magic.distance
+      guard start >= earliest, block[index...].starts(with: magic.bytes) else { continue }
+      if magic.kind == .json {
+        // Brackets are everywhere: JSON begins where something ended, or behind a zero or a line's end.
+        let isAtEdge = start == earliest || edges.contains(start) || before == 0 || before == 0x0A
+        guard isInside || isAtEdge, spentOnJSON < Self.mostJSON else { continue }
+      }
+      let window = StorageWindow(storage, start..<stretch.upperBound)
+      guard let (kind, shape) = shape(magic.kind, window), shape.length > 0 else { continue }
+      if isInside, shape.confidence < .high, kind != .luks { continue }
+      return Hit(start: start, kind: kind, shape: shape)
+    }
+    return nil
+  }
+
+  private mutating func shape(_ kind: ContentKind, _ window: StorageWindow) -> (ContentKind, CarvedShape)? {
+    let shape: CarvedShape? =
+      switch kind {
+      case .squashfs: CarveFormats.squashfs(window)
+      case .luks: CarveFormats.luks(window)
+      case .ext: CarveFormats.ext(window)
+      case .elf: CarveFormats.elf(window)
+      case .gzip: CarveFormats.gzip(window)
+      case .zstd: CarveFormats.zstd(window)
+      case .tar: CarveFormats.tar(window)
+      case .sif: CarveFormats.sif(window)
+      case .json: CarveFormats.json(window, spent: &spentOnJSON)
+      default: nil
+      }
+    if kind == .pem { return CarveFormats.armor(window) }
+    return shape.map { (kind, $0) }
+  }
+}
