@@ -3,11 +3,10 @@ import StrictJSON
 
 /// Follows armored blocks and JSON (spec/forensics.md, "What is looked for").
 extension CarveFormats {
-  /// The longest armored block and JSON text that are followed, in bytes.
-  private static let longestArmor = 4 << 20
-  static let longestJSON = 16 << 20
+  /// The longest JSON text that is followed, in bytes.
+  private static let longestJSON = 16 << 20
 
-  private static func find(_ needle: [UInt8], in text: [UInt8], from start: Int) -> Int? {
+  fileprivate static func find(_ needle: [UInt8], in text: [UInt8], from start: Int) -> Int? {
     guard let first = needle.first, text.count >= needle.count else { return nil }
     var index = start
     while index + needle.count <= text.count {
@@ -18,33 +17,41 @@ extension CarveFormats {
   }
 
   /// A block between `-----BEGIN LABEL-----` and `-----END LABEL-----`.
-  static func armor(_ window: StorageWindow) -> (ContentKind, CarvedShape)? {
+  static func armor(_ window: StorageWindow, _ ends: inout ArmorEnds) -> (ContentKind, CarvedShape)? {
     let head = window.bytes(80, at: 0)
     let begin = Array("-----BEGIN ".utf8)
-    let dashes = Array("-----".utf8)
-    guard head.starts(with: begin), let close = find(dashes, in: head, from: begin.count) else { return nil }
-    let label = Array(head[begin.count..<close])
-    let isLabel = label.allSatisfy {
-      (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x20
-    }
-    guard !label.isEmpty, isLabel else { return nil }
+    guard let label = label(head, behind: begin) else { return nil }
     let isClearSigned = label == Array("PGP SIGNED MESSAGE".utf8)
     let isPGP = label.starts(with: Array("PGP ".utf8))
     let kind: ContentKind = isClearSigned ? .clearSigned : isPGP ? .armor : .pem
     let name = String(decoding: label, as: UTF8.self)
-    let ending = Array("-----END ".utf8) + (isClearSigned ? Array("PGP SIGNATURE".utf8) : label) + dashes
-    // Most are short: read more only where it is needed.
-    for limit in [16 << 10, longestArmor] {
-      let text = window.bytes(limit, at: 0)
-      if let end = find(ending, in: text, from: close).map({ $0 + ending.count }) {
-        return (kind, CarvedShape(Int64(lineEnd(text, end)), .high, "a block \(name) from beginning to end"))
-      }
-      if text.count < limit { break }
+    // The first end has to be its own: blocks do not lie within one another.
+    if let end = ends.next(window) {
+      let tail = window.bytes(80, at: end)
+      guard Self.label(tail, behind: ArmorEnds.mark) == (isClearSigned ? Array("PGP SIGNATURE".utf8) : label)
+      else { return nil }
+      let length = ArmorEnds.mark.count + (isClearSigned ? 13 : label.count) + 5
+      return (
+        kind,
+        CarvedShape(end + Int64(lineEnd(tail, length)), .high, "a block \(name) from beginning to end")
+      )
     }
-    let length = Int64(window.bytes(longestArmor, at: 0).prefix { $0 >= 9 && $0 < 127 }.count)
+    let length = Int64(window.bytes(64 << 10, at: 0).prefix { $0 >= 9 && $0 < 127 }.count)
     var shape = CarvedShape(length, .low, "the beginning of a block \(name), without its end")
     shape.isComplete = false
     return (kind, shape)
+  }
+
+  /// The label between some bytes and five dashes; nil where there is none.
+  private static func label(_ text: [UInt8], behind start: [UInt8]) -> [UInt8]? {
+    guard text.starts(with: start), let close = find(Array("-----".utf8), in: text, from: start.count) else {
+      return nil
+    }
+    let label = Array(text[start.count..<close])
+    let isLabel = label.allSatisfy {
+      (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x20
+    }
+    return isLabel && !label.isEmpty ? label : nil
   }
 
   /// Behind a line's end, where one follows.
@@ -54,9 +61,7 @@ extension CarveFormats {
   }
 
   /// A JSON object or array that the parser accepts.
-  ///
-  /// - Parameter spent: counts the bytes that were looked at.
-  static func json(_ window: StorageWindow, spent: inout Int) -> CarvedShape? {
+  static func json(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     let head = window.bytes(64, at: 0)
     let spaces: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
     let second = head.dropFirst().first { !spaces.contains($0) }
@@ -65,15 +70,21 @@ extension CarveFormats {
       second == UInt8(ascii: "\"") || second == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
         || !isObject && second == UInt8(ascii: "{")
     else { return nil }
+    // A look at the beginning spares most of what only looks like it.
+    guard !head.contains(where: { $0 < 9 }),
+      (0..<4).contains(where: { String(validating: head.dropLast($0), as: UTF8.self) != nil })
+    else { return nil }
     var length: Int?
     for limit in [4096, 256 << 10, longestJSON] {
       let text = window.bytes(limit, at: 0)
-      spent += text.count
       length = balancedEnd(text)
+      budget.wastedJSON += text.count
       if let length {
         guard
           (try? JSONParser.parse(Array(text[..<length]), limits: JSONLimits(keepsDuplicateKeys: true))) != nil
         else { return nil }
+        // What was found was no waste.
+        budget.wastedJSON = max(budget.wastedJSON - 2 * text.count, 0)
         return CarvedShape(
           Int64(lineEnd(text, length)), length >= 16 ? .high : .low, "JSON that the parser accepts as a whole"
         )
@@ -108,6 +119,45 @@ extension CarveFormats {
       default: break
       }
     }
+    return nil
+  }
+}
+
+/// Finds the ends of armored blocks, looking at each byte once however many blocks begin before it.
+struct ArmorEnds {
+  static let mark = Array("-----END ".utf8)
+  /// The longest block that is followed, in bytes.
+  private static let longest: Int64 = 4 << 20
+  /// The file's bytes that were searched, and the first end in them, if there is one.
+  private var searched: Range<Int64> = 0..<0
+  private var found: Int64?
+
+  /// Where the first end begins behind the window's first byte; nil where none is near.
+  mutating func next(_ window: StorageWindow) -> Int64? {
+    let start = window.offset
+    let limit = start + min(Self.longest, window.byteCount)
+    var position = start
+    if searched.contains(start) {
+      if let found, found >= start { return found - start }
+      // Up to there is none.
+      if found == nil { position = searched.upperBound }
+    }
+    let origin = position == start ? start : searched.lowerBound
+    while position < limit {
+      let block = window.bytes(256 << 10, at: position - start)
+      guard !block.isEmpty else { break }
+      if let index = CarveFormats.find(Self.mark, in: block, from: 0) {
+        found = position + Int64(index)
+        searched = origin..<position + Int64(index) + 1
+        return position + Int64(index) - start
+      }
+      // A mark may lie across the end of the block.
+      let step = Int64(block.count > Self.mark.count ? block.count - Self.mark.count + 1 : block.count)
+      position += step
+      if block.count < 256 << 10 { position = max(position, limit) }
+    }
+    searched = origin..<max(position, origin)
+    found = nil
     return nil
   }
 }

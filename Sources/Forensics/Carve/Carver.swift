@@ -13,7 +13,7 @@ public struct Carving: Sendable {
   public let problems: [SIFError]
   /// What could not be read.
   public private(set) var unreadable: [Range<Int64>] = []
-  /// Whether the search ended early, at ``mostItems``.
+  /// Whether something was left out: more than ``mostItems``, or too many magics with nothing behind them.
   public private(set) var isCutShort = false
 
   /// The most items that are listed.
@@ -44,11 +44,13 @@ public struct Carving: Sendable {
     let whole = known.filter { $0.isComplete == true && $0.kind != .zeros }
     edges = CarveEdges(of: image, items: whole)
     stretches = Self.subtract(whole.map { $0.offset..<$0.end }, from: stretches)
+    let budget = CarveBudget()
     for stretch in stretches where !isCutShort {
-      search(stretch)
+      search(stretch, budget)
       progress?(Int64(stretch.count))
     }
     items = Self.distinct(items)
+    isCutShort = isCutShort || budget.isSpent
   }
 
   /// The items in the order of the file, longer ones first; of those with one extent the surest.
@@ -100,8 +102,8 @@ public struct Carving: Sendable {
 
   // MARK: Search
 
-  private mutating func search(_ stretch: Range<Int64>) {
-    var scanner = MagicScanner(storage, stretch, edges: edges)
+  private mutating func search(_ stretch: Range<Int64>, _ budget: CarveBudget) {
+    var scanner = MagicScanner(storage, stretch, edges: edges, budget)
     var found: [CarvedItem] = []
     var position = stretch.lowerBound
     // What was found last, while its end is unknown.

@@ -11,33 +11,12 @@ enum DescriptorRemains {
     for descriptor in image.remains {
       add(descriptor, "an unused slot still describes it", image, unclaimed, &items, &budget)
     }
-    for descriptor in orphans(of: image) {
+    for descriptor in (try? image.orphans()) ?? [] {
       add(
         descriptor, "a descriptor describes it that the damaged header leaves out", image, unclaimed, &items,
         &budget)
     }
     return items
-  }
-
-  /// Descriptors that lie where tables commonly are, of an image whose header or table is damaged.
-  static func orphans(of image: LenientImage) -> [Descriptor] {
-    guard !image.problems.isEmpty else { return [] }
-    let known = Set(image.descriptors.map(\.slot))
-    let slotBytes = Descriptor.byteCount
-    let capacity = Int(Header.defaultCapacity)
-    let start = Header.defaultDescriptorsOffset
-    // A table that was read at that place needs no second look.
-    if image.table.lowerBound == start, image.table.count / slotBytes >= capacity { return [] }
-    guard let bytes = try? image.storage.read(capacity * slotBytes, at: start) else { return [] }
-    let span = bytes.span.bytes
-    return (0..<bytes.count / slotBytes).compactMap { slot in
-      let descriptor = Descriptor(
-        decoding: span.extracting(slot * slotBytes..<(slot + 1) * slotBytes), slot: slot)
-      let isKnown = image.table.lowerBound == start && known.contains(slot)
-      return !isKnown && descriptor.used == 1 && descriptor.id == UInt32(slot) + 1
-        && descriptor.dataType.isKnown && descriptor.groupField & Descriptor.noGroup == Descriptor.noGroup
-        && isPlausible(descriptor, image.fileSize) ? descriptor : nil
-    }
   }
 
   private static func isPlausible(_ descriptor: Descriptor, _ fileSize: Int64) -> Bool {
@@ -96,11 +75,6 @@ extension DescriptorRemains {
     }
     return free
   }
-}
-
-extension Descriptor {
-  /// The bits that every group field has.
-  fileprivate static var noGroup: UInt32 { groupMask }
 }
 
 extension DataType {

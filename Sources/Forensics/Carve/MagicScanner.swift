@@ -14,9 +14,8 @@ struct MagicScanner {
   /// Where something is known to end, or to have ended once.
   private let edges: CarveEdges
   private(set) var unreadable: [Range<Int64>] = []
-  /// Bytes of JSON that were looked at: a stretch of nothing but brackets must not cost its length squared.
-  private var spentOnJSON = 0
-  private static let mostJSON = 256 << 20
+  private let budget: CarveBudget
+  private var armorEnds = ArmorEnds()
   private static let blockBytes = 256 << 10
   /// The longest magic: what is read again at the end of a block.
   private static let overlap = 16
@@ -24,10 +23,11 @@ struct MagicScanner {
   /// More unreadable places than these are not listed one by one.
   private static let mostUnreadable = 1000
 
-  init(_ storage: any Storage, _ stretch: Range<Int64>, edges: CarveEdges) {
+  init(_ storage: any Storage, _ stretch: Range<Int64>, edges: CarveEdges, _ budget: CarveBudget) {
     self.storage = storage
     self.stretch = stretch
     self.edges = edges
+    self.budget = budget
   }
 
   /// The next find whose magic is at or after a position.
@@ -96,8 +96,9 @@ struct MagicScanner {
       if magic.kind == .json {
         // Brackets are everywhere: JSON begins where something ended, or behind a zero or a line's end.
         let isAtEdge = start == earliest || edges.contains(start) || before == 0 || before == 0x0A
-        guard isInside || isAtEdge, spentOnJSON < Self.mostJSON else { continue }
+        guard isInside || isAtEdge else { continue }
       }
+      guard budget.hasRoom(for: magic.kind) else { continue }
       let window = StorageWindow(storage, start..<stretch.upperBound)
       guard let (kind, shape) = shape(magic.kind, window), shape.length > 0 else { continue }
       if isInside, shape.confidence < .high, kind != .luks { continue }
@@ -117,10 +118,36 @@ struct MagicScanner {
       case .zstd: CarveFormats.zstd(window)
       case .tar: CarveFormats.tar(window)
       case .sif: CarveFormats.sif(window)
-      case .json: CarveFormats.json(window, spent: &spentOnJSON)
+      case .json: CarveFormats.json(window, budget)
       default: nil
       }
-    if kind == .pem { return CarveFormats.armor(window) }
+    if kind == .pem { return CarveFormats.armor(window, &armorEnds) }
     return shape.map { (kind, $0) }
+  }
+}
+
+/// What a search may spend on things that turn out to be something else: a file that is made of nothing but magics must
+/// not cost its length squared.
+final class CarveBudget {
+  /// Bytes that looked like JSON and were none.
+  var wastedJSON = 0
+  private var attempts = 0
+  private static let mostJSON = 16 << 20
+  private static let mostAttempts = 500_000
+
+  /// Whether something was left out.
+  private(set) var isSpent = false
+
+  /// Whether another structure of a kind may be followed; counts those that are dear.
+  func hasRoom(for kind: ContentKind) -> Bool {
+    switch kind {
+    case .json: if wastedJSON < Self.mostJSON { return true }
+    case .gzip, .zstd, .squashfs, .sif, .luks, .tar, .elf:
+      attempts += 1
+      if attempts < Self.mostAttempts { return true }
+    default: return true
+    }
+    isSpent = true
+    return false
   }
 }

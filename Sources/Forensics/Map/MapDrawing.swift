@@ -227,7 +227,7 @@ extension Double {
 extension String {
   /// The text for an element or an attribute of XML or HTML. What neither may hold is to be escaped before
   /// (`escapedText`).
-  var markupEscaped: String {
+  public var markupEscaped: String {
     var text = ""
     for scalar in unicodeScalars {
       switch scalar {

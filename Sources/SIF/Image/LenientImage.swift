@@ -8,6 +8,8 @@ public struct LenientImage: Sendable {
   public let fileSize: Int64
   /// The header; nil where the magic is not there or the header is not whole.
   public let header: Header?
+  /// What the fields of the header say where it is whole but for its magic.
+  public let presumedHeader: Header?
   /// Why header or table cannot be relied on, in the order of the file.
   public let problems: [SIFError]
   /// Where the whole slots of the descriptor table lie that are in the file; empty where there are none.
@@ -36,6 +38,7 @@ public struct LenientImage: Sendable {
     let first = try storage.read(Header.byteCount, at: 0)
     let (header, problem) = Header.lenient(first.span.bytes)
     self.header = header
+    presumedHeader = header == nil ? Header.withoutMagic(first.span.bytes) : nil
     var problems = problem.map { [$0] } ?? []
     var used: [Descriptor] = []
     var unused: [Descriptor] = []
@@ -71,5 +74,37 @@ public struct LenientImage: Sendable {
   /// Where a slot begins in the file.
   public func position(ofSlot slot: Int) -> Int64 {
     table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
+  }
+
+  /// Descriptors that no table leads to, as header or table is damaged: what lies where tables commonly are and makes
+  /// sense as descriptors of objects in the file.
+  public func orphans() throws(SIFError) -> [Descriptor] {
+    guard !problems.isEmpty else { return [] }
+    let slotBytes = Descriptor.byteCount
+    let start = presumedHeader?.descriptorsOffset ?? Header.defaultDescriptorsOffset
+    let capacity = Int(presumedHeader?.descriptorsTotal ?? Header.defaultCapacity)
+    // What was read as a table needs no second look.
+    let isTable = table.lowerBound == start
+    if isTable, table.count / slotBytes >= capacity { return [] }
+    let known = isTable ? Set(descriptors.map(\.slot)) : []
+    var found: [Descriptor] = []
+    for first in stride(from: 0, to: capacity, by: 1024) {
+      let count = min(1024, capacity - first)
+      let bytes = try storage.read(count * slotBytes, at: start + Int64(first * slotBytes))
+      let span = bytes.span.bytes
+      for index in 0..<bytes.count / slotBytes {
+        let slot = span.extracting(index * slotBytes..<(index + 1) * slotBytes)
+        let descriptor = Descriptor(decoding: slot, slot: first + index)
+        if isPlausible(descriptor), !known.contains(descriptor.slot) { found.append(descriptor) }
+      }
+    }
+    return found
+  }
+
+  private func isPlausible(_ descriptor: Descriptor) -> Bool {
+    guard let end = descriptor.end else { return false }
+    return descriptor.used == 1 && Int64(descriptor.id) == Int64(descriptor.slot) + 1
+      && descriptor.dataType.isKnown && descriptor.groupField & Descriptor.groupMask == Descriptor.groupMask
+      && descriptor.offset >= Int64(Header.byteCount) && descriptor.size > 0 && end <= fileSize
   }
 }

@@ -121,7 +121,10 @@ extension Carving {
     for range in unreadable {
       text += "bytes \(range.lowerBound)–\(range.upperBound - 1) could not be read\n"
     }
-    if isCutShort { text += "the search ended early: there is more than \(Self.mostItems) items\n" }
+    if isCutShort {
+      text +=
+        "the search left something out: there are more than \(Self.mostItems) items, or too many false starts\n"
+    }
     return text
   }
 

@@ -18,6 +18,19 @@ enum Evidence {
 
   /// Writes a file of results, which must not be the file that is examined.
   static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
+    try refuse(path, examining: storage)
+    try NewImageFile.write(replacing: path, mode: 0o644) { try $0.write(bytes.span.bytes, at: 0) }
+  }
+
+  /// Writes an image, which must not be the file that is examined.
+  static func writeImage(
+    to path: FilePath, examining storage: FileStorage, _ fill: (any Storage) throws -> Void
+  ) throws {
+    try refuse(path, examining: storage)
+    try NewImageFile.write(replacing: path, mode: 0o755, fill)
+  }
+
+  private static func refuse(_ path: FilePath, examining storage: FileStorage) throws {
     let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     var target = stat()
     if path.withPlatformString({ stat($0, &target) }) == 0,
@@ -26,6 +39,5 @@ enum Evidence {
       throw ToolFailure.usage(
         "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
     }
-    try NewImageFile.write(replacing: path, mode: 0o644) { try $0.write(bytes.span.bytes, at: 0) }
   }
 }
