@@ -37,7 +37,8 @@ public struct ImplausibleTime: Sendable, Equatable {
     if let header {
       judge("the header's time of creation", header.createdAt, notBefore: nil)
       judge(
-        "the header's time of change", header.modifiedAt, notBefore: (header.createdAt, "the time of creation"))
+        "the header's time of change", header.modifiedAt,
+        notBefore: (header.createdAt, "the time of creation"))
     }
     for object in objects {
       judge(
