@@ -75,7 +75,8 @@ struct Examination {
     inner = InnerTexts(image)
     environment = image.flatMap { InnerTexts.object(of: $0, .environmentVariables) }
     implausible = ImplausibleTime.all(in: lenient.header, lenient.descriptors, now: time)
-    digests = (before, try StorageDigest.sha256(of: storage) { bar.advance(by: $0) })
+    let after = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
+    digests = (before, after)
     bar.clear()
   }
 
