@@ -62,12 +62,13 @@ struct Examination {
     let before = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
     verification = try trust.verify(path, in: storage, progress)
     map = try ImageMap(of: storage, verification: verification) { bar.advance(by: $0) }
-    findings = try ImageCheck(of: storage).findings
+    let found = try ImageCheck(of: storage).findings
+    findings = found
     carving = try Carving(of: storage)
     lenient = try LenientImage(reading: storage)
     let image = try? Image(reading: storage)
     self.image = image
-    page = try image.map { try InspectPage($0, findings: findings) }
+    page = try image.map { try InspectPage($0, findings: found) }
     partitions =
       image.map { image in
         image.objects(ofType: .partition).prefix(64).map { PartitionContents.examine($0, image, now: time) }
