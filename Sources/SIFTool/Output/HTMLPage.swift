@@ -57,6 +57,7 @@ struct HTMLPage {
     thead th { color: #59636e; font-weight: 600; border-bottom: 1px solid #8c959f; white-space: nowrap; }
     tbody th { font-weight: 400; color: #59636e; width: 13rem; }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+    .short { white-space: nowrap; }
     .code, pre { font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
     pre { background: #f6f8fa; border: 1px solid #d1d9e0; padding: .7rem .9rem; white-space: pre-wrap;
       overflow-wrap: anywhere; }
@@ -101,6 +102,7 @@ struct HTMLPage {
 
     static func text(_ title: String) -> Column { Column(title: title) }
     static func number(_ title: String) -> Column { Column(title: title, style: "number") }
+    static func short(_ title: String) -> Column { Column(title: title, style: "short") }
     static func code(_ title: String) -> Column { Column(title: title, style: "code") }
 
     fileprivate var attribute: String { style.map { " class=\"\($0)\"" } ?? "" }

@@ -127,8 +127,8 @@ struct ReportPage {
     guard !objects.isEmpty else { return page.paragraph("There are none.") }
     page.table(
       [
-        .number("id"), .text("type"), .text("name"), .number("offset"), .number("size"), .text("group"),
-        .text("link"), .text("created"), .text("changed"),
+        .number("id"), .text("type"), .text("name"), .number("offset"), .number("size"), .short("group"),
+        .short("link"), .short("created"), .short("changed"),
       ],
       objects.prefix(Self.mostRows).map { object in
         let link =
@@ -158,7 +158,7 @@ struct ReportPage {
       page.paragraph("Verified with the given keys: \(verification.verdict.rawValue).")
       for reason in verification.reasons.prefix(50) { page.paragraph(reason) }
       page.table(
-        [.number("id"), .text("format"), .text("outcome"), .text("signer"), .text("signed at")],
+        [.number("id"), .short("format"), .text("outcome"), .text("signer"), .short("signed at")],
         verification.signatures.prefix(Self.mostRows).map { result in
           let signer = result.validSigners.first ?? result.signers.first
           return [
@@ -247,7 +247,7 @@ struct ReportPage {
       return page.paragraph("None in header and descriptors.")
     }
     page.table(
-      [.text("what"), .text("time"), .text("why")],
+      [.text("what"), .short("time"), .text("why")],
       report.implausible.map { [$0.what, $0.time.iso8601, $0.why] })
   }
 
@@ -255,7 +255,7 @@ struct ReportPage {
     page.heading("Check")
     guard !report.findings.isEmpty else { return page.paragraph("The image is sound: no findings.") }
     page.table(
-      [.text("severity"), .text("code"), .number("byte"), .text("finding")],
+      [.short("severity"), .text("code"), .number("byte"), .text("finding")],
       report.findings.prefix(Self.mostRows).map {
         [$0.severity.rawValue, $0.code.rawValue, "\($0.offset)", $0.sentence]
       })
@@ -271,7 +271,7 @@ struct ReportPage {
       "What lies where no object is: deleted objects, or bytes that somebody put there. siftool carve --extract writes "
         + "it into files.", style: "note")
     page.table(
-      [.number("offset"), .number("length"), .text("looks like"), .text("confidence"), .text("reason")],
+      [.number("offset"), .number("length"), .short("looks like"), .short("confidence"), .text("reason")],
       items.prefix(Self.mostRows).map {
         ["\($0.offset)", "\($0.length)", $0.kind.rawValue, $0.confidence.rawValue, $0.reason]
       })
@@ -284,7 +284,7 @@ struct ReportPage {
       "\(report.map.regions.count) regions, which add up to the file's \(report.size) bytes.", style: "note")
     page.table(
       [
-        .number("offset"), .number("length"), .text("what"), .text("looks like"), .number("bits/byte"),
+        .number("offset"), .number("length"), .text("what"), .short("looks like"), .number("bits/byte"),
         .code("SHA-256"),
       ],
       report.map.regions.prefix(Self.mostRows).map { region in
@@ -330,7 +330,7 @@ struct ReportPage {
     guard !files.isEmpty else { return }
     page.heading(count.map { "\(title) (\($0))" } ?? title, level: 3)
     page.table(
-      [.text("mode"), .number("owner"), .number("size"), .text("changed"), .text("path")],
+      [.short("mode"), .number("owner"), .number("size"), .short("changed"), .text("path")],
       files.map { file in
         [
           file.inode.modeText, "\(file.inode.userID):\(file.inode.groupID)", file.inode.sizeText,
