@@ -36,7 +36,7 @@ import Testing
       ["add", image, "environment", "--datatype", "environment-variables", "--groupid", "1"],
       ["add", image, "/bin/true", "--datatype", "generic", "--filename", "\"><script>alert(6)</script>"],
       ["add", image, Fixture.path("keys/ed25519.msg.asc"), "--datatype", "generic"],
-      ["del", "6", image], ["add", image, "labels.json", "--datatype", "generic-json"],
+      ["add", image, "labels.json", "--datatype", "generic-json"], ["del", "6", image],
     ]
     for step in steps {
       try Tool.check([tool] + step, in: directory.path)
