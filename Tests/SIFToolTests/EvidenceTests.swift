@@ -36,13 +36,24 @@ import Testing
     try Tool.check(["touch", "-a", "-d", "2001-01-01", image])
     let expected = try Tool.check(state).text
     #expect(expected.split(separator: " ")[0] == before.split(separator: " ")[0])
-    let script =
-      "mkfifo wait; python3 -c \"$1\" \"$2\" < wait & exec 9> wait; sleep 0.5; shift 2; \"$@\"; "
-      + "status=$?; grep -c \":$(stat -c %i \"$IMAGE\") 0 \" /proc/locks >&2; exec 9>&-; wait; exit $status"
+    let script = """
+      lock=":$(stat -c %i "$IMAGE") 0 "
+      mkfifo wait
+      python3 -c "$1" "$IMAGE" < wait &
+      exec 9> wait
+      for _ in $(seq 200); do grep -q "$lock" /proc/locks && break; sleep 0.05; done
+      shift
+      "$@"
+      status=$?
+      grep -c "$lock" /proc/locks >&2
+      exec 9>&-
+      wait
+      exit $status
+      """
     for command in Self.commands(image, directory) {
       let place = try TemporaryDirectory()
       let answer = try Tool.run(
-        ["bash", "-c", script, "bash", holder, image, Self.tool] + command, environment: ["IMAGE": image],
+        ["bash", "-c", script, "bash", holder, Self.tool] + command, environment: ["IMAGE": image],
         in: place.path)
       #expect(answer.status == 0, "\(command): \(answer.errors)")
       // The other program's lock, and none of ours.
