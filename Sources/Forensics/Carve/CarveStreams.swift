@@ -6,12 +6,15 @@ extension CarveFormats {
   /// The most bytes that a gzip stream is followed for, decompressed.
   private static let mostContent: Int64 = 16 << 30
 
-  static func gzip(_ window: StorageWindow) -> CarvedShape? {
+  static func gzip(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     let start = window.bytes(10, at: 0)
     // Deflate, no reserved flags, a known operating system.
     guard start.count == 10, start[2] == 8, start[3] & 0xE0 == 0, start[9] <= 13 || start[9] == 255,
-      let extent = GzipExtent(window, mostContent: mostContent)
+      case let (extent, content) = GzipExtent.follow(
+        window, mostContent: min(mostContent, budget.contentBytes))
     else { return nil }
+    budget.contentBytes -= content
+    guard let extent else { return nil }
     guard extent.isComplete else {
       var shape = CarvedShape(
         window.byteCount, .low,
@@ -26,7 +29,7 @@ extension CarveFormats {
   }
 
   /// Frames one behind the other (RFC 8878 section 3.1): the length follows from the blocks' headers.
-  static func zstd(_ window: StorageWindow) -> CarvedShape? {
+  static func zstd(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     var position: Int64 = 0
     var frames = 0
     while let end = zstdFrame(window, at: position) {
@@ -43,7 +46,9 @@ extension CarveFormats {
     guard frames > 0 else { return nil }
     let text = "\(frames) Zstandard frame\(frames == 1 ? "" : "s")"
     // The blocks' headers alone could be chance.
-    let isSound = ZstdFrames.decompress(window.suffix(from: 0, count: position), mostContent: mostContent)
+    let (isSound, content) = ZstdFrames.decompress(
+      window.suffix(from: 0, count: position), mostContent: min(mostContent, budget.contentBytes))
+    budget.contentBytes -= content
     return CarvedShape(
       position, isSound ? .high : .low,
       isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or of a large window")

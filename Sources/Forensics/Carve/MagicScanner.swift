@@ -114,8 +114,8 @@ struct MagicScanner {
       case .luks: CarveFormats.luks(window)
       case .ext: CarveFormats.ext(window)
       case .elf: CarveFormats.elf(window)
-      case .gzip: CarveFormats.gzip(window)
-      case .zstd: CarveFormats.zstd(window)
+      case .gzip: CarveFormats.gzip(window, budget)
+      case .zstd: CarveFormats.zstd(window, budget)
       case .tar: CarveFormats.tar(window)
       case .sif: CarveFormats.sif(window)
       case .json: CarveFormats.json(window, budget)
@@ -131,21 +131,29 @@ struct MagicScanner {
 final class CarveBudget {
   /// Bytes that looked like JSON and were none.
   var wastedJSON = 0
-  private var attempts = 0
+  /// Bytes that may still be decompressed to see where a stream ends.
+  var contentBytes: Int64 = 64 << 30
+  private var attempts: [ContentKind: Int] = [:]
   private static let mostJSON = 16 << 20
-  private static let mostAttempts = 500_000
+  /// How often a structure may be followed, by what that can cost: the table of an image, the header of a volume.
+  private static let mostAttempts: [ContentKind: Int] = [
+    .sif: 2000, .pem: 100_000, .luks: 10_000, .elf: 10_000, .squashfs: 50_000, .tar: 500_000, .gzip: 500_000,
+    .zstd: 500_000,
+  ]
 
   /// Whether something was left out.
   private(set) var isSpent = false
 
   /// Whether another structure of a kind may be followed; counts those that are dear.
   func hasRoom(for kind: ContentKind) -> Bool {
-    switch kind {
-    case .json: if wastedJSON < Self.mostJSON { return true }
-    case .gzip, .zstd, .squashfs, .sif, .luks, .tar, .elf:
-      attempts += 1
-      if attempts < Self.mostAttempts { return true }
-    default: return true
+    if kind == .json {
+      if wastedJSON < Self.mostJSON { return true }
+    } else if let most = Self.mostAttempts[kind] {
+      attempts[kind, default: 0] += 1
+      let isContent = kind == .gzip || kind == .zstd
+      if attempts[kind, default: 0] <= most, !isContent || contentBytes > 0 { return true }
+    } else {
+      return true
     }
     isSpent = true
     return false

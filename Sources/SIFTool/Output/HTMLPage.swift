@@ -58,6 +58,7 @@ struct HTMLPage {
     tbody th { font-weight: 400; color: #59636e; width: 13rem; }
     .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
     .short { white-space: nowrap; }
+    .wide { width: 50%; }
     .code, pre { font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
     pre { background: #f6f8fa; border: 1px solid #d1d9e0; padding: .7rem .9rem; white-space: pre-wrap;
       overflow-wrap: anywhere; }
@@ -103,6 +104,7 @@ struct HTMLPage {
     static func text(_ title: String) -> Column { Column(title: title) }
     static func number(_ title: String) -> Column { Column(title: title, style: "number") }
     static func short(_ title: String) -> Column { Column(title: title, style: "short") }
+    static func wide(_ title: String) -> Column { Column(title: title, style: "wide") }
     static func code(_ title: String) -> Column { Column(title: title, style: "code") }
 
     fileprivate var attribute: String { style.map { " class=\"\($0)\"" } ?? "" }

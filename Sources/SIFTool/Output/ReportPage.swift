@@ -255,7 +255,7 @@ struct ReportPage {
     page.heading("Check")
     guard !report.findings.isEmpty else { return page.paragraph("The image is sound: no findings.") }
     page.table(
-      [.short("severity"), .text("code"), .number("byte"), .text("finding")],
+      [.short("severity"), .text("code"), .number("byte"), .wide("finding")],
       report.findings.prefix(Self.mostRows).map {
         [$0.severity.rawValue, $0.code.rawValue, "\($0.offset)", $0.sentence]
       })
@@ -271,7 +271,7 @@ struct ReportPage {
       "What lies where no object is: deleted objects, or bytes that somebody put there. siftool carve --extract writes "
         + "it into files.", style: "note")
     page.table(
-      [.number("offset"), .number("length"), .short("looks like"), .short("confidence"), .text("reason")],
+      [.number("offset"), .number("length"), .short("looks like"), .short("confidence"), .wide("reason")],
       items.prefix(Self.mostRows).map {
         ["\($0.offset)", "\($0.length)", $0.kind.rawValue, $0.confidence.rawValue, $0.reason]
       })
@@ -330,7 +330,7 @@ struct ReportPage {
     guard !files.isEmpty else { return }
     page.heading(count.map { "\(title) (\($0))" } ?? title, level: 3)
     page.table(
-      [.short("mode"), .number("owner"), .number("size"), .short("changed"), .text("path")],
+      [.short("mode"), .number("owner"), .number("size"), .short("changed"), .wide("path")],
       files.map { file in
         [
           file.inode.modeText, "\(file.inode.userID):\(file.inode.groupID)", file.inode.sizeText,

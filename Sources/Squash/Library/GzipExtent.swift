@@ -9,16 +9,27 @@ package struct GzipExtent {
   /// The bytes that they decompress to, as far as that was followed.
   package private(set) var contentBytes: Int64 = 0
 
+  private init() {}
+
   /// Decompresses, and throws away, what begins at the reader's first byte.
   ///
   /// - Parameter mostContent: the most bytes that are decompressed: a small stream can claim to be enormous.
-  /// - Returns: nil where no gzip stream begins there.
-  package init?(_ reader: some RandomAccessReader, mostContent: Int64) {
+  /// - Returns: no extent where no gzip stream begins there; and how many bytes were decompressed.
+  package static func follow(
+    _ reader: some RandomAccessReader, mostContent: Int64
+  ) -> (extent: GzipExtent?, content: Int64) {
+    var extent = GzipExtent()
+    let isStream = extent.decompress(reader, mostContent: mostContent)
+    return (isStream ? extent : nil, extent.contentBytes)
+  }
+
+  /// Answers whether a gzip stream begins there.
+  private mutating func decompress(_ reader: some RandomAccessReader, mostContent: Int64) -> Bool {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     stream.initialize(to: z_stream())
     defer { stream.deallocate() }
     // 15 bits of window, and a gzip header.
-    guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else { return nil }
+    guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else { return false }
     defer { inflateEnd(stream) }
     let input = RawBuffer(count: 64 << 10)
     let output = RawBuffer(count: 256 << 10)
@@ -33,7 +44,7 @@ package struct GzipExtent {
         if !isInMember {
           // Another member may follow, or something else.
           let at = count - Int(stream.pointee.avail_in)
-          guard input.bytes[at] == 0x1F, at + 1 >= count || input.bytes[at + 1] == 0x8B else { return }
+          guard input.bytes[at] == 0x1F, at + 1 >= count || input.bytes[at + 1] == 0x8B else { return true }
           isInMember = true
         }
         stream.pointee.next_out = output.start.assumingMemoryBound(to: UInt8.self)
@@ -49,18 +60,18 @@ package struct GzipExtent {
           inflateReset(stream)
         case Z_OK, Z_BUF_ERROR:
           // No progress is the end of what can be followed.
-          if status == Z_BUF_ERROR, stream.pointee.avail_in > 0 { return }
+          if status == Z_BUF_ERROR, stream.pointee.avail_in > 0 { return compressedBytes > 0 }
         default:
           // What follows a whole member need not be one.
-          guard compressedBytes > 0 else { return nil }
-          return
+          return compressedBytes > 0
         }
       }
       position += Int64(count)
     }
     if compressedBytes == 0 {
-      guard contentBytes > 0 else { return nil }
+      guard contentBytes > 0 else { return false }
       compressedBytes = reader.byteCount
     }
+    return true
   }
 }
