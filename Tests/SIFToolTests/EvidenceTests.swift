@@ -181,6 +181,34 @@ import Testing
     #expect(digests?["time"]?.text == "2023-11-14T22:13:20Z")
   }
 
+  /// Of a damaged image the report says what can be said, and the commands end as they should.
+  @Test func reportsOfDamagedImages() throws {
+    let directory = try TemporaryDirectory()
+    let page = try directory.write("inspector.py", Array(Self.inspector.utf8))
+    let seed: UInt64 = 31_337
+    var random = SeededRandom(seed: seed)
+    for round in 0..<20 {
+      let name = try #require(Fixture.imageNames.randomElement(using: &random))
+      var bytes = try Fixture.read("images/\(name)")
+      for _ in 0..<Int.random(in: 0...8, using: &random) {
+        let limit = Bool.random(using: &random) ? 128 : 4096 + 8 * 585
+        bytes[Int.random(in: 0..<min(bytes.count, limit), using: &random)] = .random(
+          in: 0...255, using: &random)
+      }
+      if round.isMultiple(of: 2) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
+      let image = try directory.write("image.sif", bytes)
+      let answer = try Tool.run([Self.tool, "report", image])
+      let note = "seed \(seed), round \(round): \(answer.errors)"
+      #expect([0, 5].contains(answer.status), "\(note)")
+      try Tool.check(["python3", page, try directory.write("page.html", answer.output)])
+      let json = try Tool.run([Self.tool, "report", image, "--json"])
+      #expect(json.status == answer.status, "\(note)")
+      #expect(try JSONSchema.faults(of: json.output, schema: "report") == "", "\(note)")
+      #expect([0, 5].contains(try Tool.run([Self.tool, "map", image]).status), "\(note)")
+      #expect(try Tool.run([Self.tool, "carve", image]).status == 0, "\(note)")
+    }
+  }
+
   /// In a browser the page shows its drawing, in its colours and where it should be.
   @Test func pagesRender() throws {
     let directory = try TemporaryDirectory()
