@@ -71,9 +71,10 @@ extension CarveFormats {
         || !isObject && second == UInt8(ascii: "{")
     else { return nil }
     // A look at the beginning spares most of what only looks like it.
-    guard !head.contains(where: { $0 < 9 }),
-      (0..<4).contains(where: { String(validating: head.dropLast($0), as: UTF8.self) != nil })
-    else { return nil }
+    let text = head.prefix { $0 >= 9 }
+    guard (0..<4).contains(where: { String(validating: text.dropLast($0), as: UTF8.self) != nil }) else {
+      return nil
+    }
     var length: Int?
     for limit in [4096, 256 << 10, longestJSON] {
       let text = window.bytes(limit, at: 0)
