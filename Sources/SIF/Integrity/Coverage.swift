@@ -101,6 +101,6 @@ extension Image {
   ///
   /// - Parameter ids: the objects; with none of them the header is not covered either.
   public func uncoveredRanges(assumingSigned ids: Set<UInt32>) -> [UncoveredRange] {
-    Coverage(self, covered: ids, isHeaderCovered: !ids.isEmpty).ranges
+    Coverage(self, covered: ids.sorted(), isHeaderCovered: !ids.isEmpty).ranges
   }
 }

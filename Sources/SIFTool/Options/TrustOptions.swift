@@ -23,10 +23,14 @@ struct TrustOptions: ParsableArguments {
     var verification = Verification(path)
     verification.keys = key
     verification.keyrings = keyring
+    verification.isQuiet = progress.quiet
     let (verifiers, hasKeys) = try verification.verifiers()
     do {
       let image = try Image(reading: storage)
-      return try ImageVerifier.verify(image, with: verifiers, policy: VerificationPolicy(hasKeys: hasKeys))
+      let report = try ImageVerifier.verify(
+        image, with: verifiers, policy: VerificationPolicy(hasKeys: hasKeys))
+      if report.verdict != .malformed { return report }
+      progress.note("siftool: nothing was verified: the image is malformed")
     } catch let error as SIFError {
       progress.note("siftool: nothing was verified: \(Array(error.description.utf8).printable)")
     } catch let error as IntegrityError {
