@@ -105,6 +105,14 @@ import Testing
     _ = try Self.carve(try MapTests.sound() + bytes)
   }
 
+  /// Zstandard frames of empty blocks without end.
+  @Test func emptyBlocksWithoutEnd() throws {
+    var bytes = try MapTests.sound()
+    for _ in 0..<50 { bytes += [0x28, 0xB5, 0x2F, 0xFD, 0, 0x58] + [UInt8](repeating: 0, count: 2000) }
+    let items = try Self.carve(bytes).items
+    #expect(items.allSatisfy { $0.kind != .zstd || $0.confidence == .low })
+  }
+
   @Test func randomMutations() throws {
     let images = try Fixture.imageNames.map { try Fixture.read("images/\($0)") } + [try MapTests.sound()]
     let seed: UInt64 = 77

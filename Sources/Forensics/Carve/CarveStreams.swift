@@ -32,7 +32,7 @@ extension CarveFormats {
   static func zstd(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     var position: Int64 = 0
     var frames = 0
-    while let end = zstdFrame(window, at: position) {
+    while let end = zstdFrame(window, at: position, budget) {
       guard end <= window.byteCount else {
         if frames > 0 { break }
         var shape = CarvedShape(window.byteCount, .low, "a Zstandard frame that does not come to an end")
@@ -55,7 +55,9 @@ extension CarveFormats {
   }
 
   /// Where a frame ends that begins at a position; beyond the window where it is cut; nil for none.
-  private static func zstdFrame(_ window: StorageWindow, at start: Int64) -> Int64? {
+  private static func zstdFrame(
+    _ window: StorageWindow, at start: Int64, _ budget: CarveBudget
+  ) -> Int64? {
     let head = window.bytes(14, at: start)
     guard head.count >= 8 else { return nil }
     let magic = number(head, 0, 4)
@@ -72,7 +74,7 @@ extension CarveFormats {
       guard block.count == 3 else { return window.byteCount + 1 }
       let header = number(block, 0, 3)
       let (type, size) = (header >> 1 & 3, Int64(header >> 3))
-      guard type != 3, size <= 128 << 10 else { return nil }
+      guard type != 3, size <= 128 << 10, budget.takeBlock() else { return nil }
       // A run is one byte, however long.
       position += 3 + (type == 1 ? 1 : size)
       if header & 1 == 1 { return position + (descriptor & 4 != 0 ? 4 : 0) }

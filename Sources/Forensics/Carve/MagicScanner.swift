@@ -133,6 +133,8 @@ final class CarveBudget {
   var wastedJSON = 0
   /// Bytes that may still be decompressed to see where a stream ends.
   var contentBytes: Int64 = 64 << 30
+  /// Blocks whose headers may still be looked at: an empty one takes three bytes.
+  private var blocks = 4_000_000
   private var attempts: [ContentKind: Int] = [:]
   private static let mostJSON = 16 << 20
   /// How often a structure may be followed, by what that can cost: the table of an image, the header of a volume.
@@ -143,6 +145,13 @@ final class CarveBudget {
 
   /// Whether something was left out.
   private(set) var isSpent = false
+
+  /// Whether another block may be looked at.
+  func takeBlock() -> Bool {
+    blocks -= 1
+    if blocks <= 0 { isSpent = true }
+    return blocks > 0
+  }
 
   /// Whether another structure of a kind may be followed; counts those that are dear.
   func hasRoom(for kind: ContentKind) -> Bool {
