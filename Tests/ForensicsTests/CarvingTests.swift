@@ -21,13 +21,13 @@ import Testing
     let seed: UInt64 = 40_960
     var random = SeededRandom(seed: seed)
     var bytes: [UInt8] = []
-    for _ in 0..<(6 << 20) / 8 { withUnsafeBytes(of: random.next()) { bytes += $0 } }
+    for _ in 0..<(7 << 20) / 8 { withUnsafeBytes(of: random.next()) { bytes += $0 } }
     // Magics where chance would need a gigabyte to put them.
     let magics: [[UInt8]] = [
       Array("hsqs".utf8), [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE, 0, 2], [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0],
       [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], [0x28, 0xB5, 0x2F, 0xFD], Array("ustar\u{0}00".utf8),
       Array("SIF_MAGIC\0".utf8) + Array("01\0".utf8), Array("-----BEGIN PGP SIGNED MESSAGE-----\n".utf8),
-      Array("{\"a\":".utf8), [0x53, 0xEF],
+      Array("{\"a\":".utf8), [0x53, 0xEF], Array("\n{}".utf8),
     ]
     for (index, magic) in magics.enumerated() {
       for copy in 0..<200 {

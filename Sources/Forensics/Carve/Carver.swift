@@ -180,7 +180,7 @@ public struct Carving: Sendable {
   // MARK: What has no structure
 
   private func leftovers(of stretch: Range<Int64>, around found: [CarvedItem]) -> [CarvedItem] {
-    let ends = Set(found.lazy.filter { $0.isComplete == true }.map(\.end))
+    let ends = Set(found.lazy.filter { $0.isComplete == true && $0.confidence > .low }.map(\.end))
     let rest = Self.subtract(found.map { $0.offset..<$0.end }, from: edges.segments(of: stretch))
     return rest.prefix(Self.mostItems).compactMap { range in
       leftover(range, isStartKnown: edges.contains(range.lowerBound) || ends.contains(range.lowerBound))

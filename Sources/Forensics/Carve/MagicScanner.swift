@@ -101,6 +101,9 @@ struct MagicScanner {
       guard budget.hasRoom(for: magic.kind) else { continue }
       let window = StorageWindow(storage, start..<stretch.upperBound)
       guard let (kind, shape) = shape(magic.kind, window), shape.length > 0 else { continue }
+      // Two brackets behind a zero are no find: chance puts them there.
+      let isAtEdge = start == earliest || edges.contains(start)
+      if kind == .json, shape.confidence == .low, !isAtEdge { continue }
       if isInside, shape.confidence < .high, kind != .luks { continue }
       return Hit(start: start, kind: kind, shape: shape)
     }
