@@ -181,6 +181,30 @@ import Testing
     #expect(digests?["time"]?.text == "2023-11-14T22:13:20Z")
   }
 
+  /// Files of an encrypted partition are listed with its key; without it there are its facts.
+  @Test func encryptedPartitions() throws {
+    let directory = try TemporaryDirectory()
+    let image = try ForensicsCommandTests.specimen(in: directory)
+    try directory.write("secret", Array("correct horse".utf8))
+    try directory.write("wrong", Array("battery staple".utf8))
+    let sealed = directory.file("sealed.sif")
+    try Tool.check([
+      Self.tool, "encrypt", image, sealed, "--passphrase-file", directory.file("secret"), "--kdf-memory", "8",
+      "--quiet",
+    ])
+    let without = try Tool.check([Self.tool, "report", sealed])
+    #expect(without.text.contains("it is encrypted, and no key was given"))
+    #expect(without.text.contains("aes-xts-plain64"))
+    #expect(!without.text.contains("-rwsr-xr-x"))
+    let key = ["--passphrase-file", directory.file("secret")]
+    let with = try Tool.check([Self.tool, "report", sealed, "--quiet"] + key)
+    #expect(with.text.contains("-rwsr-xr-x"))
+    let wrong = ["--passphrase-file", directory.file("wrong")]
+    let answer = try Tool.run([Self.tool, "report", sealed, "--json"] + wrong)
+    #expect(answer.status == 6)
+    #expect(try JSONSchema.faults(of: answer.output, schema: "report") == "")
+  }
+
   /// Of a damaged image the report says what can be said, and the commands end as they should.
   @Test func reportsOfDamagedImages() throws {
     let directory = try TemporaryDirectory()

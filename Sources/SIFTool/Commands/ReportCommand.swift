@@ -26,6 +26,7 @@ struct ReportCommand: ToolCommand {
       discussion: "SOURCE_DATE_EPOCH in the environment sets the time of the report instead."))
   var deterministic = false
   @OptionGroup var trust: TrustOptions
+  @OptionGroup var volumeKey: VolumeKeyOptions
   @OptionGroup var output: JSONOption
   @OptionGroup var progress: ProgressOptions
 
@@ -36,7 +37,10 @@ struct ReportCommand: ToolCommand {
     let now = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
     let report: Examination
     do {
-      report = try Examination(image, storage, time: deterministic ? nil : now, trust: trust, progress)
+      var key = volumeKey.source
+      key.isQuiet = progress.quiet
+      report = try Examination(
+        image, storage, time: deterministic ? nil : now, trust: trust, key: key, progress)
     } catch let error as SIFError {
       throw error.naming(image.path)
     }

@@ -15,7 +15,7 @@ struct Examination {
     /// What stands out among its files; nil where they cannot be read.
     let files: FileStatistics?
     /// Why they cannot be read.
-    let reason: String?
+    let failure: ToolFailure?
   }
 
   let path: FilePath
@@ -42,18 +42,24 @@ struct Examination {
   let environment: [UInt8]?
   let implausible: [ImplausibleTime]
 
-  /// Why the image is damaged, if it is.
-  var failure: ToolFailure? { map.problems.first.map { ToolFailure($0.naming(path)) } }
+  /// Why the image is damaged, or a key that was given opens nothing.
+  var failure: ToolFailure? {
+    map.problems.first.map { ToolFailure($0.naming(path)) }
+      ?? (isKeyNamed ? partitions.lazy.compactMap(\.failure).first { $0.status == .key } : nil)
+  }
+
+  private let isKeyNamed: Bool
 
   /// Whether the file changed while it was examined.
   var hasChanged: Bool { digests.before != digests.after }
 
   init(
     _ path: PathArgument, _ storage: FileStorage, time: Timestamp?, trust: TrustOptions,
-    _ progress: ProgressOptions
+    key: VolumeKeySource, _ progress: ProgressOptions
   ) throws {
     self.path = path.path
     self.time = time
+    isKeyNamed = key.isNamed
     arguments = ["siftool"] + ArgumentBytes.commandLine.map(Self.shown)
     size = try storage.byteCount()
     let status = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
@@ -68,12 +74,11 @@ struct Examination {
     lenient = try LenientImage(reading: storage)
     let image = try? Image(reading: storage)
     self.image = image
-    page = try image.map { try InspectPage($0, findings: found) }
+    page = try image.map { try InspectPage($0, findings: found, opened: nil) }
+    let contents = image.map { PartitionContents($0, key) }
     partitions =
-      image.map { image in
-        image.objects(ofType: .partition).prefix(64).map { PartitionContents.examine($0, image, now: time) }
-      } ?? []
-    inner = InnerTexts(image)
+      image?.objects(ofType: .partition).prefix(64).compactMap { contents?.examine($0, now: time) } ?? []
+    inner = InnerTexts(contents)
     environment = image.flatMap { InnerTexts.object(of: $0, .environmentVariables) }
     implausible = ImplausibleTime.all(in: lenient.header, lenient.descriptors, now: time)
     let after = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
@@ -88,36 +93,61 @@ struct Examination {
   }
 }
 
-/// The bytes of partitions as file systems: the one place that knows which of them can be read.
-enum PartitionContents {
+/// The bytes of partitions as file systems: encrypted ones only where an option names their key.
+final class PartitionContents {
+  let image: Image
+  private let key: VolumeKeySource
+  /// Opened volumes, by the object's id: deriving a key takes long.
+  private var opened: [UInt32: Result<DecryptingReader, ToolFailure>] = [:]
+
+  init(_ image: Image, _ key: VolumeKeySource) {
+    self.image = image
+    self.key = key
+  }
+
   /// A reader of a partition's file system.
   ///
   /// - Throws: ``ToolFailure`` with a reason for people where it cannot be read.
-  static func reader(of object: Descriptor, in image: Image) throws -> any RandomAccessReader {
+  func reader(of object: Descriptor) throws -> any RandomAccessReader {
     let bytes = try image.bytes(of: object)
-    let start = try bytes.prefix(6)
-    if start == [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE] {
-      throw ToolFailure(.key, code: "encrypted", "it is encrypted")
+    if object.isEncryptedSquashfs {
+      guard key.isNamed else {
+        throw ToolFailure(.key, code: "encrypted", "it is encrypted, and no key was given")
+      }
+      if opened[object.id] == nil { opened[object.id] = open(object) }
+      if let volume = try opened[object.id]?.get() { return volume }
     }
-    guard start.starts(with: Array("hsqs".utf8)) else {
+    guard try bytes.prefix(4) == Array("hsqs".utf8) else {
       throw ToolFailure(.failure, code: "not-squashfs", "it is no squashfs")
     }
     return PartitionReader(image.storage, offset: bytes.offset, byteCount: bytes.byteCount)
   }
 
-  static func examine(_ object: Descriptor, _ image: Image, now: Timestamp?) -> Examination.Partition {
+  private func open(_ object: Descriptor) -> Result<DecryptingReader, ToolFailure> {
     do {
-      let files = try FileStatistics(try reader(of: object, in: image), now: now)
-      return Examination.Partition(object: object.id, files: files, reason: nil)
+      let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: key.allowsAnyCipher)
+      return .success(DecryptingReader(reader: try partition.open(with: key, in: image).reader()))
     } catch {
-      let reason =
-        switch error {
-        case let error as ToolFailure: error.message
-        case let error as SquashError: error.description
-        case let error as SIFError: error.message
-        default: "it cannot be read"
-        }
-      return Examination.Partition(object: object.id, files: nil, reason: reason)
+      return .failure(Self.failure(error))
+    }
+  }
+
+  private static func failure(_ error: any Error) -> ToolFailure {
+    switch error {
+    case let error as ToolFailure: error
+    case let error as LUKSError: ToolFailure(error)
+    case let error as SquashError: ToolFailure(error)
+    case let error as SIFError: ToolFailure(error)
+    default: ToolFailure(.failure, code: "unreadable", "it cannot be read")
+    }
+  }
+
+  func examine(_ object: Descriptor, now: Timestamp?) -> Examination.Partition {
+    do {
+      let files = try FileStatistics(try reader(of: object), now: now)
+      return Examination.Partition(object: object.id, files: files, failure: nil)
+    } catch {
+      return Examination.Partition(object: object.id, files: nil, failure: Self.failure(error))
     }
   }
 }
@@ -134,10 +164,10 @@ struct InnerTexts {
   private static let longest: Int64 = 256 << 10
   private static let mostScripts = 32
 
-  init(_ image: Image?) {
-    guard let image, let primary = image.primarySystemPartition,
-      let contents = try? PartitionContents.reader(of: primary, in: image),
-      let squash = try? SquashImage(contents), let reader = try? SquashReader(squash)
+  init(_ contents: PartitionContents?) {
+    guard let contents, let primary = contents.image.primarySystemPartition,
+      let bytes = try? contents.reader(of: primary), let squash = try? SquashImage(bytes),
+      let reader = try? SquashReader(squash)
     else { return }
     definition = Self.text("/.singularity.d/Singularity", reader)
     let text = Self.text("/.singularity.d/labels.json", reader)

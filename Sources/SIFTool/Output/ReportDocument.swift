@@ -39,7 +39,8 @@ extension Examination {
       JSONMember(
         "verification",
         verification.map { .object($0.document + [JSONMember("schemaVersion", 1)]) } ?? .null),
-      JSONMember("encryption", .array((page?.volumes ?? []).map { InspectPage.json(of: $0) })),
+      JSONMember(
+        "encryption", .array((page?.volumes ?? []).map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("definitionFile", definition?.json ?? .null), JSONMember("labels", .object(labels)),
       JSONMember("environment", environmentJSON),
       JSONMember("partitions", .array(partitions.map(\.json))),
@@ -84,7 +85,7 @@ extension Examination.Partition {
   fileprivate var json: JSONValue {
     .object([
       JSONMember("object", .integer(Int64(object))),
-      JSONMember("reason", reason.map { .string($0) } ?? .null),
+      JSONMember("reason", failure.map { .string($0.message) } ?? .null),
       JSONMember("files", files?.json ?? .null),
     ])
   }

@@ -208,7 +208,8 @@ struct ReportPage {
           + facts.keySlots.map { slot in
             let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
             let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-            return ("Key slot \(slot.number)", "\(slot.kdf), \(slot.time) passes\(memory)\(lanes)")
+            let unit = slot.memory == nil ? "iterations" : "passes"
+            return ("Key slot \(slot.number)", "\(slot.kdf), \(slot.time) \(unit)\(memory)\(lanes)")
           })
     }
   }
@@ -301,7 +302,7 @@ struct ReportPage {
   private mutating func files(_ partition: Examination.Partition) {
     page.heading("Files of object \(partition.object)")
     guard let files = partition.files else {
-      return page.paragraph("They cannot be listed: \(partition.reason ?? "").")
+      return page.paragraph("They cannot be listed: \(partition.failure?.message ?? "").")
     }
     let order: [FileType] = [
       .regular, .directory, .symlink, .characterDevice, .blockDevice, .fifo, .socket,

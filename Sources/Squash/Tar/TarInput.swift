@@ -50,7 +50,8 @@ final class TarInput {
     }
     let head = input.bytes.prefix(min(inputEnd, 4))
     if let (_, name) = Self.others.first(where: { head.starts(with: $0.magic) }) {
-      throw SquashError(.unsupported, "the archive is \(name), which is not read here: tar, gzip and zstd are")
+      throw SquashError(
+        .unsupported, "the archive is \(name), which is not read here: tar, gzip and zstd are")
     }
     if head.starts(with: [0x1F, 0x8B]) {
       let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
