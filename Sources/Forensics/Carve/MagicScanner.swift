@@ -15,6 +15,8 @@ struct MagicScanner {
   private let edges: CarveEdges
   private(set) var unreadable: [Range<Int64>] = []
   private let budget: CarveBudget
+  /// One block for all reads: memory that is fresh each time costs more than reading it.
+  private var block = [UInt8](repeating: 0, count: blockBytes)
   private var armorEnds = ArmorEnds()
   private static let blockBytes = 256 << 10
   /// The longest magic: what is read again at the end of a block.
@@ -46,24 +48,34 @@ struct MagicScanner {
         previous = 0
       }
       let wanted = Int(min(Int64(Self.blockBytes), stretch.upperBound - position))
-      guard let block = try? storage.read(wanted, at: position), !block.isEmpty else {
+      let read = fill(wanted, at: position)
+      guard read > 0 else {
         let end = min(position + Self.sector, stretch.upperBound)
         note(position..<end)
         position = end
         continue
       }
       // Magics that begin in the last bytes are looked at with the next block, unless there is none.
-      let isLast = position + Int64(block.count) >= stretch.upperBound
-      let count = isLast || block.count <= Self.overlap ? block.count : block.count - Self.overlap
+      let isLast = position + Int64(read) >= stretch.upperBound
+      let count = isLast || read <= Self.overlap ? read : read - Self.overlap
       for index in 0..<count where Self.isFirst[Int(block[index])] {
         let place = position + Int64(index)
         let before = index > 0 ? block[index - 1] : previous
-        if let hit = hit(block, index, place, before, earliest, isInside) { return hit }
+        if let hit = hit(block[..<read], index, place, before, earliest, isInside) { return hit }
       }
       previous = block[count - 1]
       position += Int64(count)
     }
     return nil
+  }
+
+  /// Reads into the block; answers how many bytes, 0 where they cannot be read.
+  private mutating func fill(_ wanted: Int, at position: Int64) -> Int {
+    let storage = self.storage
+    return block.withUnsafeMutableBytes { buffer in
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      return (try? storage.read(into: part, at: position)) ?? 0
+    }
   }
 
   private mutating func note(_ range: Range<Int64>) {
@@ -88,7 +100,8 @@ struct MagicScanner {
   }
 
   private mutating func hit(
-    _ block: [UInt8], _ index: Int, _ place: Int64, _ before: UInt8, _ earliest: Int64, _ isInside: Bool
+    _ block: ArraySlice<UInt8>, _ index: Int, _ place: Int64, _ before: UInt8, _ earliest: Int64,
+    _ isInside: Bool
   ) -> Hit? {
     for magic in Self.magics where block[index] == magic.bytes[0] {
       let start = place - magic.distance

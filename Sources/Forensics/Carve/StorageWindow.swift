@@ -39,24 +39,48 @@ struct StorageWindow: RandomAccessReader {
     return StorageWindow(storage, offset + start..<offset + start + min(count, byteCount - start))
   }
 
-  /// Where the first and behind the last byte lie that is not zero; nil where all are zero. Holes are not read.
+  /// Where the first and behind the last byte lie that is not zero; nil where all are zero. Holes are not read, and
+  /// nothing between the two is.
   func dataBounds() -> Range<Int64>? {
-    var (first, last): (Int64?, Int64) = (nil, 0)
     var position: Int64 = 0
     while position < byteCount {
       guard let data = try? storage.nextData(from: offset + position), data < offset + byteCount else {
-        break
+        return nil
       }
       position = max(position, data - offset)
-      let block = bytes(256 << 10, at: position)
-      guard !block.isEmpty else { break }
+      let block = bytes(Self.blockBytes, at: position)
+      guard !block.isEmpty else { return nil }
       if let index = block.firstIndex(where: { $0 != 0 }) {
-        if first == nil { first = position + Int64(index) }
-        last = position + Int64(block.lastIndex { $0 != 0 } ?? 0) + 1
+        let first = position + Int64(index)
+        return first..<endOfData(behind: first)
       }
       position += Int64(block.count)
     }
-    return first.map { $0..<last }
+    return nil
+  }
+
+  private static let blockBytes = 256 << 10
+
+  /// Behind the last byte that is not zero, of which there is one at `first`.
+  private func endOfData(behind first: Int64) -> Int64 {
+    let block = Int64(Self.blockBytes)
+    var (end, step) = (byteCount, block)
+    while end > first + 1 {
+      let start = max(end - step, first)
+      let data = (try? storage.nextData(from: offset + start)).flatMap(\.self) ?? (offset + end)
+      if data >= offset + end {
+        // A hole: back in ever longer steps.
+        end = start
+        step = min(step * 2, 1 << 40)
+      } else if step > block {
+        step = block
+      } else {
+        let bytes = bytes(Int(end - start), at: start)
+        if let last = bytes.lastIndex(where: { $0 != 0 }) { return start + Int64(last) + 1 }
+        end = start
+      }
+    }
+    return first + 1
   }
 }
 
