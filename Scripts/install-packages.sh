@@ -9,7 +9,7 @@ declare -A sets=(
     liblzma-dev liblz4-dev libgpg-error-dev libcryptsetup-dev"
   [demo]="openssl"
   [test]="siftool cryptsetup-bin golang-go golang-github-sylabs-sif-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
-    python3 python3-cryptography python3-jsonschema attr zstd xz-utils bzip2 e2fsprogs time util-linux
+    python3 python3-cryptography python3-jsonschema attr zstd bzip2 e2fsprogs time util-linux chromium
     strace qemu-system-x86 busybox-static xz-utils"
 )
 missing=()

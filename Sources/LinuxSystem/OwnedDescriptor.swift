@@ -12,6 +12,9 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
   public let path: FilePath
   private var isOpen = true
 
+  /// The `open(2)` flag by which reading leaves the access time alone; only the owner and the superuser may.
+  public static var keepsAccessTime: Int32 { linux_o_noatime }
+
   /// Takes over a descriptor that the caller opened.
   public init(adopting rawValue: Int32, path: FilePath) {
     self.rawValue = rawValue

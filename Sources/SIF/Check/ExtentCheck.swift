@@ -107,10 +107,7 @@ struct ExtentCheck {
     let explained =
       switch after.index.map({ objects[$0] }) {
       case nil: true
-      case let object?:
-        object.sizeWithPadding >= object.size && object.sizeWithPadding - object.size == length
-          || after.start == header.dataOffset
-          || object.dataType == .partition && length < NewObject.partitionAlignment
+      case let object?: object.accountsForPadding(length, header)
       }
     guard explained else {
       collector.add(

@@ -87,24 +87,14 @@ public struct ImageCheck: Sendable {
   private static func checkTable(
     _ header: Header, fileSize: Int64, _ collector: inout FindingCollector
   ) -> DescriptorTable? {
-    let slotBytes = Int64(Descriptor.byteCount)
-    var table: DescriptorTable?
-    do throws(SIFError) {
-      table = try DescriptorTable(header, fileSize: fileSize)
-    } catch {
-      let code: Finding.Code = error.code == .truncated ? .tableTruncated : .tableMalformed
-      collector.add(code, .error, at: error.offset ?? 88, error.message)
-      let offset = header.descriptorsOffset
-      if header.descriptorsTotal > 0, offset >= 0, offset < fileSize {
-        // Of a table whose length is nonsense, no more than lies in front of the data.
-        let isTruncated = error.code == .truncated
-        let end = isTruncated || header.dataOffset <= offset ? fileSize : min(fileSize, header.dataOffset)
-        let whole = min(header.descriptorsTotal, (end - offset) / slotBytes)
-        table = DescriptorTable(offset: offset, capacity: min(whole, Int64(UInt32.max)))
-      }
+    let (table, problem) = DescriptorTable.lenient(header, fileSize: fileSize)
+    if let problem {
+      let code: Finding.Code = problem.code == .truncated ? .tableTruncated : .tableMalformed
+      collector.add(code, .error, at: problem.offset ?? 88, problem.message)
     }
     guard let table else { return nil }
-    let (size, overflow) = header.descriptorsTotal.multipliedReportingOverflow(by: slotBytes)
+    let (size, overflow) = header.descriptorsTotal.multipliedReportingOverflow(
+      by: Int64(Descriptor.byteCount))
     if !overflow, header.descriptorsSize > size {
       collector.add(
         .tableSize, .warning, at: 104,

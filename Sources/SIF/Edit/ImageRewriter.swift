@@ -214,14 +214,14 @@ public struct ImageRewriter: Sendable {
     }
   }
 
-  private static func copy(
+  static func copy(
     _ object: ObjectReader, to offset: Int64, in destination: any Storage
   ) throws(SIFError) {
     try copy(object, from: 0, to: offset, count: object.byteCount, in: destination)
   }
 
   /// Copies a range; what is a hole in the source stays one.
-  private static func copy(
+  static func copy(
     _ source: ObjectReader, from start: Int64, to offset: Int64, count: Int64, in destination: any Storage
   ) throws(SIFError) {
     guard count > 0 else { return }
@@ -255,7 +255,7 @@ extension Image {
 extension Descriptor {
   /// The alignment that the object keeps when it moves: 4096 for a partition; for another that was aligned
   /// by padding the largest power of two, up to 4096, that divides its offset; otherwise none.
-  fileprivate var keptAlignment: Int64 {
+  var keptAlignment: Int64 {
     if dataType == .partition { return NewObject.partitionAlignment }
     guard sizeWithPadding != size, offset > 0 else { return 1 }
     return min(1 << Int64(offset.trailingZeroBitCount), NewObject.partitionAlignment)

@@ -156,6 +156,12 @@ public struct Descriptor: Hashable, Sendable {
     return overflow ? nil : end
   }
 
+  /// Whether that many bytes in front of the object are what its alignment, or the layout of the image, explains.
+  public func accountsForPadding(_ length: Int64, _ header: Header) -> Bool {
+    sizeWithPadding >= size && sizeWithPadding - size == length || offset == header.dataOffset
+      || dataType == .partition && length < NewObject.partitionAlignment
+  }
+
   /// Whether the object is a partition of a type.
   public func isPartition(_ type: PartitionType) -> Bool {
     if case .partition(let partition) = metadata { partition.type == type } else { false }

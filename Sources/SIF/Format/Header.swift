@@ -112,6 +112,20 @@ public struct Header: Hashable, Sendable {
     return (header, nil)
   }
 
+  /// The fields of a header whose magic is damaged, where the others make sense together.
+  static func withoutMagic(_ bytes: RawSpan) -> Header? {
+    guard bytes.byteCount >= byteCount else { return nil }
+    let header = Header(fields: bytes)
+    let (size, overflow) = header.descriptorsTotal.multipliedReportingOverflow(
+      by: Int64(Descriptor.byteCount))
+    guard !overflow, (1...Int64(Image.maximumObjects)).contains(header.descriptorsTotal),
+      header.descriptorsSize == size, header.descriptorsOffset >= Int64(byteCount),
+      (0...header.descriptorsTotal).contains(header.descriptorsFree), header.dataOffset >= size,
+      header.dataSize >= 0
+    else { return nil }
+    return header
+  }
+
   private init(fields bytes: RawSpan) {
     var reader = LittleEndianReader(bytes)
     launchScript = reader.paddedField(Self.launchScriptByteCount)

@@ -48,6 +48,23 @@ struct DescriptorTable {
     capacity = total
   }
 
+  /// The part of a header's table that is in the file, and what is wrong with the table.
+  ///
+  /// - Returns: no table where not even its beginning is in the file.
+  static func lenient(_ header: Header, fileSize: Int64) -> (table: DescriptorTable?, problem: SIFError?) {
+    do throws(SIFError) {
+      return (try DescriptorTable(header, fileSize: fileSize), nil)
+    } catch {
+      let offset = header.descriptorsOffset
+      guard header.descriptorsTotal > 0, offset >= 0, offset < fileSize else { return (nil, error) }
+      // Of a table whose length is nonsense, no more than lies in front of the data.
+      let isTruncated = error.code == .truncated
+      let end = isTruncated || header.dataOffset <= offset ? fileSize : min(fileSize, header.dataOffset)
+      let whole = min(header.descriptorsTotal, (end - offset) / Int64(Descriptor.byteCount))
+      return (DescriptorTable(offset: offset, capacity: min(whole, Int64(UInt32.max))), error)
+    }
+  }
+
   /// The first byte behind the table.
   var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
 

@@ -92,3 +92,15 @@ extension Image {
     return true
   }
 }
+
+extension Image {
+  /// The bytes that no signature would cover, in the order of the file, if good signatures covered some objects.
+  ///
+  /// What a verification found covered is in ``VerificationReport/uncovered``; this is for telling what signatures
+  /// claim without any key.
+  ///
+  /// - Parameter ids: the objects; with none of them the header is not covered either.
+  public func uncoveredRanges(assumingSigned ids: Set<UInt32>) -> [UncoveredRange] {
+    Coverage(self, covered: ids.sorted(), isHeaderCovered: !ids.isEmpty).ranges
+  }
+}

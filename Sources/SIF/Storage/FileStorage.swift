@@ -7,6 +7,8 @@ public final class FileStorage: Storage {
   private let descriptor: OwnedDescriptor
   /// Whether the file was opened for writing.
   public let isWritable: Bool
+  /// Whether reading leaves the file's access time as it is.
+  public let preservesAccessTime: Bool
 
   /// Opens an image.
   ///
@@ -15,11 +17,21 @@ public final class FileStorage: Storage {
   /// - Parameters:
   ///   - path: the file.
   ///   - writable: whether to open it for writing too.
-  public init(opening path: FilePath, writable: Bool = false) throws(SIFError) {
+  ///   - preservesAccessTime: whether reading shall leave the file's access time as it is. The kernel grants that to
+  ///     the owner and the superuser; ``preservesAccessTime`` says whether it did.
+  public init(
+    opening path: FilePath, writable: Bool = false, preservesAccessTime: Bool = false
+  ) throws(SIFError) {
     // A FIFO would block without O_NONBLOCK; a terminal could become the controlling one without O_NOCTTY.
     let flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY
     do {
-      descriptor = try OwnedDescriptor(opening: path, flags: flags)
+      if preservesAccessTime, let quiet = try Self.openQuietly(path, flags) {
+        descriptor = quiet
+        self.preservesAccessTime = true
+      } else {
+        descriptor = try OwnedDescriptor(opening: path, flags: flags)
+        self.preservesAccessTime = false
+      }
     } catch  where error.errno == .isDirectory {
       throw SIFError(.notSIF, "not a SIF image: it is a directory", path: path)
     } catch {
@@ -36,6 +48,17 @@ public final class FileStorage: Storage {
   public init(adopting descriptor: consuming OwnedDescriptor) {
     self.descriptor = descriptor
     isWritable = true
+    preservesAccessTime = false
+  }
+
+  /// Opens with `O_NOATIME`; answers nil where the kernel does not grant it.
+  private static func openQuietly(_ path: FilePath, _ flags: Int32) throws(SystemError) -> OwnedDescriptor? {
+    do {
+      return try OwnedDescriptor(opening: path, flags: flags | OwnedDescriptor.keepsAccessTime)
+    } catch {
+      guard error.errno == .notPermitted else { throw error }
+      return nil
+    }
   }
 
   private static func kind(_ mode: mode_t) -> String {

@@ -15,6 +15,11 @@ struct CheckCommand: ToolCommand {
   @Flag(help: "Mend stale counters in the header. Nothing else is changed, and no byte is lost.") var repair =
     false
   @OptionGroup var key: VolumeKeyOptions
+  @Option(
+    help: ArgumentHelp(
+      "Write a sound image of the objects that are intact; the image itself is only read.", valueName: "file")
+  )
+  var salvage: PathArgument?
   @OptionGroup var output: JSONOption
   @OptionGroup var progress: ProgressOptions
 
@@ -23,31 +28,48 @@ struct CheckCommand: ToolCommand {
   func execute() throws {
     var mended: [String] = []
     if repair { mended = try mend() }
+    let storage =
+      salvage == nil ? try FileStorage(opening: image.path) : try Evidence.open(image.path, progress)
     let check: ImageCheck
     let findings: [Finding]
     do {
-      let storage = try FileStorage(opening: image.path)
       check = try ImageCheck(of: storage)
       findings = try Self.merged(check, storage, keySource)
     } catch let error as SIFError {
       throw error.naming(image.path)
     }
     let worst = findings.map(\.severity).max()
+    let salvaged = try salvage.map { try salvageIntact(of: storage, into: $0) }
     if output.json {
       try Console.write(document: [
         JSONMember("findings", .array(findings.map(\.json))),
         JSONMember("repaired", .array(mended.map { .string($0) })),
+        JSONMember("salvaged", salvaged?.json ?? .null),
         JSONMember("size", .integer(check.fileSize)),
         JSONMember("worst", worst.map { .string($0.rawValue) } ?? .null),
       ])
     } else {
-      try Console.write(text(of: check, findings, mended))
+      try Console.write(text(of: check, findings, mended, salvaged))
     }
     if worst == .error {
       var failure = ToolFailure(.malformed, code: "check", "")
       failure.isReported = true
       throw failure
     }
+  }
+
+  private func salvageIntact(of storage: FileStorage, into path: PathArgument) throws -> ImageSalvage {
+    let clock: EditClock = try WriteOptions.sourceDateEpoch().map { .fixed($0) } ?? .automatic
+    var salvaged: ImageSalvage?
+    do {
+      try Evidence.writeImage(to: path.path, examining: storage) { destination throws(SIFError) in
+        salvaged = try ImageSalvage(of: storage, into: destination, clock: clock)
+      }
+    } catch let error as SIFError {
+      throw error.naming(image.path)
+    }
+    guard let salvaged else { throw ToolFailure(.failure, code: "salvage", "nothing was salvaged") }
+    return salvaged
   }
 
   /// Mends what an image that can be opened has stale. One that cannot is left to the findings.
@@ -88,8 +110,17 @@ struct CheckCommand: ToolCommand {
       .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }.map(\.element)
   }
 
-  private func text(of check: ImageCheck, _ findings: [Finding], _ mended: [String]) -> String {
+  private func text(
+    of check: ImageCheck, _ findings: [Finding], _ mended: [String], _ salvaged: ImageSalvage?
+  ) -> String {
     var lines = mended.map { "mended   \($0)" }
+    if let salvaged {
+      let ids =
+        salvaged.kept.isEmpty
+        ? "no object" : "object\(salvaged.kept.count == 1 ? "" : "s") \(ByteText.ranges(salvaged.kept))"
+      lines.append("salvaged \(ids)")
+      lines += salvaged.changes.map { "changed  \($0)" } + salvaged.lost.map { "lost     \($0.sentence)" }
+    }
     lines += findings.map { finding in
       "\(finding.severity.rawValue.padded(to: 8)) byte \(finding.offset): \(finding.sentence) [\(finding.code.rawValue)]"
     }
@@ -104,8 +135,25 @@ struct CheckCommand: ToolCommand {
   }
 }
 
-extension Finding {
+extension ImageSalvage {
   fileprivate var json: JSONValue {
+    .object([
+      JSONMember("kept", .array(kept.map { .integer(Int64($0)) })),
+      JSONMember("changes", .array(changes.map { .string($0) })),
+      JSONMember(
+        "lost",
+        .array(
+          lost.map { loss in
+            .object([
+              JSONMember("id", .integer(Int64(loss.id))), JSONMember("sentence", .string(loss.sentence)),
+            ])
+          })),
+    ])
+  }
+}
+
+extension Finding {
+  var json: JSONValue {
     .object([
       JSONMember("code", .string(code.rawValue)), JSONMember("severity", .string(severity.rawValue)),
       JSONMember("offset", .integer(offset)),

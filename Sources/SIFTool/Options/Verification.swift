@@ -70,7 +70,8 @@ struct Verification {
     return selection
   }
 
-  private func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
+  /// What verifies with the given keys, and whether there is any key.
+  func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
     var ring = KeyRing()
     var pem: [PublicKey] = []
     for file in keys {

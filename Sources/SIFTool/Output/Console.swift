@@ -33,10 +33,7 @@ enum Console {
   ///   - list: a member whose elements are made one by one while they are written, so that a long list
   ///     takes no more memory than its longest element.
   static func write(document: [JSONMember], list: JSONList? = nil) throws(ToolFailure) {
-    guard let list else {
-      let versioned = document + [JSONMember("schemaVersion", 1)]
-      return try write(JSONWriter.pretty(.object(versioned)) + [UInt8(ascii: "\n")])
-    }
+    guard let list else { return try write(bytes(of: document)) }
     // The document around an empty list: its "[]" is where the elements go.
     let around = document + [JSONMember("schemaVersion", 1), JSONMember(list.key, [])]
     let lines = JSONWriter.pretty(.object(around)).split(separator: 0x0A)
@@ -64,6 +61,11 @@ enum Console {
           0x0A
         ])
     }
+  }
+
+  /// The bytes of one JSON document: sorted keys, with the version of its schema.
+  static func bytes(of document: [JSONMember]) -> [UInt8] {
+    JSONWriter.pretty(.object(document + [JSONMember("schemaVersion", 1)])) + [0x0A]
   }
 
   /// Writes a line for people to stderr. Nothing can be done where even that fails.

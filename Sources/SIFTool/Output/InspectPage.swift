@@ -7,9 +7,9 @@ import SystemPackage
 struct InspectPage {
   private let image: Image
   private let findings: [Finding]
-  private let labels: [JSONMember]
-  private let definition: [UInt8]?
-  private let volumes: [(object: UInt32, facts: VolumeFacts)]
+  let labels: [JSONMember]
+  let definition: [UInt8]?
+  let volumes: [(object: UInt32, facts: VolumeFacts)]
   private let opened: OpenedVolumeFields?
 
   /// The longest definition file or set of labels that a page shows, in bytes.
@@ -98,7 +98,7 @@ struct InspectPage {
       + "  \(group)\(link)\(name)\n"
   }
 
-  private static func detail(of object: Descriptor) -> String {
+  static func detail(of object: Descriptor) -> String {
     switch object.metadata {
     case .partition(let partition):
       " (\(partition.type.name), \(partition.fileSystem.name), \(partition.architecture.name))"
@@ -156,7 +156,7 @@ struct InspectPage {
 
 extension JSONValue {
   /// A label's value: text as it is, anything else as JSON.
-  fileprivate var shown: String {
+  var shown: String {
     text.map { Array($0.utf8).printable } ?? String(decoding: JSONWriter.compact(self), as: UTF8.self)
   }
 }

@@ -44,7 +44,8 @@ extension VerificationReport {
 }
 
 extension SignatureResult {
-  fileprivate var summary: String {
+  /// What it came to, for people.
+  var summary: String {
     if let fault {
       return isConsidered ? "BAD: \(fault.explanation)" : "not considered: \(fault.explanation)"
     }

@@ -6,6 +6,13 @@ public struct Entry: Sendable {
   public var path: [UInt8]
   /// The attributes.
   public var inode: Inode
+
+  /// A file of its parts.
+  public init(name: [UInt8], path: [UInt8], inode: Inode) {
+    self.name = name
+    self.path = path
+    self.inode = inode
+  }
 }
 
 /// What a walk meets.

@@ -70,7 +70,7 @@ struct TarExtensions {
 }
 
 /// Numbers as archives spell them.
-enum TarNumber {
+package enum TarNumber {
   static let damagedMap = SquashError(.corrupt, "the map of a sparse file in the archive is damaged")
 
   /// A decimal number; a fraction, as times have it, is cut off.
@@ -80,7 +80,7 @@ enum TarNumber {
   }
 
   /// A numeric field: octal digits, or, with the first bit set, a big-endian two's complement number.
-  static func field(_ bytes: ArraySlice<UInt8>) -> Int64? {
+  package static func field(_ bytes: ArraySlice<UInt8>) -> Int64? {
     guard let first = bytes.first else { return nil }
     if first & 0x80 != 0 {
       var value: Int64 = first & 0x40 != 0 ? -1 : 0

@@ -1,8 +1,8 @@
 /// The 512-byte header block of a POSIX archive: offsets and lengths of the fields that both directions use.
-enum TarHeader {
+package enum TarHeader {
   private static let attributePrefix = Array("SCHILY.xattr.".utf8)
 
-  static let blockSize = 512
+  package static let blockSize = 512
   /// The most that fits into eleven octal digits, and into seven.
   static let mostSize: Int64 = 0o77_777_777_777
   static let mostID: UInt32 = 0o7_777_777
@@ -53,7 +53,7 @@ enum TarHeader {
   }
 
   /// The sum of all bytes, those of the checksum itself counted as spaces.
-  static func checksum(_ block: [UInt8]) -> UInt64 {
+  package static func checksum(_ block: [UInt8]) -> UInt64 {
     block.indices.reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : UInt64(block[$1])) }
   }
 

@@ -1,0 +1,64 @@
+import SIF
+
+/// Places where something ends, or ended when an object was added: what has no structure of its own is cut there.
+struct CarveEdges {
+  private let sorted: [Int64]
+  private let all: Set<Int64>
+
+  init(_ places: Set<Int64>) {
+    all = places
+    sorted = places.sorted()
+  }
+
+  /// The edges of an image: an object's size with padding tells where the data ended before the object came.
+  init(of image: LenientImage, items: [CarvedItem]) {
+    var edges: Set<Int64> = [image.fileSize, image.table.upperBound]
+    func add(_ place: (partialValue: Int64, overflow: Bool)) {
+      if !place.overflow, place.partialValue > 0, place.partialValue < image.fileSize {
+        edges.insert(place.partialValue)
+      }
+    }
+    if let header = image.header {
+      add((header.dataOffset, false))
+      add(header.dataOffset.addingReportingOverflow(header.dataSize))
+    }
+    for object in image.descriptors {
+      add((object.offset, false))
+      if let end = object.end { add((end, false)) }
+      let (padding, overflow) = object.sizeWithPadding.subtractingReportingOverflow(object.size)
+      if !overflow, padding > 0 { add(object.offset.subtractingReportingOverflow(padding)) }
+    }
+    for item in items { edges.formUnion([item.offset, item.end]) }
+    self.init(edges)
+  }
+
+  func contains(_ place: Int64) -> Bool { all.contains(place) }
+
+  /// The index of the first edge at or after a place.
+  private func index(from place: Int64) -> Int {
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < place { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The first edge in a range, both ends included.
+  func first(from start: Int64, through end: Int64) -> Int64? {
+    let index = index(from: start)
+    return index < sorted.count && sorted[index] <= end ? sorted[index] : nil
+  }
+
+  /// A stretch cut at the edges inside it.
+  func segments(of stretch: Range<Int64>) -> [Range<Int64>] {
+    var segments: [Range<Int64>] = []
+    var start = stretch.lowerBound
+    for edge in sorted[index(from: stretch.lowerBound + 1)...] {
+      guard edge < stretch.upperBound else { break }
+      segments.append(start..<edge)
+      start = edge
+    }
+    return segments + [start..<stretch.upperBound]
+  }
+}

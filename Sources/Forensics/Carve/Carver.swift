@@ -1,0 +1,245 @@
+public import SIF
+
+/// What lies in an image's file where no object is: deleted objects, and whatever else is left
+/// (spec/forensics.md, "Carving").
+public struct Carving: Sendable {
+  /// What was found, in the order of the file.
+  public private(set) var items: [CarvedItem]
+  /// How many bytes were searched.
+  public let searchedBytes: Int64
+  /// The length of the file in bytes.
+  public let fileSize: Int64
+  /// Why header or table cannot be relied on.
+  public let problems: [SIFError]
+  /// What could not be read.
+  public private(set) var unreadable: [Range<Int64>] = []
+  /// Whether something was left out: more than ``mostItems``, or too many magics with nothing behind them.
+  public private(set) var isCutShort = false
+
+  /// The most items that are listed.
+  public static let mostItems = 65_536
+
+  private let storage: any Storage
+  private let edges: CarveEdges
+
+  /// Searches the image in some storage, whatever state it is in.
+  ///
+  /// - Parameters:
+  ///   - everywhere: whether to search the objects too; otherwise only what no object claims.
+  ///   - progress: is told of bytes as they are done.
+  /// - Throws: ``SIFError`` only when the storage itself fails. Bytes that cannot be read are listed.
+  public init(
+    of storage: any Storage, everywhere: Bool = false, progress: ((Int64) -> Void)? = nil
+  ) throws(SIFError) {
+    let image = try LenientImage(reading: storage)
+    self.storage = storage
+    fileSize = image.fileSize
+    problems = image.problems
+    items = []
+    var stretches = everywhere ? [0..<image.fileSize] : Self.unclaimed(image)
+    searchedBytes = stretches.reduce(0) { $0 + Int64($1.count) }
+    let known = DescriptorRemains.items(of: image, unclaimed: stretches)
+    items = known
+    // What lies where nothing else does needs no search; what was overwritten may hide something.
+    let whole = known.filter { $0.isComplete == true && $0.kind != .zeros }
+    edges = CarveEdges(of: image, items: whole)
+    stretches = Self.subtract(whole.map { $0.offset..<$0.end }, from: stretches)
+    let budget = CarveBudget()
+    for stretch in stretches where !isCutShort {
+      search(stretch, budget)
+      progress?(Int64(stretch.count))
+    }
+    items = Self.distinct(items)
+    isCutShort = isCutShort || budget.isSpent
+  }
+
+  /// The items in the order of the file, longer ones first; of those with one extent the surest.
+  private static func distinct(_ items: [CarvedItem]) -> [CarvedItem] {
+    var result: [CarvedItem] = []
+    for item in items.sorted(by: {
+      ($0.offset, $1.length, $1.confidence) < ($1.offset, $0.length, $0.confidence)
+    }) where result.last?.offset != item.offset || result.last?.length != item.length {
+      result.append(item)
+    }
+    return result
+  }
+
+  // MARK: Where to look
+
+  /// The stretches of a file that no object, used slot or header claims.
+  private static func unclaimed(_ image: LenientImage) -> [Range<Int64>] {
+    var stretches: [Range<Int64>] = []
+    for region in Tiling(image).regions {
+      guard [.gap, .trailing, .padding, .unreadSlots, .partialSlot, .unknown].contains(region.kind) else {
+        continue
+      }
+      if let last = stretches.last, last.upperBound == region.offset {
+        stretches[stretches.count - 1] = last.lowerBound..<region.end
+      } else {
+        stretches.append(region.offset..<region.end)
+      }
+    }
+    return stretches
+  }
+
+  /// What is left of stretches without some parts; the stretches are in the order of the file.
+  private static func subtract(_ parts: [Range<Int64>], from stretches: [Range<Int64>]) -> [Range<Int64>] {
+    var rest: [Range<Int64>] = []
+    var sorted = parts.sorted { $0.lowerBound < $1.lowerBound }[...]
+    var reached: Int64 = 0
+    for stretch in stretches {
+      var start = max(stretch.lowerBound, min(reached, stretch.upperBound))
+      while let part = sorted.first, part.lowerBound < stretch.upperBound {
+        if part.lowerBound > start { rest.append(start..<part.lowerBound) }
+        reached = max(reached, part.upperBound)
+        start = max(start, min(part.upperBound, stretch.upperBound))
+        sorted = sorted.dropFirst()
+      }
+      if start < stretch.upperBound { rest.append(start..<stretch.upperBound) }
+    }
+    return rest
+  }
+
+  // MARK: Search
+
+  private mutating func search(_ stretch: Range<Int64>, _ budget: CarveBudget) {
+    var scanner = MagicScanner(storage, stretch, edges: edges, budget)
+    var found: [CarvedItem] = []
+    var position = stretch.lowerBound
+    // What was found last, while its end is unknown.
+    var open: MagicScanner.Hit?
+    var earliest = stretch.lowerBound
+    var variants: [CarvedItem] = []
+    while items.count + found.count < Self.mostItems {
+      let hit = scanner.next(from: position, earliest: earliest, isInside: open != nil)
+      if let last = open {
+        found.append(close(last, at: hit?.start ?? stretch.upperBound))
+        open = nil
+      }
+      guard let hit else { break }
+      if let after = hit.shape.openAfter {
+        open = hit
+        position = hit.start + max(after, 1)
+      } else {
+        let item = item(hit, in: stretch)
+        found.append(item)
+        variants += variant(hit, of: item)
+        position = item.end
+      }
+      earliest = position
+    }
+    unreadable += scanner.unreadable
+    isCutShort = items.count + found.count >= Self.mostItems
+    let rest = leftovers(of: stretch, around: found)
+    items += found + variants + rest + wholes(of: stretch, found, rest)
+  }
+
+  private func make(_ hit: MagicScanner.Hit, _ length: Int64, _ reason: String) -> CarvedItem {
+    CarvedItem(
+      offset: hit.start, length: length, kind: hit.kind, confidence: hit.shape.confidence, reason: reason,
+      isComplete: hit.shape.isComplete, descriptor: nil)
+  }
+
+  /// Settles the end of a find whose structure tells it, but for zeros behind it.
+  private func item(_ hit: MagicScanner.Hit, in stretch: Range<Int64>) -> CarvedItem {
+    let (start, shape) = (hit.start, hit.shape)
+    let end = min(start + shape.length, stretch.upperBound)
+    let padded = min(start + shape.paddedLength, stretch.upperBound)
+    if end < padded, StorageWindow(storage, end..<padded).dataBounds() == nil {
+      // Where the object is known to have ended, else as its writer would have filled it up.
+      let edge = edges.first(from: end, through: padded)
+      return make(hit, (edge ?? padded) - start, shape.reason)
+    }
+    return make(hit, end - start, shape.reason)
+  }
+
+  /// The same without the zeros, where nothing but custom says that they belong to it.
+  private func variant(_ hit: MagicScanner.Hit, of item: CarvedItem) -> [CarvedItem] {
+    guard item.length > hit.shape.length, !edges.contains(item.end) else { return [] }
+    return [
+      CarvedItem(
+        offset: hit.start, length: hit.shape.length, kind: hit.kind,
+        confidence: min(hit.shape.confidence, .medium),
+        reason: hit.shape.reason + "; without the zeros that its writer may have appended", isComplete: true,
+        descriptor: nil)
+    ]
+  }
+
+  /// Settles the end of a find that goes on until something else begins.
+  private func close(_ hit: MagicScanner.Hit, at limit: Int64) -> CarvedItem {
+    let certain = hit.start + (hit.shape.openAfter ?? 0)
+    if let edge = edges.first(from: certain + 1, through: limit) {
+      return make(
+        hit, edge - hit.start, hit.shape.reason + "; it ends where something is known to have ended")
+    }
+    let data = StorageWindow(storage, hit.start..<limit).dataBounds()?.upperBound ?? 0
+    let length = min(max(data, certain - hit.start).roundedUp(to: 512), limit - hit.start)
+    return make(hit, length, hit.shape.reason + "; it ends where other things or zeros begin")
+  }
+
+  // MARK: What has no structure
+
+  private func leftovers(of stretch: Range<Int64>, around found: [CarvedItem]) -> [CarvedItem] {
+    let ends = Set(found.lazy.filter { $0.isComplete == true && $0.confidence > .low }.map(\.end))
+    let rest = Self.subtract(found.map { $0.offset..<$0.end }, from: edges.segments(of: stretch))
+    return rest.prefix(Self.mostItems).compactMap { range in
+      leftover(range, isStartKnown: edges.contains(range.lowerBound) || ends.contains(range.lowerBound))
+    }
+  }
+
+  /// Bytes in which nothing was recognised: all of them, less zeros that are padding rather than content.
+  private func leftover(_ range: Range<Int64>, isStartKnown: Bool) -> CarvedItem? {
+    let window = StorageWindow(storage, range)
+    guard let data = window.dataBounds() else { return nil }
+    let isEndKnown = edges.contains(range.upperBound)
+    // Zeros up to a multiple of 4096 align what follows; others may be its own.
+    let first = range.lowerBound + data.lowerBound
+    let aligned = first / 4096 * 4096
+    let start = aligned > range.lowerBound ? aligned : range.lowerBound
+    let end = isEndKnown ? range.upperBound : range.lowerBound + data.upperBound
+    let part = StorageWindow(storage, start..<end)
+    let kind = part.content
+    let isBounded = isStartKnown && isEndKnown
+    return CarvedItem(
+      offset: start, length: end - start, kind: kind, confidence: isBounded ? .medium : .low,
+      reason: isBounded
+        ? "no format was recognised; the neighbours say where it begins and ends"
+        : "no format was recognised, and where it begins or ends is a guess", isComplete: nil, descriptor: nil
+    )
+  }
+
+  /// Where a segment holds both what was recognised and what was not, all of it together: one object that only
+  /// contains something recognisable.
+  private func wholes(
+    of stretch: Range<Int64>, _ found: [CarvedItem], _ rest: [CarvedItem]
+  ) -> [CarvedItem] {
+    guard !found.isEmpty, !rest.isEmpty else { return [] }
+    var (found, rest) = (found[...], rest[...])
+    return edges.segments(of: stretch).prefix(Self.mostItems).compactMap { segment in
+      /// Whether any of the items, which are in the order of the file, lies in the segment.
+      func takesAny(_ items: inout ArraySlice<CarvedItem>) -> Bool {
+        var isAny = false
+        while let item = items.first, item.offset < segment.upperBound {
+          isAny = isAny || item.offset >= segment.lowerBound && item.end <= segment.upperBound
+          items = items.dropFirst()
+        }
+        return isAny
+      }
+      let isBoth = [takesAny(&found), takesAny(&rest)]
+      guard isBoth == [true, true], let whole = leftover(segment, isStartKnown: false) else { return nil }
+      return CarvedItem(
+        offset: whole.offset, length: whole.length, kind: whole.kind, confidence: .low,
+        reason: "everything between two neighbours, if it was one object", isComplete: nil, descriptor: nil)
+    }
+  }
+}
+
+extension StorageWindow {
+  /// What the bytes look like, by the first of them.
+  var content: ContentKind {
+    let counts = ByteCounts()
+    let sample = bytes(64 << 10, at: 0)
+    sample.withUnsafeBytes { counts.add($0) }
+    return ContentKind.recognize(prefix: Array(sample.prefix(ContentKind.prefixLength)), counts)
+  }
+}

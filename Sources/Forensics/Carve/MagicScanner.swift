@@ -1,0 +1,186 @@
+import SIF
+
+/// Finds, in a stretch of a file, the next place where a format's magic is and its structure follows.
+struct MagicScanner {
+  /// A find.
+  struct Hit {
+    let start: Int64
+    let kind: ContentKind
+    let shape: CarvedShape
+  }
+
+  private let storage: any Storage
+  private let stretch: Range<Int64>
+  /// Where something is known to end, or to have ended once.
+  private let edges: CarveEdges
+  private(set) var unreadable: [Range<Int64>] = []
+  private let budget: CarveBudget
+  /// One block for all reads: memory that is fresh each time costs more than reading it.
+  private var block = [UInt8](repeating: 0, count: blockBytes)
+  private var armorEnds = ArmorEnds()
+  private static let blockBytes = 256 << 10
+  /// The longest magic: what is read again at the end of a block.
+  private static let overlap = 16
+  private static let sector: Int64 = 4096
+  /// More unreadable places than these are not listed one by one.
+  private static let mostUnreadable = 1000
+
+  init(_ storage: any Storage, _ stretch: Range<Int64>, edges: CarveEdges, _ budget: CarveBudget) {
+    self.storage = storage
+    self.stretch = stretch
+    self.edges = edges
+    self.budget = budget
+  }
+
+  /// The next find whose magic is at or after a position.
+  ///
+  /// - Parameters:
+  ///   - earliest: before this nothing may begin: it belongs to the find before.
+  ///   - isInside: whether the position is inside something whose end is unknown; then only what cannot be chance
+  ///     counts.
+  mutating func next(from position: Int64, earliest: Int64, isInside: Bool) -> Hit? {
+    var position = position
+    var previous: UInt8 = 0
+    while position < stretch.upperBound {
+      guard let data = try? storage.nextData(from: position), data < stretch.upperBound else { return nil }
+      if data > position {
+        position = data
+        previous = 0
+      }
+      let wanted = Int(min(Int64(Self.blockBytes), stretch.upperBound - position))
+      let read = fill(wanted, at: position)
+      guard read > 0 else {
+        let end = min(position + Self.sector, stretch.upperBound)
+        note(position..<end)
+        position = end
+        continue
+      }
+      // Magics that begin in the last bytes are looked at with the next block, unless there is none.
+      let isLast = position + Int64(read) >= stretch.upperBound
+      let count = isLast || read <= Self.overlap ? read : read - Self.overlap
+      for index in 0..<count where Self.isFirst[Int(block[index])] {
+        let place = position + Int64(index)
+        let before = index > 0 ? block[index - 1] : previous
+        if let hit = hit(block[..<read], index, place, before, earliest, isInside) { return hit }
+      }
+      previous = block[count - 1]
+      position += Int64(count)
+    }
+    return nil
+  }
+
+  /// Reads into the block; answers how many bytes, 0 where they cannot be read.
+  private mutating func fill(_ wanted: Int, at position: Int64) -> Int {
+    let storage = self.storage
+    return block.withUnsafeMutableBytes { buffer in
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      return (try? storage.read(into: part, at: position)) ?? 0
+    }
+  }
+
+  private mutating func note(_ range: Range<Int64>) {
+    if let last = unreadable.last, last.upperBound == range.lowerBound {
+      unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
+    } else if unreadable.count < Self.mostUnreadable {
+      unreadable.append(range)
+    }
+  }
+
+  /// Magics by their bytes: what they are of, and how far behind its beginning they lie.
+  private static let magics: [(bytes: [UInt8], kind: ContentKind, distance: Int64)] = [
+    (Array("hsqs".utf8), .squashfs, 0), ([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], .luks, 0),
+    ([0x53, 0xEF], .ext, 1080), ([0x7F, 0x45, 0x4C, 0x46], .elf, 0), ([0x1F, 0x8B, 0x08], .gzip, 0),
+    ([0x28, 0xB5, 0x2F, 0xFD], .zstd, 0), (Array("ustar".utf8), .tar, 257),
+    (Array("SIF_MAGIC\0".utf8), .sif, 32), (Array("-----BEGIN ".utf8), .pem, 0),
+    (Array("{".utf8), .json, 0), (Array("[".utf8), .json, 0),
+  ]
+
+  private static let isFirst: [Bool] = (0...255).map { byte in
+    magics.contains { $0.bytes.first == UInt8(byte) }
+  }
+
+  private mutating func hit(
+    _ block: ArraySlice<UInt8>, _ index: Int, _ place: Int64, _ before: UInt8, _ earliest: Int64,
+    _ isInside: Bool
+  ) -> Hit? {
+    for magic in Self.magics where block[index] == magic.bytes[0] {
+      let start = place - magic.distance
+      guard start >= earliest, block[index...].starts(with: magic.bytes) else { continue }
+      if magic.kind == .json {
+        // Brackets are everywhere: JSON begins where something ended, or behind a zero or a line's end.
+        let isAtEdge = start == earliest || edges.contains(start) || before == 0 || before == 0x0A
+        guard isInside || isAtEdge else { continue }
+      }
+      guard budget.hasRoom(for: magic.kind) else { continue }
+      let window = StorageWindow(storage, start..<stretch.upperBound)
+      guard let (kind, shape) = shape(magic.kind, window), shape.length > 0 else { continue }
+      // Two brackets behind a zero are no find: chance puts them there.
+      let isAtEdge = start == earliest || edges.contains(start)
+      if kind == .json, shape.confidence == .low, !isAtEdge { continue }
+      if isInside, shape.confidence < .high, kind != .luks { continue }
+      return Hit(start: start, kind: kind, shape: shape)
+    }
+    return nil
+  }
+
+  private mutating func shape(_ kind: ContentKind, _ window: StorageWindow) -> (ContentKind, CarvedShape)? {
+    let shape: CarvedShape? =
+      switch kind {
+      case .squashfs: CarveFormats.squashfs(window)
+      case .luks: CarveFormats.luks(window)
+      case .ext: CarveFormats.ext(window)
+      case .elf: CarveFormats.elf(window)
+      case .gzip: CarveFormats.gzip(window, budget)
+      case .zstd: CarveFormats.zstd(window, budget)
+      case .tar: CarveFormats.tar(window)
+      case .sif: CarveFormats.sif(window)
+      case .json: CarveFormats.json(window, budget)
+      default: nil
+      }
+    if kind == .pem { return CarveFormats.armor(window, &armorEnds) }
+    return shape.map { (kind, $0) }
+  }
+}
+
+/// What a search may spend on things that turn out to be something else: a file that is made of nothing but magics must
+/// not cost its length squared.
+final class CarveBudget {
+  /// Bytes that looked like JSON and were none.
+  var wastedJSON = 0
+  /// Bytes that may still be decompressed to see where a stream ends.
+  var contentBytes: Int64 = 64 << 30
+  /// Blocks whose headers may still be looked at: an empty one takes three bytes.
+  private var blocks = 4_000_000
+  private var attempts: [ContentKind: Int] = [:]
+  private static let mostJSON = 16 << 20
+  /// How often a structure may be followed, by what that can cost: the table of an image, the header of a volume.
+  private static let mostAttempts: [ContentKind: Int] = [
+    .sif: 2000, .pem: 100_000, .luks: 10_000, .elf: 10_000, .squashfs: 50_000, .tar: 500_000, .gzip: 500_000,
+    .zstd: 500_000,
+  ]
+
+  /// Whether something was left out.
+  private(set) var isSpent = false
+
+  /// Whether another block may be looked at.
+  func takeBlock() -> Bool {
+    blocks -= 1
+    if blocks <= 0 { isSpent = true }
+    return blocks > 0
+  }
+
+  /// Whether another structure of a kind may be followed; counts those that are dear.
+  func hasRoom(for kind: ContentKind) -> Bool {
+    if kind == .json {
+      if wastedJSON < Self.mostJSON { return true }
+    } else if let most = Self.mostAttempts[kind] {
+      attempts[kind, default: 0] += 1
+      let isContent = kind == .gzip || kind == .zstd
+      if attempts[kind, default: 0] <= most, !isContent || contentBytes > 0 { return true }
+    } else {
+      return true
+    }
+    isSpent = true
+    return false
+  }
+}

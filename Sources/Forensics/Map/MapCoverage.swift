@@ -1,0 +1,93 @@
+import SIF
+
+/// Which signatures cover which regions: by what was verified, or else by what signatures claim.
+struct MapCoverage {
+  private let state: RegionCoverage.State
+  /// The signatures over each object, ascending.
+  private var signatures: [UInt32: [UInt32]] = [:]
+  private var headerSignatures: [UInt32] = []
+  /// Disjoint, in the order of the file.
+  private let uncovered: [Range<Int64>]
+
+  /// The most signatures that are named of one region.
+  private static let mostNamed = 32
+
+  init(_ image: Image, _ verification: VerificationReport?) {
+    state = verification == nil ? .claimed : .validated
+    let ranges: [UncoveredRange]
+    if let verification {
+      for result in verification.signatures where result.isConsidered {
+        for id in result.objects { signatures[id, default: []].append(result.id) }
+        if !result.objects.isEmpty { headerSignatures.append(result.id) }
+      }
+      ranges = verification.uncovered
+    } else {
+      (signatures, headerSignatures) = Self.claims(of: image)
+      ranges = image.uncoveredRanges(assumingSigned: Set(signatures.keys))
+    }
+    uncovered = Self.merged(ranges)
+  }
+
+  /// What signatures say they cover: the objects that they are linked to.
+  private static func claims(of image: Image) -> ([UInt32: [UInt32]], [UInt32]) {
+    var byGroup: [UInt32: [UInt32]] = [:]
+    var byObject: [UInt32: [UInt32]] = [:]
+    for signature in image.objects(ofType: .signature) {
+      switch signature.link {
+      case .group(let group): byGroup[group, default: []].append(signature.id)
+      case .object(let id): byObject[id, default: []].append(signature.id)
+      case nil: break
+      }
+    }
+    var claims: [UInt32: [UInt32]] = [:]
+    for object in image.descriptors where object.dataType != .signature {
+      let all = (object.group.flatMap { byGroup[$0] } ?? []) + (byObject[object.id] ?? [])
+      if !all.isEmpty { claims[object.id] = Self.named(all) }
+    }
+    return (claims, named(byGroup.values.flatMap(\.self) + byObject.values.flatMap(\.self)))
+  }
+
+  private static func named(_ ids: [UInt32]) -> [UInt32] { Array(Set(ids).sorted().prefix(mostNamed)) }
+
+  private static func merged(_ ranges: [UncoveredRange]) -> [Range<Int64>] {
+    var result: [Range<Int64>] = []
+    for range in ranges where range.size > 0 {
+      let (end, overflow) = range.offset.addingReportingOverflow(range.size)
+      let part = range.offset..<(overflow ? Int64.max : end)
+      if let last = result.last, part.lowerBound <= last.upperBound {
+        result[result.count - 1] = last.lowerBound..<max(last.upperBound, part.upperBound)
+      } else {
+        result.append(part)
+      }
+    }
+    return result
+  }
+
+  /// Sets the coverage of regions that are in the order of the file.
+  func apply(to regions: inout [MapRegion]) {
+    var first = 0
+    for index in regions.indices {
+      let region = regions[index].offset..<regions[index].end
+      while first < uncovered.count, uncovered[first].upperBound <= region.lowerBound { first += 1 }
+      var missing: Int64 = 0
+      var next = first
+      while next < uncovered.count, uncovered[next].lowerBound < region.upperBound {
+        missing += Int64(uncovered[next].clamped(to: region).count)
+        next += 1
+      }
+      let ids = covering(regions[index])
+      let isCovered = missing < regions[index].length && !ids.isEmpty
+      regions[index].coverage = RegionCoverage(
+        state: isCovered ? state : .none, signatures: isCovered ? Self.named(ids) : [],
+        uncoveredBytes: isCovered ? missing : regions[index].length)
+    }
+  }
+
+  private func covering(_ region: MapRegion) -> [UInt32] {
+    switch region.kind {
+    case .launchScript, .header: headerSignatures
+    case .object, .descriptor: region.objectID.flatMap { signatures[$0] } ?? []
+    default: []
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import Gcrypt
+public import SIF
+
+/// The SHA-256 of a whole file, as a seal on what was examined.
+public enum StorageDigest {
+  /// Hashes all bytes, stepping over holes as a map does.
+  ///
+  /// - Parameter progress: is told of bytes as they are done.
+  /// - Returns: nil where bytes cannot be read, or where there are more holes than ``ImageMap/longestHashedHoles``.
+  /// - Throws: ``SIFError`` where the storage fails as a whole.
+  public static func sha256(
+    of storage: any Storage, progress: ((Int64) -> Void)? = nil
+  ) throws(SIFError) -> [UInt8]? {
+    let size = try storage.byteCount()
+    guard size > 0 else {
+      do { return try HashContext.digest(.sha256, [UInt8]().span.bytes) } catch {
+        throw SIFError(.system, error.description)
+      }
+    }
+    var whole = [MapRegion(.unknown, 0..<size, "the file")]
+    try Measurement.run(storage, &whole, progress: progress)
+    return whole[0].measure.sha256
+  }
+}

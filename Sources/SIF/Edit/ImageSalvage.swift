@@ -1,0 +1,214 @@
+/// Makes a sound image of what is intact in a damaged one (spec/forensics.md, "Salvage").
+///
+/// The damaged image is only read. An object is kept whole or not at all: its bytes have to be in the file, readable,
+/// and what its type says. Descriptors stay as they are but for their places, so that signatures over what is intact
+/// stay valid.
+public struct ImageSalvage: Sendable {
+  /// Why an object is not in the new image.
+  public struct Loss: Sendable, Equatable {
+    /// The object's id.
+    public let id: UInt32
+    /// One sentence, without a final stop. Bytes of the image appear escaped.
+    public let sentence: String
+  }
+
+  /// The ids of the objects in the new image, in the order of its table.
+  public private(set) var kept: [UInt32] = []
+  /// The objects that are not.
+  public private(set) var lost: [Loss] = []
+  /// What is otherwise in the new image than it was in the old one, as sentences without a final stop.
+  public private(set) var changes: [String] = []
+
+  private let source: LenientImage
+  private let candidates: [Descriptor]
+  private let header: Header
+  private var slots: Set<Int> = []
+  private var ids: Set<UInt32> = []
+  private var keptBytes: Int64 = 0
+
+  /// Writes what is intact of the image in `storage` into `destination`, which is empty.
+  ///
+  /// - Throws: ``SIFError/Code/notSIF`` where neither a header nor a descriptor was found; ``SIFError`` where storage
+  ///   fails.
+  public init(
+    of storage: any Storage, into destination: any Storage, clock: EditClock = .automatic
+  ) throws(SIFError) {
+    source = try LenientImage(reading: storage)
+    let orphans = try source.orphans()
+    candidates = source.descriptors + orphans
+    guard let old = source.header ?? source.presumedHeader ?? (orphans.isEmpty ? nil : Self.blankHeader)
+    else {
+      throw SIFError(
+        .notSIF, "nothing can be salvaged: neither a header nor a descriptor was found", offset: 0)
+    }
+    header = old
+    if source.header == nil {
+      changes.append(
+        source.presumedHeader == nil ? "the header is made anew" : "the header has its magic again")
+    }
+    try write(into: destination, clock)
+    let check = try ImageCheck(of: destination)
+    if let fault = check.findings.first(where: { $0.severity == .error }) {
+      throw SIFError(.malformed, "what was salvaged is not sound: \(fault.sentence)", offset: fault.offset)
+    }
+  }
+
+  private static let blankHeader = Header(id: .none, createdAt: .none)
+
+  private mutating func write(into destination: any Storage, _ clock: EditClock) throws(SIFError) {
+    let slots = (candidates.map(\.slot).max() ?? -1) + 1
+    let there = min(source.table.count / Descriptor.byteCount, Image.maximumObjects)
+    let capacity = Int64(max(slots, there, Int(Header.defaultCapacity)))
+    var new = Header(
+      launchScript: Array(header.launchScript.prefix(Header.launchScriptByteCount - 1)), id: header.id,
+      createdAt: header.createdAt, capacity: capacity)
+    new.modifiedAt = clock.time(for: header)
+    try destination.truncate(to: new.dataOffset)
+    var position = new.dataOffset
+    var table: [Descriptor] = []
+    for object in candidates.sorted(by: { ($0.offset, $0.slot) < ($1.offset, $1.slot) }) {
+      guard var descriptor = try admit(object) else { continue }
+      let alignment = object.keptAlignment
+      let placed = object.size == 0 ? position : (position + alignment - 1) / alignment * alignment
+      guard try copy(object, to: placed, in: destination) else { continue }
+      descriptor.offset = placed
+      descriptor.sizeWithPadding = placed - position + object.size
+      table.append(descriptor)
+      self.slots.insert(descriptor.slot)
+      ids.insert(descriptor.id)
+      position = placed + object.size
+      keptBytes += object.size
+    }
+    new.dataSize = position - new.dataOffset
+    new.descriptorsFree = capacity - Int64(table.count)
+    new.architecture = settlePrimary(&table)
+    // What was begun of an object that could not be read to its end goes too.
+    try destination.truncate(to: position)
+    for descriptor in table {
+      let place = new.descriptorsOffset + Int64(descriptor.slot * Descriptor.byteCount)
+      try destination.write(descriptor.encoded().span.bytes, at: place)
+    }
+    try destination.write(new.encoded().span.bytes, at: 0)
+    kept = table.sorted { $0.slot < $1.slot }.map(\.id)
+  }
+
+  /// Leaves one primary partition, the one whose slot comes first; answers its architecture.
+  private mutating func settlePrimary(_ table: inout [Descriptor]) -> Architecture {
+    var architecture: Architecture?
+    for index in table.indices.sorted(by: { table[$0].slot < table[$1].slot }) {
+      guard case .partition(var partition) = table[index].metadata, partition.type == .primarySystem else {
+        continue
+      }
+      if architecture == nil {
+        architecture = partition.architecture
+      } else {
+        partition.type = .system
+        table[index].extra = Metadata.partition(partition).encoded
+        changes.append("partition \(table[index].id) is no longer primary: another one is")
+      }
+    }
+    return architecture ?? .unknown
+  }
+
+  private mutating func lose(_ object: Descriptor, _ sentence: String) {
+    lost.append(Loss(id: object.id, sentence: sentence))
+  }
+
+  /// The descriptor for the new image; nil where the object is not intact.
+  private mutating func admit(_ object: Descriptor) throws(SIFError) -> Descriptor? {
+    guard let end = object.end else {
+      lose(object, "object \(object.id) has an impossible extent")
+      return nil
+    }
+    guard object.size == 0 || end <= source.fileSize else {
+      let present = max(min(source.fileSize - object.offset, object.size), 0)
+      lose(
+        object, "object \(object.id) is truncated: \(ByteText.part(present, of: object.size)) present")
+      return nil
+    }
+    var collector = FindingCollector()
+    let reader = ObjectReader(storage: source.storage, offset: object.offset, byteCount: object.size)
+    do throws(SIFError) {
+      try ContentCheck(object: object, reader: reader).run(&collector)
+    } catch {
+      lose(object, "object \(object.id) cannot be read: \(error.message)")
+      return nil
+    }
+    if let fault = collector.findings.first(where: { $0.severity == .error }) {
+      lose(object, fault.sentence)
+      return nil
+    }
+    // Objects that share bytes are kept side by side, but not a thousand times the file.
+    guard object.size <= 2 * source.fileSize - keptBytes else {
+      lose(object, "object \(object.id) shares its bytes with too many others")
+      return nil
+    }
+    guard !slots.contains(object.slot) else {
+      lose(object, "object \(object.id) has the slot of another")
+      return nil
+    }
+    return mended(object)
+  }
+
+  /// The descriptor without what no sound image has: an id that is 0 or another's.
+  private mutating func mended(_ object: Descriptor) -> Descriptor? {
+    var new = object
+    new.used = 1
+    if new.id == 0 || ids.contains(new.id) {
+      new.id = UInt32(truncatingIfNeeded: new.slot + 1)
+      guard !ids.contains(new.id) else {
+        lose(object, "object \(object.id) has the id of another")
+        return nil
+      }
+      changes.append("the object in slot \(new.slot) has the id \(new.id) rather than \(object.id)")
+    }
+    return new
+  }
+
+  /// Copies an object's bytes; answers false where they cannot be read.
+  private mutating func copy(
+    _ object: Descriptor, to offset: Int64, in destination: any Storage
+  ) throws(SIFError) -> Bool {
+    let reading = ReadFailures(source.storage)
+    let reader = ObjectReader(storage: reading, offset: object.offset, byteCount: object.size)
+    do throws(SIFError) {
+      try ImageRewriter.copy(reader, to: offset, in: destination)
+    } catch {
+      guard reading.hasFailed else { throw error }
+      lose(object, "object \(object.id) cannot be read: \(error.message)")
+      return false
+    }
+    // A hole at the end is room all the same.
+    if try destination.byteCount() < offset + object.size {
+      try destination.truncate(to: offset + object.size)
+    }
+    return true
+  }
+}
+
+/// Storage that tells its own failures from those of what is written elsewhere.
+private final class ReadFailures: Storage, @unchecked Sendable {
+  private let storage: any Storage
+  /// Set by the one thread that copies.
+  private(set) var hasFailed = false
+
+  init(_ storage: any Storage) { self.storage = storage }
+
+  private func noting<Result>(_ body: () throws(SIFError) -> Result) throws(SIFError) -> Result {
+    do { return try body() } catch {
+      hasFailed = true
+      throw error
+    }
+  }
+
+  func byteCount() throws(SIFError) -> Int64 { try storage.byteCount() }
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+    try noting { () throws(SIFError) in try storage.read(into: buffer, at: offset) }
+  }
+  func nextData(from offset: Int64) throws(SIFError) -> Int64? {
+    try noting { () throws(SIFError) in try storage.nextData(from: offset) }
+  }
+  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { try storage.write(bytes, at: offset) }
+  func truncate(to length: Int64) throws(SIFError) { try storage.truncate(to: length) }
+  func synchronize() throws(SIFError) { try storage.synchronize() }
+}

@@ -1,0 +1,110 @@
+/// What can be read of an image, however damaged it is: for tools that account for its bytes and trust none of them.
+///
+/// Reading stops at nothing but the storage itself. What is wrong is in ``problems``; ``ImageCheck`` judges the rest.
+public struct LenientImage: Sendable {
+  /// Where the bytes are.
+  public let storage: any Storage
+  /// The length of the file in bytes.
+  public let fileSize: Int64
+  /// The header; nil where the magic is not there or the header is not whole.
+  public let header: Header?
+  /// What the fields of the header say where it is whole but for its magic.
+  public let presumedHeader: Header?
+  /// Why header or table cannot be relied on, in the order of the file.
+  public let problems: [SIFError]
+  /// Where the whole slots of the descriptor table lie that are in the file; empty where there are none.
+  public let table: Range<Int64>
+  /// The objects: the used slots, in the order of the table, at most ``Image/maximumObjects``.
+  public let descriptors: [Descriptor]
+  /// What unused slots still hold, in the order of the table, at most ``maximumRemains``.
+  public let remains: [Descriptor]
+  /// The first slot that was not told apart from others, as there were more than are kept in memory; nil for none.
+  public let firstUnreadSlot: Int?
+
+  /// The most unused slots that are kept.
+  public static let maximumRemains = 65_536
+
+  /// Reads what there is.
+  ///
+  /// - Throws: ``SIFError`` only where the storage fails.
+  public init(reading storage: any Storage) throws(SIFError) {
+    self = try storage.withLock(.loading) { () throws(SIFError) in try LenientImage(loading: storage) }
+  }
+
+  private init(loading storage: any Storage) throws(SIFError) {
+    self.storage = storage
+    let size = try storage.byteCount()
+    fileSize = size
+    let first = try storage.read(Header.byteCount, at: 0)
+    let (header, problem) = Header.lenient(first.span.bytes)
+    self.header = header
+    presumedHeader = header == nil ? Header.withoutMagic(first.span.bytes) : nil
+    var problems = problem.map { [$0] } ?? []
+    var used: [Descriptor] = []
+    var unused: [Descriptor] = []
+    var firstUnread: Int?
+    var extent: Range<Int64> = 0..<0
+    if let header {
+      let (table, problem) = DescriptorTable.lenient(header, fileSize: size)
+      if let problem { problems.append(problem) }
+      if let table, table.capacity > 0 {
+        extent = table.offset..<table.end
+        var variableBytes = 0
+        try table.forEachWrittenSlot(in: storage) { (slot, bytes) throws(SIFError) in
+          guard firstUnread == nil else { return }
+          let descriptor = Descriptor(decoding: bytes, slot: slot)
+          variableBytes += descriptor.name.count + descriptor.extra.count
+          guard used.count < Image.maximumObjects, unused.count < Self.maximumRemains,
+            variableBytes <= Image.maximumVariableBytes
+          else {
+            firstUnread = slot
+            return
+          }
+          if descriptor.used == 0 { unused.append(descriptor) } else { used.append(descriptor) }
+        }
+      }
+    }
+    self.problems = problems
+    table = extent
+    descriptors = used
+    remains = unused
+    firstUnreadSlot = firstUnread
+  }
+
+  /// Where a slot begins in the file.
+  public func position(ofSlot slot: Int) -> Int64 {
+    table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
+  }
+
+  /// Descriptors that no table leads to, as header or table is damaged: what lies where tables commonly are and makes
+  /// sense as descriptors of objects in the file.
+  public func orphans() throws(SIFError) -> [Descriptor] {
+    guard !problems.isEmpty else { return [] }
+    let slotBytes = Descriptor.byteCount
+    let start = presumedHeader?.descriptorsOffset ?? Header.defaultDescriptorsOffset
+    let capacity = Int(presumedHeader?.descriptorsTotal ?? Header.defaultCapacity)
+    // What was read as a table needs no second look.
+    let isTable = table.lowerBound == start
+    if isTable, table.count / slotBytes >= capacity { return [] }
+    let known = isTable ? Set(descriptors.map(\.slot)) : []
+    var found: [Descriptor] = []
+    for first in stride(from: 0, to: capacity, by: 1024) {
+      let count = min(1024, capacity - first)
+      let bytes = try storage.read(count * slotBytes, at: start + Int64(first * slotBytes))
+      let span = bytes.span.bytes
+      for index in 0..<bytes.count / slotBytes {
+        let slot = span.extracting(index * slotBytes..<(index + 1) * slotBytes)
+        let descriptor = Descriptor(decoding: slot, slot: first + index)
+        if isPlausible(descriptor), !known.contains(descriptor.slot) { found.append(descriptor) }
+      }
+    }
+    return found
+  }
+
+  private func isPlausible(_ descriptor: Descriptor) -> Bool {
+    guard let end = descriptor.end else { return false }
+    return descriptor.used == 1 && Int64(descriptor.id) == Int64(descriptor.slot) + 1
+      && descriptor.dataType.isKnown && descriptor.groupField & Descriptor.groupMask == Descriptor.groupMask
+      && descriptor.offset >= Int64(Header.byteCount) && descriptor.size > 0 && end <= fileSize
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import SIF
+
+/// Keys whose signatures count, for commands that also work without any.
+struct TrustOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A file with trusted keys: OpenPGP or PEM (repeatable). Without keys, signatures are claims.",
+      valueName: "file"))
+  var key: [PathArgument] = []
+  @Option(
+    help: ArgumentHelp(
+      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"
+    ))
+  var keyring: [PathArgument] = []
+
+  /// Verifies an image with the keys; nil where none were given, or where the image is too damaged, of which the
+  /// user is told.
+  func verify(
+    _ path: PathArgument, in storage: any Storage, _ progress: ProgressOptions
+  ) throws -> VerificationReport? {
+    if key.isEmpty && keyring.isEmpty { return nil }
+    var verification = Verification(path)
+    verification.keys = key
+    verification.keyrings = keyring
+    verification.isQuiet = progress.quiet
+    let (verifiers, hasKeys) = try verification.verifiers()
+    do {
+      let image = try Image(reading: storage)
+      let report = try ImageVerifier.verify(
+        image, with: verifiers, policy: VerificationPolicy(hasKeys: hasKeys))
+      if report.verdict != .malformed { return report }
+      progress.note("siftool: nothing was verified: the image is malformed")
+    } catch let error as SIFError {
+      progress.note("siftool: nothing was verified: \(Array(error.description.utf8).printable)")
+    } catch let error as IntegrityError {
+      progress.note("siftool: nothing was verified: \(Array(ToolFailure(error).message.utf8).printable)")
+    }
+    return nil
+  }
+}

@@ -1,0 +1,43 @@
+import Glibc
+import LinuxSystem
+import SIF
+import SystemPackage
+
+/// A file that is examined and must stay as it is.
+enum Evidence {
+  /// Opens a file so that not even its access time changes; where the kernel does not grant that, the user is told.
+  static func open(_ path: FilePath, _ progress: ProgressOptions) throws -> FileStorage {
+    let storage = try FileStorage(opening: path, preservesAccessTime: true)
+    if !storage.preservesAccessTime {
+      progress.note(
+        "siftool: only the owner of \(Array(path.string.utf8).printable) can read it without a trace: its access time "
+          + "may change")
+    }
+    return storage
+  }
+
+  /// Writes a file of results, which must not be the file that is examined.
+  static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
+    try refuse(path, examining: storage)
+    try NewImageFile.write(replacing: path, mode: 0o644) { try $0.write(bytes.span.bytes, at: 0) }
+  }
+
+  /// Writes an image, which must not be the file that is examined.
+  static func writeImage(
+    to path: FilePath, examining storage: FileStorage, _ fill: (any Storage) throws -> Void
+  ) throws {
+    try refuse(path, examining: storage)
+    try NewImageFile.write(replacing: path, mode: 0o755, fill)
+  }
+
+  private static func refuse(_ path: FilePath, examining storage: FileStorage) throws {
+    let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
+    var target = stat()
+    if path.withPlatformString({ stat($0, &target) }) == 0,
+      (target.st_dev, target.st_ino) == (evidence.st_dev, evidence.st_ino)
+    {
+      throw ToolFailure.usage(
+        "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Forensics
+import SIF
+import Squash
+import StrictJSON
+
+/// The facts of an examination, as text for the page and as JSON (spec/json/report.schema.json).
+extension Examination {
+  /// Where the evidence came from, and what seals it.
+  var acquisition: [(label: String, text: String)] {
+    func digest(_ bytes: [UInt8]?) -> String {
+      bytes?.hexadecimal ?? "not computed: too many holes, or unreadable"
+    }
+    var facts = [
+      ("File", Array(path.string.utf8).printable), ("Size", "\(size) bytes"),
+      ("SHA-256 before", digest(digests.before)), ("SHA-256 after", digest(digests.after)),
+      ("File last changed", fileTime.iso8601), ("Tool", "siftool \(ToolVersion.number)"),
+      ("Arguments", arguments.joined(separator: " ")),
+    ]
+    facts.append(("Time of the examination", time?.iso8601 ?? "not recorded"))
+    return facts
+  }
+
+  /// The JSON document.
+  var members: [JSONMember] {
+    let objects = lenient.descriptors.prefix(ReportPage.mostRows)
+    let regions = map.regions.prefix(ReportPage.mostRows)
+    let items = carving.items.prefix(ReportPage.mostRows)
+    let definition = page?.definition ?? inner.definition
+    let labels = page.map { $0.labels.isEmpty ? inner.labels : $0.labels } ?? []
+    return [
+      JSONMember("acquisition", acquisitionJSON),
+      JSONMember("header", lenient.header.map { .object($0.fieldTable.members) } ?? .null),
+      JSONMember("objectCount", .integer(Int64(lenient.descriptors.count))),
+      JSONMember("objects", .array(objects.map { .object($0.fieldTable.members) })),
+      JSONMember("regionCount", .integer(Int64(map.regions.count))),
+      JSONMember("regions", .array(regions.map(\.json))),
+      JSONMember("carvedCount", .integer(Int64(carving.items.count))),
+      JSONMember("carved", .array(items.map { $0.json(nil) })),
+      JSONMember(
+        "verification",
+        verification.map { .object($0.document + [JSONMember("schemaVersion", 1)]) } ?? .null),
+      JSONMember(
+        "encryption", .array((page?.volumes ?? []).map { VolumeFields.json(of: $0.object, $0.facts) })),
+      JSONMember("definitionFile", definition?.json ?? .null), JSONMember("labels", .object(labels)),
+      JSONMember("environment", environmentJSON),
+      JSONMember("partitions", .array(partitions.map(\.json))),
+      JSONMember(
+        "implausibleTimes",
+        .array(
+          implausible.map { time in
+            .object([
+              JSONMember("what", .string(time.what)), JSONMember("time", .string(time.time.iso8601)),
+              JSONMember("why", .string(time.why)),
+            ])
+          })),
+      JSONMember("findings", .array(findings.map(\.json))),
+      JSONMember("worst", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
+    ]
+  }
+
+  private var acquisitionJSON: JSONValue {
+    func digest(_ bytes: [UInt8]?) -> JSONValue { bytes.map { .string($0.hexadecimal) } ?? .null }
+    return .object([
+      JSONMember("path", Array(path.string.utf8).json), JSONMember("size", .integer(size)),
+      JSONMember("sha256Before", digest(digests.before)), JSONMember("sha256After", digest(digests.after)),
+      JSONMember("changed", .bool(hasChanged)), JSONMember("modifiedAt", .string(fileTime.iso8601)),
+      JSONMember("toolVersion", .string(ToolVersion.number)),
+      JSONMember("arguments", .array(arguments.map { .string($0) })),
+      JSONMember("time", time.map { .string($0.iso8601) } ?? .null),
+    ])
+  }
+
+  private var environmentJSON: JSONValue {
+    let own: [JSONValue] =
+      environment.map { [.object([JSONMember("name", .null), JSONMember("text", $0.json)])] } ?? []
+    return .array(
+      own
+        + inner.environment.map { script in
+          .object([JSONMember("name", script.name.json), JSONMember("text", script.text.json)])
+        })
+  }
+}
+
+extension Examination.Partition {
+  fileprivate var json: JSONValue {
+    .object([
+      JSONMember("object", .integer(Int64(object))),
+      JSONMember("reason", failure.map { .string($0.message) } ?? .null),
+      JSONMember("files", files?.json ?? .null),
+    ])
+  }
+}
+
+extension FileStatistics {
+  fileprivate var json: JSONValue {
+    func list(_ files: [File]) -> JSONValue { .array(files.map(\.json)) }
+    func selection(_ selection: Selection) -> JSONValue {
+      .object([
+        JSONMember("count", .integer(Int64(selection.count))), JSONMember("files", list(selection.files)),
+      ])
+    }
+    return .object([
+      JSONMember("madeAt", .string(madeAt.iso8601)), JSONMember("contentBytes", .integer(contentBytes)),
+      JSONMember(
+        "counts",
+        .object(
+          counts.map { JSONMember($0.key.name, .integer(Int64($0.value))) }.sorted { $0.key < $1.key })),
+      JSONMember("largest", list(largest)), JSONMember("latest", list(latest)),
+      JSONMember("setId", selection(setID)), JSONMember("worldWritable", selection(worldWritable)),
+      JSONMember("devices", selection(devices)), JSONMember("implausible", selection(implausible)),
+      JSONMember("faultCount", .integer(Int64(faultCount))), JSONMember("faults", .array(faults.map(\.json))),
+    ])
+  }
+}
+
+extension FileStatistics.File {
+  fileprivate var json: JSONValue {
+    Entry(name: [], path: Array(path.dropFirst()), inode: inode).json([])
+  }
+}

@@ -1,0 +1,77 @@
+import CZlib
+
+/// How far a gzip stream reaches.
+package struct GzipExtent {
+  /// The bytes of the compressed members that were followed.
+  package private(set) var compressedBytes: Int64 = 0
+  /// Whether the last of them is whole, and its checksum right.
+  package private(set) var isComplete = false
+  /// The bytes that they decompress to, as far as that was followed.
+  package private(set) var contentBytes: Int64 = 0
+
+  private init() {}
+
+  /// Decompresses, and throws away, what begins at the reader's first byte.
+  ///
+  /// - Parameter mostContent: the most bytes that are decompressed: a small stream can claim to be enormous.
+  /// - Returns: no extent where no gzip stream begins there; and how many bytes were decompressed.
+  package static func follow(
+    _ reader: some RandomAccessReader, mostContent: Int64
+  ) -> (extent: GzipExtent?, content: Int64) {
+    var extent = GzipExtent()
+    let isStream = extent.decompress(reader, mostContent: mostContent)
+    return (isStream ? extent : nil, extent.contentBytes)
+  }
+
+  /// Answers whether a gzip stream begins there.
+  private mutating func decompress(_ reader: some RandomAccessReader, mostContent: Int64) -> Bool {
+    let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+    stream.initialize(to: z_stream())
+    defer { stream.deallocate() }
+    // 15 bits of window, and a gzip header.
+    guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else { return false }
+    defer { inflateEnd(stream) }
+    let input = RawBuffer(count: 64 << 10)
+    let output = RawBuffer(count: 256 << 10)
+    var position: Int64 = 0
+    var isInMember = false
+    while contentBytes < mostContent {
+      let count = (try? reader.read(into: input.bytes, at: position)) ?? 0
+      guard count > 0 else { break }
+      stream.pointee.next_in = input.start.assumingMemoryBound(to: UInt8.self)
+      stream.pointee.avail_in = UInt32(count)
+      while stream.pointee.avail_in > 0, contentBytes < mostContent {
+        if !isInMember {
+          // Another member may follow, or something else.
+          let at = count - Int(stream.pointee.avail_in)
+          guard input.bytes[at] == 0x1F, at + 1 >= count || input.bytes[at + 1] == 0x8B else { return true }
+          isInMember = true
+        }
+        stream.pointee.next_out = output.start.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_out = UInt32(output.count)
+        let status = CZlib.inflate(stream, Z_NO_FLUSH)
+        contentBytes += Int64(output.count) - Int64(stream.pointee.avail_out)
+        let done = position + Int64(count) - Int64(stream.pointee.avail_in)
+        switch status {
+        case Z_STREAM_END:
+          compressedBytes = done
+          isComplete = true
+          isInMember = false
+          inflateReset(stream)
+        case Z_OK, Z_BUF_ERROR:
+          // No progress is the end of what can be followed.
+          if status == Z_BUF_ERROR, stream.pointee.avail_in > 0 { return compressedBytes > 0 }
+        default:
+          // What follows a whole member need not be one.
+          return compressedBytes > 0
+        }
+      }
+      position += Int64(count)
+    }
+    if compressedBytes == 0 {
+      guard contentBytes > 0 else { return false }
+      compressedBytes = reader.byteCount
+    }
+    return true
+  }
+}

@@ -1,0 +1,129 @@
+import TestSupport
+import Testing
+
+@testable import Forensics
+@testable import SIF
+
+/// No false certainty, no trap, and no more time than the bytes deserve.
+@Suite struct CarvingTests {
+  private static func carve(_ bytes: [UInt8], everywhere: Bool = false) throws -> Carving {
+    let storage = MemoryStorage(bytes)
+    let carving = try Carving(of: storage, everywhere: everywhere)
+    for item in carving.items {
+      #expect(item.offset >= 0 && item.length > 0 && item.end <= Int64(bytes.count))
+    }
+    #expect(storage.bytes == bytes)
+    return carving
+  }
+
+  /// In random bytes nothing is more than a guess.
+  @Test func randomBytes() throws {
+    let seed: UInt64 = 40_960
+    var random = SeededRandom(seed: seed)
+    var bytes: [UInt8] = []
+    for _ in 0..<(7 << 20) / 8 { withUnsafeBytes(of: random.next()) { bytes += $0 } }
+    // Magics where chance would need a gigabyte to put them.
+    let magics: [[UInt8]] = [
+      Array("hsqs".utf8), [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE, 0, 2], [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0],
+      [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], [0x28, 0xB5, 0x2F, 0xFD], Array("ustar\u{0}00".utf8),
+      Array("SIF_MAGIC\0".utf8) + Array("01\0".utf8), Array("-----BEGIN PGP SIGNED MESSAGE-----\n".utf8),
+      Array("{\"a\":".utf8), [0x53, 0xEF], Array("\n{}".utf8),
+    ]
+    for (index, magic) in magics.enumerated() {
+      for copy in 0..<200 {
+        let place = 1000 + (index * 200 + copy) * 3001
+        bytes.replaceSubrange(place..<place + magic.count, with: magic)
+      }
+    }
+    let carving = try Self.carve(bytes)
+    let sure = carving.items.filter { $0.confidence > .low }
+    #expect(sure.isEmpty, "seed \(seed): \(sure.prefix(3))")
+    let image = try MapTests.sound() + bytes
+    #expect(try Self.carve(image).items.filter { $0.confidence == .high }.isEmpty)
+  }
+
+  /// Neighbours tell where a stretch without structure begins and ends.
+  @Test func gapsBetweenObjects() throws {
+    var bytes = try MapTests.sound()
+    bytes.replaceSubrange(4096..<4681, with: repeatElement(0, count: 585))
+    let carving = try Self.carve(bytes)
+    #expect(carving.items.map(\.offset) == [32176])
+    #expect(carving.items.map(\.length) == [19])
+    #expect(carving.items.map(\.kind) == [.text])
+    #expect(carving.items.map(\.confidence) == [.medium])
+  }
+
+  /// A slot whose used byte was cleared still says what it was.
+  @Test func remainsOfDescriptors() throws {
+    var bytes = try MapTests.sound()
+    bytes[4096 + 4] = 0
+    bytes[5266 + 4] = 0
+    let items = try Self.carve(bytes).items
+    #expect(items.map(\.descriptor?.id) == [1, 3])
+    #expect(items.map(\.confidence) == [.high, .high])
+    #expect(items.map(\.kind) == [.text, .json])
+    #expect(items[0].reason == "an unused slot still describes it: definition-file, and so it looks")
+    // Wiped, and overwritten.
+    bytes.replaceSubrange(32176..<32195, with: repeatElement(0, count: 19))
+    withUnsafeBytes(of: Int64(33_000).littleEndian) { bytes.replaceSubrange(5266 + 17..<5266 + 25, with: $0) }
+    let worse = try Self.carve(bytes).items.filter { $0.descriptor != nil }
+    #expect(worse.map(\.confidence) == [.low, .low])
+    #expect(worse[0].reason.hasSuffix("its bytes are zeros, as if wiped"))
+    #expect(worse[1].reason.hasSuffix("other objects lie there now"))
+  }
+
+  /// Without a header the table is still looked for, and without both the bytes speak for themselves.
+  @Test func damagedHeaders() throws {
+    let bytes = try MapTests.sound()
+    let blank = [UInt8](repeating: 0xFF, count: 128) + bytes.dropFirst(128)
+    let items = try Self.carve(blank).items.filter { $0.descriptor != nil }
+    #expect(items.map(\.descriptor?.id) == [1, 2, 3])
+    let labels = Array("{\"a\": \"0123456789abcdef\"}\n".utf8)
+    let naked = [UInt8](repeating: 0, count: 40_000) + labels + [0, 0, 5]
+    let found = try Self.carve(naked).items
+    #expect(found.contains { $0.kind == .json && $0.offset == 40_000 && $0.length == Int64(labels.count) })
+  }
+
+  @Test func everywhereFindsObjectsToo() throws {
+    let inner = try Fixture.read("images/groups-and-links.sif")
+    let items = try Self.carve(inner + [0, 0], everywhere: true).items
+    #expect(items.first?.kind == .sif)
+    #expect(items.first?.length == Int64(inner.count))
+    #expect(items.first?.confidence == .high)
+  }
+
+  /// Brackets, dashes and magics without end: the work stays in proportion.
+  @Test(arguments: [
+    "{\"", "[{", "[[", "-----BEGIN A-----\n", "hsqs", "-----BEGIN PGP SIGNED MESSAGE-----", "SIF_MAGIC\0",
+    "\u{1F}\u{8B}\u{8}", "ustar",
+  ])
+  func repetitions(text: String) throws {
+    let part = text == "\u{1F}\u{8B}\u{8}" ? [0x1F, 0x8B, 8] : Array(text.utf8)
+    var bytes: [UInt8] = []
+    while bytes.count < 60_000 { bytes += part }
+    _ = try Self.carve(bytes)
+    _ = try Self.carve(try MapTests.sound() + bytes)
+  }
+
+  /// Zstandard frames of empty blocks without end.
+  @Test func emptyBlocksWithoutEnd() throws {
+    var bytes = try MapTests.sound()
+    for _ in 0..<50 { bytes += [0x28, 0xB5, 0x2F, 0xFD, 0, 0x58] + [UInt8](repeating: 0, count: 2000) }
+    let items = try Self.carve(bytes).items
+    #expect(items.allSatisfy { $0.kind != .zstd || $0.confidence == .low })
+  }
+
+  @Test func randomMutations() throws {
+    let images = try Fixture.imageNames.map { try Fixture.read("images/\($0)") } + [try MapTests.sound()]
+    let seed: UInt64 = 77
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<200 {
+      var bytes = try #require(images.randomElement(using: &random))
+      for _ in 0..<Int.random(in: 1...30, using: &random) {
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255, using: &random)
+      }
+      if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
+      _ = try Self.carve(bytes, everywhere: Bool.random(using: &random))
+    }
+  }
+}
