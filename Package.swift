@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "Forensics", targets: ["Forensics"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -59,17 +60,22 @@ let package = Package(
     .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
     module(
       "LUKS", ["CCryptsetup", "CGcrypt", "CLinux", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module(
+      "Forensics",
+      ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "SIF", "DSSE", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash", "StrictJSON",
-        systemPackage,
+        "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash",
+        "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
     .target(
       name: "FuzzTargets",
-      dependencies: ["SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash"],
+      dependencies: [
+        "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
+      ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
@@ -78,6 +84,8 @@ let package = Package(
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests(
+      "ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),

@@ -23,6 +23,7 @@ static const int linux_f_ofd_setlk = 37;
 static const int linux_seek_data = 3;
 static const int linux_seek_hole = 4;
 static const int linux_o_tmpfile = 020200000;
+static const int linux_o_noatime = 01000000;
 
 // fcntl is variadic: Swift does not import it with a struct argument.
 static inline int linux_fcntl_lock(int fd, int command, struct flock *lock) {

@@ -7,17 +7,17 @@ protocol Worker: AnyObject, SendableMetatype {
 }
 
 /// A mutex with two conditions, at a stable address.
-final class Monitor: @unchecked Sendable {
+package final class Monitor: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let conditions = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 2)
 
   /// What a thread waits for.
-  enum Condition: Int {
+  package enum Condition: Int {
     case work = 0
     case space = 1
   }
 
-  init() {
+  package init() {
     pthread_mutex_init(mutex, nil)
     for index in 0..<2 { pthread_cond_init(conditions + index, nil) }
   }
@@ -29,15 +29,15 @@ final class Monitor: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func lock() { pthread_mutex_lock(mutex) }
-  func unlock() { pthread_mutex_unlock(mutex) }
-  func wait(for condition: Condition) { pthread_cond_wait(conditions + condition.rawValue, mutex) }
-  func signal(_ condition: Condition) { pthread_cond_signal(conditions + condition.rawValue) }
-  func broadcast(_ condition: Condition) { pthread_cond_broadcast(conditions + condition.rawValue) }
+  package func lock() { pthread_mutex_lock(mutex) }
+  package func unlock() { pthread_mutex_unlock(mutex) }
+  package func wait(for condition: Condition) { pthread_cond_wait(conditions + condition.rawValue, mutex) }
+  package func signal(_ condition: Condition) { pthread_cond_signal(conditions + condition.rawValue) }
+  package func broadcast(_ condition: Condition) { pthread_cond_broadcast(conditions + condition.rawValue) }
 }
 
 /// A thread of the kernel that runs one closure. Joining is the owner's duty.
-struct Thread: ~Copyable {
+package struct Thread: ~Copyable {
   private final class Body {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -45,7 +45,7 @@ struct Thread: ~Copyable {
 
   private let handle: pthread_t
 
-  init(_ run: @escaping @Sendable () -> Void) throws(SquashError) {
+  package init(_ run: @escaping @Sendable () -> Void) throws(SquashError) {
     var handle = pthread_t()
     let body = Unmanaged.passRetained(Body(run))
     let status = pthread_create(
@@ -61,7 +61,7 @@ struct Thread: ~Copyable {
     self.handle = handle
   }
 
-  consuming func join() { pthread_join(handle, nil) }
+  package consuming func join() { pthread_join(handle, nil) }
 }
 
 /// Threads that perform jobs in no particular order, behind a short queue. The first failure ends the work.

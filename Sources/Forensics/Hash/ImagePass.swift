@@ -1,0 +1,217 @@
+public import Gcrypt
+public import SIF
+import Squash
+
+/// The digests of ranges of a file, of all of them in one pass: every byte is read once, and hashed by as many
+/// threads as there are lists of ranges. Holes are hashed as zeros without being read.
+public struct ImagePass {
+  /// The digests of each list's ranges, in the order of the ranges.
+  public let digests: [[[UInt8]]]
+  /// How many bytes lay in holes of the file and were not read.
+  public let holeBytes: Int64
+
+  /// Ranges over one place that are hashed at the same time: each costs a digest's state.
+  private static let mostOverlaps = 64
+
+  /// Hashes the ranges.
+  ///
+  /// - Parameters:
+  ///   - lists: lists of ranges that lie in the file; each list is hashed by a thread of its own.
+  ///   - budget: pays for every byte that is hashed.
+  ///   - progress: called with numbers of bytes as they are read.
+  public init(
+    _ storage: any Storage, _ lists: [[Range<Int64>]], _ algorithm: HashAlgorithm,
+    budget: inout HashBudget, progress: (Int64) -> Void = { _ in }
+  ) throws(HashError) {
+    for range in lists.joined() {
+      try budget.spend(range.upperBound - range.lowerBound, on: "the bytes of the file and its objects")
+    }
+    var digests = lists.map { [[UInt8]](repeating: [], count: $0.count) }
+    var left = lists.map { Array($0.indices) }
+    var holeBytes: Int64 = 0
+    // A second pass only where objects lie over one another in great numbers.
+    repeat {
+      var chosen: [[Int]] = []
+      for index in lists.indices {
+        let (now, later) = Self.split(left[index], lists[index])
+        chosen.append(now)
+        left[index] = later
+      }
+      let parts = zip(lists, chosen).map { list, numbers in numbers.map { list[$0] } }
+      let consumers = try parts.map { (part) throws(HashError) in try RangeDigests(part, algorithm) }
+      holeBytes += try Self.run(storage, Self.union(parts.flatMap { $0 }), consumers, progress)
+      for (index, numbers) in chosen.enumerated() {
+        for (number, digest) in zip(numbers, consumers[index].digests) { digests[index][number] = digest }
+      }
+    } while left.contains { !$0.isEmpty }
+    self.digests = digests
+    self.holeBytes = holeBytes
+  }
+
+  /// The ranges that one pass takes, and those that are left to the next.
+  private static func split(_ numbers: [Int], _ ranges: [Range<Int64>]) -> (now: [Int], later: [Int]) {
+    var (now, later): ([Int], [Int]) = ([], [])
+    var ends: [Int64] = []
+    for number in numbers.sorted(by: { (ranges[$0].lowerBound, $0) < (ranges[$1].lowerBound, $1) }) {
+      ends.removeAll { $0 <= ranges[number].lowerBound }
+      if ends.count < mostOverlaps {
+        ends.append(ranges[number].upperBound)
+        now.append(number)
+      } else {
+        later.append(number)
+      }
+    }
+    return (now, later)
+  }
+
+  /// The stretches of the file that any range covers, in order.
+  private static func union(_ ranges: [Range<Int64>]) -> [Range<Int64>] {
+    var union: [Range<Int64>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
+      if let last = union.last, last.upperBound >= range.lowerBound {
+        union[union.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        union.append(range)
+      }
+    }
+    return union
+  }
+
+  /// Reads the ranges and has every consumer take every stretch; answers how many bytes lay in holes.
+  private static func run(
+    _ storage: any Storage, _ ranges: [Range<Int64>], _ consumers: [RangeDigests],
+    _ progress: (Int64) -> Void
+  ) throws(HashError) -> Int64 {
+    let ring = StretchRing(consumers)
+    var threads: [JoinableThread] = []
+    do throws(SquashError) {
+      for index in consumers.indices { threads.append(JoinableThread(try Thread { ring.consume(index) })) }
+    } catch {
+      ring.close()
+      for thread in threads { thread.join() }
+      throw HashError(.system, error.description)
+    }
+    var holeBytes: Int64 = 0
+    var failure: HashError?
+    do throws(HashError) {
+      for range in ranges { holeBytes += try feed(ring, storage, range, progress) }
+    } catch { failure = error }
+    ring.close()
+    for thread in threads { thread.join() }
+    if let failure = failure ?? consumers.compactMap(\.failure).first { throw failure }
+    return holeBytes
+  }
+
+  private static func feed(
+    _ ring: StretchRing, _ storage: any Storage, _ range: Range<Int64>, _ progress: (Int64) -> Void
+  ) throws(HashError) -> Int64 {
+    var holeBytes: Int64 = 0
+    var position = range.lowerBound
+    while position < range.upperBound {
+      do throws(SIFError) {
+        let data = min(try storage.nextData(from: position) ?? range.upperBound, range.upperBound)
+        if data > position {
+          let count = min(data - position, StretchRing.longestHole)
+          ring.publish(Stretch(offset: position, count: count, bytes: nil))
+          holeBytes += count
+          position += count
+          progress(count)
+          continue
+        }
+        let buffer = ring.nextBuffer()
+        let wanted = Int(min(Int64(buffer.count), range.upperBound - position))
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        let count = try storage.read(into: part, at: position)
+        guard count > 0 else {
+          throw SIFError(.truncated, "the file ended while it was being read", offset: position)
+        }
+        ring.publish(
+          Stretch(
+            offset: position, count: Int64(count),
+            bytes: UnsafeRawBufferPointer(rebasing: part[..<count])))
+        position += Int64(count)
+        progress(Int64(count))
+      } catch { throw HashError(error) }
+    }
+    return holeBytes
+  }
+
+  private final class JoinableThread {
+    private var thread: Thread?
+    init(_ thread: consuming Thread) { self.thread = consume thread }
+    func join() { thread.take()?.join() }
+  }
+}
+
+/// A few buffers between one reader and the consumers, each of which takes every stretch in order.
+private final class StretchRing: @unchecked Sendable {
+  /// Holes are handed on in pieces, so that they can be stopped and counted.
+  static let longestHole: Int64 = 64 << 20
+  private static let slots = 8
+  private static let bufferBytes = 256 << 10
+
+  private let monitor = Monitor()
+  private let buffers = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: slots * bufferBytes, alignment: 4096)
+  private let consumers: [RangeDigests]
+  private var stretches: [Stretch]
+  private var published = 0
+  private var consumed: [Int]
+  private var isClosed = false
+
+  init(_ consumers: [RangeDigests]) {
+    self.consumers = consumers
+    stretches = Array(repeating: Stretch(offset: 0, count: 0, bytes: nil), count: Self.slots)
+    consumed = Array(repeating: 0, count: consumers.count)
+  }
+
+  deinit { buffers.deallocate() }
+
+  /// The buffer of the stretch that is published next, once every consumer is done with it.
+  func nextBuffer() -> UnsafeMutableRawBufferPointer {
+    waitForSlot()
+    let start = published % Self.slots * Self.bufferBytes
+    return UnsafeMutableRawBufferPointer(rebasing: buffers[start..<start + Self.bufferBytes])
+  }
+
+  private func waitForSlot() {
+    monitor.lock()
+    while published - (consumed.min() ?? published) >= Self.slots { monitor.wait(for: .space) }
+    monitor.unlock()
+  }
+
+  func publish(_ stretch: Stretch) {
+    waitForSlot()
+    monitor.lock()
+    stretches[published % Self.slots] = stretch
+    published += 1
+    monitor.broadcast(.work)
+    monitor.unlock()
+  }
+
+  /// Nothing more is published; the consumers end when they have taken everything.
+  func close() {
+    monitor.lock()
+    isClosed = true
+    monitor.broadcast(.work)
+    monitor.unlock()
+  }
+
+  /// Has a consumer take every stretch, until the ring is closed.
+  func consume(_ index: Int) {
+    while let stretch = next(index) {
+      consumers[index].take(stretch)
+      monitor.lock()
+      consumed[index] += 1
+      monitor.signal(.space)
+      monitor.unlock()
+    }
+  }
+
+  private func next(_ index: Int) -> Stretch? {
+    monitor.lock()
+    defer { monitor.unlock() }
+    while consumed[index] == published, !isClosed { monitor.wait(for: .work) }
+    return consumed[index] == published ? nil : stretches[consumed[index] % Self.slots]
+  }
+}
