@@ -111,7 +111,10 @@ public struct ImagePass {
       do throws(SIFError) {
         let data = min(try storage.nextData(from: position) ?? range.upperBound, range.upperBound)
         if data > position {
-          let count = min(data - position, StretchRing.longestHole)
+          // Behind the end of a file that became shorter there is no data either.
+          let end = min(data, try storage.byteCount())
+          guard end > position else { throw Self.shortened(at: position) }
+          let count = min(end - position, StretchRing.longestHole)
           ring.publish(Stretch(offset: position, count: count, bytes: nil))
           holeBytes += count
           position += count
@@ -122,9 +125,7 @@ public struct ImagePass {
         let wanted = Int(min(Int64(buffer.count), range.upperBound - position))
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
         let count = try storage.read(into: part, at: position)
-        guard count > 0 else {
-          throw SIFError(.truncated, "the file ended while it was being read", offset: position)
-        }
+        guard count > 0 else { throw Self.shortened(at: position) }
         ring.publish(
           Stretch(
             offset: position, count: Int64(count),
@@ -134,6 +135,10 @@ public struct ImagePass {
       } catch { throw HashError(error) }
     }
     return holeBytes
+  }
+
+  private static func shortened(at position: Int64) -> SIFError {
+    SIFError(.truncated, "the file ended while it was being read", offset: position)
   }
 
   private final class JoinableThread {

@@ -101,7 +101,7 @@ struct HashCommand: ToolCommand {
             .object, object, path: nil, evidence.name(of: object), size: object.size, digest)
         }
       }
-      if partitions.contains(where: { $0.slot == object.slot }) {
+      if partitions.contains(object.slot) {
         try hashFiles(of: object, image, &budget, listing)
       }
     }

@@ -55,8 +55,8 @@ struct EvidenceOptions: ParsableArguments {
     return (evidence, limit.map { HashBudget(limit: $0.value) } ?? HashBudget(bytesOnDisk: status))
   }
 
-  /// The partitions whose files are asked for.
-  func partitions(of evidence: EvidenceImage) throws -> [Descriptor] {
+  /// The slots of the partitions whose files are asked for.
+  func partitions(of evidence: EvidenceImage) throws -> Set<Int> {
     let chosen = evidence.descriptors.filter { object in
       id.map { object.id == $0.value } ?? (object.dataType == .partition)
     }
@@ -67,7 +67,7 @@ struct EvidenceOptions: ParsableArguments {
           "--prefix would give one name to files of \(withFiles.count) partitions: choose one with --id")
       }
     }
-    return chosen
+    return Set(chosen.map(\.slot))
   }
 
   /// The files of a partition; nil where there are none to be read, which is then said.

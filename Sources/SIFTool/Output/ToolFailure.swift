@@ -94,7 +94,8 @@ struct ToolFailure: Error {
       case .system: .system
       case .tooMuch, .list, .library: .failure
       }
-    self.init(status, code: error.code.rawValue, error.description)
+    let remedy = error.code == .tooMuch ? "; --limit allows more" : ""
+    self.init(status, code: error.code.rawValue, error.description + remedy)
     offset = error.offset
   }
 
