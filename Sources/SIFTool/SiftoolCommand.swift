@@ -33,7 +33,7 @@ struct SiftoolCommand: ParsableCommand {
         subcommands: [
           LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,
         ]),
-      CommandGroup(name: "Examine", subcommands: [HashCommand.self, BodyfileCommand.self]),
+      CommandGroup(name: "Examine", subcommands: [HashCommand.self, BodyfileCommand.self, ScanCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

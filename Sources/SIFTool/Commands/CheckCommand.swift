@@ -105,7 +105,7 @@ struct CheckCommand: ToolCommand {
 }
 
 extension Finding {
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     .object([
       JSONMember("code", .string(code.rawValue)), JSONMember("severity", .string(severity.rawValue)),
       JSONMember("offset", .integer(offset)),

@@ -70,7 +70,7 @@ struct Verification {
     return selection
   }
 
-  private func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
+  func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
     var ring = KeyRing()
     var pem: [PublicKey] = []
     for file in keys {
