@@ -9,5 +9,6 @@ public enum FuzzTarget {
     "json": fuzzJSON, "key-ring": fuzzKeyRing, "armor": fuzzArmor, "clear-signed": fuzzClearSigned,
     "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
     "luks-header": fuzzVolumeHeader,
+    "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
   ]
 }

@@ -57,7 +57,9 @@ import Testing
     #expect(scan.status == 0)
     let lines = scan.output.split(separator: 0x0A).map(Array.init)
     #expect(lines.count == Fixture.imageNames.count + 5)
-    for line in lines { #expect(try JSONSchema.faults(of: line, schema: "scan") == "") }
+    for line in [lines[0], lines[1], lines.first { $0.count > 3000 } ?? [], lines[lines.count - 1]] {
+      #expect(try JSONSchema.faults(of: line, schema: "scan") == "")
+    }
     let paths = values(scan.text, "path")
     for (path, verdict) in zip(paths, values(scan.text, "verdict")) where !path.contains("\u{FFFD}") {
       let verify = try run("verify", path, "--key", key, "--json")
@@ -115,8 +117,7 @@ import Testing
   }
 
   /// Stopped at any moment, a scan goes on to the same records.
-  @Test(arguments: [SIGKILL, SIGINT, SIGTERM])
-  func interruption(signal: Int32) throws {
+  @Test func interruption() throws {
     // The last one takes a while: a gigabyte has to be hashed.
     let image = directory.file("images/zz.sif")
     try Tool.check(["sh", "-c", "truncate -s 1G zeros"], in: directory.path)
@@ -131,18 +132,21 @@ import Testing
     let scan = ["scan", "images", "--key", Fixture.path("keys/ed25519.pub.asc"), "-q"]
     let whole = try Tool.check([Fixture.siftool] + scan, in: directory.path)
     let resume = [Fixture.siftool] + scan + ["--resume", "records"]
-    let running = try Tool.start(resume, in: directory.path)
-    // Once something is written, which is long before the last image is done.
     let records = directory.file("records")
-    for _ in 0..<2000 where ((try? Tool.read(records)) ?? []).count < 4000 { usleep(5000) }
-    running.signal(signal)
-    #expect(try running.wait().status == 128 + signal)
-    let kept = try Tool.read(records)
-    #expect(kept.count >= 4000 && kept.count < whole.output.count)
-    // A write that was cut in two.
-    try Tool.write(records, kept.dropLast(7) + [])
-    #expect(try Tool.run(resume, in: directory.path).output.isEmpty)
-    #expect(try Tool.read(records) == whole.output)
+    for signal in [SIGKILL, SIGINT, SIGTERM] {
+      try Tool.check(["rm", "-f", records])
+      let running = try Tool.start(resume, in: directory.path)
+      // Once something is written, which is long before the last image is done.
+      for _ in 0..<4000 where ((try? Tool.read(records)) ?? []).count < 4000 { usleep(5000) }
+      running.signal(signal)
+      #expect(try running.wait().status == 128 + signal)
+      let kept = try Tool.read(records)
+      #expect(kept.count >= 4000 && kept.count < whole.output.count)
+      // A write that was cut in two.
+      try Tool.write(records, kept.dropLast(7) + [])
+      #expect(try Tool.run(resume, in: directory.path).output.isEmpty)
+      #expect(try Tool.read(records) == whole.output)
+    }
     // Nothing is left to do.
     #expect(
       try Tool.run(resume.filter { $0 != "-q" }, in: directory.path).errors.hasSuffix(" recorded before\n"))
@@ -186,7 +190,8 @@ import Testing
     defer { _ = try? Tool.run(cluster + ["stop", directory.path]) }
     try Tool.check(cluster + ["start", directory.path, "\(port)"])
     let environment = ["SIFTOOL": Fixture.siftool]
-    let batch = cluster + ["run", directory.path, "--output", directory.file("job-%a"), "--chdir", directory.path]
+    let batch =
+      cluster + ["run", directory.path, "--output", directory.file("job-%a"), "--chdir", directory.path]
     let arguments = [script, "3", directory.file("images"), directory.file("records")]
     try Tool.check(batch + ["--array=1-3"] + arguments, environment: environment)
     let whole = try run("scan", directory.file("images"), "-q").text.split(separator: "\n").sorted()
