@@ -3,16 +3,6 @@
 room=$(mktemp -d /dev/shm/bench-XXXXXX)
 trap 'rm -rf "$work" "$room"' EXIT
 
-# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
-peak() {
-  local limit=$1 name=$2
-  shift 2
-  command time -f %M -o peak "$@" > /dev/null
-  awk -v name="$name" -v limit="$limit" '{ r = $1 / 1024 / limit
-    printf "| %s | %.1f MiB | | %.2f | 1.00 | %s |\n", name, $1 / 1024, r, r <= 1 ? "ok" : "OVER"
-    exit r > 1 }' peak || status=1
-}
-
 cp -a /usr/share "$room/tree"
 echo "(the tree: $(du -sh --apparent-size "$room/tree" | cut -f1), $(find "$room/tree" | wc -l) entries)"
 for compressor in gzip zstd; do
