@@ -27,7 +27,10 @@ public struct ImagePass {
       try budget.spend(range.upperBound - range.lowerBound, on: "the bytes of the file and its objects")
     }
     var digests = lists.map { [[UInt8]](repeating: [], count: $0.count) }
-    var left = lists.map { Array($0.indices) }
+    // By where they begin, and so in every pass.
+    var left = lists.map { list in
+      list.indices.sorted { (list[$0].lowerBound, $0) < (list[$1].lowerBound, $1) }
+    }
     var holeBytes: Int64 = 0
     // A second pass only where objects lie over one another in great numbers.
     repeat {
@@ -52,10 +55,15 @@ public struct ImagePass {
   private static func split(_ numbers: [Int], _ ranges: [Range<Int64>]) -> (now: [Int], later: [Int]) {
     var (now, later): ([Int], [Int]) = ([], [])
     var ends: [Int64] = []
-    for number in numbers.sorted(by: { (ranges[$0].lowerBound, $0) < (ranges[$1].lowerBound, $1) }) {
-      ends.removeAll { $0 <= ranges[number].lowerBound }
+    var firstEnd = Int64.max
+    for number in numbers {
+      if firstEnd <= ranges[number].lowerBound {
+        ends.removeAll { $0 <= ranges[number].lowerBound }
+        firstEnd = ends.min() ?? Int64.max
+      }
       if ends.count < mostOverlaps {
         ends.append(ranges[number].upperBound)
+        firstEnd = min(firstEnd, ranges[number].upperBound)
         now.append(number)
       } else {
         later.append(number)

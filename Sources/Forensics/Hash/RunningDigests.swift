@@ -67,20 +67,24 @@ final class RangeDigests {
   func take(_ stretch: Stretch) {
     guard failure == nil else { return }
     let end = stretch.offset + stretch.count
+    active.removeAll { number, digest in finishes(number, digest, stretch, end) }
     do throws(HashError) {
+      // One after the other: there may be very many that begin and end in one stretch.
       while begun < order.count, ranges[order[begun]].lowerBound < end {
         let number = order[begun]
         begun += 1
-        if !ranges[number].isEmpty { active.append((number, try RunningDigest(algorithm))) }
+        if ranges[number].isEmpty { continue }
+        let digest = try RunningDigest(algorithm)
+        if !finishes(number, digest, stretch, end) { active.append((number, digest)) }
       }
-    } catch {
-      failure = error
-      return
-    }
-    for (number, digest) in active {
-      let range = ranges[number]
-      let (from, to) = (max(range.lowerBound, stretch.offset), min(range.upperBound, end))
-      guard from < to else { continue }
+    } catch { failure = error }
+  }
+
+  /// Adds what a range has in a stretch to its digest; answers whether that was the last of it.
+  private func finishes(_ number: Int, _ digest: RunningDigest, _ stretch: Stretch, _ end: Int64) -> Bool {
+    let range = ranges[number]
+    let (from, to) = (max(range.lowerBound, stretch.offset), min(range.upperBound, end))
+    if from < to {
       if let bytes = stretch.bytes {
         let part = bytes[Int(from - stretch.offset)..<Int(to - stretch.offset)]
         digest.update(UnsafeRawBufferPointer(rebasing: part))
@@ -88,10 +92,8 @@ final class RangeDigests {
         digest.update(zeros: to - from)
       }
     }
-    active.removeAll { number, digest in
-      guard ranges[number].upperBound <= end else { return false }
-      digests[number] = digest.digest()
-      return true
-    }
+    guard range.upperBound <= end else { return false }
+    digests[number] = digest.digest()
+    return true
   }
 }

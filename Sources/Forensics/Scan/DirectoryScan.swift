@@ -42,6 +42,9 @@ public struct DirectoryScan: ~Copyable {
   /// The deepest nesting: each level is an open descriptor.
   public static let deepest = 256
 
+  /// Where in the header the magic ends.
+  private static let magicEnd = Header.launchScriptByteCount + Header.magic.count
+
   private struct Frame {
     let directory: Directory
     /// The names that are left, the last one first.
@@ -142,7 +145,8 @@ public struct DirectoryScan: ~Copyable {
       case S_IFDIR:
         return try descend(name, status, in: frame, path: path, relativePath: relativePath)
       case S_IFREG:
-        guard shard.contains(relativePath) else { return nil }
+        // Too short for the magic; so say the files of /proc of themselves, which do more than being read.
+        guard Int(status.st_size) >= Self.magicEnd, shard.contains(relativePath) else { return nil }
         let descriptor = try frame.directory.descriptor.openBeneath(
           name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let opened = try descriptor.status()
@@ -180,7 +184,7 @@ public struct DirectoryScan: ~Copyable {
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
     filesSeen += 1
     _ = descriptor.keepAccessTime()
-    var start = [UInt8](repeating: 0, count: 32 + Header.magic.count)
+    var start = [UInt8](repeating: 0, count: Self.magicEnd)
     var failure: SystemError?
     let count = start.withUnsafeMutableBytes { buffer -> Int in
       do throws(SystemError) { return try descriptor.read(into: buffer, at: 0) } catch {
@@ -189,7 +193,9 @@ public struct DirectoryScan: ~Copyable {
       }
     }
     if let failure { throw failure }
-    guard count == start.count, Array(start[32...]) == Header.magic else { return nil }
+    guard count == start.count, Array(start[Header.launchScriptByteCount...]) == Header.magic else {
+      return nil
+    }
     return .image(
       FoundImage(
         path: path, storage: EvidenceStorage(adopting: descriptor), size: Int64(status.st_size),

@@ -68,10 +68,10 @@ struct BodyfileCommand: ToolCommand {
       try listing.add(
         TimelineEntry(object, name: evidence.name(of: object)), object: object, path: nil)
       guard partitions.contains(object.slot),
-        let squash = evidence.files(of: object, image, &listing.faults)
+        let (squash, offset) = evidence.files(of: object, image, &listing.faults)
       else { continue }
       do {
-        try list(squash, object, &budget, listing)
+        try list(squash, offset, object, &budget, listing)
       } catch let error as SquashError {
         listing.faults.note(error, in: object)
       }
@@ -80,13 +80,14 @@ struct BodyfileCommand: ToolCommand {
   }
 
   private func list(
-    _ squash: SquashImage, _ object: Descriptor, _ budget: inout HashBudget, _ listing: TimelineListing
+    _ squash: SquashImage, _ offset: Int64?, _ object: Descriptor, _ budget: inout HashBudget,
+    _ listing: TimelineListing
   ) throws {
     try listing.add(
       TimelineEntry(squash.superblock, object: object.id, name: evidence.name(of: object)), object: object,
       path: nil)
     let reader = try SquashReader(squash)
-    try listing.beginVolume(squash, at: object.offset)
+    try listing.beginVolume(squash, at: offset)
     let hasher = EntryHasher(squash, listing.algorithm, threads: evidence.threadCount)
     do {
       try hasher.run(budget: &budget) { event in

@@ -119,5 +119,6 @@ struct ScanCommand: ToolCommand {
 }
 
 extension Shard: ExpressibleByArgument {
+  /// Reads `i/n`.
   public init?(argument: String) { self.init(argument) }
 }

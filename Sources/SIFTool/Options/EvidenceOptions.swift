@@ -70,8 +70,11 @@ struct EvidenceOptions: ParsableArguments {
     return Set(chosen.map(\.slot))
   }
 
-  /// The files of a partition; nil where there are none to be read, which is then said.
-  func files(of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults) -> SquashImage? {
+  /// The files of a partition, and where in the image their file system begins, if its bytes lie there as they are; nil
+  /// where there are no files to be read, which is then said.
+  func files(
+    of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults
+  ) -> (squash: SquashImage, offset: Int64?)? {
     let contents: PartitionContents
     do throws(SIFError) {
       contents = PartitionContents(reading: try image.reader(of: object))
@@ -80,7 +83,7 @@ struct EvidenceOptions: ParsableArguments {
       return nil
     }
     switch contents {
-    case .squashfs(let squash): return squash
+    case .squashfs(let squash): return (squash, object.offset)
     case .unreadable(let error): faults.note(error, in: object)
     case .encrypted(let facts):
       progress.note(

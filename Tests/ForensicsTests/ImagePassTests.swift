@@ -6,7 +6,7 @@ import Testing
 
 @testable import Forensics
 
-@Suite struct HashTests {
+@Suite struct ImagePassTests {
   private let directory: TemporaryDirectory
 
   init() throws { directory = try TemporaryDirectory() }
@@ -53,6 +53,21 @@ import Testing
     var small = HashBudget(limit: 100_000)
     #expect { try ImagePass(CountingStorage(bytes), [ranges], .sha256, budget: &small) } throws: {
       ($0 as? HashError)?.code == .tooMuch
+    }
+  }
+
+  /// A hundred thousand objects, over one another or side by side, take little memory and no time to speak of.
+  @Test func veryMany() throws {
+    let bytes = [UInt8](repeating: 7, count: 200_000)
+    let apart = (0..<100_000).map { Int64($0)..<Int64($0 + 1) }
+    let stacked = (0..<20_000).map { Int64(5)..<Int64(6 + $0 % 3) }
+    for ranges in [apart, stacked] {
+      var budget = Self.budget
+      let pass = try ImagePass(CountingStorage(bytes), [ranges], .sha256, budget: &budget)
+      for index in stride(from: 0, to: ranges.count, by: 997) {
+        let part = bytes[Int(ranges[index].lowerBound)..<Int(ranges[index].upperBound)]
+        #expect(pass.digests[0][index] == (try Self.sha256(part)))
+      }
     }
   }
 
