@@ -1,29 +1,30 @@
 import Squash
 import StrictJSON
 
-/// A file of a squashfs, as a line for people and as a JSON object.
-extension Entry {
+extension Inode {
   /// Type and permissions as `ls` shows them.
-  private var modeText: String {
+  var modeText: String {
     let kinds: [FileType: String] = [
       .directory: "d", .regular: "-", .symlink: "l", .blockDevice: "b", .characterDevice: "c", .fifo: "p",
       .socket: "s",
     ]
-    return (kinds[inode.type] ?? "?") + inode.permissionText
+    return (kinds[type] ?? "?") + permissionText
   }
 
-  private var sizeText: String {
-    inode.device.map { "\($0.major), \($0.minor)" } ?? "\(inode.size)"
-  }
+  /// The size as `ls` shows it: of a device its number.
+  var sizeText: String { device.map { "\($0.major), \($0.minor)" } ?? "\(size)" }
+}
 
+/// A file of a squashfs, as a line for people and as a JSON object.
+extension Entry {
   /// One line: mode, links, owner, group, size or device, time in UTC, name, target.
   func longLine(_ name: [UInt8]) -> String {
     func right(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
     }
     let target = inode.symlinkTarget.map { " -> \(escapedName($0))" } ?? ""
-    return "\(modeText) \(right("\(inode.linkCount)", 3)) \(right("\(inode.userID)", 5))"
-      + " \(right("\(inode.groupID)", 5)) \(right(sizeText, 10)) \(inode.modificationTime.utcTime)"
+    return "\(inode.modeText) \(right("\(inode.linkCount)", 3)) \(right("\(inode.userID)", 5))"
+      + " \(right("\(inode.groupID)", 5)) \(right(inode.sizeText, 10)) \(inode.modificationTime.utcTime)"
       + " \(escapedName(name))\(target)\n"
   }
 

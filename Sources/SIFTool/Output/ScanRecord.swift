@@ -39,7 +39,7 @@ struct ScanRecord: Sendable {
     ]
   }
 
-  private static func members(of examination: Examination) -> [JSONMember] {
+  private static func members(of examination: ImageExamination) -> [JSONMember] {
     let (objects, findings) = (examination.descriptors, examination.findings)
     return [
       JSONMember(
@@ -53,7 +53,7 @@ struct ScanRecord: Sendable {
   }
 
   private static func verification(
-    _ verification: Examination.Verification
+    _ verification: ImageExamination.Verification
   ) -> (verdict: String, members: [JSONMember]) {
     let verdict: String
     var reasons: [JSONValue] = []

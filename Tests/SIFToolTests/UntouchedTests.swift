@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What `hash`, `bodyfile` and `scan` leave as it is, and what they withstand.
-@Suite struct EvidenceTests {
+@Suite struct UntouchedTests {
   private let directory: TemporaryDirectory
   private let image: String
 

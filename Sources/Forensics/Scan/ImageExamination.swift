@@ -20,7 +20,7 @@ public struct ScanPolicy: Sendable {
 }
 
 /// Everything that a scan says of one image.
-public struct Examination: Sendable {
+public struct ImageExamination: Sendable {
   /// What verification came to.
   public enum Verification: Sendable {
     /// A report.
@@ -103,7 +103,7 @@ public struct ScanRun: Sendable {
   /// What comes of one event.
   public enum Outcome: Sendable {
     /// An image was examined.
-    case examined(FoundImage, Examination)
+    case examined(FoundImage, ImageExamination)
     /// An image could not be read.
     case unreadable(FoundImage, SIFError)
     /// Something could not be looked at.
@@ -136,7 +136,7 @@ public struct ScanRun: Sendable {
         case .obstacle(let obstacle): return render(.obstacle(obstacle))
         case .image(let found):
           do throws(SIFError) {
-            return render(.examined(found, try Examination(found, policy)))
+            return render(.examined(found, try ImageExamination(found, policy)))
           } catch { return render(.unreadable(found, error)) }
         }
       }
