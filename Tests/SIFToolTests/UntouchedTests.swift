@@ -117,6 +117,27 @@ import Testing
     #expect(try run(["hash", image, "--threads", "0"]).status == 64)
   }
 
+  /// What is left of an image whose table is cut off, and of one that lost its last object.
+  @Test func partsOfImages() throws {
+    let bytes = try Tool.read(image)
+    try directory.write("images/table.sif", Array(bytes.prefix(20_000)))
+    let hash = try run(["hash", "images/table.sif"])
+    #expect(hash.status == 5 && hash.errors.contains("descriptor table"), "\(hash.errors)")
+    #expect(
+      hash.text.hasPrefix(try Tool.check(["sha256sum", directory.file("images/table.sif")]).text.prefix(64)))
+    #expect(hash.text.hasSuffix("  images/table.sif\n"))
+    try directory.write("images/short.sif", Array(bytes.dropLast(9000)))
+    for command in [["hash"], ["bodyfile"], ["bodyfile", "--dfxml"]] {
+      let short = try run(command + ["images/short.sif"])
+      #expect(
+        short.status == 5 && short.errors.contains("object 1 is truncated"), "\(command) \(short.errors)")
+      #expect(short.text.contains(command == ["hash"] ? "  images/short.sif" : "images/short.sif#1"))
+    }
+    let document = try run(["hash", "images/table.sif", "--json"])
+    #expect(try JSONSchema.faults(of: document.output, schema: "hash") == "")
+    #expect(document.text.contains(#""code": "truncated""#))
+  }
+
   /// Facts without a key, and the rest as ever.
   @Test func encrypted() throws {
     let volume = directory.file("volume")
@@ -176,7 +197,7 @@ import Testing
     try Tool.check(
       [
         "sh", "-ec",
-        "head -c 200M /dev/urandom > rootfs/large; i=0; mkdir rootfs/many; while [ $i -lt 5000 ]; do echo $i > rootfs/many/$i; i=$((i + 1)); done",
+        "head -c 90M /dev/urandom > rootfs/large; i=0; mkdir rootfs/many; while [ $i -lt 5000 ]; do echo $i > rootfs/many/$i; i=$((i + 1)); done",
       ],
       in: directory.path)
     try Tool.check([

@@ -45,6 +45,7 @@ struct BodyfileCommand: ToolCommand {
       dfxml ? .dfxml : output.json ? .document : ndjson ? .lines : .body, algorithm ?? .standard)
     do {
       var (image, budget) = try evidence.open()
+      if let damage = image.damage { listing.faults.note(damage, in: nil) }
       try list(&image, &budget, listing)
       try listing.end(nil)
     } catch {

@@ -47,6 +47,7 @@ struct HashCommand: ToolCommand {
     do {
       if let against { listing.earlier = try Self.read(against, algorithm.algorithm) }
       let (image, budget) = try evidence.open()
+      if let damage = image.damage { listing.faults.note(damage, in: nil) }
       try hash(image, budget, listing)
       try listing.end(nil)
     } catch {

@@ -48,7 +48,6 @@ struct EvidenceOptions: ParsableArguments {
     if !storage.keepsAccessTime {
       progress.note("siftool: the image is not yours: reading it may change its access time")
     }
-    if let damage = evidence.damage { progress.note("siftool: damaged, read as far as it goes: \(damage)") }
     if let id, !evidence.descriptors.contains(where: { $0.id == id.value }) {
       throw ToolFailure(.failure, code: "object-not-found", "no object has the id \(id.value)")
     }

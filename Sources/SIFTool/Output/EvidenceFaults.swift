@@ -28,10 +28,11 @@ struct EvidenceFaults {
         isSystem: error.code == .system))
   }
 
-  mutating func note(_ error: SIFError, in object: Descriptor) {
+  /// Notes what an object cannot be read for, or the image as a whole.
+  mutating func note(_ error: SIFError, in object: Descriptor?) {
     note(
       Fault(
-        code: error.code.rawValue, message: error.description, object: object.id, path: nil,
+        code: error.code.rawValue, message: error.description, object: object?.id, path: nil,
         isSystem: error.code == .system))
   }
 
