@@ -12,7 +12,7 @@ import Testing
       [
         "sh", "-ec",
         """
-        mkdir -p images/deep; cp \(Fixture.path("images"))/* images; cd images; echo no > deep/no.sif; cp empty.sif deep/unnamed
+        mkdir -p images/deep; cp \(Fixture.path("images"))/* images; cd images; head -c 100 /dev/zero > deep/no.sif; cp empty.sif deep/unnamed
         cp signatures.sif "$(printf 'deep/\\377\\033[31m')"
         cp groups-and-links.sif deep/truncated; truncate -s 32200 deep/truncated; cp empty.sif deep/broken
         printf '\\377\\377\\377\\377' | dd of=deep/broken bs=1 seek=88 conv=notrunc 2>/dev/null
