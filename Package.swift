@@ -67,7 +67,8 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash",
-        "StrictJSON", systemPackage,
+        "StrictJSON",
+        systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -93,5 +94,6 @@ let package = Package(
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
+    tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ]
 )
