@@ -70,6 +70,7 @@ struct Verification {
     return selection
   }
 
+  /// What verifies with the given keys, and whether there is any key.
   func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
     var ring = KeyRing()
     var pem: [PublicKey] = []
