@@ -37,14 +37,20 @@ ratio 5 1.10 "hash a 1 GiB image and its objects; openssl dgst" "$siftool hash $
 peak 64 "hash a 1 GiB image, memory" "$siftool" hash "$room/one.sif"
 rm "$room/one.sif"
 
-mkdir "$room/images"
-"$siftool" new small.sif
-"$siftool" add small.sif "$here/run.sh" --datatype generic --groupid 1 --quiet
-SOURCE_DATE_EPOCH=1704153600 "$siftool" sign small.sif --key key.asc --quiet
-for i in $(seq 1000); do cp small.sif "$room/images/$i.sif"; done
-cat > loop.sh << S
+for key in rsa2048 ed25519; do
+  cp "$here/../testdata/keys/$key.sec.asc" key.asc
+  public=$here/../testdata/keys/$key.pub.asc
+  "$siftool" new small.sif
+  "$siftool" add small.sif "$here/run.sh" --datatype generic --groupid 1 --quiet
+  SOURCE_DATE_EPOCH=1704153600 "$siftool" sign small.sif --key key.asc --quiet
+  mkdir "$room/images"
+  for i in $(seq 1000); do cp small.sif "$room/images/$i.sif"; done
+  cat > loop.sh << S
 for image in $room/images/*; do $siftool verify \$image --key $public; done
 S
-ratio 3 0.20 "scan 1,000 small images; a loop over verify" "$siftool scan $room/images --key $public --quiet" "sh loop.sh"
-peak 64 "scan 1,000 small images, memory" "$siftool" scan "$room/images" --key "$public" --quiet
+  ratio 3 0.20 "scan 1,000 small images, $key; a loop over verify" \
+    "$siftool scan $room/images --key $public --quiet" "sh loop.sh"
+  peak 64 "scan 1,000 small images, $key, memory" "$siftool" scan "$room/images" --key "$public" --quiet
+  rm -r "$room/images" small.sif
+done
 rm -rf "$room"

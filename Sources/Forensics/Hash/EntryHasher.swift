@@ -29,7 +29,7 @@ public struct EntryHasher: Sendable {
   /// Bytes of paths that are under way altogether; a single path may be a million bytes long.
   private static let mostPathBytes = 8 << 20
   /// Batches that are under way: enough for the others to go on while one thread reads a big file.
-  private static let mostBatches = 64
+  private static let mostBatches = 16
   /// Files with several names whose digests are remembered. Beyond, they are hashed once for each name.
   private static let mostLinks = 1 << 15
 

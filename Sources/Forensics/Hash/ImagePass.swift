@@ -42,7 +42,8 @@ public struct ImagePass {
       }
       let parts = zip(lists, chosen).map { list, numbers in numbers.map { list[$0] } }
       let consumers = try parts.map { (part) throws(HashError) in try RangeDigests(part, algorithm) }
-      holeBytes += try Self.run(storage, Self.union(parts.flatMap { $0 }), consumers, progress)
+      let busy = consumers.indices.filter { !parts[$0].isEmpty }.map { consumers[$0] }
+      holeBytes += try Self.run(storage, Self.union(parts.flatMap { $0 }), busy, progress)
       for (index, numbers) in chosen.enumerated() {
         for (number, digest) in zip(numbers, consumers[index].digests) { digests[index][number] = digest }
       }
@@ -85,15 +86,18 @@ public struct ImagePass {
     return union
   }
 
-  /// Reads the ranges and has every consumer take every stretch; answers how many bytes lay in holes.
+  /// Reads the ranges and has every consumer take every stretch, the first one in this thread and the others in
+  /// threads of their own; answers how many bytes lay in holes.
   private static func run(
     _ storage: any Storage, _ ranges: [Range<Int64>], _ consumers: [RangeDigests],
     _ progress: (Int64) -> Void
   ) throws(HashError) -> Int64 {
-    let ring = StretchRing(consumers)
+    guard let first = consumers.first else { return 0 }
+    let others = Array(consumers.dropFirst())
+    let ring = StretchRing(others)
     var threads: [JoinableThread] = []
     do throws(SquashError) {
-      for index in consumers.indices { threads.append(JoinableThread(try Thread { ring.consume(index) })) }
+      for index in others.indices { threads.append(JoinableThread(try Thread { ring.consume(index) })) }
     } catch {
       ring.close()
       for thread in threads { thread.join() }
@@ -102,7 +106,7 @@ public struct ImagePass {
     var holeBytes: Int64 = 0
     var failure: HashError?
     do throws(HashError) {
-      for range in ranges { holeBytes += try feed(ring, storage, range, progress) }
+      for range in ranges { holeBytes += try feed(ring, first, storage, range, progress) }
     } catch { failure = error }
     ring.close()
     for thread in threads { thread.join() }
@@ -111,7 +115,8 @@ public struct ImagePass {
   }
 
   private static func feed(
-    _ ring: StretchRing, _ storage: any Storage, _ range: Range<Int64>, _ progress: (Int64) -> Void
+    _ ring: StretchRing, _ first: RangeDigests, _ storage: any Storage, _ range: Range<Int64>,
+    _ progress: (Int64) -> Void
   ) throws(HashError) -> Int64 {
     var holeBytes: Int64 = 0
     var position = range.lowerBound
@@ -123,7 +128,9 @@ public struct ImagePass {
           let end = min(data, try storage.byteCount())
           guard end > position else { throw Self.shortened(at: position) }
           let count = min(end - position, StretchRing.longestHole)
-          ring.publish(Stretch(offset: position, count: count, bytes: nil))
+          let hole = Stretch(offset: position, count: count, bytes: nil)
+          ring.publish(hole)
+          first.take(hole)
           holeBytes += count
           position += count
           progress(count)
@@ -134,10 +141,10 @@ public struct ImagePass {
         let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
         let count = try storage.read(into: part, at: position)
         guard count > 0 else { throw Self.shortened(at: position) }
-        ring.publish(
-          Stretch(
-            offset: position, count: Int64(count),
-            bytes: UnsafeRawBufferPointer(rebasing: part[..<count])))
+        let stretch = Stretch(
+          offset: position, count: Int64(count), bytes: UnsafeRawBufferPointer(rebasing: part[..<count]))
+        ring.publish(stretch)
+        first.take(stretch)
         position += Int64(count)
         progress(Int64(count))
       } catch { throw HashError(error) }
@@ -160,7 +167,7 @@ public struct ImagePass {
 private final class StretchRing: @unchecked Sendable {
   /// Holes are handed on in pieces, so that they can be stopped and counted.
   static let longestHole: Int64 = 64 << 20
-  private static let slots = 8
+  private static let slots = 16
   private static let bufferBytes = 256 << 10
 
   private let monitor = Monitor()
