@@ -85,8 +85,6 @@ let package = Package(
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
-    tests(
-      "ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),

@@ -43,7 +43,7 @@ struct ScanRecord: Sendable {
     let (objects, findings) = (examination.descriptors, examination.findings)
     return [
       JSONMember(
-        "encryption", .array(examination.volumes.map { InspectPage.json(of: $0) })),
+        "encryption", .array(examination.volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("findings", .array(findings.prefix(mostListed).map(\.json))),
       JSONMember("header", examination.header.map { .object($0.fieldTable.members) } ?? .null),
       JSONMember("objectCount", .integer(Int64(objects.count))),
