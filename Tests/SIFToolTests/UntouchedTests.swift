@@ -161,6 +161,27 @@ import Testing
     #expect(try run(["bodyfile", image]).text.contains("#2 ($SIF_DESCRIPTOR)"))
   }
 
+  /// With its key an encrypted partition is as any other; its files are those that were encrypted.
+  @Test func opened() throws {
+    let phrase = try directory.write("phrase", Array("correct horse".utf8))
+    try Tool.check(["chmod", "600", phrase])
+    let sealed = directory.file("images/sealed.sif")
+    try Tool.check([
+      Fixture.siftool, "encrypt", image, sealed, "--passphrase-file", phrase, "--kdf-memory", "32", "--quiet",
+    ])
+    let plain = try run(["hash", image, "--only", "files", "--prefix", "."])
+    let options = ["--passphrase-file", phrase, "--only", "files", "--id", "1"]
+    let inside = try run(["hash", sealed] + options)
+    #expect(inside.status == 0 && !plain.output.isEmpty)
+    #expect(inside.text.replacing("\(sealed)#1/", with: "./") == plain.text, "\(inside.errors)")
+    let body = try run(["bodyfile", sealed, "--passphrase-file", phrase, "--dfxml"])
+    // The bytes of the image are not those of any file.
+    #expect(body.status == 0 && body.text.contains("<filename>bin/file</filename>"))
+    #expect(body.text.contains(" fs_offset=") && body.text.components("img_offset=") == 1, "\(body.errors)")
+    try directory.write("wrong", Array("wrong".utf8))
+    #expect(try run(["hash", sealed, "--passphrase-file", directory.file("wrong")]).status == 6)
+  }
+
   /// Damage anywhere ends in records, faults and exit codes.
   @Test func damaged() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
@@ -212,4 +233,9 @@ import Testing
       #expect(answer.status == 0 && peak < 64 << 20, "\(command): \(peak >> 20) MiB")
     }
   }
+}
+
+extension String {
+  /// How often a text is in this one.
+  fileprivate func components(_ text: String) -> Int { ranges(of: text).count }
 }

@@ -111,7 +111,7 @@ struct HashCommand: ToolCommand {
   private func hashFiles(
     of object: Descriptor, _ image: EvidenceImage, _ budget: inout HashBudget, _ listing: HashListing
   ) throws {
-    guard let (squash, _) = evidence.files(of: object, image, &listing.faults) else { return }
+    guard let (squash, _) = try evidence.files(of: object, image, &listing.faults) else { return }
     do {
       try EntryHasher(squash, algorithm.algorithm, threads: evidence.threadCount).run(budget: &budget) {
         event in

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Forensics
 import Gcrypt
+import Glibc
 import SIF
 import Squash
 
@@ -25,6 +26,7 @@ struct EvidenceOptions: ParsableArguments {
       "The most bytes to hash, holes included (K, M, G, T: binary); otherwise 64G and 32 times what the image takes "
         + "on its disk.", valueName: "bytes"))
   var limit: ByteCount?
+  @OptionGroup var key: VolumeKeyOptions
   @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
@@ -73,7 +75,7 @@ struct EvidenceOptions: ParsableArguments {
   /// where there are no files to be read, which is then said.
   func files(
     of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults
-  ) -> (squash: SquashImage, offset: Int64?)? {
+  ) throws -> (squash: SquashImage, offset: Int64?)? {
     let contents: PartitionContents
     do throws(SIFError) {
       contents = PartitionContents(reading: try image.reader(of: object))
@@ -85,12 +87,28 @@ struct EvidenceOptions: ParsableArguments {
     case .squashfs(let squash): return (squash, object.offset)
     case .unreadable(let error): faults.note(error, in: object)
     case .encrypted(let facts):
+      if let squash = try open(object, image) { return (squash, nil) }
       progress.note(
         "siftool: object \(object.id) is encrypted (LUKS\(facts.version), \(Array(facts.cipher.utf8).printable)): without "
           + "a key its files are not read")
     case .other: progress.note("siftool: object \(object.id) holds no squashfs: its files are not read")
     }
     return nil
+  }
+
+  /// The squashfs of an encrypted partition; nil where no key is given. Nobody is asked for one.
+  private func open(_ object: Descriptor, _ evidence: EvidenceImage) throws -> SquashImage? {
+    var source = key.source
+    source.isQuiet = progress.quiet
+    let variables = VolumeKeySource.passphraseVariables
+    guard
+      source.isNamed || variables.contains(where: { getenv($0) != nil })
+        || !VolumeKeySource.pemPathsOfEnvironment.isEmpty
+    else { return nil }
+    let image = try Image(reading: evidence.storage)
+    let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
+    let opened = try partition.open(with: source, in: image)
+    return try SquashImage(DecryptingReader(reader: try opened.reader()))
   }
 
   /// The name of the image.

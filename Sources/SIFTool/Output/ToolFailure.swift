@@ -1,5 +1,6 @@
 import Forensics
 import Gcrypt
+import LUKS
 import LinuxSystem
 import OpenPGP
 import PEMKeys
@@ -83,6 +84,9 @@ struct ToolFailure: Error {
     case let error as SquashError: self.init(error)
     case let error as SystemError: self.init(error)
     case let error as HashError: self.init(error)
+    case let error as LUKSError: self.init(error)
+    case let error as PEMError: self.init(error)
+    case let error as GcryptError: self.init(error)
     default: return nil
     }
   }
