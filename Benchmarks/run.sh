@@ -7,7 +7,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
+# ratio RUNS LIMIT NAME OURS THEIRS
 ratio() { "$here/ratio.py" "$@" || status=1; }
+# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
+peak() {
+  local limit=$1 name=$2
+  shift 2
+  command time -f %M -o peak "$@" > /dev/null
+  awk -v name="$name" -v limit="$limit" '{ r = $1 / 1024 / limit
+    printf "| %s | %.1f MiB | | %.2f | 1.00 | %s |\n", name, $1 / 1024, r, r <= 1 ? "ok" : "OVER"
+    exit r > 1 }' peak || status=1
+}
 export siftool here work
 sections=("$@")
 [ ${#sections[@]} -gt 0 ] || for file in "$here"/sections/*.sh; do sections+=("$(basename "$file" .sh)"); done

@@ -9,16 +9,6 @@ chmod 600 ./*.sec.asc
 # The test keys are of 2024.
 export SOURCE_DATE_EPOCH=1704153600
 
-# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
-peak() {
-  local limit=$1 name=$2
-  shift 2
-  command time -f %M -o peak "$@" > /dev/null
-  awk -v name="$name" -v limit="$limit" '{ r = $1 / 1024 / limit
-    printf "| %s | %.1f MiB | | %.2f | 1.00 | %s |\n", name, $1 / 1024, r, r <= 1 ? "ok" : "OVER"
-    exit r > 1 }' peak || status=1
-}
-
 for key in rsa2048 ed25519; do
   "$siftool" new $key.sif
   "$siftool" add $key.sif "$here/run.sh" --datatype generic --groupid 1

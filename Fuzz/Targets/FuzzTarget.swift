@@ -10,5 +10,6 @@ public enum FuzzTarget {
     "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
     "luks-header": fuzzVolumeHeader,
     "map": fuzzMap, "carve": fuzzCarve,
+    "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
   ]
 }

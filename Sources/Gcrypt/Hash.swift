@@ -37,6 +37,8 @@ public struct HashAlgorithm: Hashable, Sendable {
   public static let blake2s_256 = HashAlgorithm(GCRY_MD_BLAKE2S_256, "blake2s_256", 32)
   /// BLAKE2b with 256 bits (RFC 7693).
   public static let blake2b_256 = HashAlgorithm(GCRY_MD_BLAKE2B_256, "blake2b_256", 32)
+  /// BLAKE2b with 512 bits (RFC 7693).
+  public static let blake2b_512 = HashAlgorithm(GCRY_MD_BLAKE2B_512, "blake2b_512", 64)
 }
 
 /// A running digest. Feed it with ``update(_:)-(RawSpan)`` and end it with ``finalize()``.

@@ -89,6 +89,13 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
   }
 
+  /// Asks the kernel to leave the file's access time alone when it is read; answers whether it will. It does so
+  /// for the file's owner and for root.
+  public func keepAccessTime() -> Bool {
+    let flags = fcntl(rawValue, F_GETFL)
+    return flags >= 0 && fcntl(rawValue, F_SETFL, flags | linux_o_noatime) == 0
+  }
+
   /// Sets the length in bytes.
   public func truncate(to length: Int64) throws(SystemError) {
     try SystemError.check("set the length of", path) { ftruncate(rawValue, Int(length)) }

@@ -33,7 +33,12 @@ struct SiftoolCommand: ParsableCommand {
         subcommands: [
           LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,
         ]),
-      CommandGroup(name: "Examine", subcommands: [MapCommand.self, CarveCommand.self, ReportCommand.self]),
+      CommandGroup(
+        name: "Examine",
+        subcommands: [
+          MapCommand.self, CarveCommand.self, HashCommand.self, BodyfileCommand.self, ReportCommand.self,
+          ScanCommand.self,
+        ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

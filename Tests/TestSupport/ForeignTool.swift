@@ -105,6 +105,16 @@ public enum Tool {
     for (index, file) in files.enumerated() {
       posix_spawn_file_actions_adddup2(&actions, file, Int32(index))
     }
+    // The threads that tests run on block signals, which a program would inherit.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigaddset(&signals, SIGINT)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     let arguments = directory.map { ["env", "-C", $0] + arguments } ?? arguments
     var variables = [
       "LC_ALL": "C", "PATH": variable("PATH") ?? "/usr/bin:/bin", "HOME": variable("HOME") ?? "/",
@@ -113,7 +123,7 @@ public enum Tool {
     var process = pid_t()
     let result = withStrings(arguments) { argv in
       withStrings(variables.map { "\($0)=\($1)" }) { environment in
-        argv[0].map { posix_spawnp(&process, $0, &actions, nil, argv, environment) } ?? ENOENT
+        argv[0].map { posix_spawnp(&process, $0, &actions, &attributes, argv, environment) } ?? ENOENT
       }
     }
     close(files[0])

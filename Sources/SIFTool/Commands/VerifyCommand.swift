@@ -48,7 +48,12 @@ struct VerifyCommand: ToolCommand {
     guard !all || groupId.isEmpty && sifId.isEmpty else {
       throw ValidationError("--all excludes --group-id and --sif-id")
     }
-    for name in signer where !Self.isFingerprint(name) {
+    try Self.checkSigners(signer)
+  }
+
+  /// Refuses names of signers that are no fingerprints.
+  static func checkSigners(_ names: [String]) throws {
+    for name in names where !isFingerprint(name) {
       // A short id would match keys that anybody can make.
       throw ValidationError(
         "--signer \"\(Array(name.utf8).printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "

@@ -18,6 +18,15 @@ struct PathArgument: ExpressibleByArgument {
     }
   }
 
+  /// The bytes of the path.
+  var bytes: [UInt8] {
+    path.withPlatformString { text in
+      var bytes: [UInt8] = []
+      while text[bytes.count] != 0 { bytes.append(UInt8(bitPattern: text[bytes.count])) }
+      return bytes
+    }
+  }
+
   static var defaultCompletionKind: CompletionKind { .file() }
 }
 

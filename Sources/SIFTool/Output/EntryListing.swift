@@ -8,18 +8,7 @@ extension Inode {
       .directory: "d", .regular: "-", .symlink: "l", .blockDevice: "b", .characterDevice: "c", .fifo: "p",
       .socket: "s",
     ]
-    let mode = permissions
-    var text = kinds[type] ?? "?"
-    for (shift, special, letter) in [(6, 0o4000, "s"), (3, 0o2000, "s"), (0, 0o1000, "t")]
-      as [(UInt16, UInt16, String)]
-    {
-      let bits = mode >> shift
-      text += bits & 4 != 0 ? "r" : "-"
-      text += bits & 2 != 0 ? "w" : "-"
-      let executes = bits & 1 != 0
-      text += mode & special != 0 ? (executes ? letter : letter.uppercased()) : executes ? "x" : "-"
-    }
-    return text
+    return (kinds[type] ?? "?") + permissionText
   }
 
   /// The size as `ls` shows it: of a device its number.

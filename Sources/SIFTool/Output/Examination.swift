@@ -75,7 +75,7 @@ struct Examination {
     let image = try? Image(reading: storage)
     self.image = image
     page = try image.map { try InspectPage($0, findings: found, opened: nil) }
-    let contents = image.map { PartitionContents($0, key) }
+    let contents = image.map { OpenedPartitions($0, key) }
     partitions =
       image?.objects(ofType: .partition).prefix(64).compactMap { contents?.examine($0, now: time) } ?? []
     inner = InnerTexts(contents)
@@ -94,7 +94,7 @@ struct Examination {
 }
 
 /// The bytes of partitions as file systems: encrypted ones only where an option names their key.
-final class PartitionContents {
+final class OpenedPartitions {
   let image: Image
   private let key: VolumeKeySource
   /// Opened volumes, by the object's id: deriving a key takes long.
@@ -164,7 +164,7 @@ struct InnerTexts {
   private static let longest: Int64 = 256 << 10
   private static let mostScripts = 32
 
-  init(_ contents: PartitionContents?) {
+  init(_ contents: OpenedPartitions?) {
     guard let contents, let primary = contents.image.primarySystemPartition,
       let bytes = try? contents.reader(of: primary), let squash = try? SquashImage(bytes),
       let reader = try? SquashReader(squash)

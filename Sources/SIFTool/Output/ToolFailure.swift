@@ -1,8 +1,11 @@
+import Forensics
 import Gcrypt
+import LUKS
 import LinuxSystem
 import OpenPGP
 import PEMKeys
 import SIF
+import Squash
 import StrictJSON
 
 /// The exit codes that scripts rely on.
@@ -72,6 +75,33 @@ struct ToolFailure: Error {
   init(_ error: PEMError) { self.init(.key, code: error.code.rawValue, error.description) }
 
   init(_ error: GcryptError) { self.init(.failure, code: "library", error.description) }
+
+  /// What the examination of an image ended with; nil for what no examination throws.
+  init?(evidence error: any Error) {
+    switch error {
+    case let error as ToolFailure: self = error
+    case let error as SIFError: self.init(error)
+    case let error as SquashError: self.init(error)
+    case let error as SystemError: self.init(error)
+    case let error as HashError: self.init(error)
+    case let error as LUKSError: self.init(error)
+    case let error as PEMError: self.init(error)
+    case let error as GcryptError: self.init(error)
+    default: return nil
+    }
+  }
+
+  init(_ error: HashError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .truncated: .malformed
+      case .system: .system
+      case .tooMuch, .list, .library: .failure
+      }
+    let remedy = error.code == .tooMuch ? "; --limit allows more" : ""
+    self.init(status, code: error.code.rawValue, error.description + remedy)
+    offset = error.offset
+  }
 
   /// A failure to write output. A reader that has gone away needs no message.
   init(writing error: SystemError) {

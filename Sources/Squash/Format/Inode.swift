@@ -141,4 +141,19 @@ public struct Inode: Hashable, Sendable {
       }
     return bits | UInt32(permissions)
   }
+
+  /// The permissions as `ls` shows them, such as `rwsr-x--T`.
+  public var permissionText: String {
+    var text = ""
+    for (shift, special, letter) in [(6, 0o4000, "s"), (3, 0o2000, "s"), (0, 0o1000, "t")]
+      as [(UInt16, UInt16, String)]
+    {
+      let bits = permissions >> shift
+      text += bits & 4 != 0 ? "r" : "-"
+      text += bits & 2 != 0 ? "w" : "-"
+      let executes = bits & 1 != 0
+      text += permissions & special != 0 ? (executes ? letter : letter.uppercased()) : executes ? "x" : "-"
+    }
+    return text
+  }
 }

@@ -119,8 +119,8 @@ extension SquashReader {
       UnsafeRawBufferPointer(start: fragmentBlock.start + start, count: count))
   }
 
-  private func loadFragment(_ index: UInt32) throws(SquashError) {
-    guard fragmentIndex != index else { return }
+  /// Where a fragment block lies in the image, and the word that says how it is stored.
+  func fragmentBlock(_ index: UInt32) throws(SquashError) -> (start: Int64, word: UInt32) {
     let superblock = image.superblock
     guard let table = superblock.fragmentTableStart, index < superblock.fragmentCount else {
       throw SquashError(.corrupt, "fragment \(index) where there are \(superblock.fragmentCount)")
@@ -135,9 +135,15 @@ extension SquashReader {
     guard word < 1 << 25, let start = Int64(exactly: start),
       start <= superblock.inodeTableStart - Int64(word & 0xFF_FFFF)
     else { throw SquashError(.corrupt, "fragment block \(index) lies outside the data") }
+    return (start, word)
+  }
+
+  private func loadFragment(_ index: UInt32) throws(SquashError) {
+    guard fragmentIndex != index else { return }
+    let (start, word) = try fragmentBlock(index)
     fragmentIndex = nil
     fragmentCount = try readBlock(
-      at: start, word: word, expected: 1...superblock.blockSize, into: fragmentBlock.start)
+      at: start, word: word, expected: 1...image.superblock.blockSize, into: fragmentBlock.start)
     fragmentIndex = index
   }
 

@@ -1,0 +1,214 @@
+import Glibc
+public import LinuxSystem
+import SIF
+public import SystemPackage
+
+/// An image that a scan came upon, open for reading.
+public struct FoundImage: Sendable {
+  /// The path: that of the directory that the scan began with, and the one beneath it. Raw bytes.
+  public let path: [UInt8]
+  /// The open file.
+  public let storage: EvidenceStorage
+  /// Its length in bytes.
+  public let size: Int64
+  /// The number of its inode.
+  public let inode: UInt64
+  /// When it was last changed: seconds and nanoseconds since the epoch.
+  public let modifiedAt: (seconds: Int64, nanoseconds: Int64)
+}
+
+/// Something that a scan could not look at.
+public struct ScanObstacle: Sendable {
+  /// The path, as raw bytes.
+  public let path: [UInt8]
+  /// Why.
+  public let error: SystemError
+}
+
+/// What a scan comes upon.
+public enum ScanEvent: Sendable {
+  /// A SIF image, known by its magic whatever it is called.
+  case image(FoundImage)
+  /// Something that could not be looked at.
+  case obstacle(ScanObstacle)
+}
+
+/// Goes through directories and finds the SIF images in them, each directory's names in the order of their bytes.
+///
+/// Nothing but regular files is opened; symbolic links are not followed, but for the paths that it starts with; a
+/// directory that is reached within itself, through a mount, is left out. Neither files nor directories get another
+/// access time where the kernel permits that.
+public struct DirectoryScan: ~Copyable {
+  /// The deepest nesting: each level is an open descriptor.
+  public static let deepest = 256
+
+  /// Where in the header the magic ends.
+  private static let magicEnd = Header.launchScriptByteCount + Header.magic.count
+
+  private struct Frame {
+    let directory: Directory
+    /// The names that are left, the last one first.
+    var names: [[UInt8]]
+    let path: [UInt8]
+    let relativePath: [UInt8]
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  private final class Directory {
+    let descriptor: OwnedDescriptor
+    init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+  }
+
+  private var roots: [FilePath]
+  private var frames: [Frame] = []
+  private let shard: Shard
+  private let staysOnFileSystem: Bool
+  /// How many regular files were looked at.
+  public private(set) var filesSeen = 0
+
+  /// A scan.
+  ///
+  /// - Parameters:
+  ///   - roots: directories, or files.
+  ///   - shard: the part of the files to look at.
+  ///   - staysOnFileSystem: whether directories on other file systems than their root are left out.
+  public init(_ roots: [FilePath], shard: Shard = .whole, staysOnFileSystem: Bool = false) {
+    self.roots = roots.reversed()
+    self.shard = shard
+    self.staysOnFileSystem = staysOnFileSystem
+  }
+
+  /// The next event, or nil at the end.
+  public mutating func next() -> ScanEvent? {
+    while true {
+      if frames.isEmpty {
+        guard let root = roots.popLast() else { return nil }
+        if let event = start(root) { return event }
+        continue
+      }
+      let top = frames.count - 1
+      guard let name = frames[top].names.popLast() else {
+        frames.removeLast()
+        continue
+      }
+      if let event = look(at: name, in: frames[top]) { return event }
+    }
+  }
+
+  private mutating func start(_ root: FilePath) -> ScanEvent? {
+    let path = Self.bytes(of: root)
+    do throws(SystemError) {
+      // A FIFO would block without O_NONBLOCK, a terminal could become the controlling one without O_NOCTTY.
+      let descriptor = try OwnedDescriptor(opening: root, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      let status = try descriptor.status()
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR:
+        var prefix = path
+        while prefix.count > 1, prefix.last == 0x2F { prefix.removeLast() }
+        try enter(descriptor, status, path: prefix, relativePath: [])
+        return nil
+      case S_IFREG:
+        let name = Array(path.split(separator: 0x2F).last ?? [])
+        guard shard.contains(name) else { return nil }
+        return try sniff(descriptor, status, path: path)
+      default:
+        throw SystemError(errno: .invalidArgument, operation: "scan what is neither a file nor a directory")
+      }
+    } catch {
+      return .obstacle(ScanObstacle(path: path, error: error))
+    }
+  }
+
+  private static func bytes(of path: FilePath) -> [UInt8] {
+    path.withPlatformString { text in (0..<strlen(text)).map { UInt8(bitPattern: text[$0]) } }
+  }
+
+  private mutating func enter(
+    _ descriptor: consuming OwnedDescriptor, _ status: stat, path: [UInt8], relativePath: [UInt8]
+  ) throws(SystemError) {
+    _ = descriptor.keepAccessTime()
+    let names = try descriptor.names().sorted { $1.lexicographicallyPrecedes($0) }
+    frames.append(
+      Frame(
+        directory: Directory(descriptor), names: names, path: path, relativePath: relativePath,
+        device: UInt64(status.st_dev), inode: UInt64(status.st_ino)))
+  }
+
+  private mutating func look(at name: [UInt8], in frame: Frame) -> ScanEvent? {
+    let path = frame.path + (frame.path.last == 0x2F ? [] : [0x2F]) + name
+    let relativePath = frame.relativePath.isEmpty ? name : frame.relativePath + [0x2F] + name
+    do throws(SystemError) {
+      // Gone since the directory was read: as if it had never been there.
+      guard let status = try frame.directory.descriptor.status(of: name) else { return nil }
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR:
+        return try descend(name, status, in: frame, path: path, relativePath: relativePath)
+      case S_IFREG:
+        // Too short for the magic; so say the files of /proc of themselves, which do more than being read.
+        guard Int(status.st_size) >= Self.magicEnd, shard.contains(relativePath) else { return nil }
+        let descriptor = try frame.directory.descriptor.openBeneath(
+          name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let opened = try descriptor.status()
+        return try sniff(descriptor, opened, path: path)
+      default: return nil
+      }
+    } catch {
+      guard error.errno != .noSuchFileOrDirectory, shard.contains(relativePath) else { return nil }
+      return .obstacle(ScanObstacle(path: path, error: error))
+    }
+  }
+
+  private mutating func descend(
+    _ name: [UInt8], _ status: stat, in frame: Frame, path: [UInt8], relativePath: [UInt8]
+  ) throws(SystemError) -> ScanEvent? {
+    let (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
+    guard !staysOnFileSystem || device == frames[0].device,
+      !frames.contains(where: { $0.device == device && $0.inode == inode })
+    else { return nil }
+    guard frames.count < Self.deepest else {
+      throw SystemError(
+        errno: .tooManySymbolicLinkLevels, operation: "go deeper than \(Self.deepest) directories")
+    }
+    let descriptor = try frame.directory.descriptor.openDirectory(name)
+    let opened = try descriptor.status()
+    try enter(descriptor, opened, path: path, relativePath: relativePath)
+    return nil
+  }
+
+  /// Whether an open file is an image, by the magic in its header.
+  private mutating func sniff(
+    _ descriptor: consuming OwnedDescriptor, _ status: stat, path: [UInt8]
+  ) throws(SystemError) -> ScanEvent? {
+    // Another file may have taken its place.
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    filesSeen += 1
+    _ = descriptor.keepAccessTime()
+    var start = [UInt8](repeating: 0, count: Self.magicEnd)
+    var failure: SystemError?
+    let count = start.withUnsafeMutableBytes { buffer -> Int in
+      do throws(SystemError) { return try descriptor.read(into: buffer, at: 0) } catch {
+        failure = error
+        return 0
+      }
+    }
+    if let failure { throw failure }
+    guard count == start.count, Array(start[Header.launchScriptByteCount...]) == Header.magic else {
+      return nil
+    }
+    return .image(
+      FoundImage(
+        path: path, storage: EvidenceStorage(adopting: descriptor), size: Int64(status.st_size),
+        inode: UInt64(status.st_ino),
+        modifiedAt: (Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec))))
+  }
+}
+
+extension FoundImage {
+  /// The time of the last change in ISO 8601, with nanoseconds: two states of a file rarely have the same.
+  public var modificationTime: String {
+    let digits = String(modifiedAt.nanoseconds)
+    let fraction = String(repeating: "0", count: max(9 - digits.utf8.count, 0)) + digits
+    return "\(Timestamp(seconds: modifiedAt.seconds).iso8601.dropLast()).\(fraction)Z"
+  }
+}

@@ -1,0 +1,161 @@
+import Encodings
+public import SIF
+public import Squash
+
+/// Something of an image that has times: a file, or a part of the image itself.
+public struct TimelineEntry: Sendable {
+  /// What it is.
+  public enum Kind: String, Sendable {
+    /// The image, by its header.
+    case header
+    /// An object, by its descriptor.
+    case descriptor
+    /// A file system, by its superblock.
+    case fileSystem = "file-system"
+    /// A file in a file system.
+    case content
+  }
+
+  /// What it is.
+  public let kind: Kind
+  /// What it is called, as raw bytes.
+  public let name: [UInt8]
+  /// The number of its inode, or of the object; 0 where it has none.
+  public let inode: Int64
+  /// Type and permissions as the Sleuth Kit shows them, such as `r/rrwxr-xr-x`.
+  public let mode: String
+  /// The owner.
+  public let userID: Int64
+  /// The group.
+  public let groupID: Int64
+  /// The length in bytes.
+  public let size: Int64
+  /// When it was changed, if it says.
+  public let modifiedAt: Timestamp?
+  /// When it was made, if it says.
+  public let createdAt: Timestamp?
+  /// The target of a symbolic link, as raw bytes.
+  public let target: [UInt8]?
+
+  /// What is no file: the Sleuth Kit's virtual ones.
+  private static let virtualMode = "v/v---------"
+
+  private init(
+    _ kind: Kind, _ name: [UInt8], inode: Int64, userID: Int64 = 0, groupID: Int64 = 0, size: Int64,
+    modifiedAt: Timestamp?, createdAt: Timestamp?
+  ) {
+    self.kind = kind
+    self.name = name
+    self.inode = inode
+    mode = Self.virtualMode
+    self.userID = userID
+    self.groupID = groupID
+    self.size = size
+    self.modifiedAt = modifiedAt == Timestamp.none ? nil : modifiedAt
+    self.createdAt = createdAt == Timestamp.none ? nil : createdAt
+    target = nil
+  }
+
+  /// An image.
+  public init(_ header: Header, fileSize: Int64, name: [UInt8]) {
+    self.init(
+      .header, name + Array(" ($SIF_HEADER)".utf8), inode: 0, size: fileSize, modifiedAt: header.modifiedAt,
+      createdAt: header.createdAt)
+  }
+
+  /// An object.
+  public init(_ descriptor: Descriptor, name: [UInt8]) {
+    self.init(
+      .descriptor, name + Array(" ($SIF_DESCRIPTOR)".utf8), inode: Int64(descriptor.id),
+      userID: descriptor.uid, groupID: descriptor.gid, size: descriptor.size,
+      modifiedAt: descriptor.modifiedAt, createdAt: descriptor.createdAt)
+  }
+
+  /// A squashfs.
+  public init(_ superblock: Superblock, object: UInt32, name: [UInt8]) {
+    self.init(
+      .fileSystem, name + Array(" ($SQUASHFS)".utf8), inode: Int64(object), size: superblock.bytesUsed,
+      modifiedAt: nil, createdAt: Timestamp(seconds: Int64(superblock.creationTime)))
+  }
+
+  /// A file.
+  public init(_ entry: Entry, name: [UInt8]) {
+    kind = .content
+    self.name = name
+    let inode = entry.inode
+    self.inode = Int64(inode.number)
+    let letter = String(inode.type.letter)
+    mode = "\(letter)/\(letter)\(inode.permissionText)"
+    userID = Int64(inode.userID)
+    groupID = Int64(inode.groupID)
+    size = inode.size
+    modifiedAt = Timestamp(seconds: Int64(inode.modificationTime))
+    createdAt = nil
+    target = inode.symlinkTarget
+  }
+
+  /// The line of a body file, with its end (spec/timeline.md, "Body files").
+  public var bodyLine: [UInt8] {
+    let shown = target.map { name + Array(" -> ".utf8) + $0 } ?? name
+    let numbers = [
+      String(inode), mode, String(userID), String(groupID), String(size), "0",
+      String(Self.seconds(modifiedAt)), "0", String(Self.seconds(createdAt)),
+    ]
+    return Array("0|".utf8) + Self.escaped(shown) + Array("|\(numbers.joined(separator: "|"))\n".utf8)
+  }
+
+  /// What would end a field, as mactime reads it; and what would end a line, or a terminal would obey, in a form that
+  /// mactime leaves alone: it drops the entry of a name in which it meets a line end.
+  private static func escaped(_ name: [UInt8]) -> [UInt8] {
+    var text: [UInt8] = []
+    for byte in name {
+      switch byte {
+      case UInt8(ascii: "|"), UInt8(ascii: "%"):
+        text += Array("%\(String(byte, radix: 16, uppercase: true))".utf8)
+      case 0x5C: text += [byte, byte]
+      case 0..<0x20, 0x7F: text += Array("\\x".utf8) + Array(Hexadecimal.text([byte]).utf8)
+      default: text.append(byte)
+      }
+    }
+    return text
+  }
+
+  /// Seconds as programs can show them: 0 for no time, and for one outside of the years 1 to 9999.
+  private static func seconds(_ time: Timestamp?) -> Int64 {
+    guard let time, time.isPlausible else { return 0 }
+    return time.seconds
+  }
+}
+
+extension Timestamp {
+  /// Whether the time lies in the years 1 to 9999, which all programs can write.
+  var isPlausible: Bool { (-62_135_596_799...253_402_300_799).contains(seconds) }
+}
+
+extension FileType {
+  /// The letter that the Sleuth Kit has for the type.
+  var letter: Character {
+    switch self {
+    case .directory: "d"
+    case .regular: "r"
+    case .symlink: "l"
+    case .blockDevice: "b"
+    case .characterDevice: "c"
+    case .fifo: "p"
+    case .socket: "s"
+    }
+  }
+
+  /// The number that the Sleuth Kit has for the type.
+  var sleuthKitNumber: Int {
+    switch self {
+    case .regular: 1
+    case .directory: 2
+    case .fifo: 3
+    case .characterDevice: 4
+    case .blockDevice: 5
+    case .symlink: 6
+    case .socket: 8
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import ArgumentParser
+import Forensics
+import Glibc
+import LinuxSystem
+import SIF
+import StrictJSON
+import SystemPackage
+
+struct ScanCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scan", abstract: "Find SIF images in directories and write a record of each.",
+    discussion: """
+      Images are known by their content. A record is a JSON object on a line: facts, findings, and the verdict of \
+      verification; errors are records too. Symbolic links are not followed.
+
+      siftool scan /images --key release.asc > records.ndjson
+      siftool scan /images --resume records.ndjson
+      siftool scan /images --shard 3/16 > part-3.ndjson      (the parts together: cat part-*.ndjson)
+
+      Exit codes: 0 done, whatever the verdicts are; 7 something could not be read, and is a record.
+      """)
+
+  @Argument(help: "Directories, or files.") var paths: [PathArgument]
+  @Option(
+    help: ArgumentHelp(
+      "A file with trusted keys: OpenPGP or PEM (repeatable). The public part of a private key serves.",
+      valueName: "file"))
+  var key: [PathArgument] = []
+  @Option(
+    help: ArgumentHelp(
+      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"
+    ))
+  var keyring: [PathArgument] = []
+  @Option(
+    help: ArgumentHelp(
+      "A key that must have signed everything (repeatable: each of them).", valueName: "fingerprint"))
+  var signer: [String] = []
+  @Option(help: ArgumentHelp("How many different keys must have signed everything.", valueName: "n"))
+  var threshold = 1
+  @Flag(help: "As for verify: nothing may be left unsigned.") var strict = false
+  @Option(help: ArgumentHelp("Only part I of N of the files, by a hash of their paths.", valueName: "i/n"))
+  var shard: Shard?
+  @Option(
+    help: ArgumentHelp(
+      "Go on with the records in a file: images that it has as they are are left out, new records are added to it.",
+      valueName: "file"))
+  var resume: PathArgument?
+  @Flag(name: [.customShort("x"), .long], help: "Stay on the file system of each path.")
+  var oneFileSystem = false
+  @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes to hash for one image, holes included; otherwise 64G and 32 times what it takes on its disk.",
+      valueName: "bytes"))
+  var limit: ByteCount?
+  @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
+
+  var printsJSON: Bool { false }
+
+  func validate() throws {
+    guard threshold >= 1 else { throw ValidationError("--threshold must be at least 1") }
+    guard threads.map({ (1...64).contains($0) }) ?? true else {
+      throw ValidationError("--threads must be between 1 and 64")
+    }
+    try VerifyCommand.checkSigners(signer)
+  }
+
+  func execute() throws {
+    let policy = try policy()
+    for path in paths {
+      var status = stat()
+      try SystemError.check("scan", path.path) { path.path.withPlatformString { stat($0, &status) } }
+    }
+    let file = try resume.map { try recordFile($0) }
+    var scan = DirectoryScan(paths.map(\.path), shard: shard ?? .whole, staysOnFileSystem: oneFileSystem)
+    let output = OutputBuffer(file?.rawValue ?? STDOUT_FILENO)
+    var counts = ScanCounts()
+    try ScanRun(policy, threads: threads ?? ProcessorCount.available).run(
+      &scan,
+      isKnown: { found in
+        let isKnown = file?.recorded.contains(found) ?? false
+        if isKnown { counts.known += 1 }
+        return isKnown
+      },
+      render: { ScanRecord($0) }
+    ) { record in
+      counts.add(record)
+      try output.append(record.line)
+      // A record at a time: what was found is kept whatever happens next.
+      try output.flush()
+    }
+    withExtendedLifetime(file) {}
+    if !quiet { Console.note("siftool: \(counts.text(files: scan.filesSeen))") }
+    guard counts.unreadable == 0 else {
+      var failure = ToolFailure(
+        .system, code: "system", "\(counts.unreadable) of them could not be read; everything else was done")
+      failure.isReported = true
+      throw failure
+    }
+  }
+
+  private func policy() throws -> ScanPolicy {
+    var verification = Verification(paths[0])
+    verification.keys = key
+    verification.keyrings = keyring
+    let (verifiers, hasKeys) = try verification.verifiers()
+    let policy = VerificationPolicy(
+      requiredSigners: signer, threshold: threshold, isStrict: strict, hasKeys: hasKeys)
+    return ScanPolicy(verifiers, policy, limit: limit?.value)
+  }
+
+  private func recordFile(_ argument: PathArgument) throws -> RecordFile {
+    do { return try RecordFile(argument.path) } catch let error as HashError {
+      throw ToolFailure(
+        .failure, code: error.code.rawValue,
+        "\(Array(argument.path.string.utf8).printable): \(error.description); nothing was changed")
+    }
+  }
+}
+
+extension Shard: ExpressibleByArgument {
+  /// Reads `i/n`.
+  public init?(argument: String) { self.init(argument) }
+}

@@ -1,0 +1,194 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// `hash` and `bodyfile` as users meet them, on the real binary.
+@Suite struct HashCommandTests {
+  private let directory: TemporaryDirectory
+  private let image: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    image = directory.file("app.sif")
+    try Tool.check(
+      [
+        "sh", "-c",
+        """
+        set -e; mkdir -p rootfs/bin rootfs/etc
+        head -c 400000 /dev/urandom > rootfs/bin/tool; ln rootfs/bin/tool rootfs/bin/other; ln -s tool rootfs/bin/link
+        echo text > rootfs/etc/file; truncate -s 3000000 rootfs/sparse; echo tail >> rootfs/sparse; : > rootfs/empty
+        yes compressible | head -c 300000 > rootfs/etc/lines; mkfifo rootfs/pipe; chmod 6711 rootfs/bin/tool
+        printf a > "$(printf 'rootfs/new\\nline\\\\and|pipe%%')"; printf b > "$(printf 'rootfs/\\377\\376')"
+        printf c > "$(printf 'rootfs/esc\\033[31m')"; chown 1000:1001 rootfs/etc/file
+        find rootfs -exec touch -h -d @1600000000 {} +
+        """,
+      ], in: directory.path)
+    try Tool.check(
+      [Fixture.siftool, "pack", directory.file("rootfs"), image, "--plain", "--quiet", "--arch", "amd64"],
+      environment: ["SOURCE_DATE_EPOCH": "1700000000"])
+  }
+
+  private func run(_ arguments: String...) throws -> ToolAnswer {
+    try Tool.run([Fixture.siftool] + arguments, in: directory.path)
+  }
+
+  private func shell(_ command: String) throws -> ToolAnswer {
+    try Tool.run(["sh", "-c", command.replacing("siftool", with: Fixture.siftool)], in: directory.path)
+  }
+
+  @Test(arguments: [
+    ("sha256", "sha256sum"), ("sha512", "sha512sum"), ("sha384", "sha384sum"), ("sha224", "sha224sum"),
+    ("sha1", "sha1sum"), ("md5", "md5sum"), ("blake2b", "b2sum"),
+  ])
+  func asCoreutils(algorithm: String, tool: String) throws {
+    let files = "siftool hash app.sif --only files --prefix . --algorithm \(algorithm)"
+    let check = try shell("\(files) > list; cd rootfs && \(tool) -c --strict --quiet ../list")
+    #expect(check.status == 0 && check.text.isEmpty, "\(check.text)\(check.errors)")
+    let count = try shell("find rootfs -type f -print0 | tr -dc '\\0' | wc -c").text
+    #expect(try shell("wc -l < list").text == count)
+    let whole = try shell(
+      "siftool hash app.sif --only file --algorithm \(algorithm) > file; \(tool) -c --quiet file")
+    #expect(whole.status == 0)
+    // Their list is as good as ours.
+    let theirs = try shell(
+      "cd rootfs && find . -type f -print0 | xargs -0 \(tool) > ../theirs; cd ..; \(files) --against theirs | grep -vc '^same'"
+    )
+    #expect(theirs.text == "0\n", "\(theirs.errors)")
+  }
+
+  @Test func objects() throws {
+    try directory.write("data", Array("data".utf8))
+    try Tool.check([
+      Fixture.siftool, "add", image, directory.file("data"), "--datatype", "generic", "--quiet",
+    ])
+    let list = try run("hash", "app.sif").text.split(separator: "\n")
+    #expect(list.first == Substring(try shell("sha256sum app.sif").text.dropLast()))
+    let dump = try shell(
+      "for i in 1 2; do siftool dump $i app.sif | sha256sum | sed \"s/-/app.sif#$i/\"; done"
+    ).text
+    let objects = list.filter { $0.hasSuffix("#1") || $0.hasSuffix("#2") }.joined(separator: "\n") + "\n"
+    #expect(objects == dump)
+    #expect(list.contains { $0.hasSuffix("  app.sif#1/bin/other") })
+    let named = try run("hash", "app.sif", "--name", "other", "--only", "objects").text
+    #expect(named == dump.replacing("app.sif", with: "other"))
+  }
+
+  @Test func comparing() throws {
+    #expect(
+      try shell("siftool hash app.sif > list; siftool hash app.sif --against list > out; grep -vc ^same out")
+        .text == "0\n")
+    let edited = try shell(
+      "sed -e 's/^..\\(.*file\\)$/00\\1/' -e /lines/d list > edited; echo \"$(printf %064d 0)  gone\" >> edited; siftool hash app.sif --against edited"
+    )
+    #expect(edited.status == 1)
+    let changes = Dictionary(
+      grouping: edited.text.split(separator: "\n").map {
+        $0.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+      },
+      by: { String($0[0]) }
+    ).mapValues { $0.map { $0[1].drop { $0 == " " } } }
+    #expect(changes["changed"] == ["app.sif#1/etc/file"])
+    #expect(changes["new"] == ["app.sif#1/etc/lines"])
+    #expect(changes["missing"] == ["gone"])
+    #expect(edited.errors.hasSuffix(" same, 1 changed, 1 missing, 1 new\n"), "\(edited.errors)")
+    let document = try run("hash", "app.sif", "--against", "edited", "--json")
+    #expect(document.status == 1)
+    #expect(try JSONSchema.faults(of: document.output, schema: "hash") == "")
+    #expect(document.text.contains(#""missing": 1"#))
+    for (list, status) in [("nonsense", 1), ("no-such-file", 7)] as [(String, Int32)] {
+      try directory.write("nonsense", Array("nonsense\n".utf8))
+      #expect(try run("hash", "app.sif", "--against", list).status == status)
+    }
+    #expect(try run("hash", "app.sif", "--against", "list", "--algorithm", "sha512").status == 1)
+  }
+
+  @Test func bodyFile() throws {
+    let timeline = try shell("siftool bodyfile app.sif > body; mactime -b body -d -z UTC 2020-01-01")
+    #expect(timeline.status == 0 && timeline.errors.isEmpty, "\(timeline.errors)")
+    // Every file at its own time, with what stat says of it; a newline in a name loses none.
+    #expect(timeline.text.split(separator: "\n").count == 18)
+    let expected = [
+      "Sun Sep 13 2020 12:26:40,5,m...,r/rrw-r--r--,1000,1001,",
+      "Tue Nov 14 2023 22:13:20,", "\"app.sif ($SIF_HEADER)\"", "\"app.sif#1 ($SIF_DESCRIPTOR)\"",
+      "\"app.sif#1 ($SQUASHFS)\"", "r/rrws--s--x", "l/lrwxrwxrwx", "\"app.sif#1/bin/link -> tool\"",
+      "\"app.sif#1/new\\x0aline\\\\and|pipe%\"", "p/prw-r--r--",
+    ]
+    for part in expected { #expect(timeline.text.contains(part), "\(part)\n\(timeline.text)") }
+    let body = try directory.read("body")
+    #expect(!body.contains(0x1B))
+    #expect(body.split(separator: 0x0A).allSatisfy { $0.count { $0 == UInt8(ascii: "|") } == 10 })
+    #expect(body.contains(0xFF))
+    let names = try shell("find rootfs | wc -l; wc -l < body").text.split(separator: "\n").compactMap {
+      Int($0)
+    }
+    // Each name of the tree, and three entries of the image itself; a newline in find's answer is no name.
+    #expect(names == [names[1] - 3 + 1, names[1]])
+  }
+
+  @Test func dfxml() throws {
+    try directory.write("check.py", Array(Self.dfxmlCheck.utf8))
+    let checked = try shell(
+      "siftool bodyfile app.sif --dfxml > image.dfxml && python3 check.py image.dfxml app.sif rootfs")
+    #expect(
+      checked.status == 0 && checked.text == "14 names, 9 digests, 6 with runs\n",
+      "\(checked.text)\(checked.errors)")
+    #expect(try run("bodyfile", "app.sif", "--dfxml", "--algorithm", "sha512").status == 64)
+  }
+
+  /// Digests are those of the tree, and runs hold the bytes.
+  private static let dfxmlCheck = """
+    import hashlib, os, re, sys
+    import xml.etree.ElementTree as ET
+    space = "{http://www.forensicswiki.org/wiki/Category:Digital_Forensics_XML}"
+    root = ET.parse(sys.argv[1]).getroot()
+    image = open(sys.argv[2], "rb").read()
+    plain = lambda text: re.sub(rb"\\\\\\\\(x..|\\\\\\\\)", lambda m: bytes([int(m[1][1:], 16)]) if m[1][:1] == b"x" else b"\\\\\\\\", text.encode())
+    names = digests = withruns = 0
+    for file in root.findall(f"{space}volume/{space}fileobject"):
+        names += 1
+        path = os.path.join(os.fsencode(sys.argv[3]), plain(file.findtext(space + "filename") or ""))
+        status = os.lstat(path)
+        assert int(file.findtext(space + "mode")) == status.st_mode & 0o7777 and int(file.findtext(space + "uid")) == status.st_uid
+        digest = file.findtext(space + "hashdigest")
+        if digest is None: continue
+        data = open(path, "rb").read()
+        digests += 1
+        assert hashlib.sha256(data).hexdigest() == digest, path
+        runs = file.find(space + "byte_runs")
+        if runs is None: continue
+        withruns += 1
+        there = bytearray(len(data))
+        for run in runs:
+            at, offset, count = (int(run.get(key)) for key in ("file_offset", "img_offset", "len"))
+            there[at:at + count] = image[offset:offset + count]
+        assert there == data, path
+    object = root.find(f"{space}fileobject")
+    run = object.find(f"{space}byte_runs/{space}byte_run")
+    start, count = int(run.get("img_offset")), int(run.get("len"))
+    assert hashlib.sha256(image[start:start + count]).hexdigest() == object.findtext(space + "hashdigest")
+    print(f"{names} names, {digests} digests, {withruns} with runs")
+    """.replacing("\\\\\\\\", with: "\\\\")
+
+  @Test func documents() throws {
+    for command in ["hash", "bodyfile"] {
+      let document = try run(command, "app.sif", "--json")
+      #expect(document.status == 0)
+      #expect(try JSONSchema.faults(of: document.output, schema: command) == "")
+      let lines = try run(command, "app.sif", "--ndjson").text
+      #expect(lines.contains(#""nameBytes":"6170702e7369662331"#) && lines.contains(#""pathBytes":"2ffffe""#))
+      #expect(!lines.utf8.contains(0x1B) && lines.contains(#"esc\u001b[31m"#))
+      let failed = try run(command, "rootfs", "--json")
+      #expect(failed.status == 5)
+      #expect(try JSONSchema.faults(of: failed.output, schema: command) == "")
+    }
+  }
+
+  @Test func terminals() throws {
+    _ = try shell("siftool hash app.sif | sed 1d > list")
+    for command in ["hash app.sif", "bodyfile app.sif", "hash app.sif --against list"] {
+      let shown = try shell("script -qc 'siftool \(command) -q' /dev/null < /dev/null")
+      #expect(!shown.output.contains(0x1B), "\(command)")
+    }
+    #expect(try shell("script -qc 'siftool hash -q app.sif' /dev/null").text.contains("esc\\x1b[31m"))
+  }
+}

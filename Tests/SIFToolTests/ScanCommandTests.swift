@@ -1,0 +1,207 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// `scan` as users meet it, on the real binary.
+@Suite struct ScanCommandTests {
+  private let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    try Tool.check(
+      [
+        "sh", "-ec",
+        """
+        mkdir -p images/deep; cp \(Fixture.path("images"))/* images; cd images; head -c 100 /dev/zero > deep/no.sif; cp empty.sif deep/unnamed
+        cp signatures.sif "$(printf 'deep/\\377\\033[31m')"
+        cp groups-and-links.sif deep/truncated; truncate -s 32200 deep/truncated; cp empty.sif deep/broken
+        printf '\\377\\377\\377\\377' | dd of=deep/broken bs=1 seek=88 conv=notrunc 2>/dev/null
+        """,
+      ], in: directory.path)
+  }
+
+  private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> ToolAnswer {
+    try Tool.run([Fixture.siftool] + arguments, environment: environment, in: directory.path)
+  }
+
+  private func shell(_ command: String) throws -> ToolAnswer {
+    try Tool.run(["sh", "-c", command.replacing("siftool", with: Fixture.siftool)], in: directory.path)
+  }
+
+  /// The values of a string member, line by line.
+  private func values(_ text: String, _ key: String) -> [String] {
+    text.split(separator: "\n").map { line in
+      line.split(separator: "\"\(key)\":\"", maxSplits: 1).last.map { String($0.prefix { $0 != "\"" }) } ?? ""
+    }
+  }
+
+  private func signed(_ name: String) throws {
+    let image = directory.file("images/\(name)")
+    try directory.write("data", Array("data".utf8))
+    try Tool.check([Fixture.siftool, "new", image])
+    try Tool.check([
+      Fixture.siftool, "add", image, directory.file("data"), "--datatype", "generic", "--groupid", "1",
+    ])
+    let key = directory.file("key.asc")
+    try Tool.check(["install", "-m", "600", Fixture.path("keys/ed25519.sec.asc"), key])
+    try Tool.check(
+      [Fixture.siftool, "sign", image, "--key", key, "--quiet"],
+      environment: ["SOURCE_DATE_EPOCH": "1704153600"])
+  }
+
+  /// Each record is what the other commands say of the image, in the same order whatever the threads.
+  @Test func records() throws {
+    try signed("ok.sif")
+    let key = Fixture.path("keys/ed25519.pub.asc")
+    let scan = try run("scan", "images", "--key", key)
+    #expect(scan.status == 0)
+    let lines = scan.output.split(separator: 0x0A).map(Array.init)
+    #expect(lines.count == Fixture.imageNames.count + 5)
+    for line in [lines[0], lines[1], lines.first { $0.count > 3000 } ?? [], lines[lines.count - 1]] {
+      #expect(try JSONSchema.faults(of: line, schema: "scan") == "")
+    }
+    let paths = values(scan.text, "path")
+    for (path, verdict) in zip(paths, values(scan.text, "verdict")) where !path.contains("\u{FFFD}") {
+      let verify = try run("verify", path, "--key", key, "--json")
+      if verdict != "malformed" {
+        #expect(values(verify.text.filter { !$0.isWhitespace }, "verdict") == [verdict], "\(path)")
+      }
+      #expect((verify.status == 0) == (verdict == "ok"), "\(path)")
+      #expect((verify.status == 5) == (verdict == "malformed"), "\(path)")
+    }
+    #expect(values(scan.text, "verdict").filter { $0 == "malformed" }.count == 2)
+    #expect(values(scan.text, "verdict").filter { $0 == "ok" } == ["ok"])
+    #expect(
+      scan.text.contains(#""pathBytes":"696d616765732f646565702fff1b5b33316d""#)
+        && !scan.output.contains(0x1B))
+    for threads in ["1", "3"] {
+      #expect(try run("scan", "images", "--key", key, "--threads", threads).output == scan.output)
+    }
+    // A policy is that of verify.
+    let other = try run("scan", "images/ok.sif", "--key", Fixture.path("keys/rsa2048.pub.asc"), "-q")
+    #expect(values(other.text, "verdict") == ["untrusted"] && other.errors.isEmpty)
+    #expect(
+      values(try run("scan", "images/ok.sif", "--key", key, "--threshold", "2").text, "verdict") == [
+        "untrusted"
+      ])
+    #expect(try run("scan", "images", "--signer", "1234").status == 64)
+    #expect(
+      scan.errors.hasPrefix("siftool: \(lines.count) images in \(lines.count + 1) files: 2 malformed, "),
+      "\(scan.errors)")
+  }
+
+  @Test func obstacles() throws {
+    try Tool.check(["chmod", "755", directory.path])
+    try Tool.check(
+      ["sh", "-ec", "cd images; chmod 000 empty.sif; mkdir -m 000 closed; chmod 755 . deep"],
+      in: directory.path)
+    let nobody = geteuid() == 0 ? ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] : []
+    let scan = try Tool.run(nobody + [Fixture.siftool, "scan", "images"], in: directory.path)
+    #expect(scan.status == 7)
+    let failed = scan.text.split(separator: "\n").filter { $0.contains("\"error\":{") }
+    #expect(values(failed.joined(separator: "\n"), "path") == ["images/closed", "images/empty.sif"])
+    for line in failed { #expect(try JSONSchema.faults(of: Array(line.utf8), schema: "scan") == "") }
+    #expect(scan.text.split(separator: "\n").count == Fixture.imageNames.count + 5)
+    try Tool.check(["chmod", "700", directory.file("images/closed")])
+    let missing = try run("scan", "images", "nowhere")
+    #expect(missing.status == 7 && missing.output.isEmpty && missing.errors.contains("nowhere"))
+  }
+
+  @Test func shards() throws {
+    let whole = try run("scan", "images", "-q").text.split(separator: "\n")
+    let parts = try (1...3).map {
+      try run("scan", "images", "-q", "--shard", "\($0)/3").text.split(separator: "\n")
+    }
+    #expect(parts.flatMap { $0 }.sorted() == whole.sorted() && parts.allSatisfy { !$0.isEmpty })
+    for bad in ["0/3", "4/3", "3", "a/b"] { #expect(try run("scan", "images", "--shard", bad).status == 64) }
+  }
+
+  /// Stopped at any moment, a scan goes on to the same records.
+  @Test func interruption() throws {
+    // The last one takes a while: a gigabyte has to be hashed.
+    let image = directory.file("images/zz.sif")
+    try Tool.check(["sh", "-c", "truncate -s 1G zeros"], in: directory.path)
+    try Tool.check([Fixture.siftool, "new", image])
+    try Tool.check([
+      Fixture.siftool, "add", image, directory.file("zeros"), "--datatype", "generic", "--groupid", "1", "-q",
+    ])
+    try Tool.check(["install", "-m", "600", Fixture.path("keys/ed25519.sec.asc"), directory.file("key.asc")])
+    try Tool.check(
+      [Fixture.siftool, "sign", image, "--key", directory.file("key.asc"), "--quiet"],
+      environment: ["SOURCE_DATE_EPOCH": "1704153600"])
+    let scan = ["scan", "images", "--key", Fixture.path("keys/ed25519.pub.asc"), "-q"]
+    let whole = try Tool.check([Fixture.siftool] + scan, in: directory.path)
+    let resume = [Fixture.siftool] + scan + ["--resume", "records"]
+    let records = directory.file("records")
+    for signal in [SIGKILL, SIGINT, SIGTERM] {
+      try Tool.check(["rm", "-f", records])
+      let running = try Tool.start(resume, in: directory.path)
+      // Once something is written, which is long before the last image is done.
+      for _ in 0..<4000 where ((try? Tool.read(records)) ?? []).count < 4000 { usleep(5000) }
+      running.signal(signal)
+      #expect(try running.wait().status == 128 + signal)
+      let kept = try Tool.read(records)
+      #expect(kept.count >= 4000 && kept.count < whole.output.count)
+      // A write that was cut in two.
+      try Tool.write(records, kept.dropLast(7) + [])
+      #expect(try Tool.run(resume, in: directory.path).output.isEmpty)
+      #expect(try Tool.read(records) == whole.output)
+    }
+    // Nothing is left to do.
+    #expect(
+      try Tool.run(resume.filter { $0 != "-q" }, in: directory.path).errors.hasSuffix(" recorded before\n"))
+    #expect(try Tool.read(records) == whole.output)
+  }
+
+  @Test func goingOn() throws {
+    #expect(try run("scan", "images", "-q", "--resume", "records").status == 0)
+    let first = try directory.read("records")
+    // An image that was changed is looked at again, and so is a new one.
+    try Tool.check([
+      Fixture.siftool, "add", directory.file("images/empty.sif"), Fixture.path("README.md"), "--datatype",
+      "generic", "-q",
+    ])
+    try Tool.check(["cp", Fixture.path("images/empty-id.sif"), directory.file("images/new.sif")])
+    let second = try run("scan", "images", "--resume", "records")
+    #expect(
+      second.errors.contains(" 2 unsigned, ") && second.errors.hasSuffix("recorded before\n"),
+      "\(second.errors)")
+    let added = try directory.read("records").dropFirst(first.count)
+    #expect(values(String(decoding: added, as: UTF8.self), "path") == ["images/empty.sif", "images/new.sif"])
+    // What is no file of records stays as it is.
+    try directory.write("text", Array("some text\nand more".utf8))
+    let refused = try run("scan", "images", "--resume", "text")
+    #expect(
+      refused.status == 1 && refused.output.isEmpty && refused.errors.contains("line 1"), "\(refused.errors)")
+    #expect(try directory.read("text") == Array("some text\nand more".utf8))
+    #expect(try run("scan", "images", "--resume", "images").status == 7)
+    let locked = try shell(
+      "python3 -c 'import fcntl, subprocess, sys; f = open(\"records\", \"r+\"); fcntl.lockf(f, fcntl.LOCK_EX); sys.exit(subprocess.run([\"siftool\", \"scan\", \"images\", \"--resume\", \"records\"]).returncode)'"
+    )
+    #expect(locked.status == 7, "\(locked.errors)")
+  }
+
+  /// A job array on a real cluster of one node.
+  @Test func slurm() throws {
+    let script = "\(Fixture.root)/docs/examples/slurm-scan.sh"
+    let cluster = ["\(Fixture.root)/Tests/Oracle/slurm.sh"]
+    let port = 20_000 + Int(getpid()) % 20_000
+    try Tool.check(["chmod", "755", directory.path])
+    defer { _ = try? Tool.run(cluster + ["stop", directory.path]) }
+    try Tool.check(cluster + ["start", directory.path, "\(port)"])
+    let environment = ["SIFTOOL": Fixture.siftool]
+    let batch =
+      cluster + ["run", directory.path, "--output", directory.file("job-%a"), "--chdir", directory.path]
+    let arguments = [script, "3", directory.file("images"), directory.file("records")]
+    try Tool.check(batch + ["--array=1-3"] + arguments, environment: environment)
+    let whole = try run("scan", directory.file("images"), "-q").text.split(separator: "\n").sorted()
+    let merged = try shell("cat records/part-*.ndjson").text.split(separator: "\n").sorted()
+    let said = try shell("cat job-*").text
+    #expect(merged == whole && !merged.isEmpty, "\(said)")
+    // A part that failed is done alone, and is the same part.
+    let part = try directory.read("records/part-2.ndjson")
+    try directory.write("records/part-2.ndjson", part.dropLast(part.count / 2) + [])
+    try Tool.check(batch + ["--array=2"] + arguments, environment: environment)
+    #expect(try directory.read("records/part-2.ndjson") == part)
+  }
+}
