@@ -72,7 +72,7 @@ see base /base ro,cache=loose
 mount -t tmpfs -o size=60% none /layer
 mkdir /layer/upper /layer/work
 mount -t overlay -o lowerdir=/base,upperdir=/layer/upper,workdir=/layer/work none /root
-modprobe -a loop dm_mod dm_crypt squashfs
+modprobe -a loop dm_mod dm_crypt squashfs fuse
 for name in proc sys dev; do mount --bind /$name /root/$name; done
 ln -s /proc/self/fd /dev/fd
 mount -t tmpfs none /root/run
@@ -85,7 +85,9 @@ if [ -n "$shared" ]; then
 fi
 mkdir /root/run/control
 mount --bind /control /root/run/control
-chroot /root /bin/bash /run/control/command > /control/output 2> /control/errors < /dev/null
+# Made the root of all before it is entered: in a mere chroot(2), the kernel allows no user namespaces.
+(cd /root && mount --move . / && exec chroot . /bin/bash /run/control/command) \
+  > /control/output 2> /control/errors < /dev/null
 echo $? > /control/status
 sync
 poweroff -f
