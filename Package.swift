@@ -63,11 +63,13 @@ let package = Package(
     module(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
+    module("SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem", "Squash",
-        "StrictJSON",
+        "CLinux", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem",
+        "SIFRuntime",
+        "Squash", "StrictJSON",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -91,6 +93,7 @@ let package = Package(
     tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
+    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
     tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ]

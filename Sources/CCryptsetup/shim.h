@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <libcryptsetup.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // The functions that are used, with the types that the library's own header gives them.
 struct cryptsetup_calls {
@@ -22,6 +23,8 @@ struct cryptsetup_calls {
   __typeof__(crypt_keyslot_add_by_volume_key) *keyslot_add_by_volume_key;
   __typeof__(crypt_keyslot_destroy) *keyslot_destroy;
   __typeof__(crypt_token_json_set) *token_json_set;
+  __typeof__(crypt_set_data_device) *set_data_device;
+  __typeof__(crypt_activate_by_volume_key) *activate_by_volume_key;
 };
 
 // A pointer to data does not convert to one to a function in Swift. Answers the name of the first function that
@@ -42,11 +45,14 @@ static inline const char *cryptsetup_resolve(struct cryptsetup_calls *calls, voi
   CRYPTSETUP_CALL(keyslot_add_by_volume_key)
   CRYPTSETUP_CALL(keyslot_destroy)
   CRYPTSETUP_CALL(token_json_set)
+  CRYPTSETUP_CALL(set_data_device)
+  CRYPTSETUP_CALL(activate_by_volume_key)
 #undef CRYPTSETUP_CALL
   return NULL;
 }
 
 // Macros with a shift of a constant do not import.
 static const unsigned int cryptsetup_no_benchmark = CRYPT_PBKDF_NO_BENCHMARK;
+static const uint32_t cryptsetup_read_only = CRYPT_ACTIVATE_READONLY;
 
 #endif

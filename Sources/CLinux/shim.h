@@ -7,12 +7,21 @@
 // Glibc module, and which of the two a compilation meets first is a matter of chance.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
+#include <linux/fuse.h>
+#include <linux/loop.h>
 #include <linux/openat2.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -109,6 +118,146 @@ static inline ssize_t linux_llistxattr(const char *path, char *list, size_t size
 }
 static inline int linux_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
   return lsetxattr(path, name, value, size, 0);
+}
+
+// Swift marks fork(2) as unavailable, because of programs with several threads: here there is one.
+static inline pid_t linux_fork(void) { return fork(); }
+
+// Declared under _GNU_SOURCE only.
+static inline int linux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+static inline int linux_sethostname(const char *name, size_t count) {
+  return (int)syscall(SYS_sethostname, name, count);
+}
+// glibc has no function for these.
+static inline int linux_pivot_root(const char *new_root, const char *old_root) {
+  return (int)syscall(SYS_pivot_root, new_root, old_root);
+}
+static const uint64_t linux_resolve_in_root = RESOLVE_IN_ROOT;
+
+// <sys/mount.h> and <linux/mount.h> exclude each other in places, and Glibc's module has neither.
+extern int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+extern int umount2(const char *target, int flags);
+static inline int linux_mount(
+    const char *source, const char *target, const char *type, uint64_t flags, const char *data) {
+  return mount(source, target, type, flags, data);
+}
+static inline int linux_unmount(const char *target, int flags) { return umount2(target, flags); }
+// mount_setattr(2) on an open mount, and on those beneath it; the structure is the kernel's mount_attr.
+static inline int linux_mount_setattr(int tree, uint64_t set) {
+  uint64_t attributes[4] = {set, 0, 0, 0};
+  return (int)syscall(442, tree, "", 0x9000 /* AT_EMPTY_PATH, AT_RECURSIVE */, attributes, sizeof attributes);
+}
+// open_tree(2) and move_mount(2): a copy of a mount and those beneath it, in no tree yet, and its place in one.
+static inline int linux_open_tree(const char *path) {
+  return (int)syscall(428, -100, path, 0x8001 | 02000000 /* AT_RECURSIVE, OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC */);
+}
+static inline int linux_move_mount(int tree, const char *target) {
+  return (int)syscall(429, tree, "", -100, target, 0x14 /* MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_SYMLINKS */);
+}
+
+// The namespaces' flags are behind _GNU_SOURCE.
+static const int linux_clone_mount = 0x00020000;
+static const int linux_clone_uts = 0x04000000;
+static const int linux_clone_ipc = 0x08000000;
+static const int linux_clone_user = 0x10000000;
+static const int linux_clone_pid = 0x20000000;
+static const int linux_clone_network = 0x40000000;
+
+// prctl is variadic.
+static inline int linux_prctl(int option, unsigned long argument, unsigned long second) {
+  return prctl(option, argument, second, 0, 0);
+}
+
+// Sets the capabilities of this thread: bits as in /proc/self/status. The call's structures come in pairs.
+static inline int linux_set_capabilities(uint64_t permitted, uint64_t inheritable) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  struct __user_cap_data_struct data[2] = {
+    {(uint32_t)permitted, (uint32_t)permitted, (uint32_t)inheritable},
+    {(uint32_t)(permitted >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)},
+  };
+  return (int)syscall(SYS_capset, &header, data);
+}
+static inline int linux_effective_capabilities(uint64_t *effective) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  struct __user_cap_data_struct data[2];
+  int status = (int)syscall(SYS_capget, &header, data);
+  if (status == 0) *effective = data[0].effective | (uint64_t)data[1].effective << 32;
+  return status;
+}
+
+// ioctl is variadic. The device takes the file, shows a window of it, and frees itself with the last close.
+static inline int linux_loop_free_number(int control) { return ioctl(control, LOOP_CTL_GET_FREE); }
+static inline int linux_loop_configure(
+    int device, int file, uint64_t offset, uint64_t size_limit, const char *name) {
+  struct loop_config config;
+  memset(&config, 0, sizeof config);
+  config.fd = (uint32_t)file;
+  config.info.lo_offset = offset;
+  config.info.lo_sizelimit = size_limit;
+  config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+  strncpy((char *)config.info.lo_file_name, name, LO_NAME_SIZE - 1);
+  return ioctl(device, LOOP_CONFIGURE, &config);
+}
+static inline int linux_loop_name(int device, char name[64]) {
+  struct loop_info64 info;
+  int status = ioctl(device, LOOP_GET_STATUS64, &info);
+  if (status == 0) memcpy(name, info.lo_file_name, LO_NAME_SIZE);
+  return status;
+}
+
+// Removes a device-mapper device as soon as nobody has it open. The structure ends in room for a table.
+static inline int linux_mapping_remove_deferred(int control, const char *name) {
+  struct dm_ioctl request;
+  memset(&request, 0, sizeof request);
+  request.version[0] = DM_VERSION_MAJOR;
+  request.data_size = sizeof request;
+  request.flags = DM_DEFERRED_REMOVE;
+  strncpy(request.name, name, DM_NAME_LEN - 1);
+  return ioctl(control, DM_DEV_REMOVE, &request);
+}
+
+// Brings up a network interface; the structure is a union of everything.
+static inline int linux_interface_up(int socket, const char *name) {
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return ioctl(socket, SIOCSIFFLAGS, &request);
+}
+
+// Control messages are macros. One descriptor, with one byte of data.
+static inline int linux_send_descriptor(int socket, int descriptor) {
+  char byte = 0;
+  struct iovec data = {&byte, 1};
+  union { struct cmsghdr align; char space[CMSG_SPACE(sizeof(int))]; } control;
+  memset(&control, 0, sizeof control);
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+  return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+// Answers the descriptor, or -1; errno is 0 where the other end closed without sending one.
+static inline int linux_receive_descriptor(int socket) {
+  char byte;
+  struct iovec data = {&byte, 1};
+  union { struct cmsghdr align; char space[CMSG_SPACE(sizeof(int))]; } control;
+  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  ssize_t count = recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+  if (count < 0) return -1;
+  errno = 0;
+  struct cmsghdr *header = count == 1 ? CMSG_FIRSTHDR(&message) : 0;
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return -1;
+  int descriptor;
+  memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
+  return descriptor;
+}
+static inline int linux_socket_pair(int ends[2]) {
+  return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }
 
 #endif

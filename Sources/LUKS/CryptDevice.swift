@@ -115,6 +115,17 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
     return (Int(status), VolumeKey(volumeKey))
   }
 
+  /// Maps the data of a block device under a name of device-mapper, for reading only.
+  func activate(_ name: String, over device: String, _ volumeKey: VolumeKey) throws(LUKSError) {
+    try check(calls.set_data_device(handle, device), "use \(device)")
+    let calls = calls
+    let handle = handle
+    let status = volumeKey.read { key in
+      calls.activate_by_volume_key(handle, name, key.baseAddress, key.count, cryptsetup_read_only)
+    }
+    try check(status, "map the volume")
+  }
+
   // MARK: Changing
 
   /// Makes a header without key slots.

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// Calls relative to an open directory. A name is one component of raw bytes without slash and NUL; nothing
 /// here ever follows a symbolic link, so that what others do to the tree meanwhile cannot lead outside.
@@ -20,6 +20,36 @@ extension OwnedDescriptor {
       }
     }
     return OwnedDescriptor(adopting: number, path: FilePath())
+  }
+
+  /// Opens a path as if this directory were the root: links that are absolute, and `..`, stay inside.
+  ///
+  /// - Throws: ``SystemError``; `ENOSYS` on kernels before 5.6.
+  public func openInRoot(_ path: FilePath, flags: Int32) throws(SystemError) -> OwnedDescriptor {
+    let number = try SystemError.check("open", path) {
+      path.withPlatformString {
+        linux_openat2(rawValue, $0, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), 0, linux_resolve_in_root)
+      }
+    }
+    return OwnedDescriptor(adopting: number, path: path)
+  }
+
+  /// The kernel's name of this open file, for calls that take paths alone.
+  public var pathOfDescriptor: FilePath { FilePath("/proc/self/fd/\(rawValue)") }
+
+  /// Opens a path only to name what is there: neither for reading nor for writing.
+  public static func naming(_ path: FilePath) throws(SystemError) -> OwnedDescriptor {
+    try OwnedDescriptor(opening: path, flags: linux_o_path)
+  }
+
+  /// Where this open file is, from this process's root.
+  public func currentPath() throws(SystemError) -> FilePath {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let name = pathOfDescriptor
+    let count = try SystemError.check("find", path) {
+      name.withPlatformString { readlink($0, &target, target.count) }
+    }
+    return FilePath(bytes: target[..<count].map { UInt8(bitPattern: $0) })
   }
 
   /// Opens a directory of this directory for reading.

@@ -6,6 +6,7 @@ import LinuxSystem
 import OpenPGP
 import PEMKeys
 import SIF
+import SIFRuntime
 import Squash
 import StrictJSON
 
@@ -67,6 +68,7 @@ enum Main {
     case let error as SystemError: failure = ToolFailure(error)
     case let error as IntegrityError: failure = ToolFailure(error)
     case let error as OpenPGPError: failure = ToolFailure(error)
+    case let error as RuntimeError: failure = ToolFailure(error)
     case let error as LUKSError: failure = ToolFailure(error)
     case let error as PEMError: failure = ToolFailure(error)
     case let error as GcryptError: failure = ToolFailure(error)

@@ -39,6 +39,11 @@ struct SiftoolCommand: ParsableCommand {
           MapCommand.self, CarveCommand.self, HashCommand.self, BodyfileCommand.self, ReportCommand.self,
           ScanCommand.self,
         ]),
+      CommandGroup(
+        name: "Run",
+        subcommands: [
+          ExecCommand.self, RunCommand.self, ShellCommand.self, MountCommand.self, UnmountCommand.self,
+        ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

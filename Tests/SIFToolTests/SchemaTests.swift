@@ -38,6 +38,7 @@ import Testing
     }
     try validate(infos, against: "info")
     try validate([try Tool.check([Fixture.siftool, "version", "--json"]).output], against: "version")
+    try validate([try Tool.check([Fixture.siftool, "mount", "--list", "--json"]).output], against: "mount")
     let other = Fixture.path("images/plain-types.sif")
     let diff = try Tool.run([Fixture.siftool, "diff", "--json", image, other])
     #expect(diff.status == 1)

@@ -75,7 +75,7 @@ public final class FileStorage: Storage {
   public var path: FilePath { descriptor.path }
 
   /// The descriptor of the open file, for calls that need one: mapping, copying between files.
-  public func withDescriptor<Result, Failure: Error>(
+  public func withDescriptor<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(descriptor)

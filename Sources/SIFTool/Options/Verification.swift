@@ -52,11 +52,30 @@ struct Verification {
       guard ToolFailure(error).status == .malformed else { throw error.naming(self.image.path) }
       return VerificationReport(of: storage, unreadable: error)
     }
+    return try report(on: image)
+  }
+
+  /// Verifies an image that is open already: whatever is done with it afterwards is done with the same file.
+  func report(on image: Image) throws -> VerificationReport {
     let (verifiers, hasKeys) = try verifiers()
     var policy = policy
     policy.hasKeys = hasKeys
     return try ImageVerifier.verify(
       image, selection: selection(of: image), with: verifiers, policy: policy)
+  }
+
+  /// Refuses to go on with an open image unless the verdict is ok and covers an object.
+  func require(on image: Image, covering object: UInt32) throws {
+    let report = try report(on: image)
+    guard let status = report.verdict.status else {
+      guard report.objects.contains(where: { $0.id == object && !$0.signedBy.isEmpty }) else {
+        throw ToolFailure(.notSigned, code: "unsigned", "no signature covers object \(object)")
+      }
+      return
+    }
+    let reasons = report.reasons.isEmpty ? "" : ": " + report.reasons.joined(separator: "; ")
+    throw ToolFailure(
+      status, code: report.verdict.rawValue, "the image's verdict is \(report.verdict.rawValue)\(reasons)")
   }
 
   /// What was asked for. Legacy signatures commonly cover the primary partition alone: so the runtimes look at

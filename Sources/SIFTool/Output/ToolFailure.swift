@@ -5,6 +5,7 @@ import LinuxSystem
 import OpenPGP
 import PEMKeys
 import SIF
+import SIFRuntime
 import Squash
 import StrictJSON
 
@@ -22,6 +23,9 @@ enum ExitStatus: Int32 {
   /// The operating system refused or failed.
   case system = 7
   case usage = 64
+  /// A program of an image that cannot be executed, and one that is not there: as shells have it.
+  case notExecutable = 126
+  case notFound = 127
 }
 
 /// Why a command ends without having done its work.
@@ -75,6 +79,18 @@ struct ToolFailure: Error {
   init(_ error: PEMError) { self.init(.key, code: error.code.rawValue, error.description) }
 
   init(_ error: GcryptError) { self.init(.failure, code: "library", error.description) }
+
+  init(_ error: RuntimeError) {
+    let status: ExitStatus =
+      switch error.code {
+      case .unavailable, .system, .notMounted: .system
+      case .invalidArgument: .usage
+      case .unsupportedFileSystem: .failure
+      case .notExecutable: .notExecutable
+      case .notFound: .notFound
+      }
+    self.init(status, code: error.code.rawValue, error.description)
+  }
 
   /// What the examination of an image ended with; nil for what no examination throws.
   init?(evidence error: any Error) {

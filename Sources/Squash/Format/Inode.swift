@@ -36,7 +36,7 @@ public struct DeviceNumber: Hashable, Sendable {
   }
 
   /// The packed number, or nil when a part is too big for it.
-  var packed: UInt32? {
+  public var packed: UInt32? {
     guard major <= 0xFFF, minor <= 0xF_FFFF else { return nil }
     return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
   }
@@ -64,6 +64,8 @@ struct DirectoryLayout: Hashable, Sendable {
   var position: MetadataPosition
   /// The length of the listing in bytes, already without the 3 that the format adds.
   var byteCount: Int
+  /// The number of the inode above.
+  var parent: UInt32
 }
 
 /// One inode: the attributes of a file, and where its content lies.
@@ -102,6 +104,9 @@ public struct Inode: Hashable, Sendable {
   var xattrIndex: UInt32?
   var content: Content
 
+  /// Whether there are extended attributes.
+  public var hasAttributes: Bool { xattrIndex != nil }
+
   /// The length: of a regular file's content, a link's target, or a directory's listing, in bytes.
   public var size: Int64 {
     switch content {
@@ -110,6 +115,11 @@ public struct Inode: Hashable, Sendable {
     case .symlink(let target): Int64(target.count)
     case .device, .none: 0
     }
+  }
+
+  /// The number of the inode above a directory, as its own inode says.
+  public var parentNumber: UInt32? {
+    if case .directory(let layout) = content { layout.parent } else { nil }
   }
 
   /// The target of a symbolic link, as raw bytes.

@@ -8,7 +8,7 @@ struct DirectoryEntry {
 }
 
 /// A place in a directory listing: runs of up to 256 entries, each behind a 12-byte header.
-struct DirectoryCursor {
+struct DirectoryCursor: Sendable {
   /// Linux allows no longer name.
   static let longestName = 255
 

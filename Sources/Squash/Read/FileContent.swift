@@ -53,7 +53,7 @@ extension SquashReader {
   /// Reads one block of the image into ``output`` (or `target`).
   ///
   /// - Parameter expected: how many bytes the block must hold once decompressed.
-  private func readBlock(
+  func readBlock(
     at start: Int64, word: UInt32, expected: ClosedRange<Int>, into target: UnsafeMutableRawPointer
   ) throws(SquashError) -> Int {
     let count = Int(word & 0xFF_FFFF)

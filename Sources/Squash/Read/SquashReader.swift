@@ -14,6 +14,10 @@ public final class SquashReader {
   let fragmentBlock: RawBuffer
   var fragmentIndex: UInt32?
   var fragmentCount = 0
+  /// Where the blocks of the files that were read piece by piece lie.
+  var blockMaps = BlockMaps()
+  /// What holes read as.
+  let zeros: RawBuffer
 
   /// A reader with caches of its own.
   public init(_ image: SquashImage) throws(SquashError) {
@@ -23,6 +27,8 @@ public final class SquashReader {
     input = RawBuffer(count: blockSize)
     output = RawBuffer(count: blockSize)
     fragmentBlock = RawBuffer(count: blockSize)
+    zeros = RawBuffer(count: blockSize)
+    zeros.start.initializeMemory(as: UInt8.self, repeating: 0, count: blockSize)
   }
 
   /// The root directory's inode.
@@ -101,6 +107,7 @@ public final class SquashReader {
     let size = isExtended ? Int(raw.u32(4)) : Int(raw.u16(8))
     let offset = Int(raw.u16(isExtended ? 18 : 10))
     inode.xattrIndex = isExtended ? Self.index(raw.u32(20)) : nil
+    let parent = raw.u32(12)
     // The listing's length counts 3 bytes for "." and "..", which are not stored.
     guard size >= 3 || size == 0 else {
       throw SquashError(.corrupt, "a directory of \(size) bytes", offset: position.block)
@@ -111,7 +118,7 @@ public final class SquashReader {
       DirectoryLayout(
         position: MetadataPosition(
           block: superblock.directoryTableStart + Int64(start), offset: offset, end: end),
-        byteCount: max(size - 3, 0)))
+        byteCount: max(size - 3, 0), parent: parent))
   }
 
   private func readRegular(

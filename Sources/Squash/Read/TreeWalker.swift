@@ -155,7 +155,8 @@ public struct TreeWalker: ~Copyable {
 }
 
 extension DirectoryLayout {
-  static let empty = DirectoryLayout(position: MetadataPosition(block: 0, offset: 0, end: 0), byteCount: 0)
+  static let empty = DirectoryLayout(
+    position: MetadataPosition(block: 0, offset: 0, end: 0), byteCount: 0, parent: 0)
 }
 
 extension SquashError {

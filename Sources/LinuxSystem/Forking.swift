@@ -1,0 +1,129 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// Processes that are copies of this one, which must have one thread.
+public enum Forking {
+  /// Starts a copy of this process that runs `body` and exits with what it answers.
+  ///
+  /// - Returns: the copy's process id.
+  public static func child(_ body: () -> Int32) throws(SystemError) -> pid_t {
+    let process = try SystemError.check("start a process") { linux_fork() }
+    if process == 0 { _exit(body()) }
+    return process
+  }
+
+  /// Starts a copy in a session of its own that nobody has to wait for, with its standard streams on /dev/null and
+  /// the root as its working directory: whoever reads this process's output does not wait for the copy's end.
+  ///
+  /// - Parameter kept: the descriptors that the copy keeps; others may be pipes and locks of this one's parents.
+  public static func detached(keeping kept: [Int32], _ body: () -> Int32) throws(SystemError) {
+    let between = try child {
+      setsid()
+      guard chdir("/") == 0 else { return 1 }
+      let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+      guard null >= 0 else { return 1 }
+      for stream in 0...2 where dup2(null, Int32(stream)) < 0 { return 1 }
+      if null > 2 { close(null) }
+      closeAll(but: kept)
+      return (try? child(body)) == nil ? 1 : 0
+    }
+    guard try wait(for: between) == 0 else {
+      throw SystemError(errno: .resourceTemporarilyUnavailable, operation: "start a process")
+    }
+  }
+
+  private static func closeAll(but kept: [Int32]) {
+    guard
+      let names = try? OwnedDescriptor(opening: "/proc/self/fd", flags: O_RDONLY | O_DIRECTORY).names()
+    else { return }
+    // One of them was that of the listing itself, and is closed already.
+    for number in names.compactMap({ Int32(String(decoding: $0, as: UTF8.self)) })
+    where number > 2 && !kept.contains(number) {
+      close(number)
+    }
+  }
+
+  /// Waits for a child's end: its exit status, or 128 and the number of the signal that ended it.
+  public static func wait(for process: pid_t) throws(SystemError) -> Int32 {
+    var status: Int32 = 0
+    try SystemError.check("wait for a process") { waitpid(process, &status, 0) }
+    return exitStatus(status)
+  }
+
+  /// What wait(2) says, as a shell's exit status.
+  public static func exitStatus(_ status: Int32) -> Int32 {
+    let signal = status & 0x7F
+    return signal == 0 ? status >> 8 & 0xFF : 128 + signal
+  }
+
+  /// Becomes another program. Returns only by failing.
+  ///
+  /// - Parameters:
+  ///   - program: its path.
+  ///   - arguments: all arguments, its name first, as raw bytes.
+  ///   - environment: variables, as `NAME=value`.
+  public static func execute(
+    _ program: [UInt8], _ arguments: [[UInt8]], _ environment: [[UInt8]]
+  ) -> SystemError {
+    // What this program ignores, the next one shall not.
+    for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }
+    func pointers(_ texts: [[UInt8]]) -> [UnsafeMutablePointer<CChar>?] {
+      texts.map { text in withTerminated(text) { strdup($0) } } + [nil]
+    }
+    let (arguments, environment) = (pointers(arguments), pointers(environment))
+    _ = withTerminated(program) { execve($0, arguments, environment) }
+    let reason = Errno(rawValue: linux_errno())
+    for pointer in arguments + environment { free(pointer) }
+    return SystemError(errno: reason, operation: "run", path: FilePath(bytes: program))
+  }
+}
+
+extension OwnedDescriptor {
+  /// Two connected sockets, over which one process hands another an open descriptor, or talks to it.
+  ///
+  /// - Parameter other: takes the second one; setting it to nil closes it.
+  public static func socketPair(_ other: inout OwnedDescriptor?) throws(SystemError) -> OwnedDescriptor {
+    var ends: [Int32] = [-1, -1]
+    try SystemError.check("make a pair of sockets") { linux_socket_pair(&ends) }
+    other = OwnedDescriptor(adopting: ends[1], path: "socket")
+    return OwnedDescriptor(adopting: ends[0], path: "socket")
+  }
+
+  /// Reads from where the stream is until it ends, or `limit` bytes are there.
+  public func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var block = [UInt8](repeating: 0, count: min(limit, 1 << 16))
+    while bytes.count < limit {
+      let count = try SystemError.check("read", path) {
+        block.withUnsafeMutableBytes { Glibc.read(rawValue, $0.baseAddress, $0.count) }
+      }
+      if count == 0 { break }
+      bytes += block.prefix(min(count, limit - bytes.count))
+    }
+    return bytes
+  }
+
+  /// Hands a copy of a descriptor to the process at the other end of this socket.
+  public func send(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
+    let number = descriptor.rawValue
+    try SystemError.check("hand over a descriptor") { linux_send_descriptor(rawValue, number) }
+  }
+
+  /// Waits for a descriptor from the other end of this socket; nil where that was closed without sending one.
+  public func receive(path: FilePath) throws(SystemError) -> OwnedDescriptor? {
+    while true {
+      let number = linux_receive_descriptor(rawValue)
+      if number >= 0 { return OwnedDescriptor(adopting: number, path: path) }
+      if linux_errno() == 0 { return nil }
+      guard linux_errno() == EINTR else {
+        throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "receive a descriptor")
+      }
+    }
+  }
+
+  /// Stays open in the programs that this process becomes or starts.
+  public func survivesExecute() throws(SystemError) {
+    try SystemError.check("keep open", path) { fcntl(rawValue, F_SETFD, 0) }
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+public import SystemPackage
+
+/// A mount as /proc/self/mountinfo shows it.
+public struct MountEntry: Sendable, Equatable {
+  /// The number of the mount; those made later have greater ones, mostly.
+  public let id: Int
+  /// The device, as `major:minor`.
+  public let device: String
+  /// Where it is, from this process's root.
+  public let target: FilePath
+  /// The mount's options, such as `ro` and `nosuid`.
+  public let options: [String]
+  /// The file system's type, with a subtype behind a dot.
+  public let type: String
+  /// What is mounted: a device, or whatever the file system says.
+  public let source: [UInt8]
+
+  /// Reads one line of the table; nil where it is none.
+  init?(line: ArraySlice<UInt8>) {
+    let fields = line.split(separator: 0x20)
+    // Six fields, any number of optional ones up to a dash, then three.
+    guard fields.count >= 10, let dash = fields[6...].firstIndex(where: { $0.elementsEqual([0x2D]) }),
+      fields.count >= dash + 4, let id = Int(String(decoding: fields[0], as: UTF8.self))
+    else { return nil }
+    self.id = id
+    device = String(decoding: fields[2], as: UTF8.self)
+    target = FilePath(bytes: Self.unescape(fields[4]))
+    options = fields[5].split(separator: 0x2C).map { String(decoding: $0, as: UTF8.self) }
+    type = String(decoding: fields[dash + 1], as: UTF8.self)
+    source = Self.unescape(fields[dash + 2])
+  }
+
+  /// Spaces, tabs, newlines and backslashes stand as a backslash and three octal digits.
+  private static func unescape(_ field: ArraySlice<UInt8>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var rest = field
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3)
+      if byte == 0x5C, digits.count == 3,
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return bytes
+  }
+}
+
+/// The mounts that this process sees.
+public enum MountTable {
+  /// All mounts, in the kernel's order: one that covers another comes later.
+  public static func read() throws(SystemError) -> [MountEntry] {
+    let file = try OwnedDescriptor(opening: "/proc/self/mountinfo", flags: O_RDONLY)
+    let text = try file.readToEnd(limit: 64 << 20)
+    return text.split(separator: 0x0A).compactMap(MountEntry.init(line:))
+  }
+}
+
+extension FilePath {
+  /// A path of raw bytes.
+  public init(bytes: [UInt8]) {
+    self = withTerminated(bytes) { FilePath(platformString: $0) }
+  }
+
+  /// The path's raw bytes.
+  public var bytes: [UInt8] {
+    withPlatformString { text in
+      UnsafeRawBufferPointer(start: text, count: strlen(text)).map { $0 }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Namespaces of the kernel.
+public struct Namespaces: OptionSet, Sendable {
+  /// The bits of unshare(2).
+  public let rawValue: Int32
+
+  /// Namespaces from the bits of unshare(2).
+  public init(rawValue: Int32) { self.rawValue = rawValue }
+
+  /// Mounts.
+  public static let mount = Namespaces(rawValue: linux_clone_mount)
+  /// Users, groups and capabilities.
+  public static let user = Namespaces(rawValue: linux_clone_user)
+  /// Process ids: of the children that come.
+  public static let process = Namespaces(rawValue: linux_clone_pid)
+  /// Network interfaces.
+  public static let network = Namespaces(rawValue: linux_clone_network)
+  /// The host's name.
+  public static let hostName = Namespaces(rawValue: linux_clone_uts)
+  /// System V and POSIX message queues, semaphores and shared memory.
+  public static let messages = Namespaces(rawValue: linux_clone_ipc)
+
+  /// Moves this process, which must have one thread, into new namespaces.
+  public func enter() throws(SystemError) {
+    try SystemError.check(
+      contains(.user) ? "make a user namespace" : "make a namespace"
+    ) { linux_unshare(rawValue) }
+  }
+
+  /// Maps one user and one group into the user namespace that this process has just made.
+  ///
+  /// - Parameters:
+  ///   - user: the number inside, and the one outside that it stands for.
+  ///   - group: likewise.
+  public static func mapSelf(
+    user: (inside: uid_t, outside: uid_t), group: (inside: gid_t, outside: gid_t)
+  ) throws(SystemError) {
+    // Without setgroups, nobody can shed a group that takes rights away: the kernel insists.
+    try write("deny", to: "/proc/self/setgroups")
+    try write("\(user.inside) \(user.outside) 1\n", to: "/proc/self/uid_map")
+    try write("\(group.inside) \(group.outside) 1\n", to: "/proc/self/gid_map")
+  }
+
+  private static func write(_ text: String, to path: FilePath) throws(SystemError) {
+    let file = try OwnedDescriptor(opening: path, flags: O_WRONLY)
+    // The kernel takes the whole text in one call, and nothing afterwards.
+    let count = text.utf8.count
+    try SystemError.check("write to", path) { Glibc.write(file.rawValue, text, count) }
+  }
+
+  /// Names the host in this process's namespace.
+  public static func setHostName(_ name: String) throws(SystemError) {
+    let count = name.utf8.count
+    try SystemError.check("set the host's name") { linux_sethostname(name, count) }
+  }
+
+  /// Brings up the loopback interface of this process's namespace.
+  public static func bringUpLoopback() throws(SystemError) {
+    let number = try SystemError.check("make a socket") { socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) }
+    let any = OwnedDescriptor(adopting: number, path: "socket")
+    try SystemError.check("bring up the loopback interface") { linux_interface_up(any.rawValue, "lo") }
+  }
+}

@@ -1,0 +1,66 @@
+public import SystemPackage
+
+/// A file or directory of the host that a container sees.
+public struct Bind: Sendable, Equatable {
+  /// Its path on the host.
+  public var source: FilePath
+  /// Where the container sees it: absolute, without `..`.
+  public var target: FilePath
+  /// Whether the container cannot write there.
+  public var isReadOnly: Bool
+
+  /// A bind from its parts.
+  ///
+  /// - Throws: ``RuntimeError/Code/invalidArgument`` for a target that is not absolute, or leaves its directory.
+  public init(_ source: FilePath, at target: FilePath, isReadOnly: Bool = false) throws(RuntimeError) {
+    guard target.isAbsolute, !target.components.contains(where: { $0.kind == .parentDirectory }) else {
+      throw RuntimeError(
+        .invalidArgument, "a bind's target has to be an absolute path without \"..\", not \(target.string)")
+    }
+    self.source = source
+    self.target = target.lexicallyNormalized()
+    self.isReadOnly = isReadOnly
+  }
+
+  /// Reads binds as people write them: `source[:target[:ro|rw]]`, several with commas between.
+  ///
+  /// A backslash before a colon, a comma or a backslash takes away its meaning. Without a target, it is the source.
+  public static func parse(_ text: [UInt8]) throws(RuntimeError) -> [Bind] {
+    var binds: [Bind] = []
+    for parts in split(text) {
+      let source = FilePath(bytes: parts[0])
+      var target = source
+      if parts.count > 1, !parts[1].isEmpty { target = FilePath(bytes: parts[1]) }
+      let mode = parts.count > 2 ? String(decoding: parts[2], as: UTF8.self) : "rw"
+      guard parts.count <= 3, !parts[0].isEmpty, mode == "ro" || mode == "rw" else {
+        throw RuntimeError(
+          .invalidArgument,
+          "a bind is SOURCE[:TARGET[:ro|rw]], and \"\(String(decoding: text, as: UTF8.self))\" is none")
+      }
+      binds.append(try Bind(source, at: target, isReadOnly: mode == "ro"))
+    }
+    return binds
+  }
+
+  /// The parts of each bind.
+  private static func split(_ text: [UInt8]) -> [[[UInt8]]] {
+    var binds: [[[UInt8]]] = [[[]]]
+    var rest = text[...]
+    while let byte = rest.popFirst() {
+      let last = binds.count - 1
+      switch byte {
+      case 0x5C where rest.first.map { [0x5C, 0x3A, 0x2C].contains($0) } == true:
+        binds[last][binds[last].count - 1].append(rest.removeFirst())
+      case 0x2C: binds.append([[]])
+      case 0x3A: binds[last].append([])
+      default: binds[last][binds[last].count - 1].append(byte)
+      }
+    }
+    return binds
+  }
+}
+
+extension FilePath {
+  /// Whether a path is another one or lies beneath it, by components.
+  func isBeneath(_ other: FilePath) -> Bool { starts(with: other) }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Who the program runs as: the same user and group inside as outside, or root of a namespace of its own.
+struct Identity {
+  /// The numbers outside.
+  let user: uid_t
+  let group: gid_t
+  /// The name and home directory on the host; made up where the host knows no such user.
+  let name: String
+  let home: FilePath
+  /// The other groups, with their names.
+  let groups: [(name: String, number: gid_t)]
+
+  /// This process's user.
+  init() {
+    (user, group) = (geteuid(), getegid())
+    let entry = getpwuid(user)
+    name = entry.map { String(cString: $0.pointee.pw_name) } ?? "user"
+    let known = entry.map { FilePath(platformString: $0.pointee.pw_dir) }
+    let variable = getenv("HOME").map { FilePath(platformString: $0) }
+    home = [variable, known].compactMap { $0 }.first { $0.isAbsolute }?.lexicallyNormalized() ?? "/"
+    var numbers = [gid_t](repeating: 0, count: 65536)
+    let count = getgroups(Int32(numbers.count), &numbers)
+    var found: [(String, gid_t)] = []
+    for number in [group] + numbers.prefix(Int(max(count, 0)))
+    where !found.contains(where: { $0.1 == number }) {
+      let name = getgrgid(number).map { String(cString: $0.pointee.gr_name) }
+      found.append((name ?? "group\(number)", number))
+    }
+    groups = found
+  }
+
+  /// The container's list of users: the image's, with this user.
+  func passwd(_ image: [UInt8], isFakeRoot: Bool, home inside: FilePath) -> [UInt8] {
+    let number = isFakeRoot ? 0 : user
+    let line =
+      "\(isFakeRoot ? "root" : name):x:\(number):\(isFakeRoot ? 0 : group):\(isFakeRoot ? "root" : name):"
+      + "\(inside.string):/bin/sh"
+    // The image's own entry of that number goes: the home directory is another one.
+    return Self.table(image, without: "\(number)", adding: [line])
+  }
+
+  /// The container's list of groups: the image's, with those of this user that it lacks.
+  func group(_ image: [UInt8], isFakeRoot: Bool) -> [UInt8] {
+    let known = Set(Self.lines(image).compactMap(Self.number))
+    let wanted = isFakeRoot ? [("root", 0)] : groups
+    let missing = wanted.filter { !known.contains("\($0.1)") }
+    return Self.table(image, without: nil, adding: missing.map { "\($0.0):x:\($0.1):" })
+  }
+
+  private static func lines(_ text: [UInt8]) -> [ArraySlice<UInt8>] { text.split(separator: 0x0A) }
+
+  /// The third field of a line.
+  private static func number(_ line: ArraySlice<UInt8>) -> String? {
+    let fields = line.split(separator: 0x3A, omittingEmptySubsequences: false)
+    return fields.count > 2 ? String(decoding: fields[2], as: UTF8.self) : nil
+  }
+
+  private static func table(_ text: [UInt8], without number: String?, adding lines: [String]) -> [UInt8] {
+    let kept = Self.lines(text).filter { number == nil || Self.number($0) != number }
+    return (kept.map(Array.init) + lines.map { Array($0.utf8) }).flatMap { $0 + [0x0A] }
+  }
+
+  // MARK: Ranges of numbers
+
+  /// The first range that a file such as /etc/subuid gives this user: where it starts, and how long it is.
+  func range(in file: FilePath) -> (start: UInt32, count: UInt32)? {
+    guard let text = try? OwnedDescriptor(opening: file, flags: O_RDONLY).readToEnd(limit: 16 << 20) else {
+      return nil
+    }
+    for line in Self.lines(text) {
+      let fields = line.split(separator: 0x3A).map { String(decoding: $0, as: UTF8.self) }
+      guard fields.count == 3, fields[0] == name || fields[0] == "\(user)", let start = UInt32(fields[1]),
+        let count = UInt32(fields[2]), count > 0, !start.addingReportingOverflow(count).overflow
+      else { continue }
+      return (start, count)
+    }
+    return nil
+  }
+}

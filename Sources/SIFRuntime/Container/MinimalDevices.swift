@@ -1,0 +1,36 @@
+import CLinux
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// The devices that programs cannot do without, and terminals and shared memory of the container's own.
+enum MinimalDevices {
+  /// The devices, opened while the host's are still in sight.
+  private static let names = ["null", "zero", "full", "random", "urandom", "tty"]
+  private static let links = [
+    ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
+  ]
+
+  /// Fills an empty directory.
+  static func make(in directory: borrowing OwnedDescriptor) throws(SystemError) {
+    for name in names {
+      let bytes = Array(name.utf8)
+      // The host's devices are where they were: only this container's root is another one by now.
+      guard let source = try? OwnedDescriptor.naming(FilePath("/dev/\(name)")) else { continue }
+      let place = try directory.openBeneath(bytes, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+      try Mounting.bind(source.pathOfDescriptor, on: place.pathOfDescriptor)
+    }
+    for (name, target) in links {
+      try directory.makeSymlink(Array(name.utf8), target: Array(target.utf8))
+    }
+    for name in ["pts", "shm"] { try directory.makeDirectory(Array(name.utf8), mode: 0o755) }
+    let terminals = try directory.openDirectory(Array("pts".utf8))
+    try Mounting.mount(
+      "devpts", "devpts", on: terminals.pathOfDescriptor, .noSetID,
+      data: "newinstance,mode=620,ptmxmode=666")
+    let memory = try directory.openDirectory(Array("shm".utf8))
+    try Mounting.mount(
+      "tmpfs", "shm", on: memory.pathOfDescriptor, [.noSetID, .noDevices], data: "mode=1777")
+  }
+}

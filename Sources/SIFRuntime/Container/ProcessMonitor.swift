@@ -1,0 +1,86 @@
+import CLinux
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Waits for a program in a namespace of processes of its own, and hands it the signals that this process gets.
+///
+/// The namespace's first process is ours: it takes in the orphans, and the kernel ends everything with it. Where
+/// this process is killed, so is that one.
+enum ProcessMonitor {
+  private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
+  /// What the kernel sends by itself, such as what is typed at a terminal, every process of the group gets anyway.
+  private static let byKernel: Int32 = 128
+
+  /// Runs a program, in the namespace that the next child of this process begins.
+  ///
+  /// - Parameter prepare: called in the new namespace.
+  /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
+  /// - Throws: ``RuntimeError`` where it was not started.
+  static func run(_ prepare: () throws -> ProgramStart) throws(RuntimeError) -> Int32 {
+    var theirs: OwnedDescriptor?
+    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
+    let report = theirs?.rawValue ?? -1
+    var old = sigset_t()
+    var waited = signals
+    pthread_sigmask(SIG_BLOCK, &waited, &old)
+    let first = try translating { () throws(SystemError) in
+      try Forking.child {
+        linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
+        do {
+          let program = try prepare()
+          // The program is the same user: it must not look into this process, which has seen the host.
+          ProcessPrivacy.set(isPrivate: true)
+          let child = try Forking.child {
+            pthread_sigmask(SIG_SETMASK, &old, nil)
+            let failure = program.execute()
+            tell(report, failure)
+            return 127
+          }
+          close(report)
+          return wait(for: child)
+        } catch {
+          tell(report, error as? RuntimeError ?? RuntimeError(.system, "\(error)"))
+          return 1
+        }
+      }
+    }
+    theirs = nil
+    let text = try translating { () throws(SystemError) in try mine.readToEnd(limit: 1 << 16) }
+    let status = wait(for: first)
+    pthread_sigmask(SIG_SETMASK, &old, nil)
+    guard let code = text.firstIndex(of: 0) else { return status }
+    throw RuntimeError(
+      RuntimeError.Code(rawValue: String(decoding: text[..<code], as: UTF8.self)) ?? .system,
+      String(decoding: text[(code + 1)...], as: UTF8.self))
+  }
+
+  /// Sends a failure: its code, a NUL, and the message.
+  private static func tell(_ socket: Int32, _ failure: RuntimeError) {
+    let bytes = Array(failure.code.rawValue.utf8) + [0] + Array(failure.message.utf8)
+    _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+  }
+
+  private static var signals: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in forwarded + [SIGCHLD] { sigaddset(&signals, signal) }
+    return signals
+  }
+
+  /// Waits for a process, takes in every other that ends, and passes on signals meanwhile.
+  private static func wait(for process: pid_t) -> Int32 {
+    var waited = signals
+    while true {
+      var status: Int32 = 0
+      var ended = waitpid(-1, &status, WNOHANG)
+      while ended > 0 {
+        if ended == process { return Forking.exitStatus(status) }
+        ended = waitpid(-1, &status, WNOHANG)
+      }
+      var information = siginfo_t()
+      let signal = sigwaitinfo(&waited, &information)
+      if signal > 0, signal != SIGCHLD, information.si_code != byKernel { kill(process, signal) }
+    }
+  }
+}

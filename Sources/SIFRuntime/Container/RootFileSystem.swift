@@ -1,0 +1,298 @@
+import CLinux
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Builds the root of a container in a mount namespace of its own (spec/runtime.md "The root of a container").
+///
+/// Everything lies in a file system in memory that covers a directory of the host, seen by nobody else:
+/// `image` is the image, `skeleton` the places that it lacks, `root` both of them where one is needed.
+struct RootFileSystem {
+  private let stage: FilePath
+  private let options: ContainerOptions
+
+  private var image: FilePath { stage.appending("image") }
+  private var skeleton: FilePath { stage.appending("skeleton") }
+  private var merged: FilePath { stage.appending("root") }
+
+  /// Covers a directory of the host. What has to be seen of the host is open by now.
+  init(_ options: ContainerOptions) throws(RuntimeError) {
+    self.options = options
+    let places: [FilePath] = ["/var/tmp", "/tmp", "/mnt", "/run", "/etc"]
+    guard let stage = places.first(where: { $0.withPlatformString { access($0, X_OK) } == 0 }) else {
+      throw RuntimeError(.unavailable, "the host has no directory to build a root on")
+    }
+    self.stage = stage
+    let path = stage
+    try translating { () throws(SystemError) in
+      try Mounting.mount(
+        "tmpfs", "siftool", on: path, [.noSetID, .noDevices], data: "mode=755,size=64m")
+    }
+    for directory in [image, skeleton, merged] { try make(directory) }
+  }
+
+  private func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
+    try translating { () throws(SystemError) in
+      try SystemError.check("create", directory) { directory.withPlatformString { mkdir($0, mode) } }
+    }
+  }
+
+  /// Mounts the image with `mount`, lays everything else over it, and makes the result this process's root.
+  func enter(_ plan: MountPlan, _ identity: Identity, _ mount: (FilePath) throws -> Void) throws {
+    try mount(image)
+    var plan = plan
+    let top = try naming(image)
+    plan.add(
+      file: "/etc/passwd",
+      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home))
+    plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
+    var places: [PlannedMount] = []
+    var hasSkeleton = false
+    for mount in plan.mounts {
+      if !plan.isCovered(mount) {
+        switch try provide(mount, top) {
+        case .present: break
+        case .made: hasSkeleton = true
+        case .impossible(let reason):
+          guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
+          continue
+        }
+      }
+      places.append(mount)
+    }
+    let root = try merge(hasSkeleton)
+    let place = try naming(root)
+    for mount in places { try lay(mount, place) }
+    try translating { () throws(SystemError) in try Mounting.pivotRoot(to: root) }
+  }
+
+  private func naming(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
+    try translating { () throws(SystemError) in try OwnedDescriptor.naming(path) }
+  }
+
+  /// A short regular file of the image; empty where it is none, or cannot be read.
+  private func read(_ path: FilePath, _ top: borrowing OwnedDescriptor) -> [UInt8] {
+    guard let file = try? top.openInRoot(path, flags: O_RDONLY | O_NONBLOCK),
+      let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG, status.st_size <= 1 << 20
+    else { return [] }
+    return (try? file.readToEnd(limit: 1 << 20)) ?? []
+  }
+
+  // MARK: Places that the image lacks
+
+  private enum Provision {
+    case present
+    case made
+    case impossible(String)
+  }
+
+  /// Sees to it that a mount has something to lie on.
+  private func provide(_ mount: PlannedMount, _ top: borrowing OwnedDescriptor) throws(RuntimeError)
+    -> Provision
+  {
+    let parts = Array(mount.target.components)
+    // The longest part of the path that is there, links followed inside the image.
+    var found = parts.count
+    while found > 0 {
+      let path = FilePath(root: "/", parts[..<found])
+      guard let there = try? top.openInRoot(path, flags: linux_o_path), let status = try? there.status()
+      else {
+        found -= 1
+        continue
+      }
+      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      if found == parts.count {
+        return isDirectory == mount.isDirectory
+          ? .present
+          : .impossible(
+            "\(path.string) is \(isDirectory ? "a directory" : "no directory") in the image, and what is bound there is "
+              + (mount.isDirectory ? "one" : "none"))
+      }
+      guard isDirectory else {
+        return .impossible("\(path.string) is no directory in the image: nothing can be bound beneath it")
+      }
+      let current = try translating { () throws(SystemError) in try there.currentPath() }
+      return try build(
+        Array(current.components.dropFirst(image.components.count)), parts[found...], mount, top)
+    }
+    return try build([], parts[...], mount, top)
+  }
+
+  /// Makes a place in the skeleton.
+  ///
+  /// - Parameters:
+  ///   - existing: the directory of the image, free of links.
+  ///   - missing: what comes beneath it.
+  private func build(
+    _ existing: [FilePath.Component], _ missing: ArraySlice<FilePath.Component>, _ mount: PlannedMount,
+    _ top: borrowing OwnedDescriptor
+  ) throws(RuntimeError) -> Provision {
+    var path = skeleton
+    for (index, name) in (existing + missing).enumerated() {
+      path.append(name)
+      let isLast = index == existing.count + missing.count - 1
+      if isLast, !mount.isDirectory {
+        _ = try translating { () throws(SystemError) in
+          try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644)
+        }
+        return .made
+      }
+      guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 else {
+        guard errno == EEXIST else {
+          throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "create", path: path))
+        }
+        continue
+      }
+      // A directory of the image shows the attributes of the one that lies over it.
+      if index < existing.count,
+        let original = try? top.openInRoot(
+          FilePath(root: "/", existing[...index]), flags: linux_o_path), let status = try? original.status()
+      {
+        path.withPlatformString {
+          _ = chown($0, status.st_uid, status.st_gid)
+          _ = chmod($0, status.st_mode & 0o7777)
+        }
+      }
+    }
+    return .made
+  }
+
+  /// The root: the image alone, or an overlay of it and what else there is.
+  private func merge(_ hasSkeleton: Bool) throws(RuntimeError) -> FilePath {
+    let lower = hasSkeleton ? "\(skeleton.string):\(image.string)" : image.string
+    var data = "lowerdir=\(lower)"
+    var flags: MountFlags = [.noSetID, .noDevices]
+    switch options.overlay {
+    case .none:
+      guard hasSkeleton else { return image }
+      flags.insert(.readOnly)
+    // An overlay has at least two layers, or an upper one.
+    case .memory:
+      let place = stage.appending("memory")
+      try make(place)
+      try makeUpper(place)
+      data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
+    case .directory:
+      // Bound to a path without commas and colons.
+      let place = stage.appending("overlay")
+      data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
+    }
+    if geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace { data += ",userxattr" }
+    do { try Mounting.mount("overlay", "siftool", on: merged, flags, data: data) } catch {
+      throw RuntimeError(
+        .unavailable,
+        "the kernel makes no overlay here (\(error.errno.description)), which is needed for "
+          + (hasSkeleton ? "what the image has no mount points for" : "writing"), system: error)
+    }
+    return merged
+  }
+
+  private func makeUpper(_ place: FilePath) throws(RuntimeError) {
+    for name in ["upper", "work"] {
+      let path = place.appending(name)
+      guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 || errno == EEXIST else {
+        throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "create", path: path))
+      }
+    }
+  }
+
+  /// Shows the directory of `--overlay` where ``merge(_:)`` finds it.
+  func place(overlay directory: borrowing OwnedDescriptor) throws(RuntimeError) {
+    let place = stage.appending("overlay")
+    try make(place)
+    try translating { () throws(SystemError) in
+      try Mounting.restrict(directory, [.noSetID, .noDevices])
+      try Mounting.attach(directory, to: place)
+    }
+    try makeUpper(place)
+  }
+
+  // MARK: Mounts
+
+  /// Mounts one thing at its place.
+  private func lay(_ mount: PlannedMount, _ root: borrowing OwnedDescriptor) throws(RuntimeError) {
+    let place: OwnedDescriptor
+    do { place = try root.openInRoot(mount.target, flags: linux_o_path) } catch {
+      guard error.errno == .noSuchFileOrDirectory, try makeBeneath(mount, root) else {
+        if mount.isOptional { return }
+        throw RuntimeError(
+          .invalidArgument,
+          "cannot bind to \(mount.target.string): \(error.errno.description) in what is bound above it",
+          system: error)
+      }
+      return try lay(mount, root)
+    }
+    let target = place.pathOfDescriptor
+    do throws(SystemError) {
+      switch mount.content {
+      case .bind(let source, let isReadOnly, let hasDevices):
+        var flags: MountFlags = hasDevices ? .noSetID : [.noSetID, .noDevices]
+        if isReadOnly { flags.insert(.readOnly) }
+        try restrict(source.copy, flags)
+        try Mounting.attach(source.copy, to: target)
+      case .memory(let mode):
+        try Mounting.mount("tmpfs", "tmpfs", on: target, [.noSetID, .noDevices], data: "mode=\(mode)")
+      case .processes:
+        try Mounting.mount("proc", "proc", on: target, [.noSetID, .noDevices])
+      case .system(let host):
+        do { try Mounting.mount("sysfs", "sysfs", on: target, [.readOnly, .noSetID, .noDevices]) } catch {
+          try restrict(host.copy, [.noSetID, .noDevices])
+          try Mounting.attach(host.copy, to: target)
+        }
+      case .devices:
+        try Mounting.mount("tmpfs", "devices", on: target, .noSetID, data: "mode=755")
+        try MinimalDevices.make(in: try root.openInRoot(mount.target, flags: O_RDONLY | O_DIRECTORY))
+      case .file(let bytes):
+        let file = stage.appending("file-\(mount.target.lastComponent?.string ?? "")")
+        let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+        try SystemError.writeAll(bytes.span.bytes, to: made.rawValue)
+        let copy = try Mounting.copy(of: file)
+        try restrict(copy, [.readOnly, .noSetID, .noDevices])
+        try Mounting.attach(copy, to: target)
+      }
+    } catch {
+      throw RuntimeError(
+        .system, "cannot set up \(mount.target.string) in the container: \(error.errno.description)",
+        system: error)
+    }
+  }
+
+  private func restrict(_ copy: borrowing OwnedDescriptor, _ flags: MountFlags) throws(SystemError) {
+    do { try Mounting.restrict(copy, flags) } catch {
+      // Kernels before 5.12: no program gains anything by set-id bits in any case, but the rest is promised.
+      guard error.errno == .noFunction, !flags.contains(.readOnly) else { throw error }
+    }
+  }
+
+  /// Makes a place in a directory in memory that is ours; answers false where the directory is another's.
+  private func makeBeneath(
+    _ mount: PlannedMount, _ root: borrowing OwnedDescriptor
+  ) throws(RuntimeError) -> Bool {
+    guard options.isContained, let parent = mount.target.parentIn(ownDirectories: options) else {
+      return false
+    }
+    var path = parent
+    for name in mount.target.components.dropFirst(parent.components.count) {
+      guard let directory = try? root.openInRoot(path, flags: O_RDONLY | O_DIRECTORY) else { return false }
+      path.append(name)
+      let isLast = path == mount.target
+      let bytes = FilePath(root: nil, [name]).bytes
+      if isLast, !mount.isDirectory {
+        guard
+          (try? directory.openBeneath(bytes, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)) != nil
+        else { return false }
+      } else if (try? directory.makeDirectory(bytes, mode: 0o755)) == nil {
+        guard (try? directory.status(of: bytes)) != nil else { return false }
+      }
+    }
+    return true
+  }
+}
+
+extension FilePath {
+  /// The directory in memory that a place lies in, with `--contain`.
+  fileprivate func parentIn(ownDirectories options: ContainerOptions) -> FilePath? {
+    let own: [FilePath] = ["/tmp", "/var/tmp", options.isFakeRoot ? "/root" : Identity().home]
+    return own.first { isBeneath($0) && self != $0 }
+  }
+}

@@ -1,0 +1,132 @@
+import CLinux
+import Glibc
+public import LinuxSystem
+public import Squash
+import Synchronization
+
+/// How a file system is shown.
+public struct FuseOptions: Sendable {
+  /// The user that everything belongs to; nil for those that the image says.
+  public var user: UInt32?
+  /// The group that everything belongs to; nil for those that the image says.
+  public var group: UInt32?
+  /// How many threads answer.
+  public var threads: Int
+
+  /// One thread for each processor, and the owners of the image.
+  public init(user: UInt32? = nil, group: UInt32? = nil, threads: Int? = nil) {
+    self.user = user
+    self.group = group
+    self.threads = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 16)
+  }
+}
+
+/// A squashfs that the kernel asks for through /dev/fuse (spec/runtime.md "The FUSE connection").
+public final class FuseSession: Sendable {
+  let image: SquashImage
+  let options: FuseOptions
+  let cache: BlockCache
+  let places = DirectoryPlaces()
+  private let device: OwnedDescriptor
+
+  /// Serves an image to the mount that an open /dev/fuse belongs to.
+  public init(_ image: SquashImage, _ device: consuming OwnedDescriptor, _ options: FuseOptions) {
+    self.image = image
+    self.device = device
+    self.options = options
+    cache = BlockCache(for: image)
+  }
+
+  /// Answers the kernel until the file system is unmounted everywhere.
+  ///
+  /// - Parameter onLive: called once the kernel and this server agree on how to talk.
+  /// - Throws: ``RuntimeError`` where they do not; ``SquashError`` where there is no memory for readers.
+  public func run(onLive: () -> Void = {}) throws {
+    let first = try FuseWorker(self)
+    guard try negotiate() else { return }
+    onLive()
+    var threads: [pthread_t] = []
+    defer { for thread in threads { pthread_join(thread, nil) } }
+    for _ in 1..<max(options.threads, 1) {
+      guard let thread = Self.start(try FuseWorker(self)) else { break }
+      threads.append(thread)
+    }
+    first.run()
+  }
+
+  /// A thread that answers; nil where the system has none to give: the others do its work.
+  private static func start(_ worker: FuseWorker) -> pthread_t? {
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(worker)
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument { Unmanaged<FuseWorker>.fromOpaque(argument).takeRetainedValue().run() }
+        return nil
+      }, argument.toOpaque())
+    guard status == 0 else {
+      argument.release()
+      return nil
+    }
+    return thread
+  }
+
+  /// Waits for the next request. Answers its length; nil when the file system is gone.
+  func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    while true {
+      let count = read(device.rawValue, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      switch linux_errno() {
+      // Interrupted by a signal, or the request was withdrawn before it was read.
+      case EINTR, EAGAIN, ENOENT: continue
+      default: return nil
+      }
+    }
+  }
+
+  var rawDevice: Int32 { device.rawValue }
+
+  /// The first request says what the kernel can do. Answers false where the mount is gone already.
+  private func negotiate() throws(RuntimeError) -> Bool {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FuseWorker.bufferSize, alignment: 64)
+    defer { buffer.deallocate() }
+    guard let count = receive(into: buffer) else { return false }
+    guard let request = FuseRequest(UnsafeRawBufferPointer(rebasing: buffer[..<count])),
+      request.operation == FUSE_INIT.rawValue
+    else { throw RuntimeError(.unavailable, "the kernel's FUSE does not begin with its version") }
+    let (major, minor): (UInt32, UInt32) = (request.argument(0), request.argument(4))
+    var reply = FuseReply()
+    // Version 7.23, of Linux 3.15, has the answer's length of today and opens nothing where there is no need to.
+    guard major == 7, minor >= 23 else {
+      reply.send(to: rawDevice, unique: request.unique, errno: EPROTO)
+      throw RuntimeError(
+        .unavailable, "the kernel's FUSE is version \(major).\(minor), and 7.23 is the least")
+    }
+    let readAhead: UInt32 = request.argument(8)
+    let offered: UInt32 = request.argument(12)
+    let wanted =
+      FUSE_ASYNC_READ | FUSE_PARALLEL_DIROPS | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO
+      | FUSE_CACHE_SYMLINKS | FUSE_NO_OPEN_SUPPORT | FUSE_NO_OPENDIR_SUPPORT | FUSE_MAX_PAGES
+      | FUSE_ATOMIC_O_TRUNC
+    let flags = offered & UInt32(wanted)
+    opensDirectories.store(flags & UInt32(FUSE_NO_OPENDIR_SUPPORT) == 0, ordering: .relaxed)
+    reply.append(UInt32(7))
+    reply.append(min(minor, 31))
+    reply.append(readAhead)
+    reply.append(flags)
+    // How many requests may wait in the background, and from when on the kernel holds back.
+    reply.append(UInt16(64))
+    reply.append(UInt16(48))
+    // Nothing is ever written: the least that the kernel allows.
+    reply.append(UInt32(4096))
+    // Times are in seconds.
+    reply.append(UInt32(1_000_000_000))
+    reply.append(UInt16(256))
+    for _ in 0..<17 { reply.append(UInt16(0)) }
+    reply.send(to: rawDevice, unique: request.unique)
+    return true
+  }
+
+  /// Whether the kernel wants to open directories: before Linux 5.1.
+  let opensDirectories = Atomic<Bool>(false)
+}

@@ -1,0 +1,115 @@
+import Glibc
+import LUKS
+import LinuxSystem
+public import SystemPackage
+
+/// A mount of an image that this program made.
+public struct ImageMount: Sendable, Equatable {
+  /// How it is mounted.
+  public enum Kind: String, Sendable {
+    /// By the kernel's own squashfs.
+    case kernel
+    /// By a server of ours.
+    case fuse
+  }
+
+  /// How it is mounted.
+  public let kind: Kind
+  /// The image's path, as far as the kernel knows it.
+  public let image: FilePath
+  /// Where it is.
+  public let target: FilePath
+
+  /// A mount from its parts.
+  public init(kind: Kind, image: FilePath, target: FilePath) {
+    self.kind = kind
+    self.image = image
+    self.target = target
+  }
+}
+
+/// The mounts of images that this process sees.
+public enum ImageMounts {
+  /// All of ours, in the order in which the kernel has them.
+  ///
+  /// Those that the kernel mounted show themselves to root alone, who may look at loop devices.
+  public static func list() throws(RuntimeError) -> [ImageMount] {
+    try translating { () throws(SystemError) in try MountTable.read() }.compactMap(recognize)
+  }
+
+  private static func recognize(_ entry: MountEntry) -> ImageMount? {
+    if entry.type == FuseMount.type {
+      return ImageMount(kind: .fuse, image: FilePath(bytes: entry.source), target: entry.target)
+    }
+    let source = FilePath(bytes: entry.source)
+    guard entry.type == "squashfs" else { return nil }
+    if source.starts(with: "/dev/mapper"),
+      source.lastComponent?.string.hasPrefix(KernelMapping.prefix) == true
+    {
+      // Beneath the mapping there is one device, our loop device.
+      let beneath = try? OwnedDescriptor(
+        opening: FilePath("/sys/dev/block/\(entry.device)/slaves"), flags: O_RDONLY | O_DIRECTORY
+      ).names()
+      let image = beneath?.first.flatMap { backingFile(of: FilePath(bytes: $0)) }
+      return ImageMount(kind: .kernel, image: image ?? source, target: entry.target)
+    }
+    guard LoopDevice.mark(of: source) == KernelMount.mark else { return nil }
+    return ImageMount(kind: .kernel, image: backingFile(of: source) ?? source, target: entry.target)
+  }
+
+  private static func backingFile(of device: FilePath) -> FilePath? {
+    guard let name = device.lastComponent?.string,
+      let file = try? OwnedDescriptor(
+        opening: FilePath("/sys/block/\(name)/loop/backing_file"), flags: O_RDONLY),
+      let text = try? file.readToEnd(limit: 1 << 16)
+    else { return nil }
+    return FilePath(bytes: text.last == 0x0A ? text.dropLast() : text)
+  }
+
+  /// The absolute path of a place, whose last part may be a mount that nobody answers for any more.
+  public static func absolute(_ path: FilePath) throws(RuntimeError) -> FilePath {
+    guard let name = path.lastComponent, name.kind == .regular else {
+      return try resolve(path)
+    }
+    let parent = path.removingLastComponent()
+    return try resolve(parent.isEmpty ? "." : parent).appending(name)
+  }
+
+  private static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
+    guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
+      throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "find", path: path))
+    }
+    defer { free(resolved) }
+    return FilePath(platformString: resolved)
+  }
+
+  /// Unmounts an image.
+  ///
+  /// - Parameters:
+  ///   - target: where it is mounted.
+  ///   - lazily: whether it goes from the tree at once though it is in use, and altogether with its last user.
+  /// - Throws: ``RuntimeError``, ``RuntimeError/Code/notMounted`` where something else is on top there, or nothing.
+  public static func unmount(_ target: FilePath, lazily: Bool = false) throws(RuntimeError) {
+    var place = try absolute(target)
+    var top = try top(at: place)
+    if top == nil, let resolved = try? resolve(target), resolved != place {
+      place = resolved
+      top = try Self.top(at: place)
+    }
+    guard let top else {
+      throw RuntimeError(.notMounted, "nothing is mounted on \(target.string)")
+    }
+    guard let mount = recognize(top) else {
+      throw RuntimeError(.notMounted, "what is mounted on \(target.string) is no image")
+    }
+    if mount.kind == .fuse, geteuid() != 0 {
+      return try FuseMount.unmountThroughHelper(place, lazily: lazily)
+    }
+    try translating { () throws(SystemError) in try Mounting.unmount(place, lazily: lazily) }
+  }
+
+  /// What is mounted on a place, last of all.
+  static func top(at place: FilePath) throws(RuntimeError) -> MountEntry? {
+    try translating { () throws(SystemError) in try MountTable.read() }.last { $0.target == place }
+  }
+}

@@ -1,0 +1,65 @@
+import LUKS
+public import LinuxSystem
+import SIF
+public import SystemPackage
+
+/// Mounts through the kernel's own squashfs, with privilege (spec/runtime.md "Mounts through the kernel").
+public enum KernelMount {
+  /// What our loop devices are marked with.
+  static let mark = "siftool"
+
+  /// Mounts a volume read-only. Its loop device, and the mapping that decrypts it, go with the last user of the mount.
+  ///
+  /// This process must have one thread.
+  ///
+  /// - Throws: ``RuntimeError`` where the kernel cannot, such as for want of a driver, a free device or the right.
+  public static func mount(_ volume: ImageVolume, on target: FilePath) throws(RuntimeError) -> Mount {
+    let loop = try translating { () throws(SystemError) in
+      try volume.storage.withDescriptor { (file) throws(SystemError) in
+        try LoopDevice(over: file, offset: volume.offset, byteCount: volume.byteCount, mark: mark)
+      }
+    }
+    // Until the mount is there, only the open device keeps itself set up.
+    return try withExtendedLifetime(loop) { () throws(RuntimeError) in
+      guard let encryption = volume.encryption else { return try mount(loop.path, target) }
+      let mapping = try map(volume, encryption, over: loop.path)
+      return try withExtendedLifetime(mapping) { () throws(RuntimeError) in try mount(mapping.path, target) }
+    }
+  }
+
+  private static func map(
+    _ volume: ImageVolume, _ encryption: VolumeEncryption, over device: FilePath
+  ) throws(RuntimeError) -> KernelMapping {
+    let range = EncryptedRange(storage: volume.storage, offset: volume.offset, byteCount: volume.byteCount)
+    do {
+      return try KernelMapping(encryption.header, encryption.key, of: range, over: device)
+    } catch {
+      throw RuntimeError(.unavailable, error.description)
+    }
+  }
+
+  private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
+    try translating { () throws(SystemError) in
+      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices])
+    }
+  }
+}
+
+/// The bytes of an encrypted partition, as the file has them.
+private struct EncryptedRange: VolumeSource {
+  let storage: FileStorage
+  let offset: Int64
+  let byteCount: Int64
+
+  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) -> Int {
+    guard position >= 0, position < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - position))
+    do {
+      return try storage.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+    } catch {
+      throw LUKSError(
+        error.code == .system ? .system : .truncated, error.message, errno: error.system?.errno.rawValue)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import SIFRuntime
+
+struct ExecCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exec", abstract: "Start a program of an image.",
+    discussion: """
+      The program sees the image as its root, and of the host /proc, /sys, /dev, /tmp, /var/tmp, the home and the
+      working directory. It runs as you, with no capability, and its exit status is the command's; 127 where it is not
+      there, 126 where it cannot be executed.
+
+      siftool exec app.sif python3 -c 'print(1)'
+      siftool exec --containall --bind /data:/data:ro app.sif ls /data
+      """)
+
+  @OptionGroup var container: ContainerOptionGroup
+  @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
+  @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var arguments:
+    [BytesArgument] = []
+
+  func validate() throws {
+    guard !arguments.isEmpty else { throw ValidationError("name a program of the image") }
+  }
+
+  func execute() throws { try container.start(image, .exec(arguments.map(\.bytes))) }
+}

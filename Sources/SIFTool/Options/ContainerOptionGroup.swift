@@ -1,0 +1,132 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import SIFRuntime
+import SystemPackage
+
+/// What `exec`, `run` and `shell` have in common.
+struct ContainerOptionGroup: ParsableArguments {
+  @OptionGroup var volume: VolumeOptions
+  @Option(
+    name: [.customShort("B"), .long],
+    help: ArgumentHelp(
+      "Show a file or directory of the host inside (repeatable).",
+      discussion: "A backslash before a colon or comma of a path takes away its meaning.",
+      valueName: "source[:target[:ro]]"))
+  var bind: [BytesArgument] = []
+  @Flag(name: [.customShort("c"), .long], help: "Empty /tmp, /var/tmp and home, and the least of /dev.")
+  var contain = false
+  @Flag(
+    name: [.customShort("C"), .long],
+    help: "--contain, and processes, message queues and variables of its own.")
+  var containall = false
+  @Flag(help: "Leave the home directory outside.") var noHome = false
+  @Option(help: ArgumentHelp("The working directory inside.", valueName: "dir")) var pwd: PathArgument?
+  @Option(help: ArgumentHelp("Set a variable inside (repeatable).", valueName: "name=value"))
+  var env: [BytesArgument] = []
+  @Option(help: ArgumentHelp("Set the variables of a file, NAME=VALUE a line.", valueName: "file"))
+  var envFile: PathArgument?
+  @Flag(name: [.customShort("e"), .long], help: "Leave the host's variables outside.") var cleanenv = false
+  @Flag(name: [.customShort("p"), .long], help: "A namespace of processes of its own.") var pid = false
+  @Flag(name: [.customShort("i"), .long], help: "Message queues and shared memory of its own.") var ipc =
+    false
+  @Flag(
+    name: [.customShort("n"), .long], help: "A network of its own, with nothing but a loopback interface.")
+  var net = false
+  @Flag(help: "A host name of its own.") var uts = false
+  @Option(help: ArgumentHelp("The host's name inside.", valueName: "name")) var hostname: String?
+  @Flag(name: [.customShort("u"), .long], help: "A user namespace also as root.") var userns = false
+  @Flag(
+    name: [.customShort("f"), .long],
+    help: "Be root inside, over the numbers that /etc/subuid and /etc/subgid give you.")
+  var fakeroot = false
+  @Flag(help: "Let everything be written, in memory, and forget it at the end.") var writableTmpfs = false
+  @Option(help: ArgumentHelp("Let everything be written, into a directory of the host.", valueName: "dir"))
+  var overlay: PathArgument?
+  @Option(help: ArgumentHelp("Keep capabilities, separated by commas.", valueName: "names"))
+  var addCaps: CapabilitiesArgument?
+  @Option(help: ArgumentHelp("Drop capabilities of those by default, or all.", valueName: "names"))
+  var dropCaps: CapabilitiesArgument?
+  @Flag(help: "Mount the image through FUSE also where the kernel could.") var fuse = false
+
+  func validate() throws {
+    guard !writableTmpfs || overlay == nil else {
+      throw ValidationError("--writable-tmpfs and --overlay exclude each other")
+    }
+    if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
+      throw ValidationError("a host name has 1 to 64 bytes")
+    }
+  }
+
+  /// Starts a program of an image; never returns where it was started.
+  func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    let volume = try volume.open(image)
+    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action))
+    Glibc.exit(try container.run())
+  }
+
+  private func options(_ action: ContainerOptions.Action) throws -> ContainerOptions {
+    var options = ContainerOptions(action)
+    options.binds = try bind.flatMap { try Bind.parse($0.bytes) }
+    options.isContained = contain || containall
+    options.hidesHome = noHome
+    options.workingDirectory = pwd?.path
+    options.environment = try variables()
+    options.cleansEnvironment = cleanenv || containall
+    if pid || containall { options.namespaces.insert(.process) }
+    if ipc || containall { options.namespaces.insert(.messages) }
+    if net { options.namespaces.insert(.network) }
+    if uts { options.namespaces.insert(.hostName) }
+    options.hostName = hostname
+    options.usesUserNamespace = userns
+    options.isFakeRoot = fakeroot
+    if writableTmpfs { options.overlay = .memory }
+    if let overlay { options.overlay = .directory(overlay.path) }
+    options.addedCapabilities = addCaps?.set ?? []
+    options.droppedCapabilities = dropCaps?.set ?? []
+    options.usesFuse = fuse
+    options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }
+    return options
+  }
+
+  private func variables() throws -> [(name: String, value: [UInt8])] {
+    var texts = env.map(\.bytes)
+    if let envFile {
+      let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
+      let lines = try file.readToEnd(limit: 1 << 20).split(separator: 0x0A).map(Array.init)
+      // Those of the command line come last, and win.
+      texts = lines.filter { $0.first != 0x23 } + texts
+    }
+    return try texts.map { text in
+      let name = String(decoding: text.prefix { $0 != 0x3D }, as: UTF8.self)
+      guard text.contains(0x3D), ProgramVariables.isName(name) else {
+        throw ToolFailure.usage("\"\(text.printable)\" does not set a variable: NAME=VALUE does")
+      }
+      return (name, Array(text.drop { $0 != 0x3D }.dropFirst()))
+    }
+  }
+}
+
+/// An argument of any bytes.
+struct BytesArgument: ExpressibleByArgument {
+  let bytes: [UInt8]
+
+  init?(argument: String) { bytes = Array(ArgumentBytes.decode(argument).dropLast()) }
+}
+
+/// Names of capabilities, separated by commas; `all` is every one.
+struct CapabilitiesArgument: ExpressibleByArgument {
+  let set: Capabilities
+
+  init?(argument: String) {
+    var set: Capabilities = []
+    for name in argument.split(separator: ",") {
+      guard let one = name.lowercased() == "all" ? .all : Capabilities(named: String(name)) else {
+        return nil
+      }
+      set.formUnion(one)
+    }
+    guard !set.isEmpty else { return nil }
+    self.set = set
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import SIF
+import SIFRuntime
+import Squash
+
+/// Which partition is mounted, what opens it, and what has to be true of it before.
+struct VolumeOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @OptionGroup var volumeKey: VolumeKeyOptions
+  @Flag(
+    help: ArgumentHelp(
+      "Verify the signatures first, on the same open file, with the options of `verify`."))
+  var verify = false
+  @OptionGroup var policy: VerificationOptions
+
+  /// Opens an image once, verifies it where that is asked for, and looks at the partition's file system.
+  func open(_ image: PathArgument) throws -> ImageVolume {
+    let storage = try FileStorage(opening: image.path)
+    guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
+      guard id == nil, !verify else {
+        throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
+      }
+      let size = try storage.byteCount()
+      return try ImageVolume(
+        storage, offset: 0, byteCount: size, PartitionReader(storage, offset: 0, byteCount: size))
+    }
+    do {
+      let sif = try Image(reading: storage)
+      let object = try PartitionChoice.choose(from: sif, id)
+      if verify { try policy.verification(of: image).require(on: sif, covering: object.id) }
+      let bytes = try sif.bytes(of: object)
+      guard object.isEncryptedSquashfs else {
+        try PartitionChoice.requireSquashfs(object, in: sif)
+        return try ImageVolume(
+          storage, offset: bytes.offset, byteCount: bytes.byteCount,
+          PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+      }
+      let source = volumeKey.source
+      let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: source.allowsAnyCipher)
+      let opened = try partition.open(with: source, in: sif)
+      return try ImageVolume(
+        storage, offset: bytes.offset, byteCount: bytes.byteCount,
+        DecryptingReader(reader: try opened.reader()),
+        encryption: VolumeEncryption(header: partition.header, key: opened.unlocked.key))
+    } catch let error as SIFError {
+      throw error.naming(image.path)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// Commands of a user who is not root, in a mount namespace whose /dev/fuse is everybody's, as systems with desktops
+/// have it.
+public enum OrdinaryUser {
+  /// Runs a shell script as the user nobody.
+  ///
+  /// - Parameters:
+  ///   - directory: a directory of the test's; afterwards everybody may enter it, and it has a copy of the tool.
+  ///   - devices: what is done before, as root, in the same mount namespace.
+  public static func run(
+    _ script: String, in directory: TemporaryDirectory, devices: String? = nil,
+    environment: [String: String] = [:]
+  ) throws -> ToolAnswer {
+    let fuse = "\(directory.path)/fuse-device"
+    let prepare = devices ?? "mount --bind \(fuse) /dev/fuse"
+    return try Tool.run(
+      [
+        "unshare", "-m", "sh", "-c",
+        """
+        set -e; chmod 755 \(directory.path); [ -e \(fuse) ] || mknod -m 666 \(fuse) c 10 229
+        [ -e \(directory.path)/siftool ] || install -m 755 \(Fixture.siftool) \(directory.path)/siftool
+        \(prepare)
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all sh -c "$1"
+        """, "sh", "export HOME=/nonexistent; cd \(directory.path); PATH=\(directory.path):$PATH; \(script)",
+      ], environment: environment)
+  }
+}
