@@ -7,7 +7,6 @@ ratio 5 1.10 "map 1 GiB; gpg --print-md SHA256 (libgcrypt)" "$siftool map --quie
 rm data
 # A file without a header is searched from end to end.
 head -c 1G /dev/urandom > noise
-ratio 5 2.00 "carve 1 GiB of random bytes; openssl dgst -sha256" "$siftool carve --quiet noise" "openssl dgst -sha256 noise"
 
 # peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
 peak() {

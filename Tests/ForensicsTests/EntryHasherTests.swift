@@ -99,15 +99,15 @@ import Testing
   }
 
   @Test func whatPartitionsHold() throws {
-    guard case .squashfs = PartitionContents(reading: MemoryReader(try Tool.read(image))) else {
+    guard case .squashfs = EvidenceContents(reading: MemoryReader(try Tool.read(image))) else {
       Issue.record("no squashfs")
       return
     }
-    guard case .other = PartitionContents(reading: MemoryReader([1, 2, 3])) else {
+    guard case .other = EvidenceContents(reading: MemoryReader([1, 2, 3])) else {
       Issue.record("three bytes")
       return
     }
-    guard case .unreadable(let error) = PartitionContents(reading: MemoryReader(Array("hsqs, not".utf8)))
+    guard case .unreadable(let error) = EvidenceContents(reading: MemoryReader(Array("hsqs, not".utf8)))
     else {
       Issue.record("a magic alone")
       return
@@ -121,7 +121,7 @@ import Testing
         "1000", volume, "-",
       ],
       input: Array("secret".utf8))
-    guard case .encrypted(let facts) = PartitionContents(reading: MemoryReader(try Tool.read(volume))) else {
+    guard case .encrypted(let facts) = EvidenceContents(reading: MemoryReader(try Tool.read(volume))) else {
       Issue.record("no LUKS")
       return
     }

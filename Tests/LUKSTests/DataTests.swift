@@ -54,6 +54,8 @@ import Testing
     for sectorSize in [512, 4096] {
       let made = try Volumes.make(payload, FormatOptions(sectorSize: sectorSize, kdf: .cheap))
       #expect(try Volumes.open(made) == payload)
+      let tokens = try VolumeHeader(checking: MemoryVolume(made)).facts.tokens
+      #expect(tokens == (count % sectorSize == 0 ? [] : ["sif-payload"]))
       let directory = try TemporaryDirectory()
       let path = try directory.write("volume", made)
       #expect(try Volumes.cryptsetup("open", "--test-passphrase", "--key-file", "-", path).status == 0)

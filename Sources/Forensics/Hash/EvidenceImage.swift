@@ -103,7 +103,7 @@ extension SquashError {
 }
 
 /// What a partition holds, as far as it can be known without a key.
-public enum PartitionContents: Sendable {
+public enum EvidenceContents: Sendable {
   /// Files that can be read.
   case squashfs(SquashImage)
   /// An encrypted volume, with what its header says.
@@ -134,7 +134,7 @@ public enum PartitionContents: Sendable {
   }
 }
 
-extension PartitionContents {
+extension EvidenceContents {
   /// Whether an object begins like a squashfs, whatever its descriptor says.
   public static func isSquashfs(_ object: Descriptor, of evidence: EvidenceImage) -> Bool {
     guard let reader = try? evidence.reader(of: object) else { return false }

@@ -44,9 +44,10 @@ struct BodyfileCommand: ToolCommand {
     let listing = TimelineListing(
       dfxml ? .dfxml : output.json ? .document : ndjson ? .lines : .body, algorithm ?? .standard)
     do {
-      var (image, budget) = try evidence.open()
+      let (image, opened) = try evidence.open()
+      var budget = opened
       if let damage = image.damage { listing.faults.note(damage, in: nil) }
-      try list(&image, &budget, listing)
+      try list(image, &budget, listing)
       try listing.end(nil)
     } catch {
       guard let failure = ToolFailure(evidence: error) else { throw error }
@@ -57,7 +58,7 @@ struct BodyfileCommand: ToolCommand {
   }
 
   private func list(
-    _ image: inout EvidenceImage, _ budget: inout HashBudget, _ listing: TimelineListing
+    _ image: EvidenceImage, _ budget: inout HashBudget, _ listing: TimelineListing
   ) throws {
     try listing.begin(evidence.imageName)
     if let header = image.header {

@@ -62,7 +62,7 @@ struct EvidenceOptions: ParsableArguments {
       id.map { object.id == $0.value } ?? (object.dataType == .partition)
     }
     if prefix != nil {
-      let withFiles = chosen.filter { PartitionContents.isSquashfs($0, of: evidence) }
+      let withFiles = chosen.filter { EvidenceContents.isSquashfs($0, of: evidence) }
       guard withFiles.count <= 1 else {
         throw ToolFailure.usage(
           "--prefix would give one name to files of \(withFiles.count) partitions: choose one with --id")
@@ -76,9 +76,9 @@ struct EvidenceOptions: ParsableArguments {
   func files(
     of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults
   ) throws -> (squash: SquashImage, offset: Int64?)? {
-    let contents: PartitionContents
+    let contents: EvidenceContents
     do throws(SIFError) {
-      contents = PartitionContents(reading: try image.reader(of: object))
+      contents = EvidenceContents(reading: try image.reader(of: object))
     } catch {
       faults.note(error, in: object)
       return nil
