@@ -1,13 +1,13 @@
 # Mounts and programs against squashfuse, and against sequences made by hand. As root; every peer does the same work.
 room=$(mktemp -d /dev/shm/bench-XXXXXX)
-trap 'umount -q "$room"/m* 2> /dev/null; rm -rf "$work" "$room"' EXIT
+trap 'umount -q "$room"/m* 2> /dev/null; rm -rf "$work" "$room" "${machine-}"' EXIT
 mkdir "$room/m"
 for compressor in gzip zstd; do
-  mksquashfs /usr/share "$room/$compressor.squashfs" -comp "$compressor" -noappend -quiet -no-progress > /dev/null
+  mksquashfs /usr/share/doc /usr/lib/python3 /usr/include "$room/$compressor.squashfs" -comp "$compressor" -noappend -quiet -no-progress > /dev/null
   read_tree="find $room/m -type f -print0 | xargs -0 cat > /dev/null; umount $room/m"
   ratio 3 1.00 "$compressor: FUSE, full tree" "$siftool mount --fuse $room/$compressor.squashfs $room/m; $read_tree" \
     "squashfuse_ll $room/$compressor.squashfs $room/m; $read_tree"
-  first="head -c 1 $room/m/common-licenses/GPL-3; umount $room/m"
+  first="head -c 1 $room/m/doc/tar/copyright; umount $room/m"
   ratio 11 1.20 "$compressor: kernel, mount to first byte" "$siftool mount $room/$compressor.squashfs $room/m; $first" \
     "loop=\$(losetup -f --show -r $room/$compressor.squashfs); mount -t squashfs \$loop $room/m; $first; losetup -d \$loop"
 done
@@ -21,4 +21,22 @@ chroot "$2" /bin/true; status=$?; umount "$2"; wait; exit $status
 END
 ratio 21 1.20 "exec /bin/true, user namespace" "$siftool exec --userns $room/plain.sif /bin/true" \
   "unshare -Urm sh $room/by-hand $room/plain $room/m"
-rm -rf "$room"
+# Encrypted, on a kernel with dm-crypt: an emulated processor, where only ratios mean anything.
+machine=$(mktemp -d /var/tmp/bench-XXXXXX)
+mkdir "$machine/rootfs" && head -c 48M /dev/urandom > "$machine/rootfs/noise" && printf secret > "$machine/word"
+"$siftool" pack "$machine/rootfs" "$machine/plain.sif" --plain --arch amd64 --quiet
+"$siftool" encrypt "$machine/plain.sif" "$machine/secret.sif" --passphrase-file "$machine/word" --kdf pbkdf2 --kdf-time 1000 --quiet
+extent=$("$siftool" list "$machine/secret.sif" | sed -n 's/.*|\([0-9]*\)-\([0-9]*\) .*FS (.*/\1 \2/p')
+cat > "$machine/run" <<END
+cd $machine; mkdir -p /run/tmp/m; m=/run/tmp/m; set -- $extent
+ratio() { $here/ratio.py "\$@"; }
+ours="$siftool mount --passphrase-file word secret.sif \$m"
+theirs="loop=\\\$(losetup -f --show -r -o \$1 --sizelimit \$((\$2 - \$1)) secret.sif)
+  cryptsetup open --batch-mode --readonly --type luks2 --key-file word \\\$loop hand; mount -t squashfs -o ro /dev/mapper/hand \$m"
+clean="umount \$m; cryptsetup close hand; losetup -d \\\$loop"
+first="head -c 1 \$m/noise"
+ratio 7 1.20 "encrypted: mount to first byte" "\$ours && \$first; umount \$m" "\$theirs; \$first; \$clean"
+ratio 3 1.05 "encrypted: 48 MiB through dm-crypt" "\$ours && cat \$m/noise; umount \$m" "\$theirs; cat \$m/noise; \$clean"
+END
+"$here/../Scripts/run-in-vm.sh" --share "$machine" --seconds 280 bash "$machine/run" || status=1
+rm -rf "$room" "$machine"

@@ -20,13 +20,17 @@ enum ProcessMonitor {
   static func run(_ prepare: () throws -> ProgramStart) throws(RuntimeError) -> Int32 {
     var theirs: OwnedDescriptor?
     let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let report = theirs?.rawValue ?? -1
+    let (own, report) = (mine.rawValue, theirs?.rawValue ?? -1)
     var old = sigset_t()
     var waited = signals
     pthread_sigmask(SIG_BLOCK, &waited, &old)
     let first = try translating { () throws(SystemError) in
       try Forking.child {
+        close(own)
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
+        // Whoever waits for this process may have been killed before: then nobody holds the other end any more.
+        var other = pollfd(fd: report, events: 0, revents: 0)
+        guard poll(&other, 1, 0) == 0 else { return 1 }
         do {
           let program = try prepare()
           // The program is the same user: it must not look into this process, which has seen the host.
