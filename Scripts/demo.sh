@@ -29,6 +29,10 @@ show sign demo.sif --key key.pem
 show verify demo.sif --key public.pem
 show ls -l demo.sif /etc
 show cat demo.sif /etc/os-release | head -n 4
+printf 'secret' > phrase
+show encrypt demo.sif secret.sif --passphrase-file phrase
+show ls -l secret.sif /etc --passphrase-file phrase
+show map demo.sif
 show check demo.sif
 printf '\nThe first megabyte of it, as a broken download leaves it:\n'
 head -c 1000000 demo.sif > broken.sif
