@@ -34,7 +34,7 @@ import Testing
   private func inMachine(_ script: String) throws -> ToolAnswer {
     try fixture.directory.write("script", try fixture.directory.read("prologue") + Array(script.utf8))
     return try Tool.run([
-      "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "290", "bash",
+      "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "900", "bash",
       fixture.directory.file("script"),
     ])
   }
