@@ -30,6 +30,8 @@ let package = Package(
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
