@@ -31,7 +31,6 @@ let package = Package(
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
-    .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
