@@ -60,7 +60,8 @@ let package = Package(
     // Headers alone: the library is loaded when it is first needed, so nothing is linked.
     .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
     module(
-      "LUKS", ["CCryptsetup", "CGcrypt", "CLinux", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+      "LUKS",
+      ["CCryptsetup", "CGcrypt", "CLinux", "Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),

@@ -31,7 +31,8 @@ extension VolumeHeader {
     var keyBytes: Int?
     guard let slots = json["keyslots"]?.members else { throw Self.damaged("there is no list of key slots") }
     for member in slots {
-      guard let number = Int(member.key), (0..<Self.maximumKeySlots).contains(number), areas[number] == nil
+      guard let number = Int(member.key), String(number) == member.key,
+        (0..<Self.maximumKeySlots).contains(number), areas[number] == nil
       else { throw Self.damaged("a key slot has no number, or that of another") }
       let (area, size) = try Self.keySlot(member.value, number, copies, offset)
       guard keyBytes == nil || keyBytes == size else {
@@ -47,8 +48,10 @@ extension VolumeHeader {
     let cipher = try VolumeCipher(name: name, keyBytes: keyBytes)
     var cost = UnlockCost()
     for slot in facts.keySlots { cost.add(slot) }
-    let recognition = try Self.digestIterations(json)
-    for _ in facts.keySlots { cost.add(iterations: recognition) }
+    let digests = try Self.digests(json, slots: Set(areas.keys))
+    for digest in digests {
+      for _ in facts.keySlots { cost.add(iterations: digest.iterations) }
+    }
     let data = length / sectorSize * sectorSize
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
     self.init(
@@ -171,26 +174,12 @@ extension VolumeHeader {
     guard isKnown else {
       throw LUKSError(.unsupported, "key slot \(number) has an unknown key derivation, or an impossible one")
     }
+    try checkDerivation(slot, number)
     return (offset..<offset + size, Int(keyBytes))
   }
 
-  private static func isCount(_ value: JSONValue?) -> Bool {
+  static func isCount(_ value: JSONValue?) -> Bool {
     value?.integer.map { $0 > 0 && $0 <= Int64(UInt32.max) } ?? false
-  }
-
-  /// The iterations by which a key is recognised.
-  private static func digestIterations(_ json: JSONValue) throws(LUKSError) -> Int64 {
-    guard let digests = json["digests"]?.members, !digests.isEmpty, digests.count <= 32 else {
-      throw damaged("there is no digest of the key")
-    }
-    var sum: Int64 = 0
-    for digest in digests {
-      guard digest.value["type"]?.text == "pbkdf2", isCount(digest.value["iterations"]),
-        let iterations = digest.value["iterations"]?.integer
-      else { throw LUKSError(.unsupported, "the digest of the key is of an unknown type") }
-      sum += iterations
-    }
-    return sum
   }
 
   /// The length of what was encrypted, where a token notes that it is no multiple of the sector size

@@ -79,6 +79,7 @@ public struct VolumeHeader: Sendable {
   /// A LUKS1 header: a struct with big-endian numbers, of which there is one copy and no checksum.
   private init(version1 header: [UInt8], _ source: any VolumeSource) throws(LUKSError) {
     guard let facts = VolumeFacts(version1: header) else { throw LUKSError(.notLUKS, "no LUKS header") }
+    try Self.checkDigest(version1: header)
     let keyBytes = Int(facts.keyBits ?? 0) / 8
     let cipher = try VolumeCipher(name: facts.cipher, keyBytes: keyBytes)
     guard facts.dataOffset > 0 else {

@@ -73,6 +73,43 @@ import Testing
     ),
   ]
 
+  /// Digests by which libcryptsetup would take any key for the right one, or no key.
+  @Test func digestsThatRecogniseNothing() throws {
+    let text = String(
+      decoding: JSONWriter.compact(try ForgedHeader.json(ForgedHeader.volume)), as: UTF8.self)
+    let start = try #require(text.range(of: #""digests":"#)?.upperBound)
+    let digest = try #require(text[start...].firstRange(of: #""digest":""#)?.upperBound)
+    let digestEnd = try #require(text[digest...].firstIndex(of: "\""))
+    let salt = try #require(text[start...].firstRange(of: #""salt":""#)?.upperBound)
+    let saltEnd = try #require(text[salt...].firstIndex(of: "\""))
+    func refusal(_ range: Range<String.Index>, _ new: String) throws -> LUKSError? {
+      let forged = try ForgedHeader.with(json: Array(text.replacingCharacters(range, new).utf8))
+      return try ForgedHeader.refusal(of: forged)
+    }
+    for new in ["", "AAAA", "!!", String(text[digest..<digestEnd].dropLast(4))] {
+      let refusal = try refusal(digest..<digestEnd, new)
+      #expect(
+        refusal?.code == .damagedHeader && refusal?.message.contains("digest 0") == true,
+        "\(new): \(refusal as Any)")
+    }
+    for new in ["", "AAAA", "!!", String(repeating: "A", count: 400)] {
+      let refusal = try refusal(salt..<saltEnd, new)
+      #expect(
+        refusal?.code == .damagedHeader && refusal?.message.contains("salt") == true,
+        "\(new): \(refusal as Any)")
+    }
+    for (old, new) in [
+      (#""hash":"sha256""#, #""hash":"nope""#), (#""keyslots":["0"]"#, #""keyslots":[]"#),
+      (#""keyslots":["0"]"#, #""keyslots":["1"]"#), (#""keyslots":["0"]"#, #""keyslots":["0","0"]"#),
+      (#""segments":["0"]"#, #""segments":[]"#), (#""segments":["0"]"#, #""segments":["7"]"#),
+    ] {
+      let range = try #require(
+        String(text[start...]).contains(old) ? text[start...].firstRange(of: old) : nil)
+      let refusal = try refusal(range, new)
+      #expect(refusal?.code == .damagedHeader, "\(new): \(refusal as Any)")
+    }
+  }
+
   @Test func everyLieHasItsName() throws {
     for (old, new, code) in Self.changes {
       let refusal = try ForgedHeader.refusal(of: try ForgedHeader.replacing(old, new))
@@ -154,7 +191,7 @@ import Testing
       let start = try #require(text.range(of: #""kdf":{"#)?.lowerBound)
       let end = try #require(text[start...].firstIndex(of: "}"))
       let changed = text.replacingCharacters(
-        start..<text.index(after: end), "\"kdf\":{\(kdf),\"salt\":\"AAAA\"}")
+        start..<text.index(after: end), "\"kdf\":{\(kdf),\"salt\":\"AAAAAAAAAAAAAAAA\"}")
       let volume = try ForgedHeader.with(json: Array(changed.utf8))
       return try VolumeHeader(checking: MemoryVolume(volume)).cost
     }

@@ -59,6 +59,28 @@ final class EncryptionFixture: Sendable {
     try Tool.check([Fixture.siftool, "dump", "\(id)", image]).output
   }
 
+  /// The image with the JSON of its LUKS2 header changed, in both copies, with checksums that are right.
+  func forge(_ image: String, _ name: String, _ change: (String) -> String) throws -> String {
+    var bytes = try Tool.read(image)
+    guard let place = bytes.firstRange(of: [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE])?.lowerBound else {
+      throw EncryptionFailure(description: "no volume in \(image)")
+    }
+    let json = String(decoding: bytes[(place + 4096)..<(place + 16384)].prefix { $0 != 0 }, as: UTF8.self)
+    let forged = Array(change(json).utf8)
+    guard forged != Array(json.utf8) else {
+      throw EncryptionFailure(description: "nothing to change: \(json)")
+    }
+    for start in [place, place + 16384] {
+      let area = forged + [UInt8](repeating: 0, count: 12288 - forged.count)
+      bytes.replaceSubrange(start + 4096..<start + 16384, with: area)
+      for index in start + 448..<start + 512 { bytes[index] = 0 }
+      let digest = try Tool.check(
+        ["openssl", "dgst", "-sha256", "-binary"], input: Array(bytes[start..<start + 16384]))
+      bytes.replaceSubrange(start + 448..<start + 480, with: digest.output)
+    }
+    return try directory.write(name, bytes)
+  }
+
   /// Adds an object to an image.
   func add(_ image: String, _ bytes: [UInt8], _ options: String...) throws {
     let source = try directory.write("object", bytes)

@@ -51,6 +51,46 @@ import Testing
     }
   }
 
+  /// Headers for which libcryptsetup would take any key for the right one.
+  @Test func digestsThatRecogniseAnyKey() throws {
+    let secret = try fixture.encrypt("secret.sif")
+    let wrong = try fixture.directory.write("wrong", Array("wrong".utf8))
+    for (name, value) in [("hash", "nope"), ("digest", "AAAA"), ("salt", ""), ("hash", "whirlpool")] {
+      let image = try fixture.forge(secret, "forged.sif") { json in
+        guard let digests = json.firstRange(of: "\"digests\""),
+          let start = json[digests.upperBound...].firstRange(of: "\"\(name)\":\"")?.upperBound
+        else { return json }
+        return json[..<start] + value + json[start...].drop { $0 != "\"" }
+      }
+      let before = try fixture.directory.read("forged.sif")
+      for key in [wrong, fixture.phrase] {
+        let answer = try rekey(image, "--passphrase-file", key, "--new-passphrase-file", new)
+        #expect(answer.status == 5 && answer.errors.contains("digest 0"), "\(name): \(answer.errors)")
+        let read = try fixture.siftool(["cat", image, "etc/file", "--passphrase-file", key])
+        #expect(read.status == 5 && read.errors.contains("digest 0"), "\(name): \(read.errors)")
+      }
+      #expect(try fixture.directory.read("forged.sif") == before)
+      let check = try fixture.siftool(["check", image])
+      #expect(check.status == 5 && check.text.contains("[encrypted-volume]"), "\(check.text)")
+    }
+  }
+
+  /// What is encrypted has to be a squashfs: otherwise nothing vouches for the key.
+  @Test func whatIsNoSquashfsKeepsItsKeys() throws {
+    try fixture.encrypt("secret.sif")
+    var bytes = try fixture.directory.read("secret.sif")
+    let start = try #require(bytes.firstRange(of: [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE])).lowerBound
+    bytes[start + (1 << 20)] ^= 1
+    let image = try fixture.directory.write("other.sif", bytes)
+    for change in [["--remove"], ["--new-passphrase-file", new]] {
+      let answer = try fixture.siftool(
+        ["rekey", image, "--passphrase-file", fixture.phrase] + change
+          + (change.count == 1 ? [] : EncryptionFixture.cheap))
+      #expect(answer.status == 5 && answer.errors.contains("no squashfs"), "\(answer.errors)")
+    }
+    #expect(try fixture.directory.read("other.sif") == bytes)
+  }
+
   @Test func recipients() throws {
     let mine = try fixture.key("pem-rsa.pem")
     let image = try fixture.encrypt("secret.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))

@@ -38,8 +38,7 @@ struct DecryptCommand: ToolCommand {
       opened = try EncryptedPartition(partition, in: image, allowsAnyCipher: source.allowsAnyCipher)
         .open(with: source, in: image)
     } catch let error as SIFError { throw error.naming(input.path) }
-    let reader = try opened.reader()
-    try requireSquashfs(reader)
+    let reader = try opened.squashfsReader()
 
     let rewrite = try PartitionRewrite(
       of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
@@ -62,13 +61,5 @@ struct DecryptCommand: ToolCommand {
       JSONMember("droppedSignatures", PartitionRewrite.ids(rewrite.signatures)),
       JSONMember("signatures", PartitionRewrite.ids(signatures)),
     ])
-  }
-
-  private func requireSquashfs(_ reader: VolumeReader) throws {
-    var magic = [UInt8](repeating: 0, count: 4)
-    let count = try magic.withUnsafeMutableBytes { try reader.read(into: $0, at: 0) }
-    guard count == 4, magic == Array("hsqs".utf8) else {
-      throw ToolFailure(.malformed, code: "not-squashfs", "what is encrypted is no squashfs")
-    }
   }
 }

@@ -54,6 +54,8 @@ struct RekeyCommand: ToolCommand {
     let opened = try EncryptedPartition(
       partition, in: editor.image, allowsAnyCipher: source.allowsAnyCipher
     ).open(with: source, in: editor.image)
+    // Nobody is locked out for a key that only a faulty header takes for the right one.
+    _ = try opened.squashfsReader()
     var change = try KeyChange(opened, in: editor.image)
     if remove {
       try change.removeOld(&editor, progress)

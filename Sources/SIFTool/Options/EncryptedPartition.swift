@@ -53,6 +53,17 @@ struct EncryptedPartition {
     func reader() throws -> VolumeReader {
       try VolumeReader(partition.volume, partition.header, key: unlocked.key)
     }
+
+    /// The payload, where it begins as a squashfs does: whatever the header says, the key is the right one.
+    func squashfsReader() throws -> VolumeReader {
+      let reader = try reader()
+      var magic = [UInt8](repeating: 0, count: 4)
+      let count = try magic.withUnsafeMutableBytes { try reader.read(into: $0, at: 0) }
+      guard count == 4, magic == Array("hsqs".utf8) else {
+        throw ToolFailure(.malformed, code: "not-squashfs", "what is encrypted is no squashfs")
+      }
+      return reader
+    }
   }
 
   /// Opens the partition with the first of the keys that fits, after saying what that costs.

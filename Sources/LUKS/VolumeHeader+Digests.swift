@@ -1,0 +1,112 @@
+import Encodings
+import StrictJSON
+
+/// The checks of what a volume key is recognised by (spec/encryption.md, "Checks of the header").
+///
+/// libcryptsetup takes any passphrase for the right one where it cannot compute a digest: nothing that it might
+/// stumble over may reach it.
+extension VolumeHeader {
+  /// The hash functions that every build of libcryptsetup has, with the bytes of their digests.
+  private static let hashes = ["sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64]
+  /// The lengths of salts in bytes; cryptsetup makes 32.
+  private static let saltLengths = 8...64
+
+  /// Checks the digests of a LUKS2 header, and that every key slot has one.
+  ///
+  /// - Parameter slots: the numbers of the key slots.
+  /// - Returns: the iterations of each digest, with its hash.
+  static func digests(
+    _ json: JSONValue, slots: Set<Int>
+  ) throws(LUKSError) -> [(hash: String, iterations: Int64)] {
+    guard let digests = json["digests"]?.members, !digests.isEmpty, digests.count <= 32 else {
+      throw damaged("there is no digest of the key")
+    }
+    var costs: [(hash: String, iterations: Int64)] = []
+    var assigned: Set<Int> = []
+    var opening: Set<Int>?
+    for member in digests {
+      let name = "digest \(member.key.prefix(20))"
+      guard member.value["type"]?.text == "pbkdf2", isCount(member.value["iterations"]),
+        let iterations = member.value["iterations"]?.integer
+      else { throw LUKSError(.unsupported, "the digest of the key is of an unknown type") }
+      let (hash, length) = try hash(member.value["hash"], name)
+      try checkSalt(member.value["salt"], name)
+      guard let digest = base64(member.value["digest"]), digest.count == length else {
+        throw damaged("\(name) is not the \(length) bytes of \(hash) in base64")
+      }
+      let numbers = try references(member.value["keyslots"], to: slots, "key slot", name)
+      let segments = try references(member.value["segments"], to: [0], "data segment", name)
+      guard assigned.isDisjoint(with: numbers) else {
+        throw damaged("\(name) is for a key slot that has another digest")
+      }
+      assigned.formUnion(numbers)
+      if !segments.isEmpty {
+        guard opening == nil else { throw damaged("the data segment has several digests") }
+        opening = numbers
+      }
+      costs.append((hash, iterations))
+    }
+    if let missing = slots.subtracting(assigned).min() {
+      throw damaged("key slot \(missing) has no digest: nothing tells whether its key is right")
+    }
+    guard let opening else { throw damaged("the data segment has no digest") }
+    guard !opening.isEmpty else {
+      throw LUKSError(.keySlot, "no key slot belongs to the data segment: nothing opens it")
+    }
+    return costs
+  }
+
+  /// Checks the hash function and the salt of a key slot.
+  static func checkDerivation(_ slot: JSONValue, _ number: Int) throws(LUKSError) {
+    let name = "key slot \(number)"
+    _ = try hash(slot["af"]?["hash"], name)
+    if slot["kdf"]?["type"]?.text == "pbkdf2" { _ = try hash(slot["kdf"]?["hash"], name) }
+    try checkSalt(slot["kdf"]?["salt"], name)
+  }
+
+  /// Checks the digest of a LUKS1 header.
+  static func checkDigest(version1 header: [UInt8]) throws(LUKSError) {
+    let name = VolumeFacts.text(header[72..<104])
+    // The defaults of old versions of cryptsetup, which fail as they should where they are missing.
+    guard hashes[name] != nil || name == "ripemd160" || name == "whirlpool" else {
+      throw LUKSError(.damagedHeader, "the header has an unknown hash function", offset: 72)
+    }
+    guard header[112..<132].contains(where: { $0 != 0 }), header[132..<164].contains(where: { $0 != 0 }),
+      VolumeFacts.bigEndian(header[164..<168]) > 0
+    else { throw LUKSError(.damagedHeader, "the digest of the key is not there", offset: 112) }
+  }
+
+  private static func hash(
+    _ value: JSONValue?, _ name: String
+  ) throws(LUKSError) -> (name: String, length: Int) {
+    guard let hash = value?.text, let length = hashes[hash] else {
+      throw damaged("\(name) has an unknown hash function")
+    }
+    return (hash, length)
+  }
+
+  private static func checkSalt(_ value: JSONValue?, _ name: String) throws(LUKSError) {
+    guard let salt = base64(value), saltLengths.contains(salt.count) else {
+      throw damaged(
+        "\(name) has no salt of \(saltLengths.lowerBound) to \(saltLengths.upperBound) bytes in base64")
+    }
+  }
+
+  private static func base64(_ value: JSONValue?) -> [UInt8]? {
+    value?.text.flatMap { Base64.decode(Array($0.utf8)) }
+  }
+
+  /// The numbers in a list, each once, and each of something that is there.
+  private static func references(
+    _ value: JSONValue?, to known: Set<Int>, _ kind: String, _ name: String
+  ) throws(LUKSError) -> Set<Int> {
+    guard let elements = value?.elements else { throw damaged("\(name) has no list of \(kind)s") }
+    var found: Set<Int> = []
+    for element in elements {
+      guard let text = element.text, let number = Int(text), String(number) == text, known.contains(number),
+        found.insert(number).inserted
+      else { throw damaged("\(name) names a \(kind) that is not there, or one twice") }
+    }
+    return found
+  }
+}
