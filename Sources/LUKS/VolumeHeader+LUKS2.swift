@@ -53,10 +53,13 @@ extension VolumeHeader {
       for _ in facts.keySlots { cost.add(iterations: digest.iterations) }
     }
     let data = length / sectorSize * sectorSize
+    guard data == length || segment["size"]?.text == "dynamic" else {
+      throw Self.damaged("the data segment has \(length) bytes, which is no multiple of the sector size")
+    }
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: UInt64(tweak), dataByteCount: data,
-      payloadByteCount: try Self.payload(json, data), regions: copies.whole + order,
+      payloadByteCount: try Self.payload(json, data), trailingByteCount: length - data, regions: copies.whole + order,
       slotCiphers: Set(slots.compactMap { $0.value["area"]?["encryption"]?.text }), areas: areas,
       copies: copies, volumeByteCount: source.byteCount)
   }

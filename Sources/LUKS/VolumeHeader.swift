@@ -16,6 +16,8 @@ public struct VolumeHeader: Sendable {
   public let dataByteCount: Int64
   /// The bytes that were encrypted, where the header notes that they are fewer than the data; otherwise all.
   public let payloadByteCount: Int64
+  /// The bytes behind the last whole sector: a volume that was not cut has none.
+  public let trailingByteCount: Int64
   /// The parts of the header that matter: those of its copies that are whole, and the key slots' areas.
   let regions: [Range<Int64>]
   /// The names of the ciphers that the key slots are encrypted with.
@@ -58,7 +60,7 @@ public struct VolumeHeader: Sendable {
 
   init(
     facts: VolumeFacts, cipher: VolumeCipher, cost: UnlockCost, firstSectorNumber: UInt64,
-    dataByteCount: Int64, payloadByteCount: Int64, regions: [Range<Int64>], slotCiphers: Set<String>,
+    dataByteCount: Int64, payloadByteCount: Int64, trailingByteCount: Int64, regions: [Range<Int64>], slotCiphers: Set<String>,
     areas: [Int: Range<Int64>], copies: HeaderCopies?, volumeByteCount: Int64
   ) {
     self.facts = facts
@@ -67,6 +69,7 @@ public struct VolumeHeader: Sendable {
     self.firstSectorNumber = firstSectorNumber
     self.dataByteCount = dataByteCount
     self.payloadByteCount = payloadByteCount
+    self.trailingByteCount = trailingByteCount
     self.regions = regions
     self.slotCiphers = slotCiphers
     self.areas = areas
@@ -111,7 +114,7 @@ public struct VolumeHeader: Sendable {
     let data = (source.byteCount - facts.dataOffset) / 512 * 512
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
-      payloadByteCount: data, regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
+      payloadByteCount: data, trailingByteCount: (source.byteCount - facts.dataOffset) % 512, regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
       slotCiphers: [facts.cipher], areas: areas, copies: nil, volumeByteCount: source.byteCount)
   }
 }

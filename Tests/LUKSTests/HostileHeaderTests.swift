@@ -45,6 +45,8 @@ import Testing
     (#""size":"dynamic""#, #""size":"9223372036854775807""#, .truncated),
     (#""size":"dynamic""#, #""size":"16384""#, .truncated),
     (#""size":"dynamic""#, #""size":"0""#, .damagedHeader),
+    (#""size":"dynamic""#, #""size":"1""#, .damagedHeader),
+    (#""size":"dynamic""#, #""size":"512""#, .damagedHeader),
     (#""sector_size":4096"#, #""sector_size":8192"#, .damagedHeader),
     (#""sector_size":4096"#, #""sector_size":0"#, .damagedHeader),
     (

@@ -124,6 +124,41 @@ import Testing
     try expect(["rekey", broken, "--new-passphrase-file", fixture.phrase] + key, 5, "neither copy")
   }
 
+  /// Volumes that are shorter than the squashfs in them, and a squashfs shorter than it says.
+  @Test func truncatedSquashfs() throws {
+    let secret = try fixture.encrypt("secret.sif")
+    let volume = try fixture.dump(secret, 2)
+    let key = ["--passphrase-file", fixture.phrase]
+    func image(_ bytes: [UInt8], fs: String) throws -> String {
+      let image = fixture.file("cut.sif")
+      try Tool.check([Fixture.siftool, "new", image])
+      try fixture.add(
+        image, bytes, "--datatype", "partition", "--parttype", "2", "--partfs", fs, "--partarch", "2")
+      return image
+    }
+    // A sector too few, ten bytes too few, hardly anything, and a segment that says that it is shorter.
+    for count in [volume.count - 8192, volume.count - 10, (1 << 20) + 4096] {
+      let cut = try image(Array(volume.prefix(count)), fs: "5")
+      try expect(["decrypt", cut, "OUT"] + key, 5, "truncated")
+      let check = try fixture.siftool(["check", cut] + key)
+      #expect(check.status == 5 && check.text.contains("truncated"), "\(count): \(check.text)\(check.errors)")
+    }
+    let short = try fixture.forge(secret, "short.sif") {
+      $0.replacing("\"size\":\"dynamic\"", with: "\"size\":\"409600\"")
+    }
+    try expect(["decrypt", short, "OUT"] + key, 5, "409600 of")
+    // The bytes behind the last sector are seen without a key.
+    let odd = try image(Array(volume.dropLast(10)), fs: "5")
+    let check = try fixture.siftool(["check", odd])
+    #expect(check.status == 5 && check.text.contains("4086 of 4096 bytes"), "\(check.text)")
+    // The way there.
+    let plain = try fixture.dump(fixture.plain, 2)
+    for count in [plain.count - 8192, 4096, 40] {
+      let cut = try image(Array(plain.prefix(count)), fs: "1")
+      try expect(["encrypt", cut, "OUT"] + key, 5, "truncated: \(count) ")
+    }
+  }
+
   /// A cipher of LUKS's that is not the usual one, and one that opens only when it is allowed.
   @Test func otherCiphers() throws {
     let volume = fixture.file("volume")

@@ -38,7 +38,7 @@ struct DecryptCommand: ToolCommand {
       opened = try EncryptedPartition(partition, in: image, allowsAnyCipher: source.allowsAnyCipher)
         .open(with: source, in: image)
     } catch let error as SIFError { throw error.naming(input.path) }
-    let reader = try opened.squashfsReader()
+    let reader = try opened.squashfsReader(isWhole: true)
 
     let rewrite = try PartitionRewrite(
       of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))

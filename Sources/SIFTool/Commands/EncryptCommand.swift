@@ -80,10 +80,13 @@ struct EncryptCommand: ToolCommand {
   }
 
   private func requireSquashfsBytes(_ partition: Descriptor, in image: Image) throws {
-    guard try image.bytes(of: partition).prefix(4) == Array("hsqs".utf8) else {
+    let bytes = try image.bytes(of: partition)
+    let head = try bytes.prefix(SquashfsExtent.headByteCount)
+    guard head.starts(with: SquashfsExtent.magic) else {
       throw ToolFailure(
         .malformed, code: "not-squashfs",
         "partition \(partition.id) holds no squashfs, whatever its type says")
     }
+    try SquashfsExtent.check(head, present: bytes.byteCount)
   }
 }

@@ -55,12 +55,18 @@ struct EncryptedPartition {
     }
 
     /// The payload, where it begins as a squashfs does: whatever the header says, the key is the right one.
-    func squashfsReader() throws -> VolumeReader {
+    ///
+    /// - Parameter isWhole: whether to refuse also what is not there to its end.
+    func squashfsReader(isWhole: Bool = false) throws -> VolumeReader {
       let reader = try reader()
-      var magic = [UInt8](repeating: 0, count: 4)
-      let count = try magic.withUnsafeMutableBytes { try reader.read(into: $0, at: 0) }
-      guard count == 4, magic == Array("hsqs".utf8) else {
+      var head = [UInt8](repeating: 0, count: SquashfsExtent.headByteCount)
+      let count = try head.withUnsafeMutableBytes { try reader.read(into: $0, at: 0) }
+      guard count >= 4, head.starts(with: SquashfsExtent.magic) else {
         throw ToolFailure(.malformed, code: "not-squashfs", "what is encrypted is no squashfs")
+      }
+      if isWhole {
+        try SquashfsExtent.check(Array(head[..<count]), present: reader.byteCount)
+        if let failure = SquashfsExtent.cut(partition.header) { throw failure }
       }
       return reader
     }

@@ -18,6 +18,7 @@ enum EncryptionCheck {
       do {
         let partition = try EncryptedPartition(
           object, in: image, allowsAnyCipher: key?.allowsAnyCipher ?? false)
+        if let cut = SquashfsExtent.cut(partition.header) { findings.append(finding(cut, object)) }
         if let key { findings += try content(of: try partition.open(with: key, in: image), object) }
       } catch let failure as ToolFailure {
         guard failure.status != .key else { throw failure }
