@@ -1,23 +1,37 @@
 import Glibc
 
 /// What finding the key of a volume costs at most, by what its header says: one derivation for each key slot, as
-/// nobody knows beforehand which of them the key belongs to.
+/// nobody knows beforehand which of them the key belongs to, and after each the digests by which a key is recognised
+/// (spec/encryption.md, "Costs").
 public struct UnlockCost: Equatable, Sendable {
+  /// One of the things that cost something.
+  private struct Item: Equatable {
+    let name: String
+    let seconds: Double
+  }
+
   /// The most memory that one derivation takes, in bytes.
-  public var memory: Int64 = 0
+  public private(set) var memory: Int64 = 0
   /// Argon2: the memory that is passed over in all, in bytes; passes times memory, added up.
-  public var memoryPasses: Int64 = 0
+  public private(set) var memoryPasses: Int64 = 0
   /// PBKDF2: iterations in all, with those by which a key is recognised.
-  public var iterations: Int64 = 0
-  /// Each derivation in words, by the number of its slot: `argon2id, 4 passes over 64 MiB`.
-  public var derivations: [String] = []
+  public private(set) var iterations: Int64 = 0
+  /// Each derivation in words, in the order of the slots: `argon2id, 4 passes over 64 MiB`; and the digests that
+  /// take more iterations than is usual.
+  public private(set) var derivations: [String] = []
+  private var items: [Item] = []
+  /// The key slot that takes the most memory.
+  private var largestSlot = 0
 
   /// The most memory that is taken without being told to, in bytes.
   public static let memoryLimit: Int64 = 4 << 30
-  /// About ten minutes of one core.
-  public static let memoryPassesLimit: Int64 = 512 << 30
-  /// About two minutes of one core.
-  public static let iterationsLimit: Int64 = 200_000_000
+  /// The longest work that is done without being told to, as ``seconds`` has it.
+  public static let secondsLimit = 30.0
+  /// Iterations of a digest that are worth a word; cryptsetup makes fewer.
+  private static let usualDigestIterations = 1_000_000
+
+  /// The work in seconds of one core, roughly.
+  public var seconds: Double { items.reduce(0) { $0 + $1.seconds } }
 
   /// The cost in words.
   public var description: String {
@@ -31,35 +45,74 @@ public struct UnlockCost: Equatable, Sendable {
     return unique.map { $0.1 == 1 ? $0.0 : "\($0.1) times \($0.0)" }.joined(separator: "; ")
   }
 
-  mutating func add(_ slot: VolumeFacts.KeySlot) {
+  /// Adds a key slot.
+  ///
+  /// - Parameter hash: the hash function of PBKDF2.
+  mutating func add(_ slot: VolumeFacts.KeySlot, hash: String) {
+    let seconds: Double
     if let memory = slot.memory {
       let bytes = Self.product(memory, 1024)
-      self.memory = max(self.memory, bytes)
-      memoryPasses = Self.sum(memoryPasses, Self.product(bytes, slot.time))
+      if bytes > self.memory {
+        self.memory = bytes
+        largestSlot = slot.number
+      }
+      let passes = Self.product(bytes, slot.time)
+      memoryPasses = Self.sum(memoryPasses, passes)
+      seconds = Double(passes) / Self.memoryRate
       derivations.append(
         "\(slot.kdf), \(slot.time) pass\(slot.time == 1 ? "" : "es") over \(Self.mebibytes(bytes))")
     } else {
-      add(iterations: slot.time)
+      iterations = Self.sum(iterations, slot.time)
+      seconds = Double(slot.time) / Self.iterationRate(hash)
       derivations.append("\(slot.kdf), \(slot.time) iterations")
+    }
+    items.append(Item(name: "key slot \(slot.number)", seconds: seconds))
+  }
+
+  /// Adds a digest, which every key is compared with that a key slot gives.
+  mutating func add(digest iterations: Int64, hash: String, slots: Int) {
+    let all = Self.product(iterations, Int64(slots))
+    self.iterations = Self.sum(self.iterations, all)
+    items.append(Item(name: "the digest", seconds: Double(all) / Self.iterationRate(hash)))
+    if iterations > Self.usualDigestIterations {
+      derivations += [String](repeating: "digest, \(iterations) iterations", count: slots)
     }
   }
 
-  mutating func add(iterations: Int64) { self.iterations = Self.sum(self.iterations, iterations) }
+  /// The bytes that Argon2 passes over in a second.
+  private static let memoryRate = Double(1 << 30)
+
+  /// The iterations of PBKDF2 in a second.
+  private static func iterationRate(_ hash: String) -> Double {
+    switch hash {
+    case "sha1", "sha224", "sha256": 1_000_000
+    case "sha384", "sha512": 500_000
+    default: 200_000
+    }
+  }
 
   /// Refuses what costs more than the limits, or more memory than the machine has free.
   ///
-  /// - Parameter available: the bytes of memory that the machine can give; nil for those that it says it can.
+  /// - Parameters:
+  ///   - keys: how many keys are to be tried on the volume.
+  ///   - available: the bytes of memory that the machine can give; nil for those that it says it can.
   /// - Throws: ``LUKSError/Code/cost``.
-  public func check(available: Int64? = nil) throws(LUKSError) {
+  public func check(keys: Int = 1, available: Int64? = nil) throws(LUKSError) {
     func refuse(_ reason: String) -> LUKSError {
       LUKSError(.cost, "opening the volume \(reason): \(description)")
     }
-    if memory > Self.memoryLimit { throw refuse("takes more than \(Self.mebibytes(Self.memoryLimit))") }
-    if let free = available ?? Self.availableMemory, memory > free {
-      throw refuse("takes more memory than the \(Self.mebibytes(free)) that are free")
+    if memory > Self.memoryLimit {
+      throw refuse("takes more than \(Self.mebibytes(Self.memoryLimit)) for key slot \(largestSlot)")
     }
-    if memoryPasses > Self.memoryPassesLimit || iterations > Self.iterationsLimit {
-      throw refuse("takes too long")
+    if let free = available ?? Self.availableMemory, memory > free {
+      throw refuse(
+        "takes more memory for key slot \(largestSlot) than the \(Self.mebibytes(free)) that are free")
+    }
+    let total = seconds * Double(keys)
+    if total > Self.secondsLimit, let most = items.max(by: { $0.seconds < $1.seconds }) {
+      let times = keys == 1 ? "" : " for \(keys) keys"
+      throw refuse(
+        "takes too long, about \(Int64(min(total, 1e15))) seconds\(times), the most of it for \(most.name)")
     }
   }
 

@@ -47,10 +47,12 @@ extension VolumeHeader {
     guard let keyBytes else { throw LUKSError(.keySlot, "the volume has no key slot: nothing opens it") }
     let cipher = try VolumeCipher(name: name, keyBytes: keyBytes)
     var cost = UnlockCost()
-    for slot in facts.keySlots { cost.add(slot) }
+    for slot in facts.keySlots {
+      cost.add(slot, hash: json["keyslots"]?["\(slot.number)"]?["kdf"]?["hash"]?.text ?? "")
+    }
     let digests = try Self.digests(json, slots: Set(areas.keys))
     for digest in digests {
-      for _ in facts.keySlots { cost.add(iterations: digest.iterations) }
+      cost.add(digest: digest.iterations, hash: digest.hash, slots: facts.keySlots.count)
     }
     let data = length / sectorSize * sectorSize
     guard data == length || segment["size"]?.text == "dynamic" else {

@@ -106,11 +106,11 @@ public struct VolumeHeader: Sendable {
           .damagedHeader, "key slot \(slot.number) lies outside of the header", offset: Int64(field))
       }
       areas[slot.number] = start..<start + rounded
-      cost.add(slot)
+      cost.add(slot, hash: VolumeFacts.text(header[72..<104]))
     }
-    // The iterations by which a key is recognised, once for each slot that is tried.
-    let recognition = VolumeFacts.bigEndian(header[164..<168])
-    cost.add(iterations: recognition * Int64(max(facts.keySlots.count, 1)))
+    cost.add(
+      digest: VolumeFacts.bigEndian(header[164..<168]), hash: VolumeFacts.text(header[72..<104]),
+      slots: facts.keySlots.count)
     let data = (source.byteCount - facts.dataOffset) / 512 * 512
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,

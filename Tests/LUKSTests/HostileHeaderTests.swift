@@ -217,7 +217,30 @@ import Testing
     #expect(try refusal(long)?.contains("too long") == true)
     let many = #""type":"pbkdf2","hash":"sha256","iterations":4294967295"#
     #expect(try refusal(many)?.contains("too long") == true)
+    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":5000000"#) == nil)
+    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":50000000"#)?.contains("key slot 0") == true)
+    // SHA-512 takes twice as long.
+    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":20000000"#) == nil)
+    #expect(try refusal(#""type":"pbkdf2","hash":"sha512","iterations":20000000"#)?.contains("40 sec") == true)
+    #expect(try refusal(#""type":"argon2id","time":10,"memory":1048576,"cpus":4"#) == nil)
+    #expect(try refusal(#""type":"argon2id","time":31,"memory":1048576,"cpus":4"#)?.contains("too long") == true)
+    // Each key that is tried costs as much.
+    let several = try cost(usual)
+    try several.check(keys: 7, available: 64 << 30)
+    #expect(throws: LUKSError.self) { try several.check(keys: 8, available: 64 << 30) }
     // The iterations by which a key is recognised cost as much.
+    let text = String(
+      decoding: JSONWriter.compact(try ForgedHeader.json(ForgedHeader.volume)), as: UTF8.self)
+    let start = try #require(text.range(of: #""digests":"#)?.upperBound)
+    let place = try #require(text[start...].firstRange(of: #""iterations":1000"#))
+    let recognition = text.replacingCharacters(place, #""iterations":40000000"#)
+    let alone = try VolumeHeader(
+      checking: MemoryVolume(try ForgedHeader.with(json: Array(recognition.utf8)))).cost
+    #expect(alone.description.contains("digest, 40000000 iterations"), "\(alone.description)")
+    do throws(LUKSError) {
+      try alone.check(available: 64 << 30)
+      Issue.record("the digest is taken")
+    } catch { #expect(error.code == .cost && error.message.contains("for the digest"), "\(error.message)") }
     let digest = try ForgedHeader.replacing(#""iterations":1000"#, #""iterations":150000000"#)
     #expect(throws: LUKSError.self) {
       try VolumeHeader(checking: MemoryVolume(digest)).cost.check(available: 64 << 30)

@@ -224,6 +224,21 @@ import Testing
     #expect(allowed.status != 0 && allowed.status < 128, "\(allowed.errors)")
   }
 
+  @Test func derivationsThatTakeTooLong() throws {
+    let secret = try fixture.encrypt("secret.sif")
+    for (part, name) in [("keyslots", "key slot 0"), ("digests", "the digest")] {
+      let image = try fixture.forge(secret, "long.sif") { json in
+        guard let start = json.firstRange(of: "\"\(part)\""),
+          let place = json[start.upperBound...].firstRange(of: "\"iterations\":1000")
+        else { return json }
+        return json[..<place.lowerBound] + "\"iterations\":40000000" + json[place.upperBound...]
+      }
+      for arguments in [["ls", image], ["decrypt", image, "OUT"], ["rekey", image, "--remove"]] {
+        try expect(arguments + ["--passphrase-file", fixture.phrase], 1, name)
+      }
+    }
+  }
+
   @Test func messagesOfAllKinds() throws {
     let pem = try fixture.key("pem-rsa.pem")
     let secret = try fixture.encrypt("secret.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))

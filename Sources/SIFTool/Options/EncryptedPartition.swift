@@ -74,14 +74,10 @@ struct EncryptedPartition {
 
   /// Opens the partition with the first of the keys that fits, after saying what that costs.
   func open(with source: VolumeKeySource, in image: Image) throws -> Opened {
-    if !source.allowsAnyCost {
-      do { try header.cost.check() } catch {
-        var failure = ToolFailure(error)
-        failure.objectID = object.id
-        throw failure
-      }
-    }
+    // Before a passphrase is asked for, and again when it is known how many keys there are to try.
+    try checkCost(source, keys: 1)
     let candidates = try source.candidates(object, in: image)
+    try checkCost(source, keys: candidates.count)
     if !source.isQuiet {
       Console.note(
         "siftool: opening partition \(object.id): \(Array(header.cost.description.utf8).printable)")
@@ -97,6 +93,15 @@ struct EncryptedPartition {
       }
     }
     throw last ?? LUKSError(.wrongKey, "no key was given")
+  }
+
+  private func checkCost(_ source: VolumeKeySource, keys: Int) throws {
+    if source.allowsAnyCost { return }
+    do { try header.cost.check(keys: keys) } catch {
+      var failure = ToolFailure(error)
+      failure.objectID = object.id
+      throw failure
+    }
   }
 
   private func unlock(_ key: borrowing SecureBytes) throws(LUKSError) -> VolumeHeader.Unlocked {
