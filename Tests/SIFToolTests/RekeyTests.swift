@@ -91,6 +91,25 @@ import Testing
     #expect(try fixture.directory.read("other.sif") == bytes)
   }
 
+  /// Whoever shares the key that is removed cannot open the image any more: it is told whom that hits.
+  @Test func recipientsWhoLoseAccess() throws {
+    let mine = try fixture.key("pem-rsa.pem")
+    let image = try fixture.encrypt("secret.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))
+    for name in ["a", "b"] {
+      let theirs = fixture.file("\(name).pem")
+      try Tool.check(["openssl", "genrsa", "-out", theirs, "2048"])
+      try Tool.check(["openssl", "rsa", "-in", theirs, "-pubout", "-out", theirs + ".pub"])
+      #expect(try rekey(image, "--pem-path", mine, "--keep", "--new-pem-path", theirs + ".pub").status == 0)
+    }
+    let answer = try rekey(image, "--pem-path", mine, "--new-pem-path", try fixture.key("pem-rsa.pub.pem"))
+    #expect(answer.status == 0)
+    #expect(answer.errors.contains("2 other recipients lose access: dropped messages 4, 5"), "\(answer.errors)")
+    #expect(try opens(image, "--pem-path", mine) && !opens(image, "--pem-path", fixture.file("a.pem")))
+    // Nobody else is there: nobody is warned of.
+    let again = try rekey(image, "--pem-path", mine, "--new-pem-path", try fixture.key("pem-rsa.pub.pem"))
+    #expect(again.status == 0 && !again.errors.contains("lose"), "\(again.errors)")
+  }
+
   @Test func recipients() throws {
     let mine = try fixture.key("pem-rsa.pem")
     let image = try fixture.encrypt("secret.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))

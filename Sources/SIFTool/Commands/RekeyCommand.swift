@@ -11,6 +11,10 @@ struct RekeyCommand: ToolCommand {
       that one of them opens. The squashfs is not touched, and its own key stays: whoever has kept an old copy \
       of the image and the old key can still read this one. Only encrypting anew helps against that.
 
+      All recipients of one key share its key slot. When that is removed, none of them can open the image any \
+      more, and their messages go, too: name everybody who shall go on with --new-pem-path. The ids of the \
+      messages of others are told.
+
       siftool rekey secret.sif --passphrase-file old --new-passphrase-file new
       siftool rekey secret.sif --pem-path mine.pem --keep --new-pem-path theirs.pub.pem
       """)
@@ -139,12 +143,24 @@ private struct KeyChange {
     }
     try apply(update, &editor)
     removedSlot = slot
+    let lost = droppedMessages.filter { $0.id != opened.candidate.message }
+    if !lost.isEmpty {
+      Console.warn(
+        "\(lost.count == 1 ? "another recipient loses" : "\(lost.count) other recipients lose") access: "
+          + "dropped \(Self.list(lost)), which held the removed key", isQuiet: progress.quiet)
+    }
     let kept = oldMessages.count - droppedMessages.count
     if kept > 0 {
       progress.note(
         "siftool: \(kept) message\(kept == 1 ? "" : "s") stay\(kept == 1 ? "s" : ""): other key slots are left "
-          + "that they may be for")
+          + "that they may be for; what holds the removed key opens nothing any more "
+          + "(\(Self.list(oldMessages.filter { old in !droppedMessages.contains { $0.id == old.id } })))")
     }
+  }
+
+  /// Messages by their ids.
+  private static func list(_ messages: [Descriptor]) -> String {
+    "message\(messages.count == 1 ? "" : "s") " + messages.map { "\($0.id)" }.joined(separator: ", ")
   }
 
   private func apply(_ update: HeaderUpdate, _ editor: inout ImageEditor) throws {
