@@ -159,6 +159,23 @@ import Testing
     }
   }
 
+  /// What only its owner may read stays so.
+  @Test func permissionBits() throws {
+    let secret = fixture.file("secret.sif")
+    let back = fixture.file("back.sif")
+    for mode in ["600", "640", "755"] {
+      try Tool.check(["chmod", mode, fixture.plain])
+      try Tool.check(["rm", "-f", secret, back])
+      try fixture.encrypt("secret.sif")
+      let answer = try fixture.siftool(["decrypt", secret, back, "--passphrase-file", fixture.phrase])
+      #expect(answer.status == 0, "\(answer.errors)")
+      for path in [secret, back] {
+        let bits = try Tool.check(["stat", "-c", "%a", path]).text
+        #expect(bits == "\(mode)\n", "\(path)")
+      }
+    }
+  }
+
   /// A cipher of LUKS's that is not the usual one, and one that opens only when it is allowed.
   @Test func otherCiphers() throws {
     let volume = fixture.file("volume")

@@ -43,7 +43,7 @@ struct DecryptCommand: ToolCommand {
     let rewrite = try PartitionRewrite(
       of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
     var signatures: [Descriptor] = []
-    try rewrite.write(to: output.path, clock: clock, progress: progress) { place in
+    try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
       let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: reader.byteCount)
       try reader.decryptAll(threads: ProcessorCount.available) { (bytes, offset) throws(LUKSError) in
         try target.write(bytes, at: offset)

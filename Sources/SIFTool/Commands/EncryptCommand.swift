@@ -58,7 +58,7 @@ struct EncryptCommand: ToolCommand {
     let volume = try key.makeVolume(options, payloadByteCount: payload.byteCount)
     var messages: [Descriptor] = []
     var signatures: [Descriptor] = []
-    try rewrite.write(to: output.path, clock: clock, progress: progress) { place in
+    try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
       let sector = Int64(options.sectorSize)
       let byteCount = options.dataOffset + (payload.byteCount + sector - 1) / sector * sector
       let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: byteCount)

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import SIF
 import SystemPackage
@@ -13,6 +14,13 @@ enum NewImageFile {
     var file = try ReplacementFile(replacing: path, mode: mode)
     try fill(FileStorage(adopting: file.duplicateDescriptor()))
     try file.commit()
+  }
+
+  /// The permission bits of an image for one that is made of it; the owner's alone where they cannot be told.
+  static func mode(like source: FilePath) -> UInt32 {
+    var status = stat()
+    guard source.withPlatformString({ stat($0, &status) }) == 0 else { return 0o600 }
+    return status.st_mode & 0o777
   }
 
   /// Replaces an image by one made of it, while no other writer can change it.

@@ -48,16 +48,17 @@ struct PartitionRewrite {
   ///
   /// - Parameters:
   ///   - path: the new image.
+  ///   - source: the old one, whose permission bits a new file gets: it is open to nobody else.
   ///   - body: writes the partition's bytes; answers how many there are.
   ///   - more: what else is to be done to the new image.
   func write(
-    to path: FilePath, clock: EditClock, progress: ProgressOptions,
+    to path: FilePath, like source: FilePath, clock: EditClock, progress: ProgressOptions,
     _ body: (ObjectWriter) throws -> Int64, then more: (inout ImageEditor, Descriptor) throws -> Void
   ) throws {
     guard case .partition(var metadata) = partition.metadata else { return }
     metadata.fileSystem = fileSystem
     let dropped = Set((messages + signatures).map(\.id))
-    try NewImageFile.write(replacing: path, mode: 0o755) { storage in
+    try NewImageFile.write(replacing: path, mode: NewImageFile.mode(like: source)) { storage in
       let watched = ProgressStorage(storage, expected: image.fileSize, shown: progress.showsProgress)
       try ImageRewriter(image, clock: clock).replace(
         id: partition.id, metadata: .partition(metadata), dropping: dropped, into: watched, writing: body)
