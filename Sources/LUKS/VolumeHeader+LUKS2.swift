@@ -61,7 +61,8 @@ extension VolumeHeader {
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: UInt64(tweak), dataByteCount: data,
-      payloadByteCount: try Self.payload(json, data), trailingByteCount: length - data, regions: copies.whole + order,
+      payloadByteCount: try Self.payload(json, data), trailingByteCount: length - data,
+      regions: copies.whole + order,
       slotCiphers: Set(slots.compactMap { $0.value["area"]?["encryption"]?.text }), areas: areas,
       copies: copies, volumeByteCount: source.byteCount)
   }

@@ -60,7 +60,8 @@ public struct VolumeHeader: Sendable {
 
   init(
     facts: VolumeFacts, cipher: VolumeCipher, cost: UnlockCost, firstSectorNumber: UInt64,
-    dataByteCount: Int64, payloadByteCount: Int64, trailingByteCount: Int64, regions: [Range<Int64>], slotCiphers: Set<String>,
+    dataByteCount: Int64, payloadByteCount: Int64, trailingByteCount: Int64, regions: [Range<Int64>],
+    slotCiphers: Set<String>,
     areas: [Int: Range<Int64>], copies: HeaderCopies?, volumeByteCount: Int64
   ) {
     self.facts = facts
@@ -114,7 +115,8 @@ public struct VolumeHeader: Sendable {
     let data = (source.byteCount - facts.dataOffset) / 512 * 512
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
-      payloadByteCount: data, trailingByteCount: (source.byteCount - facts.dataOffset) % 512, regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
+      payloadByteCount: data, trailingByteCount: (source.byteCount - facts.dataOffset) % 512,
+      regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
       slotCiphers: [facts.cipher], areas: areas, copies: nil, volumeByteCount: source.byteCount)
   }
 }

@@ -218,12 +218,15 @@ import Testing
     let many = #""type":"pbkdf2","hash":"sha256","iterations":4294967295"#
     #expect(try refusal(many)?.contains("too long") == true)
     #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":5000000"#) == nil)
-    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":50000000"#)?.contains("key slot 0") == true)
+    #expect(
+      try refusal(#""type":"pbkdf2","hash":"sha256","iterations":50000000"#)?.contains("key slot 0") == true)
     // SHA-512 takes twice as long.
     #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":20000000"#) == nil)
-    #expect(try refusal(#""type":"pbkdf2","hash":"sha512","iterations":20000000"#)?.contains("40 sec") == true)
+    #expect(
+      try refusal(#""type":"pbkdf2","hash":"sha512","iterations":20000000"#)?.contains("40 sec") == true)
     #expect(try refusal(#""type":"argon2id","time":10,"memory":1048576,"cpus":4"#) == nil)
-    #expect(try refusal(#""type":"argon2id","time":31,"memory":1048576,"cpus":4"#)?.contains("too long") == true)
+    #expect(
+      try refusal(#""type":"argon2id","time":31,"memory":1048576,"cpus":4"#)?.contains("too long") == true)
     // Each key that is tried costs as much.
     let several = try cost(usual)
     try several.check(keys: 7, available: 64 << 30)
@@ -235,7 +238,8 @@ import Testing
     let place = try #require(text[start...].firstRange(of: #""iterations":1000"#))
     let recognition = text.replacingCharacters(place, #""iterations":40000000"#)
     let alone = try VolumeHeader(
-      checking: MemoryVolume(try ForgedHeader.with(json: Array(recognition.utf8)))).cost
+      checking: MemoryVolume(try ForgedHeader.with(json: Array(recognition.utf8)))
+    ).cost
     #expect(alone.description.contains("digest, 40000000 iterations"), "\(alone.description)")
     do throws(LUKSError) {
       try alone.check(available: 64 << 30)

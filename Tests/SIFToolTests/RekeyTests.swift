@@ -103,7 +103,8 @@ import Testing
     }
     let answer = try rekey(image, "--pem-path", mine, "--new-pem-path", try fixture.key("pem-rsa.pub.pem"))
     #expect(answer.status == 0)
-    #expect(answer.errors.contains("2 other recipients lose access: dropped messages 4, 5"), "\(answer.errors)")
+    #expect(
+      answer.errors.contains("2 other recipients lose access: dropped messages 4, 5"), "\(answer.errors)")
     #expect(try opens(image, "--pem-path", mine) && !opens(image, "--pem-path", fixture.file("a.pem")))
     // Nobody else is there: nobody is warned of.
     let again = try rekey(image, "--pem-path", mine, "--new-pem-path", try fixture.key("pem-rsa.pub.pem"))
