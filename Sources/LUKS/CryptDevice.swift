@@ -175,7 +175,9 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
       }
     }
     if status == -EINVAL || status == -ENOSPC {
-      throw LUKSError(.noFreeKeySlot, "the header has no room for another key slot")
+      throw LUKSError(
+        .noFreeKeySlot,
+        "the header has no room for another key slot: remove one first, or encrypt anew with more room")
     }
     return Int(try check(status, "add a key slot"))
   }

@@ -83,6 +83,11 @@ public struct VolumeHeader: Sendable {
   /// A LUKS1 header: a struct with big-endian numbers, of which there is one copy and no checksum.
   private init(version1 header: [UInt8], _ source: any VolumeSource) throws(LUKSError) {
     guard let facts = VolumeFacts(version1: header) else { throw LUKSError(.notLUKS, "no LUKS header") }
+    let name = header[8..<40].prefix { $0 != 0 }
+    // So it is where the number of the version is damaged: a LUKS2 header has other things in that place.
+    guard !name.isEmpty, name.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw LUKSError(.damagedHeader, "the header says LUKS1, and has no name of a cipher", offset: 8)
+    }
     try Self.checkDigest(version1: header)
     let keyBytes = Int(facts.keyBits ?? 0) / 8
     let cipher = try VolumeCipher(name: facts.cipher, keyBytes: keyBytes)

@@ -172,6 +172,14 @@ import Testing
     }
   }
 
+  /// A LUKS2 header whose version says 1.
+  @Test func anotherVersion() throws {
+    var volume = ForgedHeader.volume
+    volume[7] = 1
+    let refusal = try ForgedHeader.refusal(of: volume)
+    #expect(refusal?.code == .damagedHeader, "\(String(describing: refusal))")
+  }
+
   @Test func truncatedVolumes() throws {
     let volume = ForgedHeader.volume
     for count in [0, 5, 6, 100, 591, 592, 4095, 4096, 16383] {

@@ -49,6 +49,21 @@ import Testing
     try expect(["encrypt", fixture.plain, "OUT"] + usage, 64, "exclude each other")
   }
 
+  /// Faults of key files name them; and what is public may be read by everybody.
+  @Test func keyFilesHaveNames() throws {
+    let secret = try fixture.encrypt("secret.sif", "--pem-path", try fixture.key("pem-rsa.pub.pem"))
+    let ec = try fixture.key("pem-p256.pem")
+    try expect(["decrypt", secret, "OUT", "--pem-path", ec], 6, "pem-p256.pem")
+    let open = fixture.file("pem-rsa.pub.pem")
+    try Tool.check(["chmod", "644", open])
+    let answer = try fixture.siftool(["cat", secret, "etc/file", "--pem-path", open])
+    #expect(answer.status == 6 && !answer.errors.contains("others can read"), "\(answer.errors)")
+    let own = try fixture.key("pem-rsa.pem")
+    try Tool.check(["chmod", "644", own])
+    let warned = try fixture.siftool(["cat", secret, "etc/file", "--pem-path", own])
+    #expect(warned.status == 0 && warned.errors.contains("others can read"), "\(warned.errors)")
+  }
+
   @Test func rsaKeysOfEverySize() throws {
     for bits in [2047, 2048, 4096, 8192, 8200] {
       let key = fixture.file("rsa\(bits).pem")

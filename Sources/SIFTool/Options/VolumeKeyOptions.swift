@@ -104,7 +104,7 @@ struct VolumeKeySource {
         do {
           found.append(VolumeKeyCandidate(try image.unwrap(message, with: key), message.id))
         } catch let error as PEMError {
-          reason = "object \(message.id): \(error.what)"
+          reason = "\(path.path.printable), object \(message.id): \(error.what)"
         }
       }
     }
@@ -152,17 +152,18 @@ enum PrivateKeyFile {
   static func read(_ path: FilePath, _ phrase: KeyPhrase, isQuiet: Bool) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)
-    KeyFiles.warnIfShared(path, isQuiet: isQuiet)
     let none = try SecureBytes(count: 0)
     do throws(PEMError) {
       let key = try PEMPrivateKey.read(bytes.span, passphrase: none)
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }
+      KeyFiles.warnIfShared(path, isQuiet: isQuiet)
       return key
     } catch {
       guard error.code == .passphraseNeeded else { throw ToolFailure(error, name) }
     }
+    KeyFiles.warnIfShared(path, isQuiet: isQuiet)
     do {
       if let given = try phrase.readGiven() {
         return try PEMPrivateKey.read(bytes.span, passphrase: given.key)
