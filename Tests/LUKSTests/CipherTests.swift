@@ -53,10 +53,35 @@ import Testing
       #expect(try refusal(252, [255, 255, 255, 255]) == .damagedHeader)
       #expect(try refusal(8, Array("cipher_null\0".utf8)) == .nullCipher)
       #expect(try refusal(108, [0, 0, 0, 17]) == .cipher)
+      // What the key is recognised by: the hash function, the digest, its salt and its iterations.
+      #expect(try refusal(72, Array("nope\0\0\0".utf8)) == .damagedHeader)
+      #expect(try refusal(112, [UInt8](repeating: 0, count: 20)) == .damagedHeader)
+      #expect(try refusal(132, [UInt8](repeating: 0, count: 32)) == .damagedHeader)
+      #expect(try refusal(164, [0, 0, 0, 0]) == .damagedHeader)
       var costly = bytes
       costly.replaceSubrange(212..<216, with: [255, 255, 255, 255])
       let cost = try VolumeHeader(checking: MemoryVolume(costly)).cost
       #expect(throws: LUKSError.self) { try cost.check() }
+    }
+  }
+
+  /// What cryptsetup makes is taken: other hash functions, and key slots for no data.
+  @Test(arguments: ["sha1", "sha224", "sha384", "sha512"])
+  func everyHash(name: String) throws {
+    try volume(["--type", "luks2", "--pbkdf", "pbkdf2", "--hash", name]) { path, bytes in
+      let source = MemoryVolume(bytes)
+      _ = try VolumeHeader(checking: source).unlock(Array("secret".utf8).span, in: source)
+      let added = try Tool.run(
+        [
+          "cryptsetup", "--batch-mode", "luksAddKey", "--unbound", "--key-size", "512", "--key-slot", "3",
+          "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", path,
+        ], input: Array("other\n".utf8))
+      #expect(added.status == 0, "\(added.errors)")
+      let later = MemoryVolume(try Tool.read(path))
+      let header = try VolumeHeader(checking: later)
+      #expect(header.facts.keySlots.map(\.number) == [0, 3])
+      #expect(try header.unlock(Array("secret".utf8).span, in: later).slot == 0)
+      #expect(throws: LUKSError.self) { try header.unlock(Array("other".utf8).span, in: later) }
     }
   }
 
