@@ -71,6 +71,33 @@ import Testing
     #expect(throws: SIFError.self) { try Self.salvage([UInt8](repeating: 0, count: 50_000)) }
   }
 
+  /// A header whose fields lead astray: the table is where tables are.
+  @Test func tablesAreFoundWithoutTheHeader() throws {
+    let bytes = try Self.sound()
+    for (place, mask) in [
+      (96, 0xFF), (96, 0x01), (97, 0xFF), (97, 0x60), (88, 0xFF), (88, 0x31), (104, 0xFF),
+    ] {
+      var damaged = bytes
+      damaged[place] ^= UInt8(mask)
+      #expect(try Self.salvage(damaged).0.kept == [1, 2, 3], "byte \(place)")
+      damaged[33] ^= 1
+      #expect(try Self.salvage(damaged).0.kept == [1, 2, 3], "byte \(place), without the magic")
+    }
+  }
+
+  /// An object on the header or the table is not intact.
+  @Test func objectsOnTheHeaderAreLost() throws {
+    for (offset, name) in [(100, "header"), (4096, "descriptor table"), (32_000, "descriptor table")] {
+      var bytes = try Self.sound()
+      withUnsafeBytes(of: Int64(offset).littleEndian) {
+        bytes.replaceSubrange(4681 + 17..<4681 + 25, with: $0)
+      }
+      let outcome = try Self.salvage(bytes).0
+      #expect(outcome.kept == [1, 3])
+      #expect(outcome.lost.map(\.sentence) == ["object 2 lies on the \(name)"])
+    }
+  }
+
   @Test func contradictionsAreSettled() throws {
     var bytes = try Fixture.read("images/two-systems.sif")
     let first = try Image(reading: MemoryStorage(bytes))

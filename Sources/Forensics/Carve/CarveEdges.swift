@@ -4,6 +4,8 @@ import SIF
 struct CarveEdges {
   private let sorted: [Int64]
   private let all: Set<Int64>
+  /// Where objects lie whose slots are known, in the order of the file.
+  private var objects: [(offset: Int64, slot: Int)] = []
 
   init(_ places: Set<Int64>) {
     all = places
@@ -12,7 +14,9 @@ struct CarveEdges {
 
   /// The edges of an image: an object's size with padding tells where the data ended before the object came.
   init(of image: LenientImage, items: [CarvedItem]) {
-    var edges: Set<Int64> = [image.fileSize, image.table.upperBound]
+    var edges: Set<Int64> = [image.fileSize]
+    // Where no table is, the beginning of the file is no neighbour.
+    if !image.table.isEmpty { edges.insert(image.table.upperBound) }
     func add(_ place: (partialValue: Int64, overflow: Bool)) {
       if !place.overflow, place.partialValue > 0, place.partialValue < image.fileSize {
         edges.insert(place.partialValue)
@@ -30,7 +34,25 @@ struct CarveEdges {
     }
     for item in items { edges.formUnion([item.offset, item.end]) }
     self.init(edges)
+    let known = image.descriptors.filter { $0.size > 0 } + items.compactMap(\.descriptor)
+    objects = known.map { ($0.offset, $0.slot) }.sorted { $0 < $1 }
   }
+
+  /// How many objects may have lain between the two neighbours of a range, by the slots between theirs, and where the
+  /// neighbours begin; nil where there is no neighbour behind it.
+  func neighbours(of range: Range<Int64>) -> (places: Range<Int64>, slots: Int)? {
+    var (low, high) = (0, objects.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if objects[middle].offset < range.upperBound { low = middle + 1 } else { high = middle }
+    }
+    guard low < objects.count else { return nil }
+    let before = low > 0 ? objects[low - 1] : (offset: 0, slot: -1)
+    return (before.offset..<objects[low].offset, objects[low].slot - before.slot - 1)
+  }
+
+  /// How many edges lie in a range.
+  func count(in range: Range<Int64>) -> Int { index(from: range.upperBound) - index(from: range.lowerBound) }
 
   func contains(_ place: Int64) -> Bool { all.contains(place) }
 

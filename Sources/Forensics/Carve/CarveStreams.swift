@@ -23,15 +23,18 @@ extension CarveFormats {
       shape.openAfter = min(64, window.byteCount)
       return shape
     }
-    return CarvedShape(
+    var shape = CarvedShape(
       extent.compressedBytes, .high,
       "a gzip stream with a right checksum, \(extent.contentBytes) bytes inside")
+    shape.partEnds = extent.memberEnds
+    return shape
   }
 
   /// Frames one behind the other (RFC 8878 section 3.1): the length follows from the blocks' headers.
   static func zstd(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     var position: Int64 = 0
     var frames = 0
+    var ends: [Int64] = []
     while let end = zstdFrame(window, at: position, budget) {
       guard end <= window.byteCount else {
         if frames > 0 { break }
@@ -42,6 +45,7 @@ extension CarveFormats {
       }
       position = end
       frames += 1
+      if ends.count <= CarvedShape.mostParts { ends.append(end) }
     }
     guard frames > 0 else { return nil }
     let text = "\(frames) Zstandard frame\(frames == 1 ? "" : "s")"
@@ -49,9 +53,11 @@ extension CarveFormats {
     let (isSound, content) = ZstdFrames.decompress(
       window.suffix(from: 0, count: position), mostContent: min(mostContent, budget.contentBytes))
     budget.contentBytes -= content
-    return CarvedShape(
+    var shape = CarvedShape(
       position, isSound ? .high : .low,
       isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or of a large window")
+    shape.partEnds = ends
+    return shape
   }
 
   /// Where a frame ends that begins at a position; beyond the window where it is cut; nil for none.

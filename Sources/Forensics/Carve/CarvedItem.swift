@@ -46,6 +46,11 @@ struct CarvedShape {
   var isComplete: Bool? = true
   /// Where its end is unknown: how many bytes belong to it for certain. It ends where the next thing begins.
   var openAfter: Int64?
+  /// Behind each of the members that it is made of, from its own beginning on.
+  var partEnds: [Int64] = []
+
+  /// The most members that are listed one by one: a stream of more is one thing that was written in blocks.
+  static let mostParts = 256
 
   init(_ length: Int64, padded: Int64? = nil, _ confidence: CarvedItem.Confidence, _ reason: String) {
     self.length = length

@@ -36,9 +36,11 @@ public struct Carving: Sendable {
     fileSize = image.fileSize
     problems = image.problems
     items = []
-    var stretches = everywhere ? [0..<image.fileSize] : Self.unclaimed(image)
+    let unclaimed = Self.stretches(of: image, everywhere: false)
+    // Header and table of the image itself are no find.
+    var stretches = everywhere ? Self.stretches(of: image, everywhere: true) : unclaimed
     searchedBytes = stretches.reduce(0) { $0 + Int64($1.count) }
-    let known = DescriptorRemains.items(of: image, unclaimed: stretches)
+    let known = DescriptorRemains.items(of: image, unclaimed: unclaimed)
     items = known
     // What lies where nothing else does needs no search; what was overwritten may hide something.
     let whole = known.filter { $0.isComplete == true && $0.kind != .zeros }
@@ -66,13 +68,12 @@ public struct Carving: Sendable {
 
   // MARK: Where to look
 
-  /// The stretches of a file that no object, used slot or header claims.
-  private static func unclaimed(_ image: LenientImage) -> [Range<Int64>] {
+  /// The stretches of a file that no object, used slot or header claims, and everywhere those that objects do.
+  private static func stretches(of image: LenientImage, everywhere: Bool) -> [Range<Int64>] {
     var stretches: [Range<Int64>] = []
+    let unclaimed: [MapRegion.Kind] = [.gap, .trailing, .padding, .unreadSlots, .partialSlot, .unknown]
     for region in Tiling(image).regions {
-      guard [.gap, .trailing, .padding, .unreadSlots, .partialSlot, .unknown].contains(region.kind) else {
-        continue
-      }
+      guard unclaimed.contains(region.kind) || everywhere && region.kind == .object else { continue }
       if let last = stretches.last, last.upperBound == region.offset {
         stretches[stretches.count - 1] = last.lowerBound..<region.end
       } else {
@@ -110,7 +111,7 @@ public struct Carving: Sendable {
     var open: MagicScanner.Hit?
     var earliest = stretch.lowerBound
     var variants: [CarvedItem] = []
-    while items.count + found.count < Self.mostItems {
+    while items.count + found.count + variants.count < Self.mostItems {
       let hit = scanner.next(from: position, earliest: earliest, isInside: open != nil)
       if let last = open {
         found.append(close(last, at: hit?.start ?? stretch.upperBound))
@@ -123,13 +124,13 @@ public struct Carving: Sendable {
       } else {
         let item = item(hit, in: stretch)
         found.append(item)
-        variants += variant(hit, of: item)
+        variants += variant(hit, of: item) + parts(of: hit)
         position = item.end
       }
       earliest = position
     }
     unreadable += scanner.unreadable
-    isCutShort = items.count + found.count >= Self.mostItems
+    isCutShort = items.count + found.count + variants.count >= Self.mostItems
     let rest = leftovers(of: stretch, around: found)
     items += found + variants + rest + wholes(of: stretch, found, rest)
   }
@@ -165,6 +166,18 @@ public struct Carving: Sendable {
     ]
   }
 
+  /// Members of a stream, each of which may have been an object of its own.
+  private func parts(of hit: MagicScanner.Hit) -> [CarvedItem] {
+    let ends = hit.shape.partEnds
+    guard ends.count > 1, ends.count <= CarvedShape.mostParts else { return [] }
+    return zip([0] + ends, ends).enumerated().map { index, part in
+      CarvedItem(
+        offset: hit.start + part.0, length: part.1 - part.0, kind: hit.kind, confidence: hit.shape.confidence,
+        reason: "\(index + 1) of \(ends.count) that follow one another, if they were objects of their own",
+        isComplete: true, descriptor: nil)
+    }
+  }
+
   /// Settles the end of a find that goes on until something else begins.
   private func close(_ hit: MagicScanner.Hit, at limit: Int64) -> CarvedItem {
     let certain = hit.start + (hit.shape.openAfter ?? 0)
@@ -182,13 +195,20 @@ public struct Carving: Sendable {
   private func leftovers(of stretch: Range<Int64>, around found: [CarvedItem]) -> [CarvedItem] {
     let ends = Set(found.lazy.filter { $0.isComplete == true && $0.confidence > .low }.map(\.end))
     let rest = Self.subtract(found.map { $0.offset..<$0.end }, from: edges.segments(of: stretch))
+    let starts = CarveEdges(Set(found.lazy.filter { $0.confidence > .low }.map(\.offset)))
     return rest.prefix(Self.mostItems).compactMap { range in
-      leftover(range, isStartKnown: edges.contains(range.lowerBound) || ends.contains(range.lowerBound))
+      // Objects without structure that were deleted together are one stretch.
+      let isOne = edges.neighbours(of: range).map { $0.slots - starts.count(in: $0.places) <= 1 } ?? false
+      return leftover(
+        range, isStartKnown: edges.contains(range.lowerBound) || ends.contains(range.lowerBound), isOne: isOne
+      )
     }
   }
 
   /// Bytes in which nothing was recognised: all of them, less zeros that are padding rather than content.
-  private func leftover(_ range: Range<Int64>, isStartKnown: Bool) -> CarvedItem? {
+  ///
+  /// - Parameter isOne: whether no more than one object can have lain there.
+  private func leftover(_ range: Range<Int64>, isStartKnown: Bool, isOne: Bool) -> CarvedItem? {
     let window = StorageWindow(storage, range)
     guard let data = window.dataBounds() else { return nil }
     let isEndKnown = edges.contains(range.upperBound)
@@ -201,9 +221,10 @@ public struct Carving: Sendable {
     let kind = part.content
     let isBounded = isStartKnown && isEndKnown
     return CarvedItem(
-      offset: start, length: end - start, kind: kind, confidence: isBounded ? .medium : .low,
+      offset: start, length: end - start, kind: kind, confidence: isBounded && isOne ? .medium : .low,
       reason: isBounded
         ? "no format was recognised; the neighbours say where it begins and ends"
+          + (isOne ? "" : ", but it may have been several objects")
         : "no format was recognised, and where it begins or ends is a guess", isComplete: nil, descriptor: nil
     )
   }
@@ -226,7 +247,9 @@ public struct Carving: Sendable {
         return isAny
       }
       let isBoth = [takesAny(&found), takesAny(&rest)]
-      guard isBoth == [true, true], let whole = leftover(segment, isStartKnown: false) else { return nil }
+      guard isBoth == [true, true], let whole = leftover(segment, isStartKnown: false, isOne: false) else {
+        return nil
+      }
       return CarvedItem(
         offset: whole.offset, length: whole.length, kind: whole.kind, confidence: .low,
         reason: "everything between two neighbours, if it was one object", isComplete: nil, descriptor: nil)

@@ -42,7 +42,12 @@ struct MagicScanner {
     var position = position
     var previous: UInt8 = 0
     while position < stretch.upperBound {
-      guard let data = try? storage.nextData(from: position), data < stretch.upperBound else { return nil }
+      guard let data = try? storage.nextData(from: position), data < stretch.upperBound else {
+        // Behind the end of a file that became shorter are no zeros.
+        let present = max((try? storage.byteCount()) ?? position, position)
+        if present < stretch.upperBound { note(present..<stretch.upperBound) }
+        return nil
+      }
       if data > position {
         position = data
         previous = 0
@@ -99,6 +104,13 @@ struct MagicScanner {
     magics.contains { $0.bytes.first == UInt8(byte) }
   }
 
+  /// Whether bytes begin as a JSON object of some length does.
+  private static func looksLikeObject(_ bytes: ArraySlice<UInt8>) -> Bool {
+    let head = bytes.prefix(16)
+    return head.count == 16 && head.dropFirst().first { $0 > 0x20 } == UInt8(ascii: "\"")
+      && head.first == UInt8(ascii: "{") && head.allSatisfy { $0 >= 9 }
+  }
+
   private mutating func hit(
     _ block: ArraySlice<UInt8>, _ index: Int, _ place: Int64, _ before: UInt8, _ earliest: Int64,
     _ isInside: Bool
@@ -108,8 +120,9 @@ struct MagicScanner {
       guard start >= earliest, block[index...].starts(with: magic.bytes) else { continue }
       if magic.kind == .json {
         // Brackets are everywhere: JSON begins where something ended, or behind a zero or a line's end.
+        // An object whose first bytes are text is looked at wherever it is.
         let isAtEdge = start == earliest || edges.contains(start) || before == 0 || before == 0x0A
-        guard isInside || isAtEdge else { continue }
+        guard isInside || isAtEdge || Self.looksLikeObject(block[index...]) else { continue }
       }
       guard budget.hasRoom(for: magic.kind) else { continue }
       let window = StorageWindow(storage, start..<stretch.upperBound)

@@ -15,6 +15,21 @@ public struct ImageMap: Sendable {
   /// Whether the coverage comes from a verification with keys, rather than from what signatures claim.
   public let isVerified: Bool
 
+  /// Why the image is damaged, the first reason; nil for an image whose objects are all there and share nothing.
+  public var damage: SIFError? {
+    if let problem = problems.first { return problem }
+    for object in objects where object.missing > 0 || object.size < 0 {
+      return SIFError(
+        .truncated, "object \(object.id) lacks \(object.missing) of its \(object.size) bytes",
+        offset: object.offset, objectID: object.id)
+    }
+    return overlaps.first.map { overlap in
+      SIFError(
+        .malformed, "object \(overlap.objectID) shares \(overlap.length) bytes with \(overlap.with)",
+        offset: overlap.offset, objectID: overlap.objectID)
+    }
+  }
+
   /// The most bytes of holes that are hashed in one map. A hole is not read, but the zeros that it stands for have to
   /// be hashed: a region whose holes go beyond this has no SHA-256.
   public static let longestHashedHoles: Int64 = 4 << 30

@@ -6,8 +6,11 @@ struct MapCoverage {
   /// The signatures over each object, ascending.
   private var signatures: [UInt32: [UInt32]] = [:]
   private var headerSignatures: [UInt32] = []
+  /// The signatures that are linked to each object, and to which it does not match, ascending.
+  private var broken: [UInt32: [UInt32]] = [:]
+  private var brokenHeaderSignatures: [UInt32] = []
   /// Disjoint, in the order of the file.
-  private let uncovered: [Range<Int64>]
+  private var uncovered: [Range<Int64>]
 
   /// The most signatures that are named of one region.
   private static let mostNamed = 32
@@ -15,17 +18,34 @@ struct MapCoverage {
   init(_ image: Image, _ verification: VerificationReport?) {
     state = verification == nil ? .claimed : .validated
     let ranges: [UncoveredRange]
+    uncovered = []
     if let verification {
       for result in verification.signatures where result.isConsidered {
         for id in result.objects { signatures[id, default: []].append(result.id) }
         if !result.objects.isEmpty { headerSignatures.append(result.id) }
       }
+      noteBroken(image, verification)
       ranges = verification.uncovered
     } else {
       (signatures, headerSignatures) = Self.claims(of: image)
       ranges = image.uncoveredRanges(assumingSigned: Set(signatures.keys))
     }
     uncovered = Self.merged(ranges)
+  }
+
+  /// Notes what signatures should cover and do not, as they or it were altered.
+  private mutating func noteBroken(_ image: Image, _ verification: VerificationReport) {
+    var wholly: Set<UInt32> = []
+    for result in verification.signatures where result.isConsidered {
+      for id in result.altered { broken[id, default: []].append(result.id) }
+      // Of a signature that is itself damaged nothing is known of what it covered: all that it is linked to.
+      let isDamaged = result.faults.contains { $0.kind == .damage }
+      if isDamaged, result.altered.isEmpty, result.objects.isEmpty { wholly.insert(result.id) }
+    }
+    guard !wholly.isEmpty else { return }
+    let (claims, headerClaims) = Self.claims(of: image)
+    for (id, signatures) in claims { broken[id, default: []] += signatures.filter(wholly.contains) }
+    brokenHeaderSignatures = headerClaims.filter(wholly.contains)
   }
 
   /// What signatures say they cover: the objects that they are linked to.
@@ -75,18 +95,22 @@ struct MapCoverage {
         missing += Int64(uncovered[next].clamped(to: region).count)
         next += 1
       }
-      let ids = covering(regions[index])
+      let ids = covering(regions[index], signatures, headerSignatures)
+      let brokenIDs = covering(regions[index], broken, brokenHeaderSignatures)
       let isCovered = missing < regions[index].length && !ids.isEmpty
       regions[index].coverage = RegionCoverage(
-        state: isCovered ? state : .none, signatures: isCovered ? Self.named(ids) : [],
+        state: isCovered ? state : brokenIDs.isEmpty ? .none : .broken,
+        signatures: Self.named(isCovered ? ids : brokenIDs),
         uncoveredBytes: isCovered ? missing : regions[index].length)
     }
   }
 
-  private func covering(_ region: MapRegion) -> [UInt32] {
+  private func covering(
+    _ region: MapRegion, _ byObject: [UInt32: [UInt32]], _ header: [UInt32]
+  ) -> [UInt32] {
     switch region.kind {
-    case .launchScript, .header: headerSignatures
-    case .object, .descriptor: region.objectID.flatMap { signatures[$0] } ?? []
+    case .launchScript, .header: header
+    case .object, .descriptor: region.objectID.flatMap { byObject[$0] } ?? []
     default: []
     }
   }

@@ -203,6 +203,7 @@ extension MapPart {
     switch coverage {
     case .unknown: "unknown"
     case .none: "no"
+    case .broken: "BAD"
     case .claimed: isPartlyUncovered ? "claimed, part" : "claimed"
     case .validated: isPartlyUncovered ? "in part" : "yes"
     }

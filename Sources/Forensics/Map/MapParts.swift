@@ -56,7 +56,7 @@ public struct MapPart: Sendable {
     let total = length + other.length
     entropy = (entropy * Double(length) + other.entropy * Double(other.length)) / Double(max(total, 1))
     length = total
-    if coverage == .none { coverage = other.coverage }
+    if coverage == .none || other.coverage == .broken { coverage = other.coverage }
     isPartlyUncovered = isPartlyUncovered || other.isPartlyUncovered
     isZero = isZero && other.isZero
   }

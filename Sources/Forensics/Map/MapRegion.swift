@@ -98,6 +98,8 @@ public struct RegionCoverage: Sendable, Equatable {
     case claimed
     /// Good signatures of the given keys cover it.
     case validated
+    /// Signatures should cover it, but they or what they cover were altered.
+    case broken
   }
 
   /// How far it can be relied on.

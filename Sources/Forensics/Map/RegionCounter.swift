@@ -47,14 +47,17 @@ final class RegionCounter: @unchecked Sendable {
     guard failure == nil, let end = ends.last, position < end else { return nil }
     do throws(SIFError) {
       let data = min((try storage.nextData(from: start + position)).map { $0 - start } ?? end, end)
-      if data > position { return take(MapPiece(kind: .hole, count: data - position), nil) }
+      if data > position {
+        // A file that became shorter has no bytes there, rather than zeros.
+        let present = min(data, try storage.byteCount() - start)
+        let kind: MapPiece.Kind = present > position ? .hole : .unreadable
+        return take(MapPiece(kind: kind, count: (present > position ? present : end) - position), nil)
+      }
       let wanted = min(Int64(buffer.count), end - position)
       guard let count = try read(wanted, buffer) else {
         return take(MapPiece(kind: .unreadable, count: min(wanted, Self.sectorBytes)), nil)
       }
-      guard count > 0 else {
-        throw SIFError(.truncated, "the file became shorter while it was read", offset: start + position)
-      }
+      guard count > 0 else { return take(MapPiece(kind: .unreadable, count: end - position), nil) }
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       return take(MapPiece(kind: .bytes, count: Int64(count)), bytes)
     } catch {

@@ -22,6 +22,8 @@ public struct ImageSalvage: Sendable {
   private let source: LenientImage
   private let candidates: [Descriptor]
   private let header: Header
+  /// Where the candidates' descriptors lie.
+  private let table: Range<Int64>
   private var slots: Set<Int> = []
   private var ids: Set<UInt32> = []
   private var keptBytes: Int64 = 0
@@ -35,13 +37,27 @@ public struct ImageSalvage: Sendable {
   ) throws(SIFError) {
     source = try LenientImage(reading: storage)
     let orphans = try source.orphans()
-    candidates = source.descriptors + orphans
+    // A header that leads astray: what it leads to are no descriptors.
+    let isAstray = source.isTableDoubtful && !orphans.isEmpty
+    candidates = (isAstray ? [] : source.descriptors) + orphans
     guard let old = source.header ?? source.presumedHeader ?? (orphans.isEmpty ? nil : Self.blankHeader)
     else {
       throw SIFError(
         .notSIF, "nothing can be salvaged: neither a header nor a descriptor was found", offset: 0)
     }
     header = old
+    let slots = (candidates.map(\.slot).max() ?? -1) + 1
+    if source.table.isEmpty || isAstray {
+      let start = source.presumedHeader?.descriptorsOffset ?? Header.defaultDescriptorsOffset
+      let (end, overflow) = start.addingReportingOverflow(Int64(slots * Descriptor.byteCount))
+      table = overflow ? 0..<0 : start..<end
+    } else {
+      table = source.table
+    }
+    if isAstray {
+      changes.append(
+        "the descriptor table is the one at byte \(table.lowerBound), not where the header says")
+    }
     if source.header == nil {
       changes.append(
         source.presumedHeader == nil ? "the header is made anew" : "the header has its magic again")
@@ -124,6 +140,11 @@ public struct ImageSalvage: Sendable {
       let present = max(min(source.fileSize - object.offset, object.size), 0)
       lose(
         object, "object \(object.id) is truncated: \(ByteText.part(present, of: object.size)) present")
+      return nil
+    }
+    for (place, name) in [(0..<Int64(Header.byteCount), "header"), (table, "descriptor table")]
+    where object.size > 0 && !place.clamped(to: object.offset..<end).isEmpty {
+      lose(object, "object \(object.id) lies on the \(name)")
       return nil
     }
     var collector = FindingCollector()

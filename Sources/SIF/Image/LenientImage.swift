@@ -79,10 +79,35 @@ public struct LenientImage: Sendable {
   /// Descriptors that no table leads to, as header or table is damaged: what lies where tables commonly are and makes
   /// sense as descriptors of objects in the file.
   public func orphans() throws(SIFError) -> [Descriptor] {
-    guard !problems.isEmpty else { return [] }
+    guard !problems.isEmpty || isTableDoubtful || isTableShort else { return [] }
+    if let presumedHeader {
+      let found = try orphans(
+        from: presumedHeader.descriptorsOffset, capacity: Int(presumedHeader.descriptorsTotal))
+      if !found.isEmpty || presumedHeader.descriptorsOffset == Header.defaultDescriptorsOffset {
+        return found
+      }
+    }
+    return try orphans(from: Header.defaultDescriptorsOffset, capacity: Int(Header.defaultCapacity))
+  }
+
+  /// Whether the header leads to a table that is not where tables commonly are, and in which nothing makes sense.
+  var isTableDoubtful: Bool {
+    header != nil && table.lowerBound != Header.defaultDescriptorsOffset
+      && !descriptors.contains(where: isPlausible)
+  }
+
+  /// Whether the table has fewer slots than there is room for in front of the data, and than tables commonly have.
+  private var isTableShort: Bool {
+    let usual = Header.defaultCapacity * Int64(Descriptor.byteCount)
+    guard let header, table.isEmpty || table.lowerBound == Header.defaultDescriptorsOffset else {
+      return false
+    }
+    return table.count < usual && header.dataOffset >= Header.defaultDescriptorsOffset + usual
+  }
+
+  private func orphans(from start: Int64, capacity: Int) throws(SIFError) -> [Descriptor] {
+    guard (0..<fileSize).contains(start) else { return [] }
     let slotBytes = Descriptor.byteCount
-    let start = presumedHeader?.descriptorsOffset ?? Header.defaultDescriptorsOffset
-    let capacity = Int(presumedHeader?.descriptorsTotal ?? Header.defaultCapacity)
     // What was read as a table needs no second look.
     let isTable = table.lowerBound == start
     if isTable, table.count / slotBytes >= capacity { return [] }

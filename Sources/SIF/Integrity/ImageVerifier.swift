@@ -238,10 +238,15 @@ public struct ImageVerifier {
       if !isObjectSame {
         fail(index, .damage, "object-altered", "object \(object.id) was altered after signing")
       }
-      if isDescriptorSame && isObjectSame { results[index].objects.append(object.id) }
+      if isDescriptorSame && isObjectSame {
+        results[index].objects.append(object.id)
+      } else {
+        results[index].altered.append(object.id)
+      }
     }
     // A group that is asked for, and one of its objects, too: twice the same.
     results[index].objects = results[index].objects.sorted().withoutRepetitions
+    results[index].altered = results[index].altered.sorted().withoutRepetitions
   }
 }
 

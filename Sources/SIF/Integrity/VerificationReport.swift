@@ -33,6 +33,8 @@ public struct SignatureResult: Sendable {
   /// The objects that it covers and that are as they were signed, ascending. Empty where the signature itself
   /// is not good.
   public internal(set) var objects: [UInt32] = []
+  /// The objects that a good signature covers and that are not as they were signed, ascending.
+  public internal(set) var altered: [UInt32] = []
 
   /// The worst fault: damage before lack of trust before incompleteness; nil for a valid signature.
   public var fault: SignerFault? {

@@ -35,6 +35,7 @@ struct CarveCommand: ToolCommand {
 
   func execute() throws {
     let storage = try Evidence.open(image.path, progress)
+    let state = try Evidence.State(of: storage)
     let bar = ProgressBar(total: try storage.byteCount(), shown: progress.showsProgress)
     let carving: Carving
     do { carving = try Carving(of: storage, everywhere: all) { bar.advance(by: $0) } } catch {
@@ -52,13 +53,16 @@ struct CarveCommand: ToolCommand {
         "siftool: \(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in "
           + "\(Array(extract.path.string.utf8).printable)")
     }
+    var failure = try state.change(of: storage)
     if output.json {
       try Console.write(
-        document: carving.members,
+        document: carving.members + (failure.map { [JSONMember("error", $0.json)] } ?? []),
         list: JSONList(key: "items", count: items.count) { items[$0].json(files.isEmpty ? nil : files[$0]) })
     } else {
       try Console.write(carving.text(items))
     }
+    failure?.isReported = output.json
+    if let failure { throw failure }
   }
 
   /// Writes the items and the manifest; all of it, or nothing.

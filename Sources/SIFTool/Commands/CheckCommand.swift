@@ -51,6 +51,11 @@ struct CheckCommand: ToolCommand {
     } else {
       try Console.write(text(of: check, findings, mended, salvaged))
     }
+    if let salvaged, salvaged.kept.isEmpty, !findings.isEmpty || !salvaged.lost.isEmpty, worst != .error {
+      var failure = ToolFailure(.malformed, code: "salvage", "nothing was salvaged: the new image is empty")
+      failure.isReported = true
+      throw failure
+    }
     if worst == .error {
       var failure = ToolFailure(.malformed, code: "check", "")
       failure.isReported = true

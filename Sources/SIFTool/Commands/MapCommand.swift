@@ -22,6 +22,7 @@ struct MapCommand: ToolCommand {
 
   func execute() throws {
     let storage = try Evidence.open(image.path, progress)
+    let state = try Evidence.State(of: storage)
     let verification = try trust.verify(image, in: storage, progress)
     let bar = ProgressBar(total: try storage.byteCount(), shown: progress.showsProgress)
     let map: ImageMap
@@ -33,7 +34,7 @@ struct MapCommand: ToolCommand {
       let drawing = MapDrawing(map).document(title: image.path.lastComponent?.string ?? image.path.string)
       try Evidence.write(Array(drawing.utf8), to: svg.path, examining: storage)
     }
-    var failure = map.problems.first.map { ToolFailure($0.naming(image.path)) }
+    var failure = try state.change(of: storage) ?? map.damage.map { ToolFailure($0.naming(image.path)) }
     if output.json {
       try Console.write(
         document: map.members + (failure.map { [JSONMember("error", $0.json)] } ?? []),

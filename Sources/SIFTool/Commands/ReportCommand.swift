@@ -46,7 +46,7 @@ struct ReportCommand: ToolCommand {
     }
     var failure = report.failure
     if report.hasChanged {
-      failure = ToolFailure(.failure, code: "changed", "the file changed while it was examined")
+      failure = Evidence.changed
     }
     let text: [UInt8]
     if output.json {

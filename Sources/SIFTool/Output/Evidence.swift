@@ -16,6 +16,28 @@ enum Evidence {
     return storage
   }
 
+  /// What a file's length and the time of its last change were: whoever writes to it meanwhile changes them.
+  struct State: Equatable {
+    let size: Int64
+    let seconds: Int
+    let nanoseconds: Int
+
+    init(of storage: FileStorage) throws {
+      let status = try storage.withDescriptor { (descriptor) throws(SystemError) in
+        try descriptor.status()
+      }
+      size = try storage.byteCount()
+      (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    }
+
+    /// The failure of an examination that began in this state, where the file is no longer in it.
+    func change(of storage: FileStorage) throws -> ToolFailure? {
+      try State(of: storage) == self ? nil : Evidence.changed
+    }
+  }
+
+  static let changed = ToolFailure(.failure, code: "changed", "the file changed while it was examined")
+
   /// Writes a file of results, which must not be the file that is examined.
   static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
     try refuse(path, examining: storage)
@@ -30,6 +52,7 @@ enum Evidence {
     try NewImageFile.write(replacing: path, mode: 0o755, fill)
   }
 
+  /// Refuses a place where something is already, the image itself above all.
   private static func refuse(_ path: FilePath, examining storage: FileStorage) throws {
     let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     var target = stat()
@@ -38,6 +61,9 @@ enum Evidence {
     {
       throw ToolFailure.usage(
         "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
+    }
+    guard path.withPlatformString({ lstat($0, &target) }) != 0 else {
+      throw SystemError(errno: .fileExists, operation: "create", path: path)
     }
   }
 }

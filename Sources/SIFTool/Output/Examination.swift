@@ -44,14 +44,25 @@ struct Examination {
 
   /// Why the image is damaged, or a key that was given opens nothing.
   var failure: ToolFailure? {
-    map.problems.first.map { ToolFailure($0.naming(path)) }
+    map.damage.map { ToolFailure($0.naming(path)) } ?? fault
       ?? (isKeyNamed ? partitions.lazy.compactMap(\.failure).first { $0.status == .key } : nil)
   }
 
   private let isKeyNamed: Bool
 
+  /// The first of the findings that are errors.
+  private var fault: ToolFailure? {
+    findings.first { $0.severity == .error }.map { finding in
+      var failure = ToolFailure(
+        .malformed, code: "check", "\(Array(path.string.utf8).printable): \(finding.sentence)")
+      failure.offset = finding.offset
+      failure.objectID = finding.objectID
+      return failure
+    }
+  }
+
   /// Whether the file changed while it was examined.
-  var hasChanged: Bool { digests.before != digests.after }
+  let hasChanged: Bool
 
   init(
     _ path: PathArgument, _ storage: FileStorage, time: Timestamp?, trust: TrustOptions,
@@ -61,6 +72,7 @@ struct Examination {
     self.time = time
     isKeyNamed = key.isNamed
     arguments = ["siftool"] + ArgumentBytes.commandLine.map(Self.shown)
+    let state = try Evidence.State(of: storage)
     size = try storage.byteCount()
     let status = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     fileTime = Timestamp(seconds: Int64(status.st_mtim.tv_sec))
@@ -83,6 +95,7 @@ struct Examination {
     implausible = ImplausibleTime.all(in: lenient.header, lenient.descriptors, now: time)
     let after = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
     digests = (before, after)
+    hasChanged = try before != after || state.change(of: storage) != nil
     bar.clear()
   }
 

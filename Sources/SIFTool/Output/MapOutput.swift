@@ -123,11 +123,12 @@ private struct MapRow {
 }
 
 extension RegionCoverage {
-  /// `by 3`, `claimed by 3, 4`, with `but 33 bytes` where some are left out.
+  /// `by 3`, `claimed by 3, 4`, `by 3, BAD`, with `but 33 bytes` where some are left out.
   fileprivate func text(of length: Int64) -> String {
     guard state != .none else { return "-" }
     guard state != .unknown else { return "unknown" }
     let ids = signatures.map { "\($0)" }.joined(separator: ",")
+    if state == .broken { return "by \(ids), BAD" }
     return (state == .claimed ? "claimed by \(ids)" : "by \(ids)") + (uncoveredBytes > 0 ? " in part" : "")
   }
 }

@@ -4,10 +4,15 @@ import CZlib
 package struct GzipExtent {
   /// The bytes of the compressed members that were followed.
   package private(set) var compressedBytes: Int64 = 0
+  /// Behind each whole member, the first ``mostMemberEnds`` of them.
+  package private(set) var memberEnds: [Int64] = []
   /// Whether the last of them is whole, and its checksum right.
   package private(set) var isComplete = false
   /// The bytes that they decompress to, as far as that was followed.
   package private(set) var contentBytes: Int64 = 0
+
+  /// The most ends of members that are kept.
+  package static let mostMemberEnds = 1024
 
   private init() {}
 
@@ -55,6 +60,7 @@ package struct GzipExtent {
         switch status {
         case Z_STREAM_END:
           compressedBytes = done
+          if memberEnds.count < Self.mostMemberEnds { memberEnds.append(done) }
           isComplete = true
           isInMember = false
           inflateReset(stream)
