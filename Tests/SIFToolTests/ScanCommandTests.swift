@@ -181,6 +181,44 @@ import Testing
     #expect(locked.status == 7, "\(locked.errors)")
   }
 
+  /// What was recorded under other keys or with another policy is examined again.
+  @Test func policies() throws {
+    try signed("ok.sif")
+    let key = Fixture.path("keys/ed25519.pub.asc")
+    let policies = [
+      [], ["--key", key], ["--key", key, "--strict"], ["--key", key, "--threshold", "2"],
+      ["--key", key, "--signer", String(repeating: "a", count: 40)], ["--key", key, "--limit", "1K"],
+    ]
+    var total = 0
+    for policy in policies {
+      let scan = ["scan", "images"] + policy
+      let fresh = try Tool.check([Fixture.siftool] + scan + ["-q"], in: directory.path)
+      let before = (try? directory.read("records")) ?? []
+      let resumed = try Tool.run([Fixture.siftool] + scan + ["--resume", "records"], in: directory.path)
+      #expect(resumed.status == 0)
+      #expect(try directory.read("records").dropFirst(before.count).elementsEqual(fresh.output))
+      let count = fresh.output.count { $0 == 0x0A }
+      #expect(
+        before.isEmpty
+          || resumed.errors.hasSuffix("\(count) examined again, recorded under another policy\n"),
+        "\(resumed.errors)")
+      total += count
+      #expect(Set(values(fresh.text, "policy")).count == 1)
+    }
+    #expect(Set(values(String(decoding: try directory.read("records"), as: UTF8.self), "policy")).count == 6)
+    // The order of keys, where they come from, and the case of digits make no other policy.
+    let second = Fixture.path("keys/nistp256.pub.asc")
+    func policy(_ arguments: String...) throws -> String {
+      let scan = [Fixture.siftool, "scan", "images/empty.sif", "-q"] + arguments
+      return try #require(values(try Tool.check(scan, in: directory.path).text, "policy").first)
+    }
+    let one = try policy("--key", key, "--key", second, "--signer", String(repeating: "a", count: 40))
+    #expect(
+      try policy(
+        "--keyring", second, "--key", key, "--key", key, "--signer", String(repeating: "A", count: 40)) == one
+    )
+  }
+
   /// A job array on a real cluster of one node.
   @Test func slurm() throws {
     let script = "\(Fixture.root)/docs/examples/slurm-scan.sh"
