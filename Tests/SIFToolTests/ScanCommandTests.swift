@@ -181,6 +181,26 @@ import Testing
     #expect(locked.status == 7, "\(locked.errors)")
   }
 
+  /// A path within another one adds nothing, in either order; another name of a file does.
+  @Test func pathsWithinPaths() throws {
+    let whole = Set(values(try run("scan", "images", "-q").text, "path"))
+    let order = [
+      ["images", "images/deep", "images/empty.sif"], ["images/deep", "images/empty.sif", "images"],
+      ["images", "images", "images/deep/../deep"],
+    ]
+    for paths in order {
+      let records = try Tool.check([Fixture.siftool, "scan", "-q"] + paths, in: directory.path).text
+      #expect(values(records, "path").count == whole.count, "\(paths)")
+      let parts = try (1...3).map {
+        try Tool.check([Fixture.siftool, "scan", "-q", "--shard", "\($0)/3"] + paths, in: directory.path).text
+      }
+      #expect(parts.joined().split(separator: "\n").sorted() == records.split(separator: "\n").sorted())
+    }
+    try Tool.check(["ln", "images/empty.sif", "images/linked.sif"], in: directory.path)
+    let linked = values(try run("scan", "images/empty.sif", "images", "-q").text, "path")
+    #expect(Set(linked) == whole.union(["images/linked.sif"]) && linked.count == whole.count + 1)
+  }
+
   /// What was recorded under other keys or with another policy is examined again.
   @Test func policies() throws {
     try signed("ok.sif")
