@@ -19,7 +19,7 @@ import Gcrypt
 /// A file of records, in pieces of any length: the same comes of it.
 @Sendable func fuzzScanRecords(_ bytes: [UInt8]) {
   func take(_ count: Int) -> RecordedImages? {
-    var recorded = RecordedImages()
+    var recorded = RecordedImages(policy: "")
     for start in stride(from: 0, to: bytes.count, by: count) {
       guard (try? recorded.take(bytes[start..<min(start + count, bytes.count)])) != nil else { return nil }
     }

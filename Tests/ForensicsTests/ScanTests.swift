@@ -100,14 +100,20 @@ import Testing
 
   @Test func records() throws {
     func take(_ text: String, by count: Int) throws -> RecordedImages {
-      var recorded = RecordedImages()
+      var recorded = RecordedImages(policy: "P")
       let bytes = Array(text.utf8)
       for start in stride(from: 0, to: bytes.count, by: count) {
         try recorded.take(bytes[start..<min(start + count, bytes.count)])
       }
       return recorded
     }
-    let line = #"{"path":"a","size":3,"inode":4,"modifiedAt":"2020-01-01T00:00:00.000000000Z"}"#
+    let line = #"{"path":"a","policy":"P","size":3,"inode":4,"modifiedAt":"2020-01-01T00:00:00.000000000Z"}"#
+    // Of a state the last record counts, and one of another policy or of none is not counted.
+    let others = [line.replacing("\"P\"", with: "\"Q\""), line.replacing("\"policy\":\"P\",", with: "")]
+    for other in others {
+      #expect(try take("\(line)\n\(other)\n", by: 64).count == 0)
+      #expect(try take("\(other)\n\(line)\n", by: 64).count == 1)
+    }
     let failed = #"{"path":"b","error":{"code":"system"}}"#
     for count in [1, 7, 10_000] {
       let recorded = try take("\(line)\n\(failed)\n\(line)\n\(line.dropLast(5))", by: count)

@@ -164,6 +164,46 @@ import Testing
     #expect(try Self.findings(bytes).contains { $0.code == .contentTruncated && $0.offset == 32808 })
   }
 
+  /// Each field of a superblock by itself, with the one of a file system that has files as the start.
+  @Test func superblocksThatCannotBeRead() throws {
+    var sound = try Self.sound()
+    sound.replaceSubrange(Self.field(2, 201)..<Self.field(2, 201) + 1, with: [1])
+    sound.replaceSubrange(Self.field(2, 25)..<Self.field(2, 25) + 8, with: Self.little(Int64(4096)))
+    var superblock = Array("hsqs".utf8)
+    for number in [10, 0, 131_072, 1] as [UInt32] { superblock += Self.little(number) }
+    for number in [1, 17, 0, 2, 4, 0] as [UInt16] { superblock += Self.little(number) }
+    for number in [0, 1000, 900, .max, 400, 500, 600, 800] as [UInt64] { superblock += Self.little(number) }
+    sound.replaceSubrange(32768..<32768 + superblock.count, with: superblock)
+    let codes: [Finding.Code] = [.contentMismatch, .contentTruncated, .contentUnreadable]
+    func findings(_ bytes: [UInt8]) throws -> [Finding] {
+      try Self.findings(bytes).filter { $0.objectID == 2 && codes.contains($0.code) }
+    }
+    #expect(try findings(sound) == [])
+    let faults: [(at: Int, value: [UInt8], reported: Int64)] = [
+      (28, [3], 28), (30, [1], 28), (12, [1], 12), (22, [11], 12), (22, [200], 12),
+      (40, Self.little(95 as UInt64), 40),
+      (64, Self.little(0x7FFF_FFFF_FFFF_FFFF as UInt64), 64), (64, Self.little(95 as UInt64), 64),
+      (48, Self.little(UInt64.max), 48), (72, Self.little(1000 as UInt64), 72),
+      (88, Self.little(1000 as UInt64), 88),
+      (56, Self.little(2000 as UInt64), 56), (56, Self.little(899 as UInt64), 48),
+      (80, Self.little(499 as UInt64), 48),
+      (80, Self.little(UInt64.max), 16), (64, Self.little(500 as UInt64), 48), (26, [0], 26),
+      (4, Self.little(0 as UInt32), 4), (4, Self.little(UInt32.max), 4),
+    ]
+    for fault in faults {
+      var bytes = sound
+      bytes.replaceSubrange(32768 + fault.at..<32768 + fault.at + fault.value.count, with: fault.value)
+      let found = try findings(bytes)
+      #expect(
+        found.map(\.code) == [.contentUnreadable] && found.first?.offset == 32768 + fault.reported
+          && found.first?.severity == .error, "\(fault) \(found)")
+    }
+    // Without fragments there need be no table of them, wherever it is said to be.
+    sound.replaceSubrange(32768 + 16..<32768 + 20, with: [0, 0, 0, 0])
+    sound.replaceSubrange(32768 + 80..<32768 + 88, with: Self.little(200 as UInt64))
+    #expect(try findings(sound) == [])
+  }
+
   @Test func tooLongATable() throws {
     let storage = MemoryStorage()
     let capacity = Image.maximumObjects + 10

@@ -44,6 +44,29 @@ import Testing
     return image
   }
 
+  /// A squashfs that nobody can read is no sound image, whoever is asked.
+  @Test func unreadableSquashfs() throws {
+    let directory = try TemporaryDirectory()
+    let image = try Self.specimen(in: directory)
+    let list = try Self.json(["list", image])
+    let partition = try #require(
+      list["objects"]?.elements?.first { $0["partition"] != nil })
+    let offset = try #require(partition["offset"]?.integer)
+    try Tool.check(
+      [
+        "sh", "-c",
+        "printf '\\377\\377\\377\\377\\377\\377\\377\\177' | dd of=\"$0\" bs=1 seek=\(offset + 64) conv=notrunc status=none",
+        image,
+      ])
+    let check = try Tool.run([Self.tool, "check", image])
+    #expect(check.status == 5 && check.text.contains("content-unreadable"), "\(check.text)")
+    #expect(try Tool.run([Self.tool, "scan", image, "-q"]).text.contains(#""code":"content-unreadable""#))
+    let page = directory.file("page.html")
+    try Tool.check([Self.tool, "report", image, "-o", page, "--quiet"])
+    let html = String(decoding: try Tool.read(page), as: UTF8.self)
+    #expect(html.contains("content-unreadable") && !html.contains("sound, ") && !html.contains(">sound<"))
+  }
+
   // MARK: Map
 
   @Test(arguments: Fixture.imageNames)

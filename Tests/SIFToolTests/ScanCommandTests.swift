@@ -181,6 +181,64 @@ import Testing
     #expect(locked.status == 7, "\(locked.errors)")
   }
 
+  /// A path within another one adds nothing, in either order; another name of a file does.
+  @Test func pathsWithinPaths() throws {
+    let whole = Set(values(try run("scan", "images", "-q").text, "path"))
+    let order = [
+      ["images", "images/deep", "images/empty.sif"], ["images/deep", "images/empty.sif", "images"],
+      ["images", "images", "images/deep/../deep"],
+    ]
+    for paths in order {
+      let records = try Tool.check([Fixture.siftool, "scan", "-q"] + paths, in: directory.path).text
+      #expect(values(records, "path").count == whole.count, "\(paths)")
+      let parts = try (1...3).map {
+        try Tool.check([Fixture.siftool, "scan", "-q", "--shard", "\($0)/3"] + paths, in: directory.path).text
+      }
+      #expect(parts.joined().split(separator: "\n").sorted() == records.split(separator: "\n").sorted())
+    }
+    try Tool.check(["ln", "images/empty.sif", "images/linked.sif"], in: directory.path)
+    let linked = values(try run("scan", "images/empty.sif", "images", "-q").text, "path")
+    #expect(Set(linked) == whole.union(["images/linked.sif"]) && linked.count == whole.count + 1)
+  }
+
+  /// What was recorded under other keys or with another policy is examined again.
+  @Test func policies() throws {
+    try signed("ok.sif")
+    let key = Fixture.path("keys/ed25519.pub.asc")
+    let policies = [
+      [], ["--key", key], ["--key", key, "--strict"], ["--key", key, "--threshold", "2"],
+      ["--key", key, "--signer", String(repeating: "a", count: 40)], ["--key", key, "--limit", "1K"],
+    ]
+    var total = 0
+    for policy in policies {
+      let scan = ["scan", "images"] + policy
+      let fresh = try Tool.check([Fixture.siftool] + scan + ["-q"], in: directory.path)
+      let before = (try? directory.read("records")) ?? []
+      let resumed = try Tool.run([Fixture.siftool] + scan + ["--resume", "records"], in: directory.path)
+      #expect(resumed.status == 0)
+      #expect(try directory.read("records").dropFirst(before.count).elementsEqual(fresh.output))
+      let count = fresh.output.count { $0 == 0x0A }
+      #expect(
+        before.isEmpty
+          || resumed.errors.hasSuffix("\(count) examined again, recorded under another policy\n"),
+        "\(resumed.errors)")
+      total += count
+      #expect(Set(values(fresh.text, "policy")).count == 1)
+    }
+    #expect(Set(values(String(decoding: try directory.read("records"), as: UTF8.self), "policy")).count == 6)
+    // The order of keys, where they come from, and the case of digits make no other policy.
+    let second = Fixture.path("keys/nistp256.pub.asc")
+    func policy(_ arguments: String...) throws -> String {
+      let scan = [Fixture.siftool, "scan", "images/empty.sif", "-q"] + arguments
+      return try #require(values(try Tool.check(scan, in: directory.path).text, "policy").first)
+    }
+    let one = try policy("--key", key, "--key", second, "--signer", String(repeating: "a", count: 40))
+    #expect(
+      try policy(
+        "--keyring", second, "--key", key, "--key", key, "--signer", String(repeating: "A", count: 40)) == one
+    )
+  }
+
   /// A job array on a real cluster of one node.
   @Test func slurm() throws {
     let script = "\(Fixture.root)/docs/examples/slurm-scan.sh"

@@ -60,7 +60,18 @@ public struct DirectoryScan: ~Copyable {
     init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
   }
 
+  private struct Identity: Hashable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
   private var roots: [FilePath]
+  /// The directories among the roots, and those of them that were gone through, within another one or before.
+  private let rootDirectories: Set<Identity>
+  private var doneDirectories: Set<Identity> = []
+  /// The same of the files among the roots, by their paths: a file may have several.
+  private let rootFiles: Set<[UInt8]>
+  private var doneFiles: Set<[UInt8]> = []
   private var frames: [Frame] = []
   private let shard: Shard
   private let staysOnFileSystem: Bool
@@ -75,6 +86,7 @@ public struct DirectoryScan: ~Copyable {
   ///   - staysOnFileSystem: whether directories on other file systems than their root are left out.
   public init(_ roots: [FilePath], shard: Shard = .whole, staysOnFileSystem: Bool = false) {
     self.roots = roots.reversed()
+    (rootDirectories, rootFiles) = Self.kinds(of: roots)
     self.shard = shard
     self.staysOnFileSystem = staysOnFileSystem
   }
@@ -96,6 +108,31 @@ public struct DirectoryScan: ~Copyable {
     }
   }
 
+  private static func kinds(of roots: [FilePath]) -> (Set<Identity>, Set<[UInt8]>) {
+    var (directories, files): (Set<Identity>, Set<[UInt8]>) = ([], [])
+    for root in roots {
+      var status = stat()
+      guard root.withPlatformString({ stat($0, &status) }) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        directories.insert(Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)))
+      } else {
+        files.insert(bytes(of: root))
+      }
+    }
+    return (directories, files)
+  }
+
+  /// Whether a directory was gone through already, within another root or as one: that is noted of roots alone.
+  private mutating func isDone(_ device: UInt64, _ inode: UInt64) -> Bool {
+    let identity = Identity(device: device, inode: inode)
+    return rootDirectories.contains(identity) && !doneDirectories.insert(identity).inserted
+  }
+
+  /// Whether a file was met already, as a root or within one.
+  private mutating func isDone(_ path: [UInt8]) -> Bool {
+    rootFiles.contains(path) && !doneFiles.insert(path).inserted
+  }
+
   private mutating func start(_ root: FilePath) -> ScanEvent? {
     let path = Self.bytes(of: root)
     do throws(SystemError) {
@@ -104,13 +141,14 @@ public struct DirectoryScan: ~Copyable {
       let status = try descriptor.status()
       switch status.st_mode & S_IFMT {
       case S_IFDIR:
+        guard !isDone(UInt64(status.st_dev), UInt64(status.st_ino)) else { return nil }
         var prefix = path
         while prefix.count > 1, prefix.last == 0x2F { prefix.removeLast() }
         try enter(descriptor, status, path: prefix, relativePath: [])
         return nil
       case S_IFREG:
         let name = Array(path.split(separator: 0x2F).last ?? [])
-        guard shard.contains(name) else { return nil }
+        guard !isDone(path), shard.contains(name) else { return nil }
         return try sniff(descriptor, status, path: path)
       default:
         throw SystemError(errno: .invalidArgument, operation: "scan what is neither a file nor a directory")
@@ -146,7 +184,9 @@ public struct DirectoryScan: ~Copyable {
         return try descend(name, status, in: frame, path: path, relativePath: relativePath)
       case S_IFREG:
         // Too short for the magic; so say the files of /proc of themselves, which do more than being read.
-        guard Int(status.st_size) >= Self.magicEnd, shard.contains(relativePath) else { return nil }
+        guard Int(status.st_size) >= Self.magicEnd, !isDone(path), shard.contains(relativePath) else {
+          return nil
+        }
         let descriptor = try frame.directory.descriptor.openBeneath(
           name, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let opened = try descriptor.status()
@@ -170,6 +210,7 @@ public struct DirectoryScan: ~Copyable {
       throw SystemError(
         errno: .tooManySymbolicLinkLevels, operation: "go deeper than \(Self.deepest) directories")
     }
+    guard !isDone(device, inode) else { return nil }
     let descriptor = try frame.directory.descriptor.openDirectory(name)
     let opened = try descriptor.status()
     try enter(descriptor, opened, path: path, relativePath: relativePath)

@@ -1,3 +1,5 @@
+import Encodings
+public import Gcrypt
 public import LUKS
 public import SIF
 import Squash
@@ -10,12 +12,25 @@ public struct ScanPolicy: Sendable {
   public let policy: VerificationPolicy
   /// The most bytes that are hashed for one image; nil for what is reasonable.
   public let limit: Int64?
+  /// What tells the policy from others: hexadecimal digits (spec/timeline.md, "Scan records").
+  public let identity: String
 
   /// A policy.
-  public init(_ verifiers: [any MessageVerifier], _ policy: VerificationPolicy, limit: Int64? = nil) {
+  ///
+  /// - Parameter keyDigests: the SHA-256 of each file that keys were read from.
+  public init(
+    _ verifiers: [any MessageVerifier], _ policy: VerificationPolicy, limit: Int64? = nil,
+    keyDigests: [[UInt8]] = []
+  ) throws(GcryptError) {
     self.verifiers = verifiers
     self.policy = policy
     self.limit = limit
+    let signers = Set(policy.requiredSigners.map { $0.lowercased() }).sorted().map { "signer \($0)\n" }
+    let keys = Set(keyDigests.map { Hexadecimal.text($0) }).sorted().map { "key \($0)\n" }
+    let text =
+      "threshold \(policy.threshold)\nstrict \(policy.isStrict)\nlimit \(limit.map { "\($0)" } ?? "none")\n"
+      + (signers + keys).joined()
+    identity = Hexadecimal.text(try HashContext.digest(.sha256, Array(text.utf8).span.bytes))
   }
 }
 

@@ -5,7 +5,8 @@ import LinuxSystem
 import StrictJSON
 public import SystemPackage
 
-/// Which states of which images earlier records are about (spec/timeline.md, "Scan records"). Sixteen bytes an image.
+/// Which states of which images earlier records are about, and whether under the policy of this scan
+/// (spec/timeline.md, "Scan records"). Sixteen bytes an image.
 public struct RecordedImages: Sendable {
   /// Longer than any record, in bytes.
   public static let longestRecord = 16 << 20
@@ -15,22 +16,33 @@ public struct RecordedImages: Sendable {
     let low: UInt64
   }
 
+  private let policy: String
   private var keys: Set<Key> = []
+  /// Those whose last record is of another policy.
+  private var otherKeys: Set<Key> = []
   private var line: [UInt8] = []
   private var lineNumber = 1
   /// How many bytes belong to whole lines so far.
   public private(set) var wholeBytes: Int64 = 0
 
   /// No records.
-  public init() {}
+  ///
+  /// - Parameter policy: the policy of the scan, as its records have it.
+  public init(policy: String) { self.policy = policy }
 
-  /// How many states are recorded.
+  /// How many states are recorded under the policy.
   public var count: Int { keys.count }
 
-  /// Whether an image is recorded as it is.
-  public func contains(_ found: FoundImage) -> Bool {
-    keys.contains(
-      Self.key(found.path, size: found.size, inode: String(found.inode), found.modificationTime))
+  /// Whether an image is recorded as it is, under the policy.
+  public func contains(_ found: FoundImage) -> Bool { keys.contains(Self.key(of: found)) }
+
+  /// Whether an image is recorded as it is, but under another policy.
+  public func containsUnderAnotherPolicy(_ found: FoundImage) -> Bool {
+    otherKeys.contains(Self.key(of: found))
+  }
+
+  private static func key(of found: FoundImage) -> Key {
+    key(found.path, size: found.size, inode: String(found.inode), found.modificationTime)
   }
 
   private static func key(_ path: [UInt8], size: Int64, inode: String, _ time: String) -> Key {
@@ -91,7 +103,15 @@ public struct RecordedImages: Sendable {
       }
       path = exact
     }
-    keys.insert(Self.key(path, size: size, inode: number, time))
+    let key = Self.key(path, size: size, inode: number, time)
+    // The last record of a state counts: the verdict of another policy says nothing of this one.
+    if record["policy"]?.text == policy {
+      keys.insert(key)
+      otherKeys.remove(key)
+    } else {
+      otherKeys.insert(key)
+      keys.remove(key)
+    }
   }
 }
 
@@ -103,9 +123,12 @@ public final class RecordFile {
 
   /// Opens a file of records, or makes it.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - policy: the policy of the scan, as its records have it.
   /// - Throws: ``SystemError`` where the file cannot be used or another scan is using it; ``HashError`` for a file of
   ///   something else, which is left as it is.
-  public init(_ path: FilePath) throws {
+  public init(_ path: FilePath, policy: String) throws {
     descriptor = try OwnedDescriptor(
       opening: path, flags: O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, mode: 0o644)
     guard try descriptor.status().st_mode & S_IFMT == S_IFREG else {
@@ -113,7 +136,7 @@ public final class RecordFile {
         errno: .invalidArgument, operation: "go on with records in what is no file", path: path)
     }
     try descriptor.lock(exclusive: true, start: 0, length: Int64.max, patience: 0)
-    var recorded = RecordedImages()
+    var recorded = RecordedImages(policy: policy)
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { block.deallocate() }
     var position: Int64 = 0

@@ -30,8 +30,9 @@ struct ContentCheck {
   ) throws(SIFError) {
     switch partition.fileSystem {
     case .squashfs, .gocryptfsSquashfs:
-      let superblock = try reader.prefix(96)
-      guard superblock.starts(with: ContentMagic.squashfs), superblock.count == 96 else {
+      let superblock = try reader.prefix(SquashfsSuperblock.byteCount)
+      guard superblock.starts(with: ContentMagic.squashfs), superblock.count == SquashfsSuperblock.byteCount
+      else {
         mismatch(&collector, "a squashfs: the magic \"hsqs\" is not there")
         return
       }
@@ -43,6 +44,10 @@ struct ContentCheck {
         collector.add(
           .contentTruncated, .error, at: object.offset + 40, object: object.id,
           "the squashfs in object \(object.id) says it is \(used) bytes long; the object has \(object.size)")
+      } else if let fault = SquashfsSuperblock.fault(in: superblock) {
+        collector.add(
+          .contentUnreadable, .error, at: object.offset + fault.offset, object: object.id,
+          "the squashfs in object \(object.id) cannot be read: \(fault.sentence)")
       }
     case .ext3:
       let superblock = try reader.prefix(1082)

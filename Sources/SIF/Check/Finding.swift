@@ -59,6 +59,7 @@ public struct Finding: Hashable, Sendable {
     case signatureLink = "signature-link"
     case contentMismatch = "content-mismatch"
     case contentTruncated = "content-truncated"
+    case contentUnreadable = "content-unreadable"
     case encryptedVolume = "encrypted-volume"
     case digestMismatch = "digest-mismatch"
     case unreadable

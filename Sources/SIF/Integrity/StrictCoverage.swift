@@ -41,7 +41,9 @@ struct StrictCoverage {
   /// What an object's bytes are is for its signers to say; where everything lies is for the format.
   private static func structuralErrors(of image: Image) throws(IntegrityError) -> [SIFError] {
     let check = try reading { () throws(SIFError) in try ImageCheck(of: image.storage) }
-    let contents: [Finding.Code] = [.contentMismatch, .contentTruncated, .digestMismatch]
+    let contents: [Finding.Code] = [
+      .contentMismatch, .contentTruncated, .contentUnreadable, .digestMismatch,
+    ]
     return check.findings.filter { $0.severity == .error && !contents.contains($0.code) }.map {
       SIFError(.malformed, $0.sentence, offset: $0.offset, objectID: $0.objectID)
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Forensics
+import Gcrypt
 import Glibc
 import LinuxSystem
 import SIF
@@ -42,7 +43,7 @@ struct ScanCommand: ToolCommand {
   var shard: Shard?
   @Option(
     help: ArgumentHelp(
-      "Go on with the records in a file: images that it has as they are are left out, new records are added to it.",
+      "Go on with the records in a file: images that it has as they are, under the same policy, are left out, new records are added to it.",
       valueName: "file"))
   var resume: PathArgument?
   @Flag(name: [.customShort("x"), .long], help: "Stay on the file system of each path.")
@@ -50,7 +51,7 @@ struct ScanCommand: ToolCommand {
   @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
   @Option(
     help: ArgumentHelp(
-      "The most bytes to hash for one image, holes included; otherwise 64G and 32 times what it takes on its disk.",
+      "The most bytes to hash for one image, holes included; otherwise 64G plus 32 times what it takes on its disk.",
       valueName: "bytes"))
   var limit: ByteCount?
   @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
@@ -71,7 +72,7 @@ struct ScanCommand: ToolCommand {
       var status = stat()
       try SystemError.check("scan", path.path) { path.path.withPlatformString { stat($0, &status) } }
     }
-    let file = try resume.map { try recordFile($0) }
+    let file = try resume.map { try recordFile($0, policy.identity) }
     var scan = DirectoryScan(paths.map(\.path), shard: shard ?? .whole, staysOnFileSystem: oneFileSystem)
     let output = OutputBuffer(file?.rawValue ?? STDOUT_FILENO)
     var counts = ScanCounts()
@@ -80,9 +81,10 @@ struct ScanCommand: ToolCommand {
       isKnown: { found in
         let isKnown = file?.recorded.contains(found) ?? false
         if isKnown { counts.known += 1 }
+        if file?.recorded.containsUnderAnotherPolicy(found) ?? false { counts.otherPolicy += 1 }
         return isKnown
       },
-      render: { ScanRecord($0) }
+      render: { ScanRecord($0, policy: policy.identity) }
     ) { record in
       counts.add(record)
       try output.append(record.line)
@@ -103,14 +105,17 @@ struct ScanCommand: ToolCommand {
     var verification = Verification(paths[0])
     verification.keys = key
     verification.keyrings = keyring
-    let (verifiers, hasKeys) = try verification.verifiers()
+    var digests: [[UInt8]] = []
+    let (verifiers, hasKeys) = try verification.verifiers { bytes in
+      digests.append(try HashContext.digest(.sha256, bytes.span.bytes))
+    }
     let policy = VerificationPolicy(
       requiredSigners: signer, threshold: threshold, isStrict: strict, hasKeys: hasKeys)
-    return ScanPolicy(verifiers, policy, limit: limit?.value)
+    return try ScanPolicy(verifiers, policy, limit: limit?.value, keyDigests: digests)
   }
 
-  private func recordFile(_ argument: PathArgument) throws -> RecordFile {
-    do { return try RecordFile(argument.path) } catch let error as HashError {
+  private func recordFile(_ argument: PathArgument, _ policy: String) throws -> RecordFile {
+    do { return try RecordFile(argument.path, policy: policy) } catch let error as HashError {
       throw ToolFailure(
         .failure, code: error.code.rawValue,
         "\(Array(argument.path.string.utf8).printable): \(error.description); nothing was changed")

@@ -94,11 +94,17 @@ enum KeyFiles {
   }
 
   /// The keys of rings; those that are empty, as runtimes leave them, have none.
-  static func openPGP(_ paths: [FilePath], isQuiet: Bool, warnsOfAll: Bool = false) throws -> KeyRing {
+  ///
+  /// - Parameter note: told the bytes of each ring that is not empty.
+  static func openPGP(
+    _ paths: [FilePath], isQuiet: Bool, warnsOfAll: Bool = false,
+    note: (borrowing SecureBytes) throws -> Void = { _ in }
+  ) throws -> KeyRing {
     var all = KeyRing()
     for path in paths {
       let bytes = try SecretInput.read(path)
       if bytes.count == 0 { continue }
+      try note(bytes)
       let ring = try read(bytes, path)
       if !ring.secretKeys.isEmpty { warnIfShared(path, isQuiet: isQuiet) }
       warnOfSkipped(ring, path, all: warnsOfAll, isQuiet: isQuiet)

@@ -90,11 +90,16 @@ struct Verification {
   }
 
   /// What verifies with the given keys, and whether there is any key.
-  func verifiers() throws -> ([any MessageVerifier], hasKeys: Bool) {
+  ///
+  /// - Parameter note: told the bytes of each file that keys are read from.
+  func verifiers(
+    note: (borrowing SecureBytes) throws -> Void = { _ in }
+  ) throws -> ([any MessageVerifier], hasKeys: Bool) {
     var ring = KeyRing()
     var pem: [PublicKey] = []
     for file in keys {
       let bytes = try SecretInput.read(file.path)
+      try note(bytes)
       if KeyFiles.isPEM(bytes) {
         pem += try publicKeys(bytes)
       } else {
@@ -107,7 +112,7 @@ struct Verification {
     if keys.isEmpty && keyrings.isEmpty { rings = KeyFiles.runtimeDirectories.filter(KeyFiles.exists) }
     for directory in rings { KeyFiles.warnIfOpen(directory, secret: false, isQuiet: isQuiet) }
     let files = rings.flatMap { KeyFiles.rings(at: $0, secret: false) }
-    if !files.isEmpty { try ring.merge(try KeyFiles.openPGP(files, isQuiet: isQuiet)) }
+    if !files.isEmpty { try ring.merge(try KeyFiles.openPGP(files, isQuiet: isQuiet, note: note)) }
     let verifiers: [any MessageVerifier] = [
       OpenPGPVerifier(ring, now: CurrentTime.timestamp), try DSSEVerifier(pem),
     ]

@@ -13,7 +13,7 @@ struct ScanRecord: Sendable {
   /// Objects and findings that are listed; beyond, they are only counted.
   private static let mostListed = 1000
 
-  init(_ outcome: ScanRun.Outcome) {
+  init(_ outcome: ScanRun.Outcome, policy: String) {
     var members: [JSONMember]
     switch outcome {
     case .obstacle(let obstacle):
@@ -28,7 +28,7 @@ struct ScanRecord: Sendable {
       verdict = outcome.verdict
       members = Self.facts(of: found) + Self.members(of: examination) + outcome.members
     }
-    members.append(JSONMember("schemaVersion", 1))
+    members += [JSONMember("policy", .string(policy)), JSONMember("schemaVersion", 1)]
     line = JSONWriter.compact(JSONValue.object(members).sorted) + [0x0A]
   }
 
@@ -101,6 +101,8 @@ struct ScanCounts {
   private(set) var unreadable = 0
   /// Images that were recorded before.
   var known = 0
+  /// Images that were recorded before, but under another policy, and are examined again.
+  var otherPolicy = 0
 
   mutating func add(_ record: ScanRecord) {
     if let verdict = record.verdict { verdicts[verdict, default: 0] += 1 } else { unreadable += 1 }
@@ -111,6 +113,7 @@ struct ScanCounts {
     let images = verdicts.values.reduce(0, +)
     var parts = verdicts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
     if known > 0 { parts.append("\(known) recorded before") }
+    if otherPolicy > 0 { parts.append("\(otherPolicy) examined again, recorded under another policy") }
     if unreadable > 0 { parts.append("\(unreadable) unreadable") }
     let list = parts.isEmpty ? "" : ": \(parts.joined(separator: ", "))"
     return
