@@ -8,12 +8,14 @@ import Testing
   private static let tool = Fixture.siftool
 
   private static func commands(_ image: String, _ directory: TemporaryDirectory) -> [[String]] {
-    [
+    // Results take nobody's place: each run has files of its own.
+    let number = UInt32.random(in: 0 ... .max)
+    return [
       ["map", image], ["map", image, "--json", "--key", Fixture.path("keys/ed25519.pub.asc")],
-      ["map", image, "--svg", directory.file("map.svg")], ["carve", image],
-      ["carve", image, "--all", "--extract", directory.file("found-\(UInt32.random(in: 0 ... .max))")],
+      ["map", image, "--svg", directory.file("map-\(number).svg")], ["carve", image],
+      ["carve", image, "--all", "--extract", directory.file("found-\(number)")],
       ["report", image], ["report", image, "--json"],
-      ["check", image, "--salvage", directory.file("salvaged")],
+      ["check", image, "--salvage", directory.file("salvaged-\(number)")],
     ]
   }
 
@@ -167,12 +169,16 @@ import Testing
   func reportsOfAllImages(name: String) throws {
     let image = Fixture.path("images/\(name)")
     let environment = ["SOURCE_DATE_EPOCH": "1700000000"]
-    let first = try Tool.check([Self.tool, "report", image], environment: environment)
-    #expect(try Tool.check([Self.tool, "report", image], environment: environment).output == first.output)
+    // Of images with faults the exit code tells.
+    let status = try Tool.run([Self.tool, "check", image]).status
+    let first = try Tool.run([Self.tool, "report", image], environment: environment)
+    #expect(first.status == status)
+    #expect(try Tool.run([Self.tool, "report", image], environment: environment).output == first.output)
     let directory = try TemporaryDirectory()
     let page = try directory.write("inspector.py", Array(Self.inspector.utf8))
     try Tool.check(["python3", page, try directory.write("page.html", first.output)])
-    let answer = try Tool.check([Self.tool, "report", image, "--json"], environment: environment)
+    let answer = try Tool.run([Self.tool, "report", image, "--json"], environment: environment)
+    #expect(answer.status == status)
     #expect(try JSONSchema.faults(of: answer.output, schema: "report") == "")
     let digests = try JSONParser.parse(answer.output)["acquisition"]
     let sum = try Tool.check(["sha256sum", image]).text.prefix(64)
