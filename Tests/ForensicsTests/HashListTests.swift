@@ -48,7 +48,7 @@ import Testing
     #expect(earlier.meet(Array("./a".utf8), Self.digest) == (.same, Self.digest))
     #expect(earlier.meet(Array("c".utf8), Self.digest).change == .new)
     #expect(earlier.missing.map(\.name) == [Array("b".utf8)])
-    #expect(earlier.meet(Array("b".utf8), nil) == (.changed, Self.digest))
+    #expect(earlier.meet(Array("b".utf8), nil) == (.notRead, Self.digest))
     #expect(earlier.meet(Array("b".utf8), [1]).change == .changed)
     #expect(earlier.missing.isEmpty)
   }

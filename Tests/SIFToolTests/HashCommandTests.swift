@@ -90,11 +90,18 @@ import Testing
     #expect(changes["changed"] == ["app.sif#1/etc/file"])
     #expect(changes["new"] == ["app.sif#1/etc/lines"])
     #expect(changes["missing"] == ["gone"])
-    #expect(edited.errors.hasSuffix(" same, 1 changed, 1 missing, 1 new\n"), "\(edited.errors)")
+    #expect(edited.errors.hasSuffix(" same, 1 changed, 1 missing, 1 new, 0 not read\n"), "\(edited.errors)")
     let document = try run("hash", "app.sif", "--against", "edited", "--json")
     #expect(document.status == 1)
     #expect(try JSONSchema.faults(of: document.output, schema: "hash") == "")
     #expect(document.text.contains(#""missing": 1"#))
+    // No more of it is read than of one line.
+    let endless = try shell(
+      "python3 -c 'import resource, subprocess, sys; c = subprocess.run([\"siftool\", \"hash\", \"app.sif\", \"--against\", \"/dev/zero\"]).returncode; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 96 << 10); sys.exit(c)'"
+    )
+    #expect(
+      endless.status == 1 && endless.text == "True\n"
+        && endless.errors.contains("/dev/zero: a line is longer"), "\(endless.errors)")
     for (list, status) in [("nonsense", 1), ("no-such-file", 7)] as [(String, Int32)] {
       try directory.write("nonsense", Array("nonsense\n".utf8))
       #expect(try run("hash", "app.sif", "--against", list).status == status)
@@ -169,6 +176,64 @@ import Testing
     print(f"{names} names, {digests} digests, {withruns} with runs")
     """.replacing("\\\\\\\\", with: "\\\\")
 
+  /// What could not be read is not missing, and what was not asked for is neither.
+  @Test func whatWasNotRead() throws {
+    let made = try shell(
+      """
+      echo secret > phrase; siftool encrypt app.sif closed.sif --passphrase-file phrase --kdf pbkdf2 --kdf-time 1000 -q
+      siftool hash closed.sif --passphrase-file phrase > list && siftool hash closed.sif --passphrase-file phrase --against list -q
+      """)
+    #expect(made.status == 0, "\(made.errors)")
+    let files = Array(try shell("grep -c '#[0-9]*/' list").text.utf8).dropLast()
+    let count = try #require(Int(String(decoding: files, as: UTF8.self)))
+    let closed = try run("hash", "closed.sif", "--against", "list")
+    #expect(
+      closed.status == 1 && closed.errors.contains(" 0 missing, 0 new, \(count) not read\n"),
+      "\(closed.errors)")
+    #expect(closed.text.contains("not read closed.sif#1/etc/file\n"))
+    let document = try run("hash", "closed.sif", "--against", "list", "--json")
+    #expect(try JSONSchema.faults(of: document.output, schema: "hash") == "")
+    #expect(
+      document.text.contains("\"notRead\": \(count)") && document.text.contains("\"code\": \"encrypted\""))
+    // Every form says which partition was left out.
+    for (command, status) in [("hash", 0), ("bodyfile", 0)] as [(String, Int32)] {
+      let document = try run(command, "closed.sif", "--json")
+      #expect(document.status == status && document.text.contains("\"code\": \"encrypted\""))
+      #expect(try JSONSchema.faults(of: document.output, schema: command) == "")
+      #expect(
+        try run(command, "closed.sif", "--ndjson").text.contains(
+          #"{"unread":{"code":"encrypted","message":"object 1 is"#))
+    }
+    let dfxml = try shell(
+      "siftool bodyfile closed.sif --dfxml > closed.xml; xmllint --noout closed.xml 2>&1 || python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse(\"closed.xml\")'; cat closed.xml"
+    )
+    #expect(dfxml.text.contains("<error>object 1 is encrypted (LUKS2"), "\(dfxml.text)")
+    // An object that is cut off, with the files in it; the damage is said once.
+    let cut = try shell(
+      "siftool hash app.sif > whole; cp app.sif cut.sif; truncate -s -4096 cut.sif; siftool hash cut.sif --name app.sif --against whole | sort | uniq -c | sort -rn | sed 's/^ *//'; siftool hash cut.sif --only objects"
+    )
+    #expect(
+      cut.text.contains("1 not read app.sif#1\n") && cut.text.contains("1 not read app.sif#1/etc/file\n"))
+    #expect(cut.text.contains("1 changed  app.sif\n") && !cut.text.contains("missing"), "\(cut.text)")
+    let said = try run("hash", "cut.sif", "--only", "objects").errors.split(separator: "\n").filter {
+      $0.contains("not read: ")
+    }
+    #expect(said.count == 1, "\(said)")
+    // A file of a partition that is read, and gone from it, is missing.
+    let gone = try shell(
+      "sed 's,/etc/file,/etc/gone,' whole > edited; siftool hash ./app.sif --against edited")
+    #expect(
+      gone.text.contains("missing  app.sif#1/etc/gone\n")
+        && gone.text.contains("new      ./app.sif#1/etc/file\n"))
+    for (scope, unwanted) in [("files", 2), ("objects", count + 1), ("file", count + 1)] {
+      let answer = try run("hash", "app.sif", "--only", scope, "--against", "whole")
+      #expect(answer.status == 0 && answer.errors.contains(" 0 missing, "), "\(scope) \(answer.text)")
+      #expect(
+        answer.errors.contains("siftool: \(unwanted) names of the list were not asked for\n"),
+        "\(answer.errors)")
+    }
+  }
+
   @Test func documents() throws {
     for command in ["hash", "bodyfile"] {
       let document = try run(command, "app.sif", "--json")
@@ -190,5 +255,8 @@ import Testing
       #expect(!shown.output.contains(0x1B), "\(command)")
     }
     #expect(try shell("script -qc 'siftool hash -q app.sif' /dev/null").text.contains("esc\\x1b[31m"))
+    // Once, as a file has it.
+    let body = try shell("script -qc 'siftool bodyfile -q app.sif' /dev/null").text
+    #expect(body.contains("/esc\\x1b[31m|") && body.contains("/new\\x0aline\\\\and%7Cpipe%25|"), "\(body)")
   }
 }

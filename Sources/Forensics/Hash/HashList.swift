@@ -11,6 +11,8 @@ public enum HashList {
 
   /// The longest list that is read, in bytes: it is held in memory.
   public static let longestList = 256 << 20
+  /// The longest line of a list, in bytes: a path of a million bytes, each of them escaped, and a digest.
+  public static let longestLine = 4 << 20
 
   /// A line with its end. A name with a line end or a backslash is escaped, and the line begins with a backslash.
   public static func line(_ digest: [UInt8], _ name: [UInt8]) -> [UInt8] {
@@ -103,6 +105,13 @@ public enum HashChange: String, Sendable, CaseIterable {
   case missing
   /// It is not in the list.
   case new
+  /// It is in the list, and cannot be read now: without a key, or for damage. Whether it is there is not known.
+  case notRead = "not-read"
+}
+
+extension HashChange {
+  /// The word for people.
+  public var text: String { self == .notRead ? "not read" : rawValue }
 }
 
 /// An earlier list, and what was met of it since.
@@ -175,7 +184,8 @@ public struct EarlierHashes: Sendable {
     algorithm == .blake2b_512 ? Array("BLAKE2b".utf8) : Array(name(of: algorithm).uppercased().utf8)
   }
 
-  private static func normalized(_ name: [UInt8]) -> [UInt8] {
+  /// A name without the `./` in front that mean nothing.
+  public static func normalized(_ name: [UInt8]) -> [UInt8] {
     var rest = name[...]
     while rest.starts(with: [0x2E, 0x2F]), rest.count > 2 { rest = rest.dropFirst(2) }
     return Array(rest)
@@ -192,6 +202,8 @@ public struct EarlierHashes: Sendable {
   }
 
   /// Notes that a name is there; answers what has become of it, and the digest that it had.
+  ///
+  /// - Parameter digest: nil of what cannot be read.
   public mutating func meet(_ name: [UInt8], _ digest: [UInt8]?) -> (change: HashChange, earlier: [UInt8]?) {
     let name = Self.normalized(name)
     guard var place = position(of: name) else { return (.new, nil) }
@@ -200,6 +212,7 @@ public struct EarlierHashes: Sendable {
       isMet[order[place]] = true
       place += 1
     }
+    guard let digest else { return (.notRead, earlier) }
     return (earlier == digest ? .same : .changed, earlier)
   }
 

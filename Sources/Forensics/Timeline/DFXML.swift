@@ -39,6 +39,17 @@ public enum DFXML {
       """.utf8)
   }
 
+  /// A partition whose files are left out.
+  ///
+  /// - Parameters:
+  ///   - offset: where the partition begins in the image.
+  ///   - error: why, as text.
+  public static func unreadVolume(offset: Int64, error: String) -> [UInt8] {
+    Array(
+      "  <volume offset=\"\(offset)\">\n    <partition_offset>\(offset)</partition_offset><error>\(text(Array(error.utf8)))</error>\n  </volume>\n"
+        .utf8)
+  }
+
   /// The end of a partition's files.
   public static let volumeEnd = Array("  </volume>\n".utf8)
 

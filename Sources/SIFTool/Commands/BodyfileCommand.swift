@@ -70,7 +70,9 @@ struct BodyfileCommand: ToolCommand {
       try listing.add(
         TimelineEntry(object, name: evidence.name(of: object)), object: object, path: nil)
       guard partitions.contains(object.slot),
-        let (squash, offset) = try evidence.files(of: object, image, &listing.faults)
+        let (squash, offset) = try evidence.files(
+          of: object, image, &listing.faults,
+          leaveOut: { try listing.leaveOut($0, at: object.offset) })
       else { continue }
       do {
         try list(squash, offset, object, &budget, listing)

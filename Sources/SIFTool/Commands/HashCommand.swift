@@ -10,7 +10,7 @@ struct HashCommand: ToolCommand {
     commandName: "hash", abstract: "Hash an image, its objects, and every file in its partitions.",
     discussion: """
       A line a digest, as sha256sum writes them: IMAGE, IMAGE#ID for an object, IMAGE#ID/PATH for a file. With \
-      --against nothing but what has become of each name is printed: same, changed, missing or new.
+      --against nothing but what has become of each name is printed: same, changed, missing, new or not read.
 
       siftool hash app.sif > app.sha256
       siftool hash app.sif --against app.sha256
@@ -48,7 +48,15 @@ struct HashCommand: ToolCommand {
       if let against { listing.earlier = try Self.read(against, algorithm.algorithm) }
       let (image, budget) = try evidence.open()
       if let damage = image.damage { listing.faults.note(damage, in: nil) }
-      try hash(image, budget, listing)
+      let unread = UnreadNames()
+      let names = EvidenceNames(
+        evidence, ids: Set(image.descriptors.map(\.id)),
+        isTableRead: image.header != nil && (image.damage == nil || !image.descriptors.isEmpty))
+      listing.changeOfUnmet = { name in
+        guard names.isWanted(name, wants) else { return nil }
+        return unread.contains(name) || names.isBeyondTable(name) ? .notRead : .missing
+      }
+      try hash(image, budget, listing, unread)
       try listing.end(nil)
     } catch {
       guard let failure = ToolFailure(evidence: error) else { throw error }
@@ -65,7 +73,9 @@ struct HashCommand: ToolCommand {
 
   private func wants(_ scope: Scope) -> Bool { only.isEmpty || only.contains(scope) }
 
-  private func hash(_ image: EvidenceImage, _ budget: HashBudget, _ listing: HashListing) throws {
+  private func hash(
+    _ image: EvidenceImage, _ budget: HashBudget, _ listing: HashListing, _ unread: UnreadNames
+  ) throws {
     var budget = budget
     let partitions = wants(.files) ? try evidence.partitions(of: image) : []
     var whole: [UInt8]?
@@ -95,7 +105,9 @@ struct HashCommand: ToolCommand {
     for (index, object) in image.descriptors.enumerated() {
       if wants(.objects) {
         switch extents[index].range {
-        case .failure(let error): listing.faults.note(error, in: object)
+        case .failure(let error):
+          listing.faults.note(error, in: object)
+          unread.add(evidence.name(of: object))
         case .success:
           let digest = next.next() ?? []
           try listing.add(
@@ -103,20 +115,29 @@ struct HashCommand: ToolCommand {
         }
       }
       if partitions.contains(object.slot) {
-        try hashFiles(of: object, image, &budget, listing)
+        try hashFiles(of: object, image, &budget, listing, unread)
       }
     }
   }
 
   private func hashFiles(
-    of object: Descriptor, _ image: EvidenceImage, _ budget: inout HashBudget, _ listing: HashListing
+    of object: Descriptor, _ image: EvidenceImage, _ budget: inout HashBudget, _ listing: HashListing,
+    _ unread: UnreadNames
   ) throws {
-    guard let (squash, _) = try evidence.files(of: object, image, &listing.faults) else { return }
+    guard
+      let (squash, _) = try evidence.files(
+        of: object, image, &listing.faults, leaveOut: { try listing.leaveOut($0) })
+    else {
+      unread.addAll(beneath: evidence.name(of: [], in: object))
+      return
+    }
     do {
       try EntryHasher(squash, algorithm.algorithm, threads: evidence.threadCount).run(budget: &budget) {
         event in
         switch event {
-        case .fault(let fault): listing.faults.note(fault, in: object)
+        case .fault(let fault):
+          listing.faults.note(fault, in: object)
+          unread.addAll(beneath: evidence.name(of: fault.path ?? [], in: object))
         case .entry(let hashed):
           guard hashed.entry.inode.type == .regular else { return }
           if let fault = hashed.fault { listing.faults.note(fault, in: object) }
@@ -128,6 +149,7 @@ struct HashCommand: ToolCommand {
       }
     } catch let error as SquashError {
       listing.faults.note(error, in: object)
+      unread.addAll(beneath: evidence.name(of: [], in: object))
     }
   }
 
@@ -136,10 +158,18 @@ struct HashCommand: ToolCommand {
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
     defer { block.deallocate() }
     var bytes: [UInt8] = []
+    // Of the line that has no end yet. What is no list, a device say, need not be held whole to be told.
+    var lineLength = 0
     while bytes.count <= HashList.longestList {
       let count = try source.read(into: block)
       if count == 0 { break }
       bytes += block[..<count]
+      lineLength = block[..<count].lastIndex(of: 0x0A).map { count - $0 - 1 } ?? lineLength + count
+      guard lineLength <= HashList.longestLine else {
+        throw ToolFailure(
+          .failure, code: HashError.Code.list.rawValue,
+          "\(Array(file.path.string.utf8).printable): a line is longer than any of a list")
+      }
     }
     do throws(HashError) { return try EarlierHashes(bytes, algorithm: algorithm) } catch {
       throw ToolFailure(

@@ -23,7 +23,7 @@ struct EvidenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
   @Option(
     help: ArgumentHelp(
-      "The most bytes to hash, holes included (K, M, G, T: binary); otherwise 64G and 32 times what the image takes "
+      "The most bytes to hash, holes included (K, M, G, T: binary); otherwise 64G plus 32 times what the image takes "
         + "on its disk.", valueName: "bytes"))
   var limit: ByteCount?
   @OptionGroup var key: VolumeKeyOptions
@@ -73,8 +73,11 @@ struct EvidenceOptions: ParsableArguments {
 
   /// The files of a partition, and where in the image their file system begins, if its bytes lie there as they are; nil
   /// where there are no files to be read, which is then said.
+  ///
+  /// - Parameter leaveOut: called for a partition whose files are not read although nothing is damaged.
   func files(
-    of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults
+    of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults,
+    leaveOut: (LeftOutPartition) throws -> Void
   ) throws -> (squash: SquashImage, offset: Int64?)? {
     let contents: EvidenceContents
     do throws(SIFError) {
@@ -88,12 +91,23 @@ struct EvidenceOptions: ParsableArguments {
     case .unreadable(let error): faults.note(error, in: object)
     case .encrypted(let facts):
       if let squash = try open(object, image) { return (squash, nil) }
-      progress.note(
-        "siftool: object \(object.id) is encrypted (LUKS\(facts.version), \(Array(facts.cipher.utf8).printable)): without "
-          + "a key its files are not read")
-    case .other: progress.note("siftool: object \(object.id) holds no squashfs: its files are not read")
+      try note(
+        object, .encrypted,
+        "is encrypted (LUKS\(facts.version), \(Array(facts.cipher.utf8).printable)): without a key its files are not read",
+        leaveOut)
+    case .other: try note(object, .notSquashfs, "holds no squashfs: its files are not read", leaveOut)
     }
     return nil
+  }
+
+  private func note(
+    _ object: Descriptor, _ reason: LeftOutPartition.Reason, _ why: String,
+    _ leaveOut: (LeftOutPartition) throws -> Void
+  ) throws {
+    let partition = LeftOutPartition(
+      object: object.id, reason: reason, message: "object \(object.id) \(why)")
+    progress.note("siftool: \(partition.message)")
+    try leaveOut(partition)
   }
 
   /// The squashfs of an encrypted partition; nil where no key is given. Nobody is asked for one.

@@ -3,6 +3,28 @@ import SIF
 import Squash
 import StrictJSON
 
+/// A partition whose files were not read, though nothing in it is damaged.
+struct LeftOutPartition {
+  /// Why.
+  enum Reason: String {
+    case encrypted
+    case notSquashfs = "not-squashfs"
+  }
+
+  let object: UInt32
+  let reason: Reason
+  /// A sentence without a final stop.
+  let message: String
+
+  /// The value in the documents.
+  var json: JSONValue {
+    .object([
+      JSONMember("code", .string(reason.rawValue)), JSONMember("message", .string(message)),
+      JSONMember("object", .integer(Int64(object))),
+    ])
+  }
+}
+
 /// What of an image could not be examined. Everything else was.
 struct EvidenceFaults {
   private struct Fault {
@@ -17,6 +39,12 @@ struct EvidenceFaults {
   private(set) var count = 0
 
   private mutating func note(_ fault: Fault) {
+    // What the image as a whole cannot be read for is often what its objects cannot be read for.
+    if fault.path == nil,
+      faults.contains(where: { $0.path == nil && $0.code == fault.code && $0.message == fault.message })
+    {
+      return
+    }
     count += 1
     if faults.count < ExtractionReport.mostFaults { faults.append(fault) }
   }

@@ -27,8 +27,14 @@ final class HashListing {
   private var counts: [HashChange: Int] = [:]
   /// The list to compare with.
   var earlier: EarlierHashes?
+  /// What a name of the list is of that was not met; nil where it was not asked for.
+  var changeOfUnmet: ([UInt8]) -> HashChange? = { _ in .missing }
+  /// Names of the list that were not asked for.
+  private var unwanted = 0
   /// What could not be hashed.
   var faults = EvidenceFaults()
+  /// The partitions whose files are left out.
+  private var leftOut: [LeftOutPartition] = []
   /// The bytes that were hashed as zeros without being read.
   var holeBytes: Int64 = 0
 
@@ -41,6 +47,12 @@ final class HashListing {
 
   /// Whether something is not as the earlier list has it.
   var hasDifferences: Bool { counts.contains { $0.key != .same && $0.value > 0 } }
+
+  /// Says that the files of a partition are left out.
+  func leaveOut(_ partition: LeftOutPartition) throws {
+    leftOut.append(partition)
+    if form == .lines { try stream.add([JSONMember("unread", partition.json)]) }
+  }
 
   /// Adds a digest; nil of something that could not be read.
   func add(
@@ -76,7 +88,7 @@ final class HashListing {
   }
 
   private func say(_ change: HashChange, _ name: [UInt8]) throws {
-    try output.append("\(change.rawValue.padded(to: 8)) \(escapedName(name))\n")
+    try output.append("\(change.text.padded(to: 8)) \(escapedName(name))\n")
   }
 
   /// Ends the listing: what is missing, and how much there was.
@@ -87,8 +99,12 @@ final class HashListing {
       rest.append(
         JSONMember(
           "summary",
-          .object(HashChange.allCases.map { JSONMember($0.rawValue, .integer(Int64(counts[$0] ?? 0))) })))
+          .object(
+            HashChange.allCases.map {
+              JSONMember($0 == .notRead ? "notRead" : $0.rawValue, .integer(Int64(counts[$0] ?? 0)))
+            })))
     }
+    rest.append(JSONMember("unread", .array(leftOut.map(\.json))))
     if let failure { rest.append(JSONMember("error", failure.json)) }
     try stream.end(rest)
     if holeBytes > 0, failure == nil {
@@ -96,23 +112,32 @@ final class HashListing {
         "siftool: \(ByteText.decimal(holeBytes)) of holes were hashed as the zeros that they read as, unread")
     }
     if earlier != nil, failure == nil {
-      let parts = HashChange.allCases.map { "\(counts[$0] ?? 0) \($0.rawValue)" }
+      let parts = HashChange.allCases.map { "\(counts[$0] ?? 0) \($0.text)" }
       progress.note("siftool: \(parts.joined(separator: ", "))")
+      if unwanted > 0 {
+        progress.note(
+          "siftool: \(unwanted) name\(unwanted == 1 ? "" : "s") of the list \(unwanted == 1 ? "was" : "were") not asked for"
+        )
+      }
     }
   }
 
   private func addMissing() throws {
     for (name, digest) in earlier?.missing ?? [] {
-      counts[.missing, default: 0] += 1
+      guard let met = changeOfUnmet(name) else {
+        unwanted += 1
+        continue
+      }
+      counts[met, default: 0] += 1
       guard form != .text else {
-        try say(.missing, name)
+        try say(met, name)
         continue
       }
       try stream.add(
         [
           JSONMember("digest", .null), JSONMember("kind", .null), JSONMember("object", .null),
           JSONMember("size", .null),
-        ] + name.members("name") + change(.missing, digest))
+        ] + name.members("name") + change(met, digest))
     }
   }
 }

@@ -28,6 +28,8 @@ final class TimelineListing {
   private var files = 0
   /// What could not be read.
   var faults = EvidenceFaults()
+  /// The partitions whose files are left out.
+  private var leftOut: [LeftOutPartition] = []
 
   init(_ form: Form, _ digest: DigestName) {
     self.form = form
@@ -51,9 +53,15 @@ final class TimelineListing {
     case .body:
       let line = entry.bodyLine
       // A terminal would obey what a name can hold.
-      try output.append(isTerminal ? Array(escapedName(line.dropLast()).utf8) + [0x0A] : line)
+      try output.append(isTerminal ? Self.shown(line) : line)
     case .lines, .document: try stream.add(Self.members(entry, object, path))
     }
+  }
+
+  /// A line as a terminal may have it. Its backslashes are doubled already.
+  private static func shown(_ line: [UInt8]) -> [UInt8] {
+    let parts = line.dropLast().split(separator: 0x5C, omittingEmptySubsequences: false)
+    return Array(parts.map { escapedName(Array($0)) }.joined(separator: "\\").utf8) + [0x0A]
   }
 
   private static func members(
@@ -71,6 +79,20 @@ final class TimelineListing {
     if let path { members += ([0x2F] + path).members("path") }
     if let target = entry.target { members += target.members("target") }
     return members
+  }
+
+  /// Says that the files of a partition are left out.
+  ///
+  /// - Parameter offset: where it begins in the image.
+  func leaveOut(_ partition: LeftOutPartition, at offset: Int64) throws {
+    leftOut.append(partition)
+    switch form {
+    case .body, .document: break
+    case .lines: try stream.add([JSONMember("unread", partition.json)])
+    case .dfxml:
+      volumes += 1
+      try output.append(DFXML.unreadVolume(offset: offset, error: partition.message))
+    }
   }
 
   func beginVolume(_ squash: SquashImage, at offset: Int64?) throws {
@@ -111,7 +133,7 @@ final class TimelineListing {
   /// Ends the listing; a document says what went wrong.
   func end(_ failure: ToolFailure?) throws {
     if isBegun { try output.append(DFXML.end) }
-    var rest = [faults.member]
+    var rest = [faults.member, JSONMember("unread", .array(leftOut.map(\.json)))]
     if let failure { rest.append(JSONMember("error", failure.json)) }
     try stream.end(rest)
   }

@@ -1,0 +1,80 @@
+import Forensics
+
+/// Names of an earlier list that could not be read this time, though they may be there.
+final class UnreadNames {
+  private var names: Set<[UInt8]> = []
+  private var directories: Set<[UInt8]> = []
+
+  /// Adds a name by itself.
+  func add(_ name: [UInt8]) { names.insert(EarlierHashes.normalized(name)) }
+
+  /// Adds a directory, or what was taken for one, and everything in it. An empty name is that of all there is.
+  func addAll(beneath name: [UInt8]) {
+    var directory = EarlierHashes.normalized(name)
+    while directory.last == 0x2F { directory.removeLast() }
+    directories.insert(directory == [0x2E] ? [] : directory)
+  }
+
+  /// Whether a name is among them, as the list has it.
+  func contains(_ name: [UInt8]) -> Bool {
+    if names.contains(name) || directories.contains(name) || directories.contains([]) { return true }
+    return name.indices.contains { name[$0] == 0x2F && directories.contains(Array(name[..<$0])) }
+  }
+}
+
+/// What names of an earlier list are of (spec/timeline.md, "Names").
+struct EvidenceNames {
+  private let image: [UInt8]
+  private let hasPrefix: Bool
+  private let wanted: UInt32?
+  private let ids: Set<UInt32>
+  private let isTableRead: Bool
+
+  /// - Parameters:
+  ///   - ids: those of the objects whose descriptors were read.
+  ///   - isTableRead: whether there may be no others.
+  init(_ options: EvidenceOptions, ids: Set<UInt32>, isTableRead: Bool) {
+    image = EarlierHashes.normalized(options.imageName)
+    hasPrefix = options.prefix != nil
+    wanted = options.id?.value
+    self.ids = ids
+    self.isTableRead = isTableRead
+  }
+
+  private enum Name {
+    case image
+    case object(UInt32)
+    case file(UInt32)
+    case other
+  }
+
+  private func kind(of name: [UInt8]) -> Name {
+    guard name.starts(with: image) else { return .other }
+    let rest = name.dropFirst(image.count)
+    if rest.isEmpty { return .image }
+    guard rest.first == UInt8(ascii: "#") else { return .other }
+    let digits = rest.dropFirst().prefix { (0x30...0x39).contains($0) }
+    guard let id = UInt32(String(decoding: digits, as: UTF8.self)) else { return .other }
+    if digits.endIndex == name.endIndex { return .object(id) }
+    return name[digits.endIndex] == 0x2F ? .file(id) : .other
+  }
+
+  /// Whether a name is of what was asked for. One that is no name of this image is, for where it came from is not known.
+  func isWanted(_ name: [UInt8], _ wants: (HashCommand.Scope) -> Bool) -> Bool {
+    switch kind(of: name) {
+    case .image: wants(.file)
+    case .object: wants(.objects)
+    // With --prefix files have other names.
+    case .file(let id): wants(.files) && !hasPrefix && (wanted ?? id) == id
+    case .other: true
+    }
+  }
+
+  /// Whether a name is of an object that may be in the part of the table that could not be read, or of a file in it.
+  func isBeyondTable(_ name: [UInt8]) -> Bool {
+    switch kind(of: name) {
+    case .object(let id), .file(let id): !isTableRead && !ids.contains(id)
+    case .image, .other: false
+    }
+  }
+}
