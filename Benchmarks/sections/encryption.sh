@@ -24,15 +24,6 @@ theirs="cryptsetup reencrypt --batch-mode --encrypt --type luks2 --reduce-device
 ratio 3 0.50 "encrypt 1 GiB on disk; cryptsetup reencrypt" "$siftool encrypt plain.sif out $key $cheap" "$(echo $theirs)"
 rm -f plain.sif out copy
 unset PREPARE
-# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
-peak() {
-  local limit=$1 name=$2
-  shift 2
-  command time -f %M -o peak "$@" > /dev/null
-  awk -v name="$name" -v limit="$limit" '{ r = $1 / 1024 / limit
-    printf "| %s | %.1f MiB | | %.2f | 1.00 | %s |\n", name, $1 / 1024, r, r <= 1 ? "ok" : "OVER"
-    exit r > 1 }' peak || status=1
-}
 # shellcheck disable=SC2086
 peak 64 "encrypt 1 GiB, memory" "$siftool" encrypt "$room/plain.sif" "$room/out" $key $cheap
 # shellcheck disable=SC2086
