@@ -82,11 +82,9 @@ public struct EvidenceReader: RandomAccessReader {
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(SquashError) -> Int {
-    guard offset >= 0, offset < byteCount else { return 0 }
-    let count = Int(min(Int64(buffer.count), byteCount - offset))
     do {
       return try storage.read(
-        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: range.lowerBound + offset)
+        into: buffer, at: offset, ofWindowAt: range.lowerBound, byteCount: byteCount)
     } catch {
       throw SquashError(error)
     }

@@ -65,6 +65,21 @@ extension Storage {
     return bytes
   }
 
+  /// Reads at a position of a window, until the buffer is full or the window or the storage ends.
+  ///
+  /// - Parameters:
+  ///   - position: counted from the window's start; nothing is there before 0 and from `byteCount` on.
+  ///   - start: where the window begins in the storage.
+  ///   - byteCount: how long the window is.
+  /// - Returns: the number of bytes read.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at position: Int64, ofWindowAt start: Int64, byteCount: Int64
+  ) throws(SIFError) -> Int {
+    guard position >= 0, position < byteCount else { return 0 }
+    let count = Int(min(Int64(buffer.count), byteCount - position))
+    return try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: start + position)
+  }
+
   /// Runs a body while a lock is held.
   func withLock<Result>(
     _ kind: StorageLock, _ body: () throws(SIFError) -> Result

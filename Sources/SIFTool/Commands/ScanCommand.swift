@@ -22,22 +22,7 @@ struct ScanCommand: ToolCommand {
       """)
 
   @Argument(help: "Directories, or files.") var paths: [PathArgument]
-  @Option(
-    help: ArgumentHelp(
-      "A file with trusted keys: OpenPGP or PEM (repeatable). The public part of a private key serves.",
-      valueName: "file"))
-  var key: [PathArgument] = []
-  @Option(
-    help: ArgumentHelp(
-      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"
-    ))
-  var keyring: [PathArgument] = []
-  @Option(
-    help: ArgumentHelp(
-      "A key that must have signed everything (repeatable: each of them).", valueName: "fingerprint"))
-  var signer: [String] = []
-  @Option(help: ArgumentHelp("How many different keys must have signed everything.", valueName: "n"))
-  var threshold = 1
+  @OptionGroup var signers: SignerOptions
   @Flag(help: "As for verify: nothing may be left unsigned.") var strict = false
   @Option(help: ArgumentHelp("Only part I of N of the files, by a hash of their paths.", valueName: "i/n"))
   var shard: Shard?
@@ -59,11 +44,9 @@ struct ScanCommand: ToolCommand {
   var printsJSON: Bool { false }
 
   func validate() throws {
-    guard threshold >= 1 else { throw ValidationError("--threshold must be at least 1") }
     guard threads.map({ (1...64).contains($0) }) ?? true else {
       throw ValidationError("--threads must be between 1 and 64")
     }
-    try VerifyCommand.checkSigners(signer)
   }
 
   func execute() throws {
@@ -103,14 +86,14 @@ struct ScanCommand: ToolCommand {
 
   private func policy() throws -> ScanPolicy {
     var verification = Verification(paths[0])
-    verification.keys = key
-    verification.keyrings = keyring
+    verification.keys = signers.key
+    verification.keyrings = signers.keyring
     var digests: [[UInt8]] = []
     let (verifiers, hasKeys) = try verification.verifiers { bytes in
       digests.append(try HashContext.digest(.sha256, bytes.span.bytes))
     }
     let policy = VerificationPolicy(
-      requiredSigners: signer, threshold: threshold, isStrict: strict, hasKeys: hasKeys)
+      requiredSigners: signers.signer, threshold: signers.threshold, isStrict: strict, hasKeys: hasKeys)
     return try ScanPolicy(verifiers, policy, limit: limit?.value, keyDigests: digests)
   }
 

@@ -125,11 +125,8 @@ struct PartitionReader: RandomAccessReader {
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SquashError) -> Int {
-    guard position >= 0, position < byteCount else { return 0 }
-    let count = Int(min(Int64(buffer.count), byteCount - position))
     do {
-      return try storage.read(
-        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+      return try storage.read(into: buffer, at: position, ofWindowAt: offset, byteCount: byteCount)
     } catch {
       throw SquashError(error)
     }
