@@ -44,6 +44,10 @@ let package = Package(
     .systemLibrary(name: "CGcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("StrictJSON", []),
     module("Encodings", []),
+    // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
+    .target(
+      name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
+    module("TOML", ["CToml", "StrictJSON"]),
     module("LinuxSystem", ["CLinux", systemPackage]),
     .systemLibrary(name: "CSquashfs", providers: [.apt(["libsquashfs-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
@@ -65,7 +69,8 @@ let package = Package(
     module(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
-    module("SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", systemPackage]),
+    module(
+      "SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
@@ -90,6 +95,7 @@ let package = Package(
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
+    tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("EncodingsTests", ["Encodings"]),
     tests("GcryptTests", ["Gcrypt"]),
     tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
@@ -98,5 +104,6 @@ let package = Package(
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
     tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )
