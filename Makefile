@@ -10,9 +10,12 @@ RELEASE = .build/release/siftool
 # relocations are packed (docs/decisions/0008-one-static-file.md).
 STATIC = .build/static
 ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error))
+ORDER = Scripts/startup-order.txt
 RELEASE_FLAGS = -c release --product siftool --static-swift-stdlib --disable-local-rpath \
   -Xswiftc -L$(CURDIR)/$(STATIC) -Xlinker -llzma -Xlinker -llz4 -Xlinker -lgpg-error \
-  -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
+  -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs \
+  -Xlinker --no-export-dynamic -Xlinker --symbol-ordering-file=$(CURDIR)/$(ORDER) \
+  -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
 SECONDS_PER_TARGET ?= 60
 
@@ -29,6 +32,8 @@ $(STATIC)/lib%.a: | packages
 	ln -sf "$$(gcc -print-file-name=lib$*.a)" $@
 
 release: packages $(ARCHIVES)
+	# The build does not know that the order is an input.
+	[ $(RELEASE) -nt $(ORDER) ] || rm -f $(RELEASE)
 	$(SWIFT) build $(RELEASE_FLAGS)
 
 demo: release

@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(name: "CGcrypt", providers: [.apt(["libgcrypt20-dev"])]),
     module("StrictJSON", []),
     module("Encodings", []),
+    .target(name: "CStart"),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
     .target(
       name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
@@ -74,7 +75,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem",
+        "CLinux", "CStart", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem",
         "SIFRuntime",
         "Squash", "StrictJSON",
         systemPackage,

@@ -32,6 +32,23 @@ import Testing
     }
   }
 
+  /// A shell finds the tool along PATH, in a directory of somebody else's: nothing there is its own, least of all a
+  /// program to run.
+  @Test func theWorkingDirectoryIsNotSearched() throws {
+    let log = directory.file("log")
+    let bin = Fixture.siftool.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+    let answer = try Tool.run(
+      ["sh", "-c", "PATH=\(bin):$PATH exec strace -f -qq -e trace=%file -o \(log) siftool list \(image)"],
+      in: directory.path)
+    #expect(answer.status == 0, "\(answer.errors)")
+    let calls = String(decoding: try directory.read("log"), as: UTF8.self).split(separator: "\n")
+    #expect(calls.contains { $0.contains(image) })
+    for call in calls where !call.contains("execve(") {
+      let path = call.split(separator: "\"", omittingEmptySubsequences: false).dropFirst().first ?? ""
+      #expect(path.isEmpty || path.hasPrefix("/"), "\(call)")
+    }
+  }
+
   @Test func filesThatAreNoImages() throws {
     let fifo = directory.file("fifo")
     try #require(mkfifo(fifo, 0o644) == 0)

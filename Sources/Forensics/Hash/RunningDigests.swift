@@ -1,4 +1,5 @@
 import Gcrypt
+import LinuxSystem
 
 /// A running digest in a box, for there are no collections of what cannot be copied.
 final class RunningDigest {
@@ -21,19 +22,6 @@ final class RunningDigest {
   }
 
   func digest() -> [UInt8] { context.take()?.finalize() ?? [] }
-}
-
-/// Zeros to hash in place of holes.
-enum Zeros {
-  nonisolated(unsafe) static let bytes = UnsafeRawBufferPointer(
-    UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64).zeroed())
-}
-
-extension UnsafeMutableRawBufferPointer {
-  fileprivate func zeroed() -> UnsafeMutableRawBufferPointer {
-    initializeMemory(as: UInt8.self, repeating: 0)
-    return self
-  }
 }
 
 /// A stretch of a file: its bytes, or that they are zeros.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LinuxSystem
 import Squash
 
 struct CatCommand: ToolCommand {
@@ -25,19 +26,11 @@ struct CatCommand: ToolCommand {
   }
 
   private static func copy(_ layout: FileLayout, _ reader: SquashReader, to output: OutputBuffer) throws {
-    let zeros = [UInt8](repeating: 0, count: 1 << 16)
     var end: Int64 = 0
     func fill(to offset: Int64) throws(SquashError) {
       while end < offset {
-        let count = Int(min(offset - end, Int64(zeros.count)))
-        var failure: SquashError?
-        zeros.withUnsafeBytes { bytes in
-          do throws(SquashError) { try output.write(UnsafeRawBufferPointer(rebasing: bytes[..<count])) } catch
-          {
-            failure = error
-          }
-        }
-        if let failure { throw failure }
+        let count = Int(min(offset - end, Int64(Zeros.bytes.count)))
+        try output.write(UnsafeRawBufferPointer(rebasing: Zeros.bytes[..<count]))
         end += Int64(count)
       }
     }

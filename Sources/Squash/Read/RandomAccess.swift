@@ -1,3 +1,5 @@
+import LinuxSystem
+
 /// Where the blocks of the files that were read last lie, so that reading a file piece by piece does not walk
 /// the list of its blocks from the front each time.
 struct BlockMaps {
@@ -45,12 +47,13 @@ extension SquashReader {
     while position < end {
       let number = position / blockSize
       let skipped = Int(position % blockSize)
-      let piece = Int(min(blockSize - Int64(skipped), end - position))
+      var piece = Int(min(blockSize - Int64(skipped), end - position))
       if number < layout.blockCount {
         let expected = Int(min(blockSize, layout.size - number * blockSize))
         let (start, word) = try place(ofBlock: Int(number), layout)
         if word == 0 {
-          try body(UnsafeRawBufferPointer(start: zeros.start, count: piece))
+          piece = min(piece, Zeros.bytes.count)
+          try body(UnsafeRawBufferPointer(rebasing: Zeros.bytes[..<piece]))
         } else {
           let block = try cache.block(BlockCache.Key(start: start, word: word, byteCount: expected)) {
             (target) throws(SquashError) in

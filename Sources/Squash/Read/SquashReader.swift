@@ -16,8 +16,6 @@ public final class SquashReader {
   var fragmentCount = 0
   /// Where the blocks of the files that were read piece by piece lie.
   var blockMaps = BlockMaps()
-  /// What holes read as.
-  let zeros: RawBuffer
 
   /// A reader with caches of its own.
   public init(_ image: SquashImage) throws(SquashError) {
@@ -27,8 +25,6 @@ public final class SquashReader {
     input = RawBuffer(count: blockSize)
     output = RawBuffer(count: blockSize)
     fragmentBlock = RawBuffer(count: blockSize)
-    zeros = RawBuffer(count: blockSize)
-    zeros.start.initializeMemory(as: UInt8.self, repeating: 0, count: blockSize)
   }
 
   /// The root directory's inode.

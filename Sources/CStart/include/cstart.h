@@ -1,0 +1,2 @@
+// Nothing to call: linking this is what it is for (start.c).
+#pragma once

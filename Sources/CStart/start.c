@@ -1,0 +1,49 @@
+// Two parts of Swift's runtime run before main, in every process, and this tool wants neither. Where the runtime is
+// linked statically, these definitions take the place of the archive's; where it is a shared library, they are
+// hidden from it and do nothing. A runtime that no longer matches fails to link, with a duplicate symbol.
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HIDDEN __attribute__((visibility("hidden"), used))
+
+// The runtime looks for its arguments by reading /proc/self/maps for the stack. The C library hands them to every
+// constructor.
+static int argument_count;
+static char **arguments;
+
+__attribute__((constructor(101))) static void keep_arguments(int count, char **vector) {
+  argument_count = count;
+  arguments = vector;
+}
+
+HIDDEN char **_swift_stdlib_getUnsafeArgvArgc(int *count) {
+  *count = argument_count;
+  return arguments;
+}
+
+HIDDEN void _swift_stdlib_overrideUnsafeArgvArgc(char **vector, int count) {
+  arguments = vector;
+  argument_count = count;
+}
+
+// The runtime prepares to run a program called swift-backtrace when a process crashes on a terminal, and looks for it
+// beside the executable's name, which is the working directory where a shell found the tool in PATH. A tool for
+// images, and directories, of others starts no program from there. All zero is "off".
+HIDDEN char _swift_backtraceSettings[256];
+
+HIDDEN bool _swift_spawnBacktracer(const void *arguments, int memory) {
+  (void)arguments, (void)memory;
+  return false;
+}
+
+HIDDEN void _swift_displayCrashMessage(int signal, const void *address) { (void)signal, (void)address; }
+
+HIDDEN bool _swift_backtrace_isThunkFunction(const char *name) {
+  (void)name;
+  return false;
+}
+
+HIDDEN char *_swift_backtrace_demangle(const char *name, size_t length, char *buffer, size_t *size) {
+  (void)name, (void)length, (void)buffer, (void)size;
+  return NULL;
+}
