@@ -10,14 +10,16 @@ import Testing
 
   /// Mounts the images, walks and reads what is there, and counts what came of it.
   private static let walk = #"""
-    look() { (cd mnt; find . 2> /dev/null | head -n 3000 > ../names; ls -lR . | head -n 3000; getfattr -Rdhm - . | head -n 3000
-      head -n 3000 ../names | while IFS= read -r f; do [ -f "$f" ] && { head -c 70000 "$f"; tail -c 9 "$f"; }; done) > /dev/null 2>&1; }
+    # Some of the trees have more paths than anybody can walk: the first are enough.
+    look() { (cd mnt; find . -printf '%y %p\0' | head -zn 3000 > ../names; ls -lR . | head -n 3000
+      sed -zn 's/^. //p' ../names | xargs -0 getfattr -hdm -
+      for how in 'head -qc 70000' 'tail -qc 9'; do sed -zn 's/^f //p' ../names | xargs -0 $how; done) > /dev/null 2>&1; }
     export -f look; refused=0 mounted=0
     each() {
       for image in "$@"; do
         timeout -s KILL 60 siftool mount --fuse $PWD/$image mnt 2> errors
         case $? in 0) ;; 1|5|7) refused=$((refused + 1)); continue ;; *) echo "$image: $?"; cat errors; continue ;; esac
-        timeout -s KILL 60 bash -c look || echo "$image hangs"
+        timeout -s KILL 60 bash -c look; [ $? != 137 ] || echo "$image hangs"
         # A server that died would have taken the mount along.
         timeout -s KILL 60 stat -f mnt > /dev/null || echo "$image: nobody answers"
         siftool unmount mnt && mounted=$((mounted + 1)) || siftool unmount --lazy mnt
@@ -46,7 +48,7 @@ import Testing
       """
       set -e; cd \(directory.path); mkdir -p tree/dir/sub tree/many tree/bin tree/etc; cd tree; seq 1 9000 > numbers
       echo tail > small; ln -s small link; ln small dir/hard; mkfifo pipe; mknod null c 1 3; truncate -s 20000 hole
-      seq 1 500 > dir/sub/more; cd many; seq 300 | xargs touch; cd ..; setfattr -n user.a -v value small
+      seq 1 500 > dir/sub/more; cd many; seq 100 | xargs touch; cd ..; setfattr -n user.a -v value small
       setfattr -n trusted.c -v third dir; cd ..
       mksquashfs tree image -comp \(compressor) -b 4096 -noappend -quiet -no-progress -all-time 0 -nopad
       """,
@@ -55,7 +57,7 @@ import Testing
     let seed = UInt64.random(in: 0 ... .max)
     print("mounted mutations of \(compressor): seed \(seed)")
     var generator = SeededRandom(seed: seed)
-    for number in 0..<130 {
+    for number in 0..<110 {
       var copy = bytes
       for _ in 0..<Int.random(in: 1...4, using: &generator) {
         // Most of what can go wrong is behind the content, or in the superblock.
@@ -86,7 +88,7 @@ import Testing
     #expect(lines.dropFirst() == ["left 00", "left 00"], "\(answer.text) \(answer.errors.suffix(2000))")
     let counts = lines.first.map { $0.split(separator: " ").compactMap { Int($0) } } ?? []
     try #require(counts.count == 2)
-    #expect(counts[0] + counts[1] == 130 && counts[0] > 5 && counts[1] > 5, "\(counts)")
+    #expect(counts[0] + counts[1] == 110 && counts[0] > 5 && counts[1] > 5, "\(counts)")
   }
 
   @Test func forgeries() throws {
@@ -139,7 +141,7 @@ import Testing
       """#)
     let lines = answer.text.split(separator: "\n").map(String.init)
     #expect(lines.prefix(2) == ["7", "left 00"], "\(answer.text) \(answer.errors)")
-    #expect(lines.contains("zz") && !answer.text.contains("out"), "\(answer.text)")
+    #expect(lines.contains("zz") && !lines.contains("out"), "\(answer.text)")
     #expect(!lines.contains { $0.hasPrefix("a") || $0.hasPrefix("x") }, "\(answer.text)")
     #expect(lines.suffix(2) == ["314572800", "left 00"], "\(answer.text) \(answer.errors)")
   }

@@ -127,8 +127,9 @@ import Testing
       """,
     ])
     let disk = #"""
+      share=/run/share; mkdir $share; mount --bind \#(fixture.directory.path) $share
       mkdir /run/disk; mount -t ext4 /dev/vda /run/disk; for d in /tmp /var/tmp; do mount --bind /run/disk/tmp $d; done
-      export HOME=/run/disk/home TMPDIR=/run/disk/tmp; cd /run/disk; share=\#(fixture.directory.path)
+      export HOME=/run/disk/home TMPDIR=/run/disk/tmp; cd /run/disk
       tool=/run/siftool; cp $share/siftool $tool; a=/run/mnt; mkdir $a
       """#
     try Tool.check(["cp", Fixture.siftool, fixture.directory.file("siftool")])
