@@ -96,7 +96,7 @@ import Testing
       for verb in mount exec; do
         steps=0; what=$a; [ $verb = mount ] || what=true
         for one in $(seq -f KILL:%g 14) TERM:2 HUP:5; do
-          strace -D -f -qq -o $trace $devices -e trace=ioctl -e inject=ioctl:signal=$signal:when=$number             $tool $verb $key secret.sif $what > /dev/null 2>&1
+          strace -D -f -qq -o $trace $devices -e trace=ioctl -e inject=ioctl:signal=${one%:*}:when=${one#*:} $tool $verb $key secret.sif $what > /dev/null 2>&1
           grep -qE -- "--- SIG${one%:*}|killed by SIG${one%:*}" $trace || continue
           steps=$((steps + 1)); t unmount $a 2> /dev/null; left
         done > lefts; t unmount $a 2> /dev/null; left >> lefts; sort -u lefts; echo "$verb $((steps >= 10))"
@@ -145,7 +145,7 @@ import Testing
       ("-P /dev/loop0 -e inject=ioctl:signal=STOP:when=1", "mount"),
       ("-P /dev/mapper/control -e inject=ioctl:signal=STOP:when=5", "mount"),
       ("-e inject=mount:signal=STOP:when=1", "mount"), ("-e inject=pivot_root:signal=STOP:when=1", "exec"),
-      ("-e inject=exit_group:signal=STOP:when=1", "exec"),
+      ("-e inject=execve:signal=STOP:when=2", "exec"),
     ]
     for (number, (step, verb)) in steps.enumerated() {
       let answer = try machine(
