@@ -103,7 +103,7 @@ let package = Package(
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
-    tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
+    tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17

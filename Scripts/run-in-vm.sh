@@ -1,18 +1,19 @@
 #!/bin/bash
-# run-in-vm.sh [--share DIR] [--seconds N] COMMAND [ARGUMENT...]
+# run-in-vm.sh [--share DIR] [--disk FILE] [--seconds N] COMMAND [ARGUMENT...]
 #
 # Runs a command as root under a kernel of its own, with dm-crypt, loop devices and squashfs, whatever this
 # machine's kernel allows: Debian's stock kernel on an emulated processor. The command sees this machine's files;
-# what it writes is lost, but for DIR, which is shared. Its output follows when it has ended, and its exit status
+# what it writes is lost, but for DIR, which is shared, and the disk /dev/vda, whose bytes are FILE's. Its output follows when it has ended, and its exit status
 # is this script's; 125 stands for a machine that did not come up, 124 for one that took longer than N seconds.
 #
 # Needs root, and the packages of the set "test". The kernel is downloaded once, into VM_CACHE.
 set -euo pipefail
 cache=${VM_CACHE:-/var/cache/swift-sif-vm}
-share='' seconds=300
+share='' disk='' seconds=300
 while [[ ${1-} == --* ]]; do
   case $1 in
     --share) share=$(realpath "$2") ;;
+    --disk) disk=$(realpath "$2") ;;
     --seconds) seconds=$2 ;;
     *) echo "run-in-vm.sh: what is $1?" >&2; exit 125 ;;
   esac
@@ -72,7 +73,7 @@ see base /base ro,cache=loose
 mount -t tmpfs -o size=60% none /layer
 mkdir /layer/upper /layer/work
 mount -t overlay -o lowerdir=/base,upperdir=/layer/upper,workdir=/layer/work none /root
-modprobe -a loop dm_mod dm_crypt squashfs fuse
+modprobe -a loop dm_mod dm_crypt squashfs fuse virtio_blk
 for name in proc sys dev; do mount --bind /$name /root/$name; done
 ln -s /proc/self/fd /dev/fd
 mount -t tmpfs none /root/run
@@ -125,6 +126,7 @@ see() {
 see base / ,readonly=on
 see control "$control" ''
 [ -z "$share" ] || see share "$share" ''
+[ -z "$disk" ] || machine+=(-drive "file=${disk//,/,,},format=raw,if=virtio")
 status=0
 timeout --foreground "$seconds" "${machine[@]}" < /dev/null || status=$?
 cat "$control/output" 2> /dev/null || true

@@ -16,6 +16,7 @@ public struct MountFlags: OptionSet, Sendable {
   public static let noSetID = MountFlags(rawValue: 2)
   /// Device nodes cannot be opened.
   public static let noDevices = MountFlags(rawValue: 4)
+  static let remount = MountFlags(rawValue: 32)
   static let bind = MountFlags(rawValue: 4096)
   static let recursive = MountFlags(rawValue: 16384)
   static let slave = MountFlags(rawValue: 1 << 19)
@@ -90,6 +91,13 @@ public enum Mounting {
     // The first bits of mount_setattr's attributes are those of mount(2).
     let number = copy.rawValue
     try SystemError.check("restrict", copy.path) { linux_mount_setattr(number, flags.rawValue & 7) }
+  }
+
+  /// Forbids writing to what is mounted at a path, which this process has mounted with `flags`.
+  public static func makeReadOnly(_ target: FilePath, _ flags: MountFlags) throws(SystemError) {
+    try call(
+      "none", target, nil, flags.union([.readOnly, .remount, .bind]), nil,
+      "forbid writing to what is mounted on")
   }
 
   /// Keeps what this mount namespace does to itself, while it still sees what the one above unmounts.

@@ -44,6 +44,13 @@ public struct Namespaces: OptionSet, Sendable {
     try write("\(group.inside) \(group.outside) 1\n", to: "/proc/self/gid_map")
   }
 
+  /// Allows no further user namespaces beneath the one that this process has made: in them, whoever makes one has all
+  /// capabilities.
+  public static func forbidMoreUsers() throws(SystemError) {
+    // The file shows and sets the limit of the reader's own namespace.
+    try write("0", to: "/proc/sys/user/max_user_namespaces")
+  }
+
   private static func write(_ text: String, to path: FilePath) throws(SystemError) {
     let file = try OwnedDescriptor(opening: path, flags: O_WRONLY)
     // The kernel takes the whole text in one call, and nothing afterwards.

@@ -87,7 +87,100 @@ import Testing
         """, "\(answer.text) \(answer.errors)")
   }
 
-  /// Killed at whatever step, or by power-off, which leaves nothing anyway: no loop, no mapping, no mount.
+  /// Ended at one step after the other: each call to the loop device's driver and to device-mapper, and those around.
+  /// What is not verified gets nowhere near any of them.
+  @Test func endedAtEachStep() throws {
+    let answer = try inMachine(
+      #"""
+      echo 1 > /proc/sys/kernel/sysrq; trace=$TMPDIR/trace; devices="-P /dev/loop-control -P /dev/loop0 -P /dev/mapper/control"
+      for verb in mount exec; do
+        steps=0; what=$a; [ $verb = mount ] || what=true
+        for one in $(seq -f KILL:%g 14) TERM:2 HUP:5; do
+          strace -D -f -qq -o $trace $devices -e trace=ioctl -e inject=ioctl:signal=${one%:*}:when=${one#*:} $tool $verb $key secret.sif $what > /dev/null 2>&1
+          grep -qE -- "--- SIG${one%:*}|killed by SIG${one%:*}" $trace || continue
+          steps=$((steps + 1)); t unmount $a 2> /dev/null; left
+        done > lefts; t unmount $a 2> /dev/null; left >> lefts; sort -u lefts; echo "$verb $((steps >= 10))"
+        for call in mount clone exit_group; do for number in 1 2; do
+          strace -D -f -qq -o $trace -e trace=$call -e inject=$call:signal=KILL:when=$number $tool $verb $key secret.sif $what > /dev/null 2>&1
+          t unmount $a 2> /dev/null; left
+        done; done | sort -u
+      done
+      openssl genpkey -algorithm ed25519 2> /dev/null | openssl pkey -pubout -out pub.pem 2> /dev/null; dmesg -C
+      for verb in mount exec; do
+        strace -f -o $trace -e trace=mount,ioctl,clone,openat $tool $verb $key --verify --key pub.pem secret.sif $a > /dev/null 2>&1; echo $?
+        grep -cE 'mount\(|LOOP_|DM_|clone|/dev/(loop|mapper)' $trace
+      done; dmesg | grep -ciE 'squashfs|loop|device-mapper'
+      """#)
+    #expect(
+      answer.text == "left 0\nmount 1\nleft 0\nleft 0\nexec 1\nleft 0\n2\n0\n2\n0\n0\n",
+      "\(answer.text) \(answer.errors)")
+  }
+
+  /// The power goes, with the image on a disk that can be written: its bytes are what they were, and the next time the
+  /// machine runs, nothing of the last one is in the way.
+  @Test func powerOff() throws {
+    try Tool.check([
+      "sh", "-c",
+      """
+      set -e; cd \(fixture.directory.path); mkdir -p tree/home tree/tmp; chmod 1777 tree/tmp; cp secret.sif phrase tree/
+      truncate -s 64M disk; mke2fs -q -t ext4 -d tree disk
+      """,
+    ])
+    let disk = #"""
+      share=/run/share; mkdir $share; mount --bind \#(fixture.directory.path) $share
+      mkdir /run/disk; mount -t ext4 /dev/vda /run/disk; for d in /tmp /var/tmp; do mount --bind /run/disk/tmp $d; done
+      export HOME=/run/disk/home TMPDIR=/run/disk/tmp; cd /run/disk
+      tool=/run/siftool; cp $share/siftool $tool; a=/run/mnt; mkdir $a
+      """#
+    try Tool.check(["cp", Fixture.siftool, fixture.directory.file("siftool")])
+    func machine(_ name: String, _ script: String) throws -> ToolAnswer {
+      try fixture.directory.write(name, Array("\(disk)\n\(script)".utf8))
+      return try Tool.run([
+        "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--disk",
+        fixture.directory.file("disk"),
+        "--seconds", "300", "bash", fixture.directory.file(name),
+      ])
+    }
+    let steps = [
+      ("-P /dev/loop0 -e inject=ioctl:signal=STOP:when=1", "mount"),
+      ("-P /dev/mapper/control -e inject=ioctl:signal=STOP:when=5", "mount"),
+      ("-e inject=mount:signal=STOP:when=1", "mount"), ("-e inject=pivot_root:signal=STOP:when=1", "exec"),
+      ("-e inject=execve:signal=STOP:when=2", "exec"),
+    ]
+    for (number, (step, verb)) in steps.enumerated() {
+      let answer = try machine(
+        "step",
+        #"""
+        echo 1 > /proc/sys/kernel/sysrq; what=$a; [ \#(verb) = mount ] || what='sh -c :'
+        strace -D -f -qq -o /run/trace \#(step) $tool \#(verb) --passphrase-file phrase secret.sif $what &
+        for i in $(seq 300); do grep -q "stopped by SIGSTOP\|--- SIGSTOP" /run/trace && break; sleep 0.1; done
+        grep -q "stopped by SIGSTOP\|--- SIGSTOP" /run/trace && losetup -a | grep -c loop > $share/reached-\#(number)
+        echo b > /proc/sysrq-trigger; sleep 100
+        """#)
+      // It did not end by itself.
+      #expect(answer.status == 125, "\(number): \(answer.status) \(answer.text) \(answer.errors)")
+      #expect(
+        (try? fixture.directory.read("reached-\(number)")) == Array("1\n".utf8), "\(number): \(answer.errors)"
+      )
+    }
+    let last = try machine(
+      "last",
+      #"""
+      cmp secret.sif $share/secret.sif && echo same; find . ! -name lost+found | sort
+      losetup -a; ls /dev/mapper | grep -c siftool
+      $tool mount --passphrase-file phrase secret.sif $a && cat $a/bin/data; $tool unmount $a
+      $tool exec --passphrase-file phrase secret.sif cat /bin/data; losetup -a; ls /dev/mapper | grep -c siftool
+      umount /tmp /var/tmp; cd /; umount /run/disk && e2fsck -fn /dev/vda > /run/check 2>&1; echo $?
+      """#)
+    #expect(
+      last.text == "same\n.\n./home\n./phrase\n./secret.sif\n./tmp\n0\ndata\ndata\n0\n0\n",
+      "\(last.text) \(last.errors)")
+    try Tool.check([
+      "sh", "-c", "cd \(fixture.directory.path); debugfs -R 'dump /secret.sif out' disk; cmp out secret.sif",
+    ])
+  }
+
+  /// Killed at any moment: no loop, no mapping, no mount.
   @Test func killedAtAnyStep() throws {
     let answer = try inMachine(
       """

@@ -2,6 +2,7 @@ import Glibc
 import LinuxSystem
 import Squash
 import Synchronization
+import TestSupport
 import Testing
 
 /// What extraction withstands, and what it leaves behind.

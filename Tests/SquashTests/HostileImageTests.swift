@@ -1,4 +1,5 @@
 import Squash
+import TestSupport
 import Testing
 
 /// What images may claim, and what is made of it.

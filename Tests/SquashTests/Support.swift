@@ -204,3 +204,18 @@ func makeTree(_ path: String, hardLinkedSymlink: Bool = true) throws {
     find . -exec touch -h -d @1600000000 {} +; touch -h -d @1 a/link; touch -d @4294967295 size-4095; touch -d @0 a/b
     """)
 }
+
+/// Everything that a walk meets: the paths and the codes of faults.
+func walk(_ bytes: [UInt8]) throws(SquashError) -> (paths: [[UInt8]], faults: [SquashError]) {
+  var walker = try TreeWalker(try SquashReader(try SquashImage(MemoryReader(bytes))))
+  var paths: [[UInt8]] = []
+  var faults: [SquashError] = []
+  while let event = try walker.next() {
+    switch event {
+    case .entry(let entry): paths.append(entry.path)
+    case .fault(let fault): faults.append(fault)
+    case .endOfDirectory, .name: break
+    }
+  }
+  return (paths, faults)
+}

@@ -138,6 +138,10 @@ public struct Container {
         try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group))
       }
     }
+    if needsUserNamespace, Capabilities(named: "SYS_ADMIN").map(capabilities.contains) != true {
+      // Where this program itself runs in a container, the settings may be closed.
+      try? Namespaces.forbidMoreUsers()
+    }
     try translating { () throws(SystemError) in
       try Mounting.makePrivate()
       if let name = options.hostName { try Namespaces.setHostName(name) }
@@ -152,10 +156,11 @@ public struct Container {
     _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor
   ) throws -> ProgramStart {
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
+    let file = try OpenImage(volume, image)
     let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
     let root = try RootFileSystem(options)
     if let upper { try root.place(overlay: upper.copy) }
-    try root.enter(plan, identity) { target in try mount(on: target, server) }
+    try root.enter(plan, identity, file) { target in try mount(on: target, server) }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
     return try ProgramStart(options, image: image, home: plan.home)

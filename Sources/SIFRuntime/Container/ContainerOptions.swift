@@ -53,6 +53,9 @@ public struct ContainerOptions: Sendable {
   public var droppedCapabilities: Capabilities = []
   /// Whether the partition is mounted through FUSE also where the kernel could.
   public var usesFuse = false
+  /// Whether places that the image lacks are shown by binding everything around them, also where the kernel makes
+  /// overlays.
+  public var usesUnderlay = false
   /// Told what is not as it was asked for, though not an error.
   public var onNote: @Sendable (String) -> Void = { _ in }
 

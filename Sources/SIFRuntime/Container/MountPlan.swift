@@ -24,10 +24,13 @@ struct PlannedMount {
   final class HostTree {
     let copy: OwnedDescriptor
     let isDirectory: Bool
+    /// The path on the host, free of links; nil where it has none.
+    let path: FilePath?
 
     init(_ path: FilePath) throws(SystemError) {
       copy = try Mounting.copy(of: path)
       isDirectory = try copy.status().st_mode & S_IFMT == S_IFDIR
+      self.path = try? ImageMounts.resolve(path)
     }
   }
 
@@ -65,11 +68,13 @@ struct MountPlan {
     } else {
       try bind("/proc", isOptional: false)
     }
+    // The kernel's settings are root's to write, capabilities or not.
+    let isRoot = identity.user == 0
     if options.namespaces.contains(.network) {
       let host = try translating { () throws(SystemError) in try PlannedMount.HostTree("/sys") }
       add("/sys", .system(host))
     } else {
-      try bind("/sys", isOptional: true)
+      try bind("/sys", isOptional: true, isReadOnly: isRoot)
     }
     if options.isContained {
       add("/dev", .devices)
@@ -121,11 +126,12 @@ struct MountPlan {
   }
 
   private mutating func bind(
-    _ source: FilePath, at target: FilePath? = nil, isOptional: Bool, hasDevices: Bool = false
+    _ source: FilePath, at target: FilePath? = nil, isOptional: Bool, hasDevices: Bool = false,
+    isReadOnly: Bool = false
   ) throws(RuntimeError) {
     do {
       let content = PlannedMount.Content.bind(
-        try PlannedMount.HostTree(source), isReadOnly: false, hasDevices: hasDevices)
+        try PlannedMount.HostTree(source), isReadOnly: isReadOnly, hasDevices: hasDevices)
       mounts.append(PlannedMount(target: target ?? source, content: content, isOptional: isOptional))
     } catch {
       if !isOptional { throw RuntimeError(error) }

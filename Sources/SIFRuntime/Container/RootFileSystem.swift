@@ -38,7 +38,9 @@ struct RootFileSystem {
   }
 
   /// Mounts the image with `mount`, lays everything else over it, and makes the result this process's root.
-  func enter(_ plan: MountPlan, _ identity: Identity, _ mount: (FilePath) throws -> Void) throws {
+  func enter(
+    _ plan: MountPlan, _ identity: Identity, _ file: OpenImage, _ mount: (FilePath) throws -> Void
+  ) throws {
     try mount(image)
     var plan = plan
     let top = try naming(image)
@@ -62,7 +64,16 @@ struct RootFileSystem {
     }
     let root = try merge(hasSkeleton)
     let place = try naming(root)
-    for mount in places { try lay(mount, place) }
+    for mount in places {
+      try lay(mount, place)
+      // In this order: a bind over one of these is the user's own word.
+      if mount.target == "/proc", identity.user == 0 {
+        try translating { () throws(SystemError) in
+          try Self.protectSettings(beneath: place)
+        }
+      }
+    }
+    try translating { () throws(SystemError) in try file.protect(places, beneath: place) }
     try translating { () throws(SystemError) in try Mounting.pivotRoot(to: root) }
   }
 
@@ -157,8 +168,9 @@ struct RootFileSystem {
     return .made
   }
 
-  /// The root: the image alone, or an overlay of it and what else there is.
+  /// The root: the image alone, or an overlay of it and what else there is, or an underlay.
   private func merge(_ hasSkeleton: Bool) throws(RuntimeError) -> FilePath {
+    if options.overlay == .none, hasSkeleton, options.usesUnderlay { return try underlay() }
     let lower = hasSkeleton ? "\(skeleton.string):\(image.string)" : image.string
     var data = "lowerdir=\(lower)"
     var flags: MountFlags = [.noSetID, .noDevices]
@@ -179,10 +191,22 @@ struct RootFileSystem {
     }
     if geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace { data += ",userxattr" }
     do { try Mounting.mount("overlay", "siftool", on: merged, flags, data: data) } catch {
+      if options.overlay == .none { return try underlay() }
       throw RuntimeError(
         .unavailable,
-        "the kernel makes no overlay here (\(error.errno.description)), which is needed for "
-          + (hasSkeleton ? "what the image has no mount points for" : "writing"), system: error)
+        "the kernel makes no overlay here (\(error.errno.description)), which --writable-tmpfs and --overlay need",
+        system: error)
+    }
+    return merged
+  }
+
+  /// The places and the image without an overlay.
+  private func underlay() throws(RuntimeError) -> FilePath {
+    do { try Underlay.make(of: image, with: skeleton, on: merged) } catch {
+      throw RuntimeError(
+        .unavailable,
+        "cannot make the mount points that the image lacks by binding what is around them: \(error.description)",
+        system: error)
     }
     return merged
   }

@@ -75,7 +75,8 @@ public enum ImageMounts {
     return try resolve(parent.isEmpty ? "." : parent).appending(name)
   }
 
-  private static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
+  /// A path free of links.
+  static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
     guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
       throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "find", path: path))
     }

@@ -25,7 +25,7 @@ public enum MountService {
         do {
           return try serve(volume, image, target, options, report)
         } catch {
-          tell(report, error)
+          _ = tell(report, error)
           return 1
         }
       }
@@ -37,57 +37,79 @@ public enum MountService {
     throw RuntimeError(.unavailable, text.isEmpty ? "the server of the mount has died" : text)
   }
 
-  /// Sends the reason of a failure, or one NUL for success, and closes.
-  private static func tell(_ socket: Int32, _ failure: (any Error)?) {
+  /// Sends the reason of a failure, or one NUL for success. Answers whether anybody listens.
+  private static func tell(_ socket: Int32, _ failure: (any Error)?) -> Bool {
     let bytes = failure.map { Array("\($0)".utf8) } ?? [0]
-    _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+    let count = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
     close(socket)
+    return count == bytes.count
   }
 
-  /// Mounts, and lets a child answer: whichever of the two is killed, the other one unmounts.
+  /// Has a child mount and answer: whichever of the two is killed, at whatever step, the other one unmounts.
   private static func serve(
     _ volume: ImageVolume, _ image: FilePath, _ target: FilePath, _ options: FuseOptions,
     _ report: Int32
   ) throws -> Int32 {
-    let isRoot = geteuid() == 0
-    let device =
-      if isRoot, FuseMount.find(FuseMount.helper) == nil {
-        try FuseMount.mount(image, on: target)
-      } else {
-        try FuseMount.mountThroughHelper(image, on: target, forAll: isRoot)
-      }
-    let mount = try ImageMounts.top(at: target)
-    var owned = Optional.some(device)
     let guardian = getpid()
+    // The helper that mounts becomes a child of this process should the server be killed before it.
+    linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0)
     let server = try Forking.child {
-      guard let device = owned.take() else { return 1 }
       do {
-        try unmountOnSignals(target)
+        blockSignals()
         // The end of the one that waits for this one is a request to end, too.
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0)
         guard getppid() == guardian else { return 1 }
-        try FuseSession(volume.squash, device, options).run { tell(report, nil) }
+        let device = try connect(image, target)
+        try unmountOnSignals(target)
+        try FuseSession(volume.squash, device, options).run {
+          // Who asked for the mount was killed meanwhile: nobody knows about it.
+          if !tell(report, nil) { kill(getpid(), SIGTERM) }
+        }
         return 0
       } catch {
-        tell(report, error)
+        _ = tell(report, error)
         return 1
       }
     }
-    owned = nil
     close(report)
     let status = try Forking.wait(for: server)
-    // Unmounting ended it: then this is another mount, or none.
-    if let mount, try ImageMounts.top(at: target) == mount { try ImageMounts.unmount(target, lazily: true) }
+    while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+    // Unmounting ended it: then there is another mount, or none.
+    if let mount = try ImageMounts.top(at: target), mount.type == FuseMount.type, isDead(target) {
+      try ImageMounts.unmount(target, lazily: true)
+    }
     return status
+  }
+
+  private static func connect(_ image: FilePath, _ target: FilePath) throws(RuntimeError) -> OwnedDescriptor {
+    let isRoot = geteuid() == 0
+    guard isRoot, FuseMount.find(FuseMount.helper) == nil else {
+      return try FuseMount.mountThroughHelper(image, on: target, forAll: isRoot)
+    }
+    return try FuseMount.mount(image, on: target)
+  }
+
+  /// Whether nobody answers for a mount any more, nor ever will.
+  private static func isDead(_ target: FilePath) -> Bool {
+    var status = statvfs()
+    return target.withPlatformString { statvfs($0, &status) } != 0 && errno == ENOTCONN
+  }
+
+  private static var signals: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+    return signals
+  }
+
+  /// Lets requests to end wait until there is somebody to take them. Threads to come inherit this.
+  private static func blockSignals() {
+    var signals = signals
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
   /// A request to end is one to unmount: who still reads may go on, and the server ends behind the last one.
   private static func unmountOnSignals(_ target: FilePath) throws(RuntimeError) {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
-    // The threads to come inherit this: one alone takes the signals.
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
     let path = Unmanaged.passRetained(SignalTarget(target))
     var thread = pthread_t()
     let status = pthread_create(
@@ -111,9 +133,7 @@ public enum MountService {
     init(_ target: FilePath) { self.target = target }
 
     func wait() {
-      var signals = sigset_t()
-      sigemptyset(&signals)
-      for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+      var signals = MountService.signals
       var number: Int32 = 0
       while true {
         guard sigwait(&signals, &number) == 0 else { continue }

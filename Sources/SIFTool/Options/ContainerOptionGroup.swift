@@ -43,6 +43,9 @@ struct ContainerOptionGroup: ParsableArguments {
   @Flag(help: "Let everything be written, in memory, and forget it at the end.") var writableTmpfs = false
   @Option(help: ArgumentHelp("Let everything be written, into a directory of the host.", valueName: "dir"))
   var overlay: PathArgument?
+  @Flag(
+    help: "Make the mount points that the image lacks without an overlay, also where the kernel has them.")
+  var underlay = false
   @Option(help: ArgumentHelp("Keep capabilities, separated by commas.", valueName: "names"))
   var addCaps: CapabilitiesArgument?
   @Option(help: ArgumentHelp("Drop capabilities of those by default, or all.", valueName: "names"))
@@ -52,6 +55,10 @@ struct ContainerOptionGroup: ParsableArguments {
   func validate() throws {
     guard !writableTmpfs || overlay == nil else {
       throw ValidationError("--writable-tmpfs and --overlay exclude each other")
+    }
+    guard !underlay || !writableTmpfs && overlay == nil else {
+      throw ValidationError(
+        "--underlay has nothing that could be written: it excludes --writable-tmpfs and --overlay")
     }
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
       throw ValidationError("a host name has 1 to 64 bytes")
@@ -85,6 +92,7 @@ struct ContainerOptionGroup: ParsableArguments {
     options.addedCapabilities = addCaps?.set ?? []
     options.droppedCapabilities = dropCaps?.set ?? []
     options.usesFuse = fuse
+    options.usesUnderlay = underlay
     options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }
     return options
   }

@@ -1,35 +1,49 @@
-import Squash
-
 /// Builds squashfs images byte by byte, with every field free to lie. Metadata is stored uncompressed.
-struct ForgedImage {
-  var data: [UInt8] = []
-  var inodes: [UInt8] = []
-  var directories: [UInt8] = []
+public struct ForgedImage: Sendable {
+  /// Blocks of files, right behind the superblock.
+  public var data: [UInt8] = []
+  /// The inodes so far.
+  public var inodes: [UInt8] = []
+  /// The listings so far.
+  public var directories: [UInt8] = []
   /// Fragment blocks: where they start, and their words.
-  var fragments: [(start: UInt64, word: UInt32)] = []
-  var xattrPairs: [UInt8] = []
-  var xattrSets: [(reference: UInt64, count: UInt32, size: UInt32)] = []
-  var ids: [UInt32] = [0]
-  var inodeCount: UInt32 = 100
-  var root: UInt64 = 0
-  var blockLog: UInt16 = 17
-  var compression: UInt16 = 1
+  public var fragments: [(start: UInt64, word: UInt32)] = []
+  /// Names and values of extended attributes.
+  public var xattrPairs: [UInt8] = []
+  /// Sets of extended attributes.
+  public var xattrSets: [(reference: UInt64, count: UInt32, size: UInt32)] = []
+  /// Users and groups.
+  public var ids: [UInt32] = [0]
+  /// How many inodes the superblock claims.
+  public var inodeCount: UInt32 = 100
+  /// The reference of the root's inode.
+  public var root: UInt64 = 0
+  /// The logarithm of the size of blocks.
+  public var blockLog: UInt16 = 17
+  /// The number of the compressor.
+  public var compression: UInt16 = 1
   /// Changes to the finished superblock, by offset.
-  var patches: [(offset: Int, bytes: [UInt8])] = []
+  public var patches: [(offset: Int, bytes: [UInt8])] = []
   /// Changes to the claimed number of fragments and sets of attributes.
-  var fragmentCount: UInt32?
-  var xattrCount: UInt32?
+  public var fragmentCount: UInt32?
+  /// The same of sets of attributes.
+  public var xattrCount: UInt32?
 
-  static func le<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+  /// The bytes of a number, the least first.
+  public static func le<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian, Array.init)
   }
+
+  /// An image with nothing in it.
+  public init() {}
 
   /// Where the next inode or listing goes, as references spell it.
   private static func reference(_ table: [UInt8]) -> UInt64 {
     UInt64(table.count / 8192 * 8194) << 16 | UInt64(table.count % 8192)
   }
 
-  mutating func inode(type: UInt16, number: UInt32, mode: UInt16 = 0o755, _ body: [UInt8]) -> UInt64 {
+  /// An inode with a body of its own; answers its reference.
+  public mutating func inode(type: UInt16, number: UInt32, mode: UInt16 = 0o755, _ body: [UInt8]) -> UInt64 {
     let reference = Self.reference(inodes)
     inodes += Self.le(type) + Self.le(mode) + Self.le(UInt16(0)) + Self.le(UInt16(0))
     inodes += Self.le(UInt32(1_000_000)) + Self.le(number) + body
@@ -37,7 +51,7 @@ struct ForgedImage {
   }
 
   /// A regular file whose inode says what it likes.
-  mutating func file(
+  public mutating func file(
     number: UInt32, size: UInt64, start: UInt64 = 96, words: [UInt32] = [], fragment: UInt32 = .max,
     offset: UInt32 = 0, links: UInt32 = 1, xattr: UInt32 = .max
   ) -> UInt64 {
@@ -47,12 +61,13 @@ struct ForgedImage {
         + Self.le(offset) + Self.le(xattr) + words.flatMap(Self.le))
   }
 
-  mutating func symlink(number: UInt32, _ target: [UInt8]) -> UInt64 {
+  /// A symbolic link.
+  public mutating func symlink(number: UInt32, _ target: [UInt8]) -> UInt64 {
     inode(type: 3, number: number, Self.le(UInt32(1)) + Self.le(UInt32(target.count)) + target)
   }
 
   /// A directory with the entries in the order given.
-  mutating func directory(
+  public mutating func directory(
     number: UInt32, _ entries: [(name: [UInt8], number: UInt32, reference: UInt64, type: UInt16)]
   ) -> UInt64 {
     let place = Self.reference(directories)
@@ -82,7 +97,7 @@ struct ForgedImage {
   }
 
   /// The image.
-  func build() -> [UInt8] {
+  public func build() -> [UInt8] {
     var body = data
     func position() -> UInt64 { UInt64(96 + body.count) }
     let inodeStart = position()
@@ -125,7 +140,7 @@ struct ForgedImage {
   }
 
   /// An image whose root directory holds the entries.
-  static func withRoot(
+  public static func withRoot(
     _ make: (inout ForgedImage) -> [(name: [UInt8], number: UInt32, reference: UInt64, type: UInt16)]
   ) -> ForgedImage {
     var forged = ForgedImage()
@@ -133,19 +148,4 @@ struct ForgedImage {
     forged.root = forged.directory(number: 1, entries)
     return forged
   }
-}
-
-/// Everything that a walk meets: the paths and the codes of faults.
-func walk(_ bytes: [UInt8]) throws(SquashError) -> (paths: [[UInt8]], faults: [SquashError]) {
-  var walker = try TreeWalker(try SquashReader(try SquashImage(MemoryReader(bytes))))
-  var paths: [[UInt8]] = []
-  var faults: [SquashError] = []
-  while let event = try walker.next() {
-    switch event {
-    case .entry(let entry): paths.append(entry.path)
-    case .fault(let fault): faults.append(fault)
-    case .endOfDirectory, .name: break
-    }
-  }
-  return (paths, faults)
 }

@@ -1,0 +1,126 @@
+import TestSupport
+import Testing
+
+/// `mount` and `exec`, ended at one step after the other, and at random moments: nothing is left, counted before and
+/// after. What the kernel alone can do with device-mapper is in ``PrivilegedRuntimeTests``.
+@Suite struct KilledAtEachStepTests {
+  private let fixture: ExecFixture
+
+  init() throws { fixture = try ExecFixture() }
+
+  /// Runs a script of bash, as root in a mount namespace of its own whose /dev/fuse is everybody's.
+  ///
+  /// `left` waits until nothing is left of the fixture, and says what is; `step` runs the tool as nobody or root,
+  /// ended by a signal at the n-th call of one kind in one of its processes, and fails where there was none.
+  private func bash(_ script: String) throws -> ToolAnswer {
+    let directory = fixture.directory.path
+    try fixture.directory.write(
+      "script",
+      Array(
+        #"""
+        cd \#(directory); install -m 755 \#(Fixture.siftool) siftool; mknod -m 666 fuse-device c 10 229
+        mount --bind fuse-device /dev/fuse; export PATH=$PWD:$PATH HOME=/nonexistent; m=$PWD/work
+        nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all"
+        count() {
+          echo "$(grep -c " $m " /proc/self/mountinfo) mounts" "$(pgrep -fc "^[^ ]*siftool .*$PWD/plain.sif") processes" \
+            "$(losetup -j plain.sif | wc -l) loop devices"
+        }
+        left() {
+          for i in $(seq 200); do now=$(count); [ "$now" = "$before" ] && return; sleep 0.05; done; echo "left by $*: $now"
+        }
+        steps=0 mounted=0; before=$(count)
+        step() { # USER SIGNAL CALL NUMBER ARGUMENT...
+          local user=$1 signal=$2 call=$3 number=$4; shift 4
+          timeout -s KILL 60 strace -D -u $user -f -qq -o trace -e trace=$call -e inject=$call:signal=$signal:when=$number \
+            siftool "$@" > output 2>&1
+          status=$?; grep -qE -- "--- SIG$signal|killed by SIG$signal" trace || return 1
+          steps=$((steps + 1))
+        }
+        \#(script)
+        """#.utf8))
+    return try Tool.run([
+      "timeout", "-s", "KILL", "300", "unshare", "-m", "bash", fixture.directory.file("script"),
+    ])
+  }
+
+  /// Whoever of the four processes (the tool, the two of the server, the helper) gets the signal first: the mount is
+  /// there, can be used and unmounted, or it is not there.
+  @Test(arguments: ["KILL", "TERM", "HUP"]) func mountsThroughFUSE(signal: String) throws {
+    let answer = try bash(
+      #"""
+      for call in clone socketpair setsid mount recvmsg sendmsg wait4 execve prctl chdir dup2 rt_sigprocmask ioctl clone3 \
+        write exit_group; do
+        for number in 1 2 3; do
+          step nobody \#(signal) $call $number mount $PWD/plain.sif $m || break
+          for i in 1 2 3 4; do
+            $nobody siftool unmount $m 2> /dev/null && mounted=$((mounted + 1)) && break; [ $status = 0 ] || break; sleep 0.1
+          done
+          left \#(signal) $call $number
+        done
+        $nobody siftool unmount $m 2> /dev/null; left $call
+      done
+      echo "$((steps > 15)) $((steps > mounted)) $(count)"
+      """#)
+    #expect(answer.text == "1 1 0 mounts 0 processes 0 loop devices\n", "\(answer.text) \(answer.errors)")
+  }
+
+  @Test(arguments: ["KILL", "TERM", "HUP"]) func mountsThroughTheKernel(signal: String) throws {
+    let answer = try bash(
+      #"""
+      for call in ioctl mount exit_group; do
+        for number in 1 2 3; do
+          step root \#(signal) $call $number mount $PWD/plain.sif $m || break
+          siftool unmount $m 2> /dev/null && mounted=$((mounted + 1)); left \#(signal) $call $number
+        done
+        siftool unmount $m 2> /dev/null; left $call
+      done
+      echo "$((steps >= 4)) $mounted $(count)"
+      """#)
+    // The signal is taken when the call is done: after mount(2) the mount is there.
+    let mounted = answer.text.split(separator: " ").dropFirst().first ?? ""
+    #expect(
+      answer.text == "1 \(mounted) 0 mounts 0 processes 0 loop devices\n" && mounted != "0",
+      "\(answer.text) \(answer.errors)")
+  }
+
+  @Test(arguments: ["nobody", "root", "root --fuse", "nobody --pid --fakeroot"]) func programs(how: String)
+    throws
+  {
+    let user = how.prefix { $0 != " " }
+    let answer = try bash(
+      #"""
+      for call in clone socketpair unshare mount openat2 open_tree move_mount mount_setattr mkdir pivot_root umount2 sendmsg \
+        chdir capset execve; do
+        for number in 1 2 3; do
+          step \#(user) KILL $call $number exec \#(how.dropFirst(user.count)) $PWD/plain.sif true || break
+          left KILL $call $number
+        done
+        left $call
+      done
+      echo "$((steps > 20)) $(count)"
+      """#)
+    #expect(answer.text == "1 0 mounts 0 processes 0 loop devices\n", "\(answer.text) \(answer.errors)")
+  }
+
+  /// At moments that a seed decides, one of the processes that there are then.
+  @Test func atRandomMoments() throws {
+    let seed = UInt64.random(in: 0...99999)
+    print("moments: seed \(seed)")
+    let answer = try bash(
+      #"""
+      RANDOM=\#(seed)
+      for i in $(seq 40); do
+        set -- KILL TERM HUP; shift $((RANDOM % 3)); signal=$1
+        case $((RANDOM % 3)) in 0) how="mount" where=$m ;; 1) how="exec" where="sleep 9" ;; *) how="exec --pid" where="sleep 9" ;; esac
+        $nobody siftool $how $PWD/plain.sif $where > /dev/null 2>&1 & tool=$!
+        sleep 0.0$((RANDOM % 90 + 10))
+        all=($(pgrep -f "^(siftool|fusermount3) .*$PWD/(plain.sif|work)")); victim=${all[$((RANDOM % (${#all[@]} + 1)))]:-$tool}
+        kill -$signal $victim 2> /dev/null; [ "$how" = mount ] || { sleep 0.1; kill -KILL $tool 2> /dev/null; }
+        wait $tool 2> /dev/null
+        for j in 1 2 3; do $nobody siftool unmount $m 2> /dev/null; sleep 0.05; done; left $signal $how
+      done
+      echo "$(count)"
+      """#)
+    #expect(answer.text == "0 mounts 0 processes 0 loop devices\n", "\(answer.text) \(answer.errors)")
+  }
+}
