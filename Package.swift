@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -70,11 +71,14 @@ let package = Package(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
     module(
+      "ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
+    module(
       "SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem",
+        "CLinux", "SIF", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS",
+        "LinuxSystem",
         "SIFRuntime",
         "Squash", "StrictJSON",
         systemPackage,
@@ -85,6 +89,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
+        "ExecutionControl",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
@@ -102,6 +107,7 @@ let package = Package(
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
+    tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", systemPackage]),
     tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ],
