@@ -48,6 +48,10 @@ public struct ImageFacts: Sendable {
         return (nil, "it was removed or replaced while it was being opened")
       }
       guard path.isAbsolute else { return (nil, "it is in no directory") }
+      // A file of another namespace of mounts has a path that means nothing here, whatever it looks like.
+      guard let mount = try file.mountID(), try MountTable.read().contains(where: { $0.id == mount }) else {
+        return (nil, "it is on a file system that is not mounted here")
+      }
       return (path, "")
     } catch {
       return (nil, error.errno.description)

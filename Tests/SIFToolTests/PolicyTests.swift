@@ -129,6 +129,27 @@ import Testing
       ))
   }
 
+  /// Who has a namespace of mounts can give a file any path in it.
+  @Test func pathsOfOtherNamespaces() throws {
+    for (limits, list) in [
+      ("limit container paths = DATA", "activated = false"),
+      ("mount dev = yes", list("whitelist", [Self.ed25519])),
+    ] {
+      let answer = try under(
+        limits: limits, list: list,
+        """
+        touch database/marker; unshare -m sh -c 'mount --bind database data && exec sleep 60' & other=/proc/$!/root
+        until [ -e $other$PWD/data/marker ]; do sleep 0.05; done
+        t $other$PWD/data/signed.sif data/signed.sif; kill $!
+        """)
+      #expect(answer.text == "7 0 \n", "\(answer.text) \(answer.errors)")
+      #expect(
+        answer.errors.contains("which cannot be told: it is on a file system that is not mounted here\n"),
+        "\(answer.errors)")
+    }
+    #expect(try fixture.leftovers() == "\n")
+  }
+
   @Test func onlySignedImagesOfTheFormat() throws {
     let answer = try under(
       list: list("blacklist", [Self.rsa]),
