@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -71,11 +72,15 @@ let package = Package(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
     module(
+      "ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
+    module(
       "SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "SIF", "DSSE", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys", "LUKS", "LinuxSystem",
+        "CLinux", "CStart", "SIF", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys",
+        "LUKS",
+        "LinuxSystem",
         "SIFRuntime",
         "Squash", "StrictJSON",
         systemPackage,
@@ -86,6 +91,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
+        "ExecutionControl",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
@@ -104,6 +110,7 @@ let package = Package(
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
+    tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17

@@ -11,5 +11,6 @@ public enum FuzzTarget {
     "luks-header": fuzzVolumeHeader,
     "map": fuzzMap, "carve": fuzzCarve,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
+    "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
   ]
 }

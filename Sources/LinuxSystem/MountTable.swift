@@ -18,7 +18,8 @@ public struct MountEntry: Sendable, Equatable {
 
   /// Reads one line of the table; nil where it is none.
   init?(line: ArraySlice<UInt8>) {
-    let fields = line.split(separator: 0x20)
+    // A source may be empty.
+    let fields = line.split(separator: 0x20, omittingEmptySubsequences: false)
     // Six fields, any number of optional ones up to a dash, then three.
     guard fields.count >= 10, let dash = fields[6...].firstIndex(where: { $0.elementsEqual([0x2D]) }),
       fields.count >= dash + 4, let id = Int(String(decoding: fields[0], as: UTF8.self))
@@ -57,6 +58,21 @@ public enum MountTable {
     let file = try OwnedDescriptor(opening: "/proc/self/mountinfo", flags: O_RDONLY)
     let text = try file.readToEnd(limit: 64 << 20)
     return text.split(separator: 0x0A).compactMap(MountEntry.init(line:))
+  }
+}
+
+extension OwnedDescriptor {
+  /// The mount that this open file is on: that of ``MountEntry/id``, where this process sees it at all.
+  ///
+  /// - Returns: nil where the kernel does not tell.
+  public func mountID() throws(SystemError) -> Int? {
+    let file = try OwnedDescriptor(opening: FilePath("/proc/self/fdinfo/\(rawValue)"), flags: O_RDONLY)
+    for line in try file.readToEnd(limit: 1 << 16).split(separator: 0x0A) {
+      let parts = line.split(separator: 0x3A)
+      guard parts.count == 2, parts[0].elementsEqual("mnt_id".utf8) else { continue }
+      return Int(String(decoding: parts[1].filter { $0 != 0x09 && $0 != 0x20 }, as: UTF8.self))
+    }
+    return nil
   }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ExecutionControl
 import Gcrypt
 import Glibc
 import LUKS
@@ -69,6 +70,7 @@ enum Main {
     case let error as IntegrityError: failure = ToolFailure(error)
     case let error as OpenPGPError: failure = ToolFailure(error)
     case let error as RuntimeError: failure = ToolFailure(error)
+    case let error as PolicyError: failure = ToolFailure(error)
     case let error as LUKSError: failure = ToolFailure(error)
     case let error as PEMError: failure = ToolFailure(error)
     case let error as GcryptError: failure = ToolFailure(error)

@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,6 +16,7 @@ import Testing
     #expect(plain.type == "fuse.siftool" && plain.source == Array("/x y\tz".utf8))
     #expect(plain.options == ["rw", "nosuid"])
     #expect(try #require(entry("1 1 0:1 / / rw - proc none rw")).target == "/")
+    #expect(try #require(entry("1 1 0:1 / /mnt rw - tmpfs  rw")).source.isEmpty)
     for bad in [
       "", "36 35 98:0 / /mnt rw shared:1", "x 35 98:0 / /mnt rw - a b c", "36 35 98:0 / /mnt rw shared:1 x -",
     ] {
@@ -28,6 +30,22 @@ import Testing
     #expect(mounts.contains { $0.target == "/proc" && $0.type == "proc" })
     let text = try Tool.check(["sh", "-c", "wc -l < /proc/self/mountinfo"]).text
     #expect(abs(mounts.count - (Int(text.filter(\.isNumber)) ?? 0)) < 20)
+  }
+
+  @Test func theMountOfAnOpenFile() throws {
+    let mounts = try MountTable.read()
+    for path: FilePath in ["/proc", "/proc/self/mountinfo", "/sys", "/dev"] {
+      let id = try OwnedDescriptor(opening: path, flags: 0).mountID()
+      let mount = try #require(mounts.first { $0.id == id })
+      #expect(path.starts(with: mount.target) && mount.target != "/", "\(path)")
+    }
+    // A pipe is on a mount that nobody sees.
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    let pipe = OwnedDescriptor(adopting: ends[0], path: "pipe")
+    _ = OwnedDescriptor(adopting: ends[1], path: "pipe")
+    let id = try pipe.mountID()
+    #expect(id != nil && !mounts.contains { $0.id == id })
   }
 
   @Test func capabilities() throws {

@@ -57,6 +57,12 @@ import Testing
     }
   }
 
+  /// The library has assertions that these do not meet.
+  @Test(arguments: ["[\n", "[[\n", "[ # a", "[[=", "a = 1\n[[\n[[b]]\nc = 2\n", "[\n]", "[[.a]]", "[,]"])
+  func headersWithoutANameAreRefused(text: String) {
+    #expect(throws: TOMLError.self) { try parse(text) }
+  }
+
   /// Tables within tables cost the stack of whoever frees them; each way to write many is cut short.
   @Test func nestingAndLengthAreLimited() {
     let deepKey = Array(repeating: "a", count: 500).joined(separator: ".")

@@ -128,7 +128,7 @@ struct Verification {
 
 extension IntegrityVerdict {
   /// The exit code; nil for ok.
-  fileprivate var status: ExitStatus? {
+  var status: ExitStatus? {
     switch self {
     case .ok: nil
     case .unsigned: .notSigned

@@ -13,13 +13,15 @@ struct VolumeOptions: ParsableArguments {
   var verify = false
   @OptionGroup var policy: VerificationOptions
 
-  /// Opens an image once, verifies it where that is asked for, and looks at the partition's file system.
+  /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
+  /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
     let storage = try FileStorage(opening: image.path)
     guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
       guard id == nil, !verify else {
         throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
       }
+      try ExecutionCheck.require(storage)
       let size = try storage.byteCount()
       return try ImageVolume(
         storage, offset: 0, byteCount: size, PartitionReader(storage, offset: 0, byteCount: size))
@@ -27,6 +29,7 @@ struct VolumeOptions: ParsableArguments {
     do {
       let sif = try Image(reading: storage)
       let object = try PartitionChoice.choose(from: sif, id)
+      try ExecutionCheck.require(storage, (sif, object))
       if verify { try policy.verification(of: image).require(on: sif, covering: object.id) }
       let bytes = try sif.bytes(of: object)
       guard object.isEncryptedSquashfs else {
