@@ -69,8 +69,10 @@ let package = Package(
     module(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
+    .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     module(
-      "SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
+      "SIFRuntime",
+      ["CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [

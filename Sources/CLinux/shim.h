@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/dm-ioctl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/loop.h>
@@ -259,5 +260,15 @@ static inline int linux_receive_descriptor(int socket) {
 static inline int linux_socket_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }
+
+// glibc has no function for it: the kernel runs the filter before each system call from here on.
+static inline int linux_seccomp_filter(const uint64_t *instructions, uint16_t count, uint32_t flags) {
+  struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+  return (int)syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, flags, &program);
+}
+
+// Declared under _GNU_SOURCE only: the name of an error, such as EPERM; a null pointer where there is none.
+extern const char *strerrorname_np(int number);
+static inline const char *linux_errno_name(int number) { return strerrorname_np(number); }
 
 #endif

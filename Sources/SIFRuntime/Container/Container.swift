@@ -33,6 +33,8 @@ public struct Container {
   /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
   /// - Throws: ``RuntimeError`` where the program was not started.
   public func run() throws -> Int32 {
+    let capabilities = try keptCapabilities()
+    let filter = try options.seccomp?.compile(capabilities: capabilities, onNote: options.onNote)
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
     if let path = getcwd(nil, 0) {
@@ -43,12 +45,12 @@ public struct Container {
     let server = try startServer()
     try enterNamespaces()
     guard options.namespaces.contains(.process) else {
-      throw try prepare(workingDirectory, overlay, server).execute()
+      throw try prepare(workingDirectory, overlay, server, capabilities, filter).execute()
     }
     var shared = Optional.some(server)
     return try ProcessMonitor.run {
       guard let server = shared.take() else { throw RuntimeError(.system, "the server is gone") }
-      return try prepare(workingDirectory, overlay, server)
+      return try prepare(workingDirectory, overlay, server, capabilities, filter)
     }
   }
 
@@ -149,7 +151,8 @@ public struct Container {
 
   /// Builds the root, enters it, and gives away what the program is not to have.
   private func prepare(
-    _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor
+    _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor,
+    _ capabilities: Capabilities, _ filter: SystemCallFilter?
   ) throws -> ProgramStart {
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
@@ -158,12 +161,21 @@ public struct Container {
     try root.enter(plan, identity) { target in try mount(on: target, server) }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
-    return try ProgramStart(options, image: image, home: plan.home)
+    return try ProgramStart(options, image: image, home: plan.home, filter)
   }
 
-  private var capabilities: Capabilities {
-    let kept: Capabilities = options.isFakeRoot ? .ownContainer : []
-    return kept.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
+  /// What the program keeps. In a user namespace of its own it can have everything; outside, what this process has.
+  private func keptCapabilities() throws(RuntimeError) -> Capabilities {
+    let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
+    let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
+    guard !needsUserNamespace else { return wanted }
+    let own = try translating { () throws(SystemError) in try Capabilities.effective() }
+    guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
+      throw RuntimeError(
+        .unavailable,
+        "this process has no capability \(wanted.subtracting(own).description) that it could keep")
+    }
+    return wanted.intersection(own)
   }
 
   private func enter(_ outside: FilePath?, home: FilePath) throws(RuntimeError) {

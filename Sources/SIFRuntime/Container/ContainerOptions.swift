@@ -51,6 +51,8 @@ public struct ContainerOptions: Sendable {
   public var addedCapabilities: Capabilities = []
   /// Capabilities to drop of those by default.
   public var droppedCapabilities: Capabilities = []
+  /// The system calls that the program may make; nil for all.
+  public var seccomp: SeccompProfile?
   /// Whether the partition is mounted through FUSE also where the kernel could.
   public var usesFuse = false
   /// Told what is not as it was asked for, though not an error.
