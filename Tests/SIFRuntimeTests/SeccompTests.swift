@@ -14,8 +14,6 @@ import Testing
     try parse(text).compile(capabilities: capabilities) { _ in }
   }
 
-  private static let rule = #"{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"}"#
-
   @Test func theOCIForm() throws {
     let profile = try parse(
       """
@@ -159,18 +157,41 @@ import Testing
     #expect(notes == ["p.json: syscalls[0]: nosuch is no system call that is known here"])
   }
 
+  /// Two actions for one call, and more rules than there are.
   @Test func contradictionsAndLength() throws {
-    let contradiction = #"""
-      {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[\#(Self.rule),{"names":["mkdir"],"action":"SCMP_ACT_KILL"}]}
-      """#
-    #expect(throws: RuntimeError.self) { try compile(contradiction) }
-    let twice = #"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[\#(Self.rule),\#(Self.rule)]}"#
-    #expect(try !compile(twice).instructions.isEmpty)
-    let many = Array(repeating: Self.rule, count: 4097).joined(separator: ",")
-    let error = try #require(throws: RuntimeError.self) {
-      try compile(#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":["# + many + "]}")
+    func profile(_ rules: [String]) -> String {
+      #"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":["# + rules.joined(separator: ",") + "]}"
     }
-    #expect(error.message.contains("at most 4096 rules"))
+    func rule(_ action: String, _ condition: Int? = nil) -> String {
+      let arguments = condition.map { #"{"index":0,"value":\#($0),"op":"SCMP_CMP_EQ"}"# } ?? ""
+      return #"{"names":["mkdir"],"action":"SCMP_ACT_\#(action)","args":[\#(arguments)]}"#
+    }
+    let error = try #require(throws: RuntimeError.self) {
+      try compile(profile([rule("ERRNO", 1), rule("KILL", 1)]))
+    }
+    #expect(error.message == "p.json: syscalls[1]: syscalls[0] has another action for mkdir")
+    // A rule without conditions ends the matter, the first one of several.
+    let alone = try compile(profile([rule("ERRNO")]))
+    for rules in [
+      [rule("ERRNO"), rule("ERRNO")], [rule("ERRNO"), rule("KILL")], [rule("ERRNO"), rule("KILL", 1)],
+      [rule("KILL", 1), rule("ERRNO")],
+    ] { #expect(try compile(profile(rules)) == alone) }
+    #expect(try compile(profile([rule("ERRNO", 1), rule("KILL", 2)])).instructions.count > 10)
+    #expect(try compile(profile((0..<1024).map { rule("ERRNO", $0) })).instructions.count > 1024)
+    let tooMany = try #require(throws: RuntimeError.self) {
+      try compile(profile((0..<1025).map { rule("ERRNO", $0) }))
+    }
+    #expect(tooMany.message.contains("at most 1024 rules"))
+  }
+
+  /// The profile of the field, with every capability and with none.
+  @Test func aProfileOfTheField() throws {
+    let bytes = try Tool.read("/usr/share/containers/seccomp.json")
+    let profile = try SeccompProfile(parsing: bytes, file: "field")
+    for capabilities in [[], .all] as [Capabilities] {
+      let filter = try profile.compile(capabilities: capabilities) { Issue.record("\($0)") }
+      #expect((500...4096).contains(filter.instructions.count))
+    }
   }
 
   @Test func versionsOfTheKernel() {

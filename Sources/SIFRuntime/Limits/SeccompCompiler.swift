@@ -4,8 +4,8 @@ import Glibc
 public import LinuxSystem
 
 extension SeccompProfile {
-  /// As many instructions as the kernel takes, and every rule needs one.
-  private static let mostRules = 4096
+  /// Twice as many as the largest profiles have: what libseccomp takes to add a rule grows with those that are there.
+  private static let mostRules = 1024
 
   /// The profile as a filter for the kernel, on this machine.
   ///
@@ -20,6 +20,7 @@ extension SeccompProfile {
     for architecture in architectures { try context.add(architecture: architecture) }
     let kernel = KernelVersion.current()
     var count = 0
+    var earlier: [Int32: [Rule]] = [:]
     for rule in rules where rule.applies(capabilities, kernel) && rule.action != defaultAction {
       for name in rule.names {
         let number = seccomp_syscall_resolve_name(name)
@@ -29,6 +30,15 @@ extension SeccompProfile {
           }
           continue
         }
+        // As libseccomp has it, a rule without conditions ends the matter for its call: the profiles of the field rely
+        // on that.
+        let others = earlier[number, default: []]
+        if let other = others.first(where: { $0.contradicts(rule) }) {
+          throw RuntimeError(
+            .invalidArgument, "\(file): \(rule.place): \(other.place) has another action for \(name)")
+        }
+        if others.contains(where: { $0.conditions == rule.conditions || $0.conditions.isEmpty }) { continue }
+        earlier[number, default: []].append(rule)
         count += 1
         guard count <= Self.mostRules else {
           throw RuntimeError(.invalidArgument, "\(file): a filter has at most \(Self.mostRules) rules")
@@ -44,6 +54,11 @@ extension SeccompProfile {
 }
 
 extension SeccompProfile.Rule {
+  /// Whether two rules for one system call cannot both hold: another action under the same conditions.
+  func contradicts(_ other: SeccompProfile.Rule) -> Bool {
+    action != other.action && conditions == other.conditions && !conditions.isEmpty
+  }
+
   /// Whether the rule is one for a program with these capabilities, on this machine.
   func applies(_ capabilities: Capabilities, _ kernel: (Int, Int)) -> Bool {
     if !includes.capabilities.allSatisfy({ capabilities.isSuperset(of: $0) }) { return false }

@@ -6,7 +6,7 @@ import StrictJSON
 /// Which system calls a program may make, in the form of the OCI's runtimes (spec/runtime.md "System calls").
 public struct SeccompProfile: Sendable {
   /// A condition on an argument of a system call.
-  struct Condition: Sendable {
+  struct Condition: Sendable, Equatable {
     let argument: UInt32
     let comparison: scmp_compare.RawValue
     let value: UInt64
