@@ -34,24 +34,38 @@ public struct Container {
   /// - Throws: ``RuntimeError`` where the program was not started.
   public func run() throws -> Int32 {
     let capabilities = try keptCapabilities()
-    let filter = try options.seccomp?.compile(capabilities: capabilities, onNote: options.onNote)
+    var inside = ProgramLimits()
+    inside.filter = try options.seccomp?.compile(capabilities: capabilities, onNote: options.onNote)
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
     if let path = getcwd(nil, 0) {
       workingDirectory = FilePath(platformString: path)
       free(path)
     }
+    // Made before anything else is: this process may have to change its own place for it.
+    var group: LimitedGroup?
+    var path: FilePath?
+    if let limits = options.limits {
+      let made = try LimitedGroup(limits)
+      inside.entrance = made.entrance.rawValue
+      path = made.path
+      group = consume made
+    }
     // The server stays outside: in the container's namespace of mounts, it would keep it alive.
     let server = try startServer()
     try enterNamespaces()
-    guard options.namespaces.contains(.process) else {
-      throw try prepare(workingDirectory, overlay, server, capabilities, filter).execute()
+    let limits = inside
+    let place = path
+    guard options.namespaces.contains(.process) || place != nil else {
+      throw try prepare(workingDirectory, overlay, server, capabilities, place, limits).execute()
     }
     var shared = Optional.some(server)
-    return try ProcessMonitor.run {
+    let status = try ProcessMonitor.run {
       guard let server = shared.take() else { throw RuntimeError(.system, "the server is gone") }
-      return try prepare(workingDirectory, overlay, server, capabilities, filter)
+      return try prepare(workingDirectory, overlay, server, capabilities, place, limits)
     }
+    if let message = group.take()?.end() { options.onNote(message) }
+    return status
   }
 
   private func openOverlay() throws(RuntimeError) -> FilePath? {
@@ -152,8 +166,10 @@ public struct Container {
   /// Builds the root, enters it, and gives away what the program is not to have.
   private func prepare(
     _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor,
-    _ capabilities: Capabilities, _ filter: SystemCallFilter?
+    _ capabilities: Capabilities, _ group: FilePath?, _ limits: ProgramLimits
   ) throws -> ProgramStart {
+    var options = options
+    options.controlGroup = group
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
     let root = try RootFileSystem(options)
@@ -161,7 +177,7 @@ public struct Container {
     try root.enter(plan, identity) { target in try mount(on: target, server) }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
-    return try ProgramStart(options, image: image, home: plan.home, filter)
+    return try ProgramStart(options, image: image, home: plan.home, limits)
   }
 
   /// What the program keeps. In a user namespace of its own it can have everything; outside, what this process has.

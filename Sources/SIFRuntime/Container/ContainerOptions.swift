@@ -53,6 +53,10 @@ public struct ContainerOptions: Sendable {
   public var droppedCapabilities: Capabilities = []
   /// The system calls that the program may make; nil for all.
   public var seccomp: SeccompProfile?
+  /// What the program may use of the machine; nil for whatever this process may.
+  public var limits: ResourceLimits?
+  /// The control group that the program gets to see, and no other.
+  var controlGroup: FilePath?
   /// Whether the partition is mounted through FUSE also where the kernel could.
   public var usesFuse = false
   /// Told what is not as it was asked for, though not an error.

@@ -20,12 +20,12 @@ struct ProgramStart {
 
   private var arguments: [[UInt8]] = []
   private var environment: [[UInt8]] = []
-  private let filter: SystemCallFilter?
+  private let limits: ProgramLimits
 
-  init(_ options: ContainerOptions, image: FilePath, home: FilePath, _ filter: SystemCallFilter?)
+  init(_ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits)
     throws(RuntimeError)
   {
-    self.filter = filter
+    self.limits = limits
     switch options.action {
     case .exec(let program): arguments = program
     case .run(let rest):
@@ -120,7 +120,7 @@ struct ProgramStart {
     arguments = ["/bin/sh", "-c", script, "siftool"].map { Array($0.utf8) } + arguments
   }
 
-  /// Becomes the program, under a filter of system calls where there is one. Returns only by failing.
+  /// Becomes the program, under its limits. Returns only by failing.
   func execute() -> RuntimeError {
     let program = arguments[0]
     var candidates = [program]
@@ -129,9 +129,7 @@ struct ProgramStart {
       candidates = path.split(separator: 0x3A).map { Array($0) + [0x2F] + program }
     }
     let prepared = PreparedProgram(candidates, arguments, environment)
-    do { try filter?.install() } catch {
-      return RuntimeError(.unavailable, "the kernel refuses the seccomp filter: \(error)", system: error)
-    }
+    do { try limits.begin() } catch { return error }
     let error = prepared.execute()
     let name = FilePath(bytes: program).string
     let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory

@@ -86,6 +86,7 @@ struct ContainerOptionGroup: ParsableArguments {
     options.addedCapabilities = addCaps?.set ?? []
     options.droppedCapabilities = dropCaps?.set ?? []
     options.seccomp = try limits.seccomp()
+    options.limits = try limits.resources()
     options.usesFuse = fuse
     options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }
     return options
