@@ -18,7 +18,8 @@ struct ControlGroupPlace: ~Copyable {
     let (top, path) = try Self.own()
     var parts = Array(path.components)
     let count = parts.count
-    var reason = ""
+    // What stands in the way in each, the nearest first.
+    var reasons: [String] = []
     while true {
       let directory = parts.reduce(into: top) { $0.append($1) }
       do throws(SystemError) {
@@ -32,16 +33,17 @@ struct ControlGroupPlace: ~Copyable {
             self.directory = group
             return
           }
-          reason = "there are processes in \(directory.string)"
+          reasons.append("there are processes in \(directory.string)")
         } else {
-          reason =
-            "the kernel has no controller \(missing.sorted().joined(separator: ", ")) in \(directory.string)"
+          reasons.append(
+            "the kernel has no controller \(missing.sorted().joined(separator: ", ")) in \(directory.string)")
         }
       } catch {
-        reason = error.description
+        reasons.append(error.description)
       }
       if parts.popLast() == nil { break }
     }
+    let reason = reasons.first ?? ""
     throw RuntimeError(
       .unavailable, geteuid() == 0 ? "resource limits cannot be set: \(reason)" : "\(Self.help) (\(reason))")
   }
