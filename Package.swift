@@ -87,6 +87,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
+        "SIFRuntime",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),

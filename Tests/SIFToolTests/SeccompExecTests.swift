@@ -153,4 +153,18 @@ import Testing
       "can be given once",
     ] { #expect(answer.errors.contains(part), "\(answer.errors)") }
   }
+
+  /// Root keeps what it has; what it does not have is an error by its name, and passed over in `all`.
+  @Test func capabilitiesThatAreNotThere() throws {
+    let answer = try fixture.root(
+      """
+      t() { setpriv --bounding-set=-net_raw siftool exec "$@"; echo $?; }
+      t --add-caps NET_RAW,CHOWN plain.sif echo ran; t --add-caps all --drop-caps NET_RAW plain.sif true
+      t --add-caps CHOWN,KILL plain.sif grep -E "Cap(Eff|Bnd|Amb)" /proc/self/status | cut -f2
+      t --contain --add-caps all plain.sif sh -c 'chown 1 /tmp && grep -c "CapEff:.*[1-9a-f]" /proc/self/status'
+      """)
+    let two = "0000000000000021\n"
+    #expect(answer.text == "7\n0\n\(two)\(two)\(two)0\n1\n0\n", "\(answer.text) \(answer.errors)")
+    #expect(answer.errors.contains("no capability CAP_NET_RAW that it could keep"), "\(answer.errors)")
+  }
 }

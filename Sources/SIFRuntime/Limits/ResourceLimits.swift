@@ -271,9 +271,11 @@ public struct ResourceLimits: Sendable {
 /// Lists of numbers and ranges, as the kernel writes them: `0-2,5`.
 enum NumberList {
   private static let most = 8192
+  private static let longest = 1024
 
   /// The numbers of a list; nil where it is none, or has none.
   static func parse(_ text: String) -> Set<Int>? {
+    guard text.utf8.count <= longest else { return nil }
     var numbers: Set<Int> = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { end in
