@@ -71,10 +71,12 @@ let package = Package(
     module(
       "Forensics",
       ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
+    .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     module(
       "ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
     module(
-      "SIFRuntime", ["CLinux", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
+      "SIFRuntime",
+      ["CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
@@ -92,6 +94,7 @@ let package = Package(
       dependencies: [
         "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
         "ExecutionControl",
+        "SIFRuntime",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),

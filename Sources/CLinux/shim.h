@@ -7,8 +7,10 @@
 // Glibc module, and which of the two a compilation meets first is a matter of chance.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/dm-ioctl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/loop.h>
@@ -259,5 +261,35 @@ static inline int linux_receive_descriptor(int socket) {
 static inline int linux_socket_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }
+
+// glibc has no function for it: the kernel runs the filter before each system call from here on.
+static inline int linux_seccomp_filter(const uint64_t *instructions, uint16_t count, uint32_t flags) {
+  struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+  return (int)syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, flags, &program);
+}
+
+// glibc has no function for it, and its argument is a union of everything: filters of devices for control groups.
+static inline int linux_bpf_load_device_filter(const uint64_t *instructions, uint32_t count) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  attributes.insns = (uint64_t)(uintptr_t)instructions;
+  attributes.insn_cnt = count;
+  attributes.license = (uint64_t)(uintptr_t)"";
+  return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes);
+}
+static inline int linux_bpf_attach_device_filter(int group, int filter) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.target_fd = (uint32_t)group;
+  attributes.attach_bpf_fd = (uint32_t)filter;
+  attributes.attach_type = BPF_CGROUP_DEVICE;
+  attributes.attach_flags = BPF_F_ALLOW_MULTI;
+  return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof attributes);
+}
+
+// Declared under _GNU_SOURCE only: the name of an error, such as EPERM; a null pointer where there is none.
+extern const char *strerrorname_np(int number);
+static inline const char *linux_errno_name(int number) { return strerrorname_np(number); }
 
 #endif

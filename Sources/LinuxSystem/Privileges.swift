@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// A set of capabilities: bits as in /proc/self/status.
-public struct Capabilities: OptionSet, Sendable, Hashable {
+public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertible {
   /// One bit for each capability.
   public let rawValue: UInt64
 
@@ -25,6 +25,12 @@ public struct Capabilities: OptionSet, Sendable, Hashable {
     if name.hasPrefix("CAP_") { name.removeFirst(4) }
     guard let bit = Self.names.firstIndex(of: name) else { return nil }
     rawValue = 1 << UInt64(bit)
+  }
+
+  /// The names, separated by commas.
+  public var description: String {
+    Self.names.indices.filter { rawValue & (1 << UInt64($0)) != 0 }.map { "CAP_\(Self.names[$0])" }
+      .joined(separator: ", ")
   }
 
   /// Every capability that this program knows.

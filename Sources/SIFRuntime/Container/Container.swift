@@ -33,23 +33,39 @@ public struct Container {
   /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
   /// - Throws: ``RuntimeError`` where the program was not started.
   public func run() throws -> Int32 {
+    let capabilities = try keptCapabilities()
+    var inside = ProgramLimits()
+    inside.filter = try options.seccomp?.compile(capabilities: capabilities, onNote: options.onNote)
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
     if let path = getcwd(nil, 0) {
       workingDirectory = FilePath(platformString: path)
       free(path)
     }
+    // Made before anything else is: this process may have to change its own place for it.
+    var group: LimitedGroup?
+    var path: FilePath?
+    if let limits = options.limits {
+      let made = try LimitedGroup(limits)
+      inside.entrance = made.entrance.rawValue
+      path = made.path
+      group = consume made
+    }
     // The server stays outside: in the container's namespace of mounts, it would keep it alive.
     let server = try startServer()
     try enterNamespaces()
-    guard options.namespaces.contains(.process) else {
-      throw try prepare(workingDirectory, overlay, server).execute()
+    let limits = inside
+    let place = path
+    guard options.namespaces.contains(.process) || place != nil else {
+      throw try prepare(workingDirectory, overlay, server, capabilities, place, limits).execute()
     }
     var shared = Optional.some(server)
-    return try ProcessMonitor.run {
+    let status = try ProcessMonitor.run {
       guard let server = shared.take() else { throw RuntimeError(.system, "the server is gone") }
-      return try prepare(workingDirectory, overlay, server)
+      return try prepare(workingDirectory, overlay, server, capabilities, place, limits)
     }
+    if let message = group.take()?.end() { options.onNote(message) }
+    return status
   }
 
   private func openOverlay() throws(RuntimeError) -> FilePath? {
@@ -153,8 +169,11 @@ public struct Container {
 
   /// Builds the root, enters it, and gives away what the program is not to have.
   private func prepare(
-    _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor
+    _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor,
+    _ capabilities: Capabilities, _ group: FilePath?, _ limits: ProgramLimits
   ) throws -> ProgramStart {
+    var options = options
+    options.controlGroup = group
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let file = try OpenImage(volume, image)
     let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
@@ -163,12 +182,21 @@ public struct Container {
     try root.enter(plan, identity, file) { target in try mount(on: target, server) }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
-    return try ProgramStart(options, image: image, home: plan.home)
+    return try ProgramStart(options, image: image, home: plan.home, limits)
   }
 
-  private var capabilities: Capabilities {
-    let kept: Capabilities = options.isFakeRoot ? .ownContainer : []
-    return kept.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
+  /// What the program keeps. In a user namespace of its own it can have everything; outside, what this process has.
+  private func keptCapabilities() throws(RuntimeError) -> Capabilities {
+    let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
+    let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
+    guard !needsUserNamespace else { return wanted }
+    let own = try translating { () throws(SystemError) in try Capabilities.effective() }
+    guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
+      throw RuntimeError(
+        .unavailable,
+        "this process has no capability \(wanted.subtracting(own).description) that it could keep")
+    }
+    return wanted.intersection(own)
   }
 
   private func enter(_ outside: FilePath?, home: FilePath) throws(RuntimeError) {

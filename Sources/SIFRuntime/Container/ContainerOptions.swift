@@ -51,6 +51,12 @@ public struct ContainerOptions: Sendable {
   public var addedCapabilities: Capabilities = []
   /// Capabilities to drop of those by default.
   public var droppedCapabilities: Capabilities = []
+  /// The system calls that the program may make; nil for all.
+  public var seccomp: SeccompProfile?
+  /// What the program may use of the machine; nil for whatever this process may.
+  public var limits: ResourceLimits?
+  /// The control group that the program gets to see, and no other.
+  var controlGroup: FilePath?
   /// Whether the partition is mounted through FUSE also where the kernel could.
   public var usesFuse = false
   /// Whether places that the image lacks are shown by binding everything around them, also where the kernel makes

@@ -76,6 +76,11 @@ struct MountPlan {
     } else {
       try bind("/sys", isOptional: true, isReadOnly: isRoot)
     }
+    if let group = options.controlGroup {
+      // In place of the host's: nothing can be changed there, and those of others are out of sight.
+      let tree = try translating { () throws(SystemError) in try PlannedMount.HostTree(group) }
+      add("/sys/fs/cgroup", .bind(tree, isReadOnly: true, hasDevices: false))
+    }
     if options.isContained {
       add("/dev", .devices)
     } else {

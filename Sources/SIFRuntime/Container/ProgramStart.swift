@@ -20,8 +20,12 @@ struct ProgramStart {
 
   private var arguments: [[UInt8]] = []
   private var environment: [[UInt8]] = []
+  private let limits: ProgramLimits
 
-  init(_ options: ContainerOptions, image: FilePath, home: FilePath) throws(RuntimeError) {
+  init(_ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits)
+    throws(RuntimeError)
+  {
+    self.limits = limits
     switch options.action {
     case .exec(let program): arguments = program
     case .run(let rest):
@@ -116,23 +120,22 @@ struct ProgramStart {
     arguments = ["/bin/sh", "-c", script, "siftool"].map { Array($0.utf8) } + arguments
   }
 
-  /// Becomes the program. Returns only by failing.
+  /// Becomes the program, under its limits. Returns only by failing.
   func execute() -> RuntimeError {
     let program = arguments[0]
-    let name = FilePath(bytes: program).string
-    if program.contains(0x2F) { return Self.failure(name, Forking.execute(program, arguments, environment)) }
-    var refused: SystemError?
-    let path = environment.last { $0.starts(with: Array("PATH=".utf8)) }?.dropFirst(5) ?? []
-    for directory in path.split(separator: 0x3A) {
-      let error = Forking.execute(Array(directory) + [0x2F] + program, arguments, environment)
-      if error.errno != .noSuchFileOrDirectory, error.errno != .notDirectory { refused = error }
+    var candidates = [program]
+    if !program.contains(0x2F) {
+      let path = environment.last { $0.starts(with: Array("PATH=".utf8)) }?.dropFirst(5) ?? []
+      candidates = path.split(separator: 0x3A).map { Array($0) + [0x2F] + program }
     }
-    guard let refused else { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
-    return Self.failure(name, refused)
-  }
-
-  private static func failure(_ name: String, _ error: SystemError) -> RuntimeError {
+    let prepared = PreparedProgram(candidates, arguments, environment)
+    do { try limits.begin() } catch { return error }
+    let error = prepared.execute()
+    let name = FilePath(bytes: program).string
     let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory
+    if isMissing, !program.contains(0x2F) {
+      return RuntimeError(.notFound, "\(name) is not in the image's PATH")
+    }
     return RuntimeError(
       isMissing ? .notFound : .notExecutable, "cannot run \(name): \(error.errno.description)", system: error)
   }

@@ -11,6 +11,7 @@ struct ExecCommand: ToolCommand {
 
       siftool exec app.sif python3 -c 'print(1)'
       siftool exec --containall --bind /data:/data:ro app.sif ls /data
+      siftool exec --memory 2g --cpus 1.5 --pids-limit 100 --security seccomp:profile.json app.sif make
       """)
 
   @OptionGroup var container: ContainerOptionGroup

@@ -50,6 +50,7 @@ struct ContainerOptionGroup: ParsableArguments {
   var addCaps: CapabilitiesArgument?
   @Option(help: ArgumentHelp("Drop capabilities of those by default, or all.", valueName: "names"))
   var dropCaps: CapabilitiesArgument?
+  @OptionGroup var limits: LimitOptions
   @Flag(help: "Mount the image through FUSE also where the kernel could.") var fuse = false
 
   func validate() throws {
@@ -91,6 +92,8 @@ struct ContainerOptionGroup: ParsableArguments {
     if let overlay { options.overlay = .directory(overlay.path) }
     options.addedCapabilities = addCaps?.set ?? []
     options.droppedCapabilities = dropCaps?.set ?? []
+    options.seccomp = try limits.seccomp()
+    options.limits = try limits.resources()
     options.usesFuse = fuse
     options.usesUnderlay = underlay
     options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }

@@ -1,0 +1,121 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Where a control group can be made: the nearest one, from this process's own upwards, that may be divided.
+struct ControlGroupPlace: ~Copyable {
+  /// The group that the new one is made in.
+  let directory: OwnedDescriptor
+  /// The group beside the new one that this process had to move to: one with controllers has no processes of its own.
+  let refuge: String?
+
+  private static let help =
+    "resource limits need a control group of your own: "
+    + "start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
+
+  /// Finds the place, and has its controllers work there.
+  init(for controllers: Set<String>, named name: String) throws(RuntimeError) {
+    let (top, path) = try Self.own()
+    var parts = Array(path.components)
+    let count = parts.count
+    // What stands in the way in each, the nearest first.
+    var reasons: [String] = []
+    while true {
+      let directory = parts.reduce(into: top) { $0.append($1) }
+      do throws(SystemError) {
+        let group = try OwnedDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY)
+        let missing = controllers.subtracting(try Self.words("cgroup.controllers", group))
+        if missing.isEmpty {
+          if let refuge = try Self.enable(
+            controllers, in: group, refuge: parts.count == count ? "\(name)-outside" : nil)
+          {
+            self.refuge = refuge.isEmpty ? nil : refuge
+            self.directory = group
+            return
+          }
+          reasons.append("there are processes in \(directory.string)")
+        } else {
+          reasons.append(
+            "the kernel has no controller \(missing.sorted().joined(separator: ", ")) in \(directory.string)")
+        }
+      } catch {
+        reasons.append(error.description)
+      }
+      if parts.popLast() == nil { break }
+    }
+    let reason = reasons.first ?? ""
+    throw RuntimeError(
+      .unavailable, geteuid() == 0 ? "resource limits cannot be set: \(reason)" : "\(Self.help) (\(reason))")
+  }
+
+  /// Where the hierarchy of version 2 is mounted, and this process's group in it.
+  private static func own() throws(RuntimeError) -> (top: FilePath, path: FilePath) {
+    let mounts = try translating { () throws(SystemError) in try MountTable.read() }
+      .filter { $0.type == "cgroup2" }
+    let standard: FilePath = "/sys/fs/cgroup"
+    let text = try translating { () throws(SystemError) in
+      try OwnedDescriptor(opening: "/proc/self/cgroup", flags: O_RDONLY).readToEnd(limit: 1 << 16)
+    }
+    let line = text.split(separator: 0x0A).first { $0.starts(with: Array("0::/".utf8)) }
+    guard let mount = mounts.last(where: { $0.target == standard }) ?? mounts.last, let line,
+      case let path = FilePath(bytes: Array(line.dropFirst(3))), !path.components.contains("..")
+    else {
+      throw RuntimeError(
+        .unavailable, "resource limits need control groups of version 2, and the system has none mounted")
+    }
+    return (mount.target, path)
+  }
+
+  private static func words(
+    _ file: String, _ group: borrowing OwnedDescriptor
+  ) throws(SystemError) -> Set<String> {
+    let text = try ControlGroup.read(file, in: group) ?? ""
+    return Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
+  }
+
+  /// Has controllers work in the groups within a group.
+  ///
+  /// - Returns: the group that this process moved to for that, or an empty text; nil where processes are in the way.
+  private static func enable(
+    _ controllers: Set<String>, in group: borrowing OwnedDescriptor, refuge: String?
+  ) throws(SystemError) -> String? {
+    // Whoever may not move a process within the group cannot start one in a new group either.
+    let path = group.path.appending("cgroup.procs")
+    try SystemError.check("write to", path) {
+      path.withPlatformString { faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) }
+    }
+    let more = controllers.subtracting(try words("cgroup.subtree_control", group)).sorted()
+    guard !more.isEmpty else { return "" }
+    let request = more.map { "+\($0)" }.joined(separator: " ")
+    do throws(SystemError) {
+      try ControlGroup.write(request, to: "cgroup.subtree_control", in: group)
+      return ""
+    } catch {
+      guard error.errno == .resourceBusy else { throw error }
+    }
+    guard let refuge, try words("cgroup.procs", group) == ["\(getpid())"] else { return nil }
+    try group.makeDirectory(Array(refuge.utf8), mode: 0o755)
+    do throws(SystemError) {
+      try ControlGroup.write("0", to: "cgroup.procs", in: try group.openDirectory(Array(refuge.utf8)))
+      try ControlGroup.write(request, to: "cgroup.subtree_control", in: group)
+    } catch {
+      Self.leave(refuge, of: group)
+      throw error
+    }
+    return refuge
+  }
+
+  /// Puts this process back where it came from, and removes the group that it had moved to.
+  ///
+  /// - Returns: whether the group is gone: others may still be in it.
+  @discardableResult
+  static func leave(_ refuge: String, of group: borrowing OwnedDescriptor) -> Bool {
+    let controllers = ((try? words("cgroup.subtree_control", group)) ?? []).sorted()
+    if !controllers.isEmpty {
+      try? ControlGroup.write(
+        controllers.map { "-\($0)" }.joined(separator: " "), to: "cgroup.subtree_control", in: group)
+    }
+    try? ControlGroup.write("0", to: "cgroup.procs", in: group)
+    return (try? group.remove(Array(refuge.utf8), isDirectory: true)) != nil
+  }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// The control group of one container, with its limits set before anything is in it.
+///
+/// A process outside watches this one: whatever ends it, that one ends what is in the group and removes it.
+struct LimitedGroup: ~Copyable {
+  /// A way into the group.
+  let entrance: OwnedDescriptor
+  /// Where the group is.
+  var path: FilePath { group.path }
+
+  private let group: ControlGroup
+  private let guardian: OwnedDescriptor
+  private let memory: Int64?
+
+  /// Makes the group.
+  ///
+  /// - Throws: ``RuntimeError`` where one of the limits cannot be set: then nothing is left of the others.
+  init(_ limits: ResourceLimits) throws(RuntimeError) {
+    let name = "siftool-\(Self.randomName())"
+    let place = try ControlGroupPlace(for: limits.controllers, named: name)
+    var theirs: OwnedDescriptor?
+    let guardian = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
+    let socket = theirs?.rawValue ?? -1
+    try Self.startGuardian(socket, place, Array(name.utf8))
+    theirs = nil
+    let parent = try translating { () throws(SystemError) in
+      try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY)
+    }
+    let group: ControlGroup
+    do { group = try ControlGroup(beneath: parent, named: name) } catch {
+      throw RuntimeError(.unavailable, "resource limits cannot be set: \(error)", system: error)
+    }
+    try limits.apply(to: group)
+    let entrance = try Self.entrance(of: group)
+    self.guardian = guardian
+    self.entrance = entrance
+    self.group = group
+    memory = limits.memory
+  }
+
+  private static func entrance(of group: borrowing ControlGroup) throws(RuntimeError) -> OwnedDescriptor {
+    do { return try group.entrance() } catch { throw RuntimeError(error) }
+  }
+
+  private static func randomName() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<2).map { _ in
+      let digits = String(generator.next() as UInt64, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
+
+  // MARK: The guardian
+
+  /// Starts the process that removes the group when the other end of a socket is closed, or a byte comes from there.
+  private static func startGuardian(
+    _ socket: Int32, _ place: borrowing ControlGroupPlace, _ name: [UInt8]
+  ) throws(RuntimeError) {
+    let refuge = place.refuge
+    let (number, path) = (place.directory.rawValue, place.directory.path)
+    try translating { () throws(SystemError) in
+      try Forking.detached(keeping: [socket, number]) {
+        // Signals to everything of this name are for the program.
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] { Glibc.signal(signal, SIG_IGN) }
+        let directory = OwnedDescriptor(adopting: number, path: path)
+        waitForWord(socket)
+        ControlGroup.remove(name, in: directory)
+        var byte: UInt8 = 1
+        write(socket, &byte, 1)
+        guard let refuge else { return 0 }
+        waitForWord(socket)
+        for _ in 0..<1000 where !ControlGroupPlace.leave(refuge, of: directory) { usleep(10_000) }
+        return 0
+      }
+    }
+  }
+
+  /// Waits for a byte, or the end.
+  private static func waitForWord(_ socket: Int32) {
+    var byte: UInt8 = 0
+    while read(socket, &byte, 1) < 0, errno == EINTR {}
+  }
+
+  // MARK: The end
+
+  /// Ends whatever is left in the group, and removes it.
+  ///
+  /// - Returns: what to say about processes that the kernel ended for want of memory; nil where there were none.
+  consuming func end() -> String? {
+    let killed = self.killed()
+    var byte: UInt8 = 1
+    if write(guardian.rawValue, &byte, 1) == 1 { Self.waitForWord(guardian.rawValue) }
+    // Where the guardian was ended itself, the group is removed with this value.
+    guard killed > 0 else { return nil }
+    let limit = memory.map { "the memory limit of \($0) bytes" } ?? "the memory there is"
+    return "\(limit) was not enough: the kernel ended \(killed) of the program's processes"
+  }
+
+  /// How many processes the kernel ended for want of memory.
+  private func killed() -> Int {
+    guard let events = (try? group.read("memory.events")) ?? nil else { return 0 }
+    for line in events.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) ?? 0 }
+    }
+    return 0
+  }
+}
+
+extension ResourceLimits {
+  /// Sets every limit of a new group.
+  ///
+  /// - Throws: ``RuntimeError`` for the first that cannot be set as it was asked for.
+  func apply(to group: borrowing ControlGroup) throws(RuntimeError) {
+    for limit in limits { try limit.apply(to: group) }
+    guard !devices.isEmpty else { return }
+    do { try group.filterDevices(devices.program) } catch {
+      throw RuntimeError(
+        .unavailable,
+        error.errno == .notPermitted
+          ? "rules for devices are root's to set (\(error))"
+          : "the rules for devices cannot be set: \(error)",
+        system: error)
+    }
+  }
+}
+
+extension ResourceLimits.Limit {
+  fileprivate func apply(to group: borrowing ControlGroup) throws(RuntimeError) {
+    for file in files {
+      do throws(SystemError) {
+        try group.write(file.text, to: file.name)
+      } catch {
+        if error.errno == .noSuchFileOrDirectory, file != files.last { continue }
+        throw RuntimeError(
+          .unavailable,
+          "\(place): the kernel does not take \"\(file.text)\" for \(file.name): \(error.errno.description)",
+          system: error)
+      }
+      if file.controller == "cpuset" { try checkNumbers(file, group) }
+      return
+    }
+  }
+
+  /// The kernel takes processors and nodes that are not to be had, and then gives others.
+  private func checkNumbers(
+    _ file: ResourceLimits.ControlFile, _ group: borrowing ControlGroup
+  ) throws(RuntimeError) {
+    let effective =
+      try translating { () throws(SystemError) in try group.read("\(file.name).effective") } ?? ""
+    let line = String(effective.prefix { !$0.isNewline })
+    guard let wanted = NumberList.parse(file.text), let got = NumberList.parse(line), got == wanted else {
+      throw RuntimeError(.unavailable, "\(place): of \(file.text), only \"\(line)\" is to be had here")
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import CLinux
+import CSeccomp
+import Glibc
+public import LinuxSystem
+
+extension SeccompProfile {
+  /// Twice as many as the largest profiles have: what libseccomp takes to add a rule grows with those that are there.
+  private static let mostRules = 1024
+
+  /// The profile as a filter for the kernel, on this machine.
+  ///
+  /// - Parameters:
+  ///   - capabilities: what the program has, on which rules may depend.
+  ///   - onNote: told of system calls that libseccomp does not know, where a rule takes them away.
+  /// - Throws: ``RuntimeError`` where libseccomp takes a rule for a contradiction, or the filter is too long.
+  public func compile(
+    capabilities: Capabilities, onNote: (String) -> Void
+  ) throws(RuntimeError) -> SystemCallFilter {
+    let context = try Context(defaultAction, file)
+    for architecture in architectures { try context.add(architecture: architecture) }
+    let kernel = KernelVersion.current()
+    var count = 0
+    var earlier: [Int32: [Rule]] = [:]
+    for rule in rules where rule.applies(capabilities, kernel) && rule.action != defaultAction {
+      for name in rule.names {
+        let number = seccomp_syscall_resolve_name(name)
+        guard number != unknownCall else {
+          if !Self.isPermission(rule.action) {
+            onNote("\(file): \(rule.place): \(name) is no system call that is known here")
+          }
+          continue
+        }
+        // As libseccomp has it, a rule without conditions ends the matter for its call: the profiles of the field rely
+        // on that.
+        let others = earlier[number, default: []]
+        if let other = others.first(where: { $0.contradicts(rule) }) {
+          throw RuntimeError(
+            .invalidArgument, "\(file): \(rule.place): \(other.place) has another action for \(name)")
+        }
+        if others.contains(where: { $0.conditions == rule.conditions || $0.conditions.isEmpty }) { continue }
+        earlier[number, default: []].append(rule)
+        count += 1
+        guard count <= Self.mostRules else {
+          throw RuntimeError(.invalidArgument, "\(file): a filter has at most \(Self.mostRules) rules")
+        }
+        try context.add(rule, number, name)
+      }
+    }
+    return SystemCallFilter(instructions: try context.export(), flags: flags)
+  }
+
+  /// What libseccomp answers for a name that it does not know.
+  private var unknownCall: Int32 { -1 }
+}
+
+extension SeccompProfile.Rule {
+  /// Whether two rules for one system call cannot both hold: another action under the same conditions.
+  func contradicts(_ other: SeccompProfile.Rule) -> Bool {
+    action != other.action && conditions == other.conditions && !conditions.isEmpty
+  }
+
+  /// Whether the rule is one for a program with these capabilities, on this machine.
+  func applies(_ capabilities: Capabilities, _ kernel: (Int, Int)) -> Bool {
+    if !includes.capabilities.allSatisfy({ capabilities.isSuperset(of: $0) }) { return false }
+    if excludes.capabilities.contains(where: { capabilities.isSuperset(of: $0) }) { return false }
+    if !includes.architectures.isEmpty, !includes.architectures.contains(Self.machine) { return false }
+    if excludes.architectures.contains(Self.machine) { return false }
+    if let oldest = includes.kernel, kernel < oldest { return false }
+    if let oldest = excludes.kernel, kernel >= oldest { return false }
+    return true
+  }
+
+  #if arch(x86_64)
+    private static let machine = "amd64"
+  #elseif arch(arm64)
+    private static let machine = "arm64"
+  #elseif arch(powerpc64le)
+    private static let machine = "ppc64le"
+  #elseif arch(s390x)
+    private static let machine = "s390x"
+  #elseif arch(riscv64)
+    private static let machine = "riscv64"
+  #else
+    private static let machine = ""
+  #endif
+}
+
+/// Versions of the kernel.
+enum KernelVersion {
+  /// The first two numbers of a version; nil where it does not begin with such.
+  static func parse(_ text: String) -> (Int, Int)? {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count >= 2, let major = Int(parts[0]), major >= 0,
+      let minor = Int(parts[1].prefix { $0.isASCII && $0.isNumber })
+    else { return nil }
+    return (major, minor)
+  }
+
+  /// This machine's.
+  static func current() -> (Int, Int) {
+    var name = utsname()
+    guard uname(&name) == 0 else { return (0, 0) }
+    let release = withUnsafeBytes(of: &name.release) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return parse(release) ?? (0, 0)
+  }
+}
+
+/// A filter in libseccomp's making.
+private struct Context: ~Copyable {
+  private let context: scmp_filter_ctx
+  private let file: String
+
+  init(_ action: UInt32, _ file: String) throws(RuntimeError) {
+    guard let context = seccomp_init(action) else {
+      throw RuntimeError(.unavailable, "\(file): libseccomp or the kernel does not know the default action")
+    }
+    self.context = context
+    self.file = file
+  }
+
+  deinit { seccomp_release(context) }
+
+  private func failure(_ place: String, _ status: Int32) -> RuntimeError {
+    RuntimeError(
+      .invalidArgument, "\(file): \(place): libseccomp refuses it: \(String(cString: strerror(-status)))")
+  }
+
+  borrowing func add(architecture: UInt32) throws(RuntimeError) {
+    let status = seccomp_arch_add(context, architecture)
+    // This machine's own is there from the beginning.
+    guard status == 0 || status == -EEXIST else { throw failure("architectures", status) }
+  }
+
+  borrowing func add(_ rule: SeccompProfile.Rule, _ number: Int32, _ name: String) throws(RuntimeError) {
+    let comparisons = rule.conditions.map {
+      scmp_arg_cmp(
+        arg: $0.argument, op: scmp_compare($0.comparison), datum_a: $0.value, datum_b: $0.second)
+    }
+    let status = seccomp_rule_add_array(
+      context, rule.action, number, UInt32(comparisons.count), comparisons)
+    guard status == 0 || status == -EEXIST else { throw failure("\(rule.place): \(name)", status) }
+  }
+
+  /// The kernel's instructions, eight bytes each.
+  borrowing func export() throws(RuntimeError) -> [UInt64] {
+    let file = try translating { () throws(SystemError) in try OwnedDescriptor.memory(named: "filter") }
+    let status = seccomp_export_bpf(context, file.rawValue)
+    guard status == 0 else { throw failure("the filter", status) }
+    let bytes = try translating { () throws(SystemError) in
+      try SystemError.check("read the filter") { lseek(file.rawValue, 0, SEEK_SET) }
+      return try file.readToEnd(limit: 1 << 20)
+    }
+    return stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).map { start in
+      bytes[start..<start + 8].withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+    }
+  }
+}
