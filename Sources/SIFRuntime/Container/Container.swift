@@ -53,7 +53,7 @@ public struct Container {
     }
     // The server stays outside: in the container's namespace of mounts, it would keep it alive.
     let server = try startServer()
-    try enterNamespaces()
+    try enterNamespaces(keeping: capabilities)
     let limits = inside
     let place = path
     guard options.namespaces.contains(.process) || place != nil else {
@@ -124,7 +124,7 @@ public struct Container {
     return [(userHelper, arguments(identity.user, users)), (groupHelper, arguments(identity.group, groups))]
   }
 
-  private func enterNamespaces() throws(RuntimeError) {
+  private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
     var wanted: Namespaces = options.namespaces.union(.mount)
     if needsUserNamespace { wanted.insert(.user) }
     if options.hostName != nil { wanted.insert(.hostName) }
