@@ -7,7 +7,8 @@ struct ExecCommand: ToolCommand {
     discussion: """
       The program sees the image as its root, and of the host /proc, /sys, /dev, /tmp, /var/tmp, the home and the
       working directory. It runs as you, with no capability, and its exit status is the command's; 127 where it is not
-      there, 126 where it cannot be executed.
+      there, 126 where it cannot be executed. An image that the administrators' ecl.toml or singularity.conf denies is \
+      refused.
 
       siftool exec app.sif python3 -c 'print(1)'
       siftool exec --containall --bind /data:/data:ro app.sif ls /data

@@ -11,7 +11,8 @@ struct MountCommand: ToolCommand {
     commandName: "mount", abstract: "Mount an image's squashfs on a directory, for reading.",
     discussion: """
       With privilege the kernel mounts it, through a loop device that goes with the mount; without, a server in \
-      the background answers through FUSE until it is unmounted. Set-id bits and device nodes have no effect.
+      the background answers through FUSE until it is unmounted. Set-id bits and device nodes have no effect. An image \
+      that the administrators' ecl.toml or singularity.conf denies is refused.
 
       siftool mount app.sif /mnt/app
       siftool mount --verify --key vendor.asc app.sif /mnt/app
