@@ -202,7 +202,6 @@ import Testing
       left 0.0
       0
 
-
       """
     let help =
       "siftool: resource limits need a control group of your own: start it as `systemd-run --user --scope -p Delegate=yes siftool …` "
