@@ -209,7 +209,7 @@ import Testing
       answer.text == own + own + """
         \(help)
         7
-        \(help)(there are processes in
+        \(help)(there are processes in /sys/fs/cgroup/alone)
         7
         \(help)
         7
