@@ -7,7 +7,7 @@ import Testing
 @Suite struct ForensicsFaultTests {
   private static let tool = Fixture.siftool
 
-  /// Somebody writes to the file all the while.
+  /// Somebody writes to the file all the while, and strace holds some of the reads up until that has happened.
   @Test(arguments: ["map", "carve", "report"])
   func changesAreNoticed(command: String) throws {
     let directory = try TemporaryDirectory()
@@ -15,7 +15,8 @@ import Testing
     try Tool.check(["sh", "-c", "head -c 8000000 /dev/urandom >> \(image)"])
     let shell = """
       (while :; do touch "$2"; done) & writer=$!
-      "$1" \(command) "$2" --json --quiet; status=$?
+      strace -f -qq -o /dev/null -P "$2" -e trace=pread64 -e inject=pread64:delay_exit=200000:when=2..4 \
+        "$1" \(command) "$2" --json --quiet; status=$?
       kill $writer; exit $status
       """
     let answer = try Tool.run(["sh", "-c", shell, "sh", Self.tool, image])

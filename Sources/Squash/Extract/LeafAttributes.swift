@@ -10,10 +10,13 @@ extension LeafWriter {
     [.notPermitted, .permissionDenied, .notSupported, .invalidArgument, .outOfRange].contains(error.errno)
   }
 
-  /// Sets everything on an open regular file.
+  /// Sets everything on an open regular file that is not so already: asking costs less than setting.
   func setAttributes(_ task: LeafTask, on descriptor: borrowing OwnedDescriptor) throws(SquashError) {
     let inode = task.inode
-    if state.isPrivileged {
+    let status: stat
+    do throws(SystemError) { status = try descriptor.status() } catch { throw SquashError.system(error) }
+    let isOwned = status.st_uid == inode.userID && status.st_gid == inode.groupID
+    if state.isPrivileged, !isOwned {
       do throws(SystemError) { try descriptor.setOwner(user: inode.userID, group: inode.groupID) } catch {
         try refuse(error, task.path, inode)
       }
@@ -29,10 +32,13 @@ extension LeafWriter {
       record(refused, task.path, inode)
     }
     do throws(SystemError) {
-      try descriptor.setPermissions(mode_t(settablePermissions(inode)))
+      // A change of owner clears set-id bits, and an access list changes the group's permissions.
+      let permissions = mode_t(settablePermissions(inode))
+      if !isOwned || inode.xattrIndex != nil || status.st_mode & 0o7777 != permissions {
+        try descriptor.setPermissions(permissions)
+      }
       try descriptor.setTimes(to: Int64(inode.modificationTime))
       if let record = task.record {
-        let status = try descriptor.status()
         record.place.withLock { $0 = .init(device: status.st_dev, inode: status.st_ino) }
       }
     } catch { throw SquashError.system(error) }
@@ -133,7 +139,7 @@ extension LeafWriter {
   }
 
   /// The permission bits that this process should set: a file that changed hands must not act for its new owner.
-  private func settablePermissions(_ inode: Inode) -> UInt16 {
+  func settablePermissions(_ inode: Inode) -> UInt16 {
     state.isPrivileged ? inode.permissions : inode.permissions & (inode.type == .directory ? 0o1777 : 0o777)
   }
 

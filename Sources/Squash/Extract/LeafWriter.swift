@@ -48,6 +48,9 @@ final class HardLinkRecord: Sendable {
 final class ExtractionState: Sendable {
   let onUnapplied: (@Sendable (UnappliedAttributes) -> Void)?
   let isPrivileged: Bool
+  /// Whose the files are that this process makes.
+  let user = geteuid()
+  let group = getegid()
   let existing: ExtractionOptions.Existing
   private let recordLock = Mutex(())
   let kept = Atomic<Int>(0)
@@ -114,14 +117,18 @@ final class LeafWriter: Worker {
   /// Makes the file of a task that will be written in parts, or answers nil when it is there already.
   func create(_ task: LeafTask) throws(SquashError) -> SharedFile? {
     guard try makeRoom(for: task) else { return nil }
-    let descriptor = try Self.open(task)
+    let descriptor = try open(task)
     try Self.system { () throws(SystemError) in try descriptor.truncate(to: task.inode.size) }
     return SharedFile(descriptor, task)
   }
 
-  private static func open(_ task: LeafTask) throws(SquashError) -> OwnedDescriptor {
-    try system { () throws(SystemError) in
-      try task.directory.descriptor.openBeneath(task.name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+  private func open(_ task: LeafTask) throws(SquashError) -> OwnedDescriptor {
+    // A file that will be this process's gets its permissions at once; one that will be another's is nobody else's
+    // until then.
+    let isOwn = !state.isPrivileged || task.inode.userID == state.user && task.inode.groupID == state.group
+    let mode = isOwn ? mode_t(settablePermissions(task.inode)) & 0o777 : 0o600
+    return try Self.system { () throws(SystemError) in
+      try task.directory.descriptor.openBeneath(task.name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     }
   }
 
@@ -129,7 +136,7 @@ final class LeafWriter: Worker {
     guard try makeRoom(for: task) else { return }
     switch task.inode.content {
     case .regular(let layout):
-      let descriptor = try Self.open(task)
+      let descriptor = try open(task)
       var end: Int64 = 0
       if let blocks = task.blocks {
         try reader.read(blocks, of: layout.size) { (offset, bytes) throws(SquashError) in
