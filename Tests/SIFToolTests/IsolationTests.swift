@@ -93,7 +93,7 @@ import Testing
       echo "|/x" > /proc/sys/kernel/core_pattern; echo 1 > /sys/kernel/uevent_helper; echo h > /proc/sysrq-trigger
       mount -o remount,rw / 2>&1; umount /proc 2>&1; echo x > /bin/new; mknod /tmp/node-$$ b 7 0 2>&1
       """
-    let before = try Tool.read("/proc/sys/kernel/core_pattern")
+    let before = try Tool.run(["cat", "/proc/sys/kernel/core_pattern"]).text
     let answer = try fixture.ordinary(
       "siftool exec \(options) caps.sif sh -c '\(inside)' 2>&1; siftool exec --containall caps.sif su -c 'id -u' 2>&1"
     )
@@ -116,6 +116,6 @@ import Testing
         "\(root.text)")
       #expect(!root.text.contains("uevent_helper: Permission"), "\(root.text)")
     }
-    #expect(try Tool.read("/proc/sys/kernel/core_pattern") == before)
+    #expect(try Tool.run(["cat", "/proc/sys/kernel/core_pattern"]).text == before)
   }
 }
