@@ -46,6 +46,7 @@ import Testing
   /// Whoever of the four processes (the tool, the two of the server, the helper) gets the signal first: the mount is
   /// there, can be used and unmounted, or it is not there.
   @Test(arguments: ["KILL", "TERM", "HUP"]) func mountsThroughFUSE(signal: String) throws {
+    // Processes that take the other signals when they have the time for it do not show when one of them came.
     let answer = try bash(
       #"""
       for call in clone socketpair setsid mount recvmsg sendmsg wait4 execve prctl chdir dup2 rt_sigprocmask ioctl clone3 \
@@ -59,7 +60,7 @@ import Testing
         done
         $nobody siftool unmount $m 2> /dev/null; left $call
       done
-      echo "$((steps > 15)) $((steps > mounted)) $(count)"
+      echo "$((steps >= \#(signal == "KILL" ? 15 : 4))) $((steps > mounted)) $(count)"
       """#)
     #expect(answer.text == "1 1 0 mounts 0 processes 0 loop devices\n", "\(answer.text) \(answer.errors)")
   }
@@ -91,13 +92,13 @@ import Testing
       #"""
       for call in clone socketpair unshare mount openat2 open_tree move_mount mount_setattr mkdir pivot_root umount2 sendmsg \
         chdir capset execve; do
-        for number in 1 2 3; do
+        for number in 1 2; do
           step \#(user) KILL $call $number exec \#(how.dropFirst(user.count)) $PWD/plain.sif true || break
           left KILL $call $number
         done
         left $call
       done
-      echo "$((steps > 20)) $(count)"
+      echo "$((steps > 12)) $(count)"
       """#)
     #expect(answer.text == "1 0 mounts 0 processes 0 loop devices\n", "\(answer.text) \(answer.errors)")
   }
