@@ -46,6 +46,7 @@ let package = Package(
     module("StrictJSON", []),
     module("Encodings", []),
     .target(name: "CStart"),
+    .target(name: "CLauncher"),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
     .target(
       name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
@@ -76,7 +77,10 @@ let package = Package(
       "ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
     module(
       "SIFRuntime",
-      ["CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML", systemPackage]),
+      [
+        "CLauncher", "CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML",
+        systemPackage,
+      ]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [

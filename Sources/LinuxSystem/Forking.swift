@@ -66,51 +66,20 @@ public enum Forking {
   public static func execute(
     _ program: [UInt8], _ arguments: [[UInt8]], _ environment: [[UInt8]]
   ) -> SystemError {
-    PreparedProgram([program], arguments, environment).execute()
-  }
-}
-
-/// A program that this process is to become, with everything that execve(2) takes in its place: then nothing more
-/// is allocated, whatever a filter of system calls forbids.
-public struct PreparedProgram: ~Copyable {
-  private let candidates: [[UInt8]]
-  private let paths: [UnsafeMutablePointer<CChar>?]
-  private let arguments: [UnsafeMutablePointer<CChar>?]
-  private let environment: [UnsafeMutablePointer<CChar>?]
-
-  /// A program.
-  ///
-  /// - Parameters:
-  ///   - candidates: paths, the first of which that is there and can be executed is the program.
-  ///   - arguments: all arguments, its name first, as raw bytes.
-  ///   - environment: variables, as `NAME=value`.
-  public init(_ candidates: [[UInt8]], _ arguments: [[UInt8]], _ environment: [[UInt8]]) {
+    resetSignals()
     func pointers(_ texts: [[UInt8]]) -> [UnsafeMutablePointer<CChar>?] {
       texts.map { text in withTerminated(text) { strdup($0) } } + [nil]
     }
-    self.candidates = candidates
-    paths = pointers(candidates)
-    self.arguments = pointers(arguments)
-    self.environment = pointers(environment)
-    // What this program ignores, the next one shall not.
+    let (arguments, environment) = (pointers(arguments), pointers(environment))
+    _ = withTerminated(program) { execve($0, arguments, environment) }
+    let reason = Errno(rawValue: linux_errno())
+    for pointer in arguments + environment { free(pointer) }
+    return SystemError(errno: reason, operation: "run", path: FilePath(bytes: program))
+  }
+
+  /// Lets signals that this process ignores do again what they do by default: programs expect that.
+  public static func resetSignals() {
     for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }
-  }
-
-  deinit {
-    for pointer in paths + arguments + environment { free(pointer) }
-  }
-
-  /// Becomes the program. Returns only by failing: `ENOENT` where none of the candidates is there.
-  public func execute() -> SystemError {
-    var (reason, failed) = (ENOENT, 0)
-    for index in candidates.indices {
-      guard let path = paths[index] else { continue }
-      _ = execve(path, arguments, environment)
-      let error = linux_errno()
-      if error != ENOENT && error != ENOTDIR || candidates.count == 1 { (reason, failed) = (error, index) }
-    }
-    let path = candidates.isEmpty ? FilePath() : FilePath(bytes: candidates[failed])
-    return SystemError(errno: Errno(rawValue: reason), operation: "run", path: path)
   }
 }
 

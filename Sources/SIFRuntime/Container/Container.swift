@@ -35,7 +35,9 @@ public struct Container {
   public func run() throws -> Int32 {
     let capabilities = try keptCapabilities()
     var inside = ProgramLimits()
-    inside.filter = try options.seccomp?.compile(capabilities: capabilities, onNote: options.onNote)
+    if let profile = options.seccomp {
+      inside.filters = [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
+    }
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
     if let path = getcwd(nil, 0) {
@@ -178,11 +180,12 @@ public struct Container {
     let file = try OpenImage(volume, image)
     let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
     let root = try RootFileSystem(options)
+    let launcher = try root.makeLauncher()
     if let upper { try root.place(overlay: upper.copy) }
     try root.enter(plan, identity, file) { target in try mount(on: target, server) }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
-    return try ProgramStart(options, image: image, home: plan.home, limits)
+    return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
   /// What the program keeps. In a user namespace of its own it can have everything; outside, what this process has.

@@ -62,6 +62,11 @@ public struct ContainerOptions: Sendable {
   /// Whether places that the image lacks are shown by binding everything around them, also where the kernel makes
   /// overlays.
   public var usesUnderlay = false
+  /// What is written to standard error where the program cannot be started, and the exit status then: asked beforehand,
+  /// because by that time this process is another one.
+  public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {
+    (Array("\($0)\n".utf8), 1)
+  }
   /// Told what is not as it was asked for, though not an error.
   public var onNote: @Sendable (String) -> Void = { _ in }
 

@@ -21,11 +21,14 @@ struct ProgramStart {
   private var arguments: [[UInt8]] = []
   private var environment: [[UInt8]] = []
   private let limits: ProgramLimits
+  private let launcher: LauncherFile
 
-  init(_ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits)
-    throws(RuntimeError)
-  {
+  /// Finds out what the program is, and writes the launcher.
+  init(
+    _ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits, _ launcher: LauncherFile
+  ) throws(RuntimeError) {
     self.limits = limits
+    self.launcher = launcher
     switch options.action {
     case .exec(let program): arguments = program
     case .run(let rest):
@@ -67,6 +70,7 @@ struct ProgramStart {
         environment.append(text)
       }
     }
+    try write(options)
   }
 
   /// The host's variables, as far as they are for the container.
@@ -120,24 +124,33 @@ struct ProgramStart {
     arguments = ["/bin/sh", "-c", script, "siftool"].map { Array($0.utf8) } + arguments
   }
 
-  /// Becomes the program, under its limits. Returns only by failing.
-  func execute() -> RuntimeError {
+  private func write(_ options: ContainerOptions) throws(RuntimeError) {
     let program = arguments[0]
+    let name = FilePath(bytes: program).string
+    let isSearched = !program.contains(0x2F)
     var candidates = [program]
-    if !program.contains(0x2F) {
+    if isSearched {
       let path = environment.last { $0.starts(with: Array("PATH=".utf8)) }?.dropFirst(5) ?? []
       candidates = path.split(separator: 0x3A).map { Array($0) + [0x2F] + program }
     }
-    let prepared = PreparedProgram(candidates, arguments, environment)
-    do { try limits.begin() } catch { return error }
-    let error = prepared.execute()
-    let name = FilePath(bytes: program).string
-    let isMissing = error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory
-    if isMissing, !program.contains(0x2F) {
-      return RuntimeError(.notFound, "\(name) is not in the image's PATH")
+    let plan = LauncherPlan(
+      filters: limits.filters, candidates: candidates, arguments: arguments, environment: environment,
+      report: options.report
+    ) { reason in
+      let isMissing = [0, ENOENT, ENOTDIR].contains(reason.rawValue)
+      if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
+      return RuntimeError(
+        isMissing ? .notFound : .notExecutable, "cannot run \(name): \(reason.description)")
     }
-    return RuntimeError(
-      isMissing ? .notFound : .notExecutable, "cannot run \(name): \(error.errno.description)", system: error)
+    let image = try LauncherImage(plan)
+    try translating { () throws(SystemError) in try launcher.write(image) }
+  }
+
+  /// Becomes the program, under its limits, by way of the launcher. Returns only by failing.
+  func execute() -> RuntimeError {
+    do { try limits.begin() } catch { return error }
+    Forking.resetSignals()
+    return RuntimeError(launcher.execute())
   }
 }
 

@@ -37,6 +37,12 @@ struct RootFileSystem {
     }
   }
 
+  /// Makes the launcher's file, where only this process gets at it.
+  func makeLauncher() throws(RuntimeError) -> LauncherFile {
+    let path = stage.appending("launcher")
+    return try translating { () throws(SystemError) in try LauncherFile(at: path) }
+  }
+
   /// Mounts the image with `mount`, lays everything else over it, and makes the result this process's root.
   func enter(
     _ plan: MountPlan, _ identity: Identity, _ file: OpenImage, _ mount: (FilePath) throws -> Void

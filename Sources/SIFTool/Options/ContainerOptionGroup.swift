@@ -96,6 +96,11 @@ struct ContainerOptionGroup: ParsableArguments {
     options.limits = try limits.resources()
     options.usesFuse = fuse
     options.usesUnderlay = underlay
+    options.report = {
+      let failure = ToolFailure($0)
+      let text = "siftool: \(Array(failure.message.utf8).printable)\n"
+      return (Array(text.utf8), UInt8(clamping: failure.status.rawValue))
+    }
     options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }
     return options
   }

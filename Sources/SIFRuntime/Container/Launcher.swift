@@ -1,0 +1,167 @@
+import CLauncher
+import CLinux
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// The file of the launcher, a small program that this process becomes before it becomes the container's
+/// (spec/runtime.md "The launcher").
+final class LauncherFile {
+  private var content: OwnedDescriptor?
+  private let program: OwnedDescriptor
+
+  /// Makes the file, empty.
+  ///
+  /// - Parameter path: in a file system in memory that nobody else sees.
+  init(at path: FilePath) throws(SystemError) {
+    let file = try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o500)
+    // Whatever the umask took.
+    try file.setPermissions(0o500)
+    program = try OwnedDescriptor.naming(path)
+    content = consume file
+  }
+
+  /// Fills the file, once. What is open for writing cannot be executed: it is closed.
+  func write(_ image: LauncherImage) throws(SystemError) {
+    guard let file = content.take() else { return }
+    try SystemError.writeAll(image.bytes.span.bytes, to: file.rawValue)
+    try file.close()
+  }
+
+  /// Becomes the launcher. Returns only by failing.
+  func execute() -> SystemError {
+    _ = linux_execute_launcher(program.rawValue)
+    return SystemError(errno: Errno(rawValue: linux_errno()), operation: "start the launcher")
+  }
+}
+
+/// What the launcher does, and says where it cannot.
+struct LauncherPlan {
+  /// Filters of system calls, in the order in which they are installed.
+  var filters: [SystemCallFilter]
+  /// Paths, the first of which that is there and can be executed is the program.
+  var candidates: [[UInt8]]
+  /// All arguments, the program's name first.
+  var arguments: [[UInt8]]
+  /// Variables, as `NAME=value`.
+  var environment: [[UInt8]]
+  /// What is written to standard error for a failure, and the exit status.
+  var report: (RuntimeError) -> (message: [UInt8], status: UInt8)
+  /// The failure that an error number of execve(2) stands for; 0 where there was no path to try.
+  var failure: (Errno) -> RuntimeError
+}
+
+/// The launcher as an ELF file: its code, and behind it the plan that it follows.
+struct LauncherImage {
+  /// Where the file lies in memory: at a place that systems let every program have, with pages of up to 64 KiB.
+  private static let address: UInt64 = 0x40_0000
+  private static let headerBytes = MemoryLayout<Elf64_Ehdr>.size + 2 * MemoryLayout<Elf64_Phdr>.size
+  /// Of the plan, in numbers of 64 bits.
+  private static let planLength = 11
+  private static let ignored: UInt64 = 1
+  /// Error numbers of Linux, and one entry for what is none of them.
+  private static let messageCount: Int32 = 135
+
+  private(set) var bytes: [UInt8]
+
+  /// A launcher for a plan.
+  ///
+  /// - Throws: ``RuntimeError`` where a filter has more instructions than the kernel counts.
+  init(_ plan: LauncherPlan) throws(RuntimeError) {
+    bytes = [UInt8](repeating: 0, count: Self.headerBytes)
+    bytes += UnsafeBufferPointer(start: launcher_code(), count: launcher_code_size())
+    let place = bytes.count
+    bytes += [UInt8](repeating: 0, count: Self.planLength * 8)
+    var filters: [UInt64] = []
+    for filter in plan.filters {
+      let count = filter.instructions.count
+      guard UInt16(exactly: count) != nil else {
+        throw RuntimeError(
+          .unavailable, "the kernel refuses the seccomp filter: it has \(count) instructions")
+      }
+      let program = add([UInt64(count), add(filter.instructions)])
+      filters += [UInt64(filter.flags), program]
+    }
+    let foreign = RuntimeError(
+      .notExecutable, "cannot run the program: it leads to /proc/self/exe, which is none of the image's")
+    let words = [
+      add(filters + [0, 0]),
+      add(messages: plan.report) {
+        RuntimeError(.unavailable, "the kernel refuses the seccomp filter: \($0.description)")
+      },
+      add(texts: plan.candidates), add(texts: plan.arguments), add(texts: plan.environment),
+      add(messages: plan.report, plan.failure), add(messages: plan.report, count: 1) { _ in foreign },
+      Self.ignored,
+    ]
+    for (index, word) in words.enumerated() { put(word, at: place + index * 8) }
+    putHeaders()
+  }
+
+  // MARK: Data
+
+  private mutating func put(_ word: UInt64, at place: Int) {
+    bytes.replaceSubrange(place..<place + 8, with: withUnsafeBytes(of: word.littleEndian, Array.init))
+  }
+
+  /// Adds bytes; answers their address.
+  private mutating func add(_ content: some Collection<UInt8>) -> UInt64 {
+    bytes += [UInt8](repeating: 0, count: (8 - bytes.count % 8) % 8)
+    let address = Self.address + UInt64(bytes.count)
+    bytes += content
+    return address
+  }
+
+  private mutating func add(_ words: [UInt64]) -> UInt64 {
+    words.withUnsafeBytes { add($0) }
+  }
+
+  /// Adds texts, and an array of their addresses that ends in 0.
+  private mutating func add(texts: [[UInt8]]) -> UInt64 {
+    add(texts.map { add($0 + [0]) } + [0])
+  }
+
+  private mutating func add(
+    messages report: (RuntimeError) -> (message: [UInt8], status: UInt8), count: Int32 = messageCount,
+    _ failure: (Errno) -> RuntimeError
+  ) -> UInt64 {
+    var words: [UInt64] = []
+    for number in 0..<count {
+      let (message, status) = report(failure(Errno(rawValue: number)))
+      words += [add(message), UInt64(message.count), UInt64(status)]
+    }
+    return add(words)
+  }
+
+  // MARK: Headers
+
+  private mutating func putHeaders() {
+    var header = Elf64_Ehdr()
+    // The magic number; 64 bits, little-endian, version 1.
+    header.e_ident = (0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    header.e_type = UInt16(ET_EXEC)
+    header.e_machine = launcher_machine
+    header.e_version = UInt32(EV_CURRENT)
+    header.e_entry = Self.address + UInt64(Self.headerBytes)
+    header.e_phoff = UInt64(MemoryLayout<Elf64_Ehdr>.size)
+    header.e_ehsize = UInt16(MemoryLayout<Elf64_Ehdr>.size)
+    header.e_phentsize = UInt16(MemoryLayout<Elf64_Phdr>.size)
+    header.e_phnum = 2
+    // Everything, and nothing of it can be written.
+    var content = Elf64_Phdr()
+    content.p_type = UInt32(PT_LOAD)
+    content.p_flags = UInt32(PF_R | PF_X)
+    content.p_vaddr = Self.address
+    content.p_paddr = Self.address
+    content.p_filesz = UInt64(bytes.count)
+    content.p_memsz = UInt64(bytes.count)
+    content.p_align = 0x1_0000
+    // A stack that cannot be executed.
+    var stack = Elf64_Phdr()
+    stack.p_type = UInt32(PT_GNU_STACK)
+    stack.p_flags = UInt32(PF_R | PF_W)
+    let headers =
+      withUnsafeBytes(of: header, Array.init) + withUnsafeBytes(of: content, Array.init)
+      + withUnsafeBytes(of: stack, Array.init)
+    bytes.replaceSubrange(0..<headers.count, with: headers)
+  }
+}
