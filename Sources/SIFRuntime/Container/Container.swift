@@ -35,8 +35,9 @@ public struct Container {
   public func run() throws -> Int32 {
     let capabilities = try keptCapabilities()
     var inside = ProgramLimits()
+    inside.filters = [try SystemCallFilter.terminal()]
     if let profile = options.seccomp {
-      inside.filters = [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
+      inside.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
     let overlay = try openOverlay()
     var workingDirectory: FilePath?

@@ -107,6 +107,35 @@ enum KernelVersion {
   }
 }
 
+extension SystemCallFilter {
+  /// What keeps a program from typing into the terminal that it was started on: the two requests that put characters
+  /// into a terminal's input, or paste them there, are not permitted (spec/runtime.md "System calls").
+  static func terminal() throws(RuntimeError) -> SystemCallFilter {
+    let context = try Context(SCMP_ACT_ALLOW, "the terminal's filter")
+    try context.allowOtherArchitectures()
+    #if arch(x86_64)
+      let others = ["x86", "x32"]
+    #elseif arch(arm64)
+      let others = ["arm"]
+    #else
+      let others: [String] = []
+    #endif
+    for name in others { try context.add(architecture: seccomp_arch_resolve_name(name)) }
+    let number = seccomp_syscall_resolve_name("ioctl")
+    for request in [TIOCSTI, TIOCLINUX] {
+      // The kernel looks at the lower half of the argument alone.
+      let condition = SeccompProfile.Condition(
+        argument: 1, comparison: SCMP_CMP_MASKED_EQ.rawValue, value: UInt64(UInt32.max), second: UInt64(request))
+      let rule = SeccompProfile.Rule(
+        place: "ioctl", names: [], action: linux_seccomp_errno(UInt32(EPERM)), conditions: [condition],
+        includes: SeccompProfile.Circumstances(), excludes: SeccompProfile.Circumstances())
+      try context.add(rule, number, "ioctl")
+    }
+    // With the flag: programs are not to become slower for it.
+    return SystemCallFilter(instructions: try context.export(), flags: SeccompProfile.noMitigation)
+  }
+}
+
 /// A filter in libseccomp's making.
 private struct Context: ~Copyable {
   private let context: scmp_filter_ctx
@@ -125,6 +154,12 @@ private struct Context: ~Copyable {
   private func failure(_ place: String, _ status: Int32) -> RuntimeError {
     RuntimeError(
       .invalidArgument, "\(file): \(place): libseccomp refuses it: \(String(cString: strerror(-status)))")
+  }
+
+  /// Leaves system calls of architectures that were not added alone.
+  borrowing func allowOtherArchitectures() throws(RuntimeError) {
+    let status = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW)
+    guard status == 0 else { throw failure("other architectures", status) }
   }
 
   borrowing func add(architecture: UInt32) throws(RuntimeError) {
