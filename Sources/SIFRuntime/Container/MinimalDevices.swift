@@ -19,7 +19,10 @@ enum MinimalDevices {
       // The host's devices are where they were: only this container's root is another one by now.
       guard let source = try? OwnedDescriptor.naming(FilePath("/dev/\(name)")) else { continue }
       let place = try directory.openBeneath(bytes, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
-      try Mounting.bind(source.pathOfDescriptor, on: place.pathOfDescriptor)
+      // They can be written to all the same; but root, as their owner, cannot change who else may.
+      let copy = try Mounting.copy(of: source.pathOfDescriptor)
+      try Mounting.restrict(copy, [.readOnly, .noSetID])
+      try Mounting.attach(copy, to: place.pathOfDescriptor)
     }
     for (name, target) in links {
       try directory.makeSymlink(Array(name.utf8), target: Array(target.utf8))

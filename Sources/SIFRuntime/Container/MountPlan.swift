@@ -68,13 +68,11 @@ struct MountPlan {
     } else {
       try bind("/proc", isOptional: false)
     }
-    // The kernel's settings are root's to write, capabilities or not.
-    let isRoot = identity.user == 0
     if options.namespaces.contains(.network) {
       let host = try translating { () throws(SystemError) in try PlannedMount.HostTree("/sys") }
       add("/sys", .system(host))
     } else {
-      try bind("/sys", isOptional: true, isReadOnly: isRoot)
+      try bind("/sys", isOptional: true, isReadOnly: true)
     }
     if let group = options.controlGroup {
       // In place of the host's: nothing can be changed there, and those of others are out of sight.
@@ -87,7 +85,8 @@ struct MountPlan {
       try bind("/dev", isOptional: false, hasDevices: true)
     }
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath] {
-      try bind(file, isOptional: true)
+      // Whose owner the user is could be written.
+      try bind(file, isOptional: true, isReadOnly: true)
     }
     for directory in ["/tmp", "/var/tmp"] as [FilePath] {
       if options.isContained {

@@ -14,6 +14,9 @@ struct RootFileSystem {
   private var image: FilePath { stage.appending("image") }
   private var skeleton: FilePath { stage.appending("skeleton") }
   private var merged: FilePath { stage.appending("root") }
+  /// What is shown in place of what is not to be seen.
+  var emptyFile: FilePath { stage.appending("nothing") }
+  var emptyDirectory: FilePath { stage.appending("empty") }
 
   /// Covers a directory of the host. What has to be seen of the host is open by now.
   init(_ options: ContainerOptions) throws(RuntimeError) {
@@ -28,7 +31,11 @@ struct RootFileSystem {
       try Mounting.mount(
         "tmpfs", "siftool", on: path, [.noSetID, .noDevices], data: "mode=755,size=64m")
     }
-    for directory in [image, skeleton, merged] { try make(directory) }
+    for directory in [image, skeleton, merged, emptyDirectory] { try make(directory) }
+    let file = emptyFile
+    _ = try translating { () throws(SystemError) in
+      try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
+    }
   }
 
   private func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
@@ -73,10 +80,8 @@ struct RootFileSystem {
     for mount in places {
       try lay(mount, place)
       // In this order: a bind over one of these is the user's own word.
-      if mount.target == "/proc", identity.user == 0 {
-        try translating { () throws(SystemError) in
-          try Self.protectSettings(beneath: place)
-        }
+      if identity.user == 0 {
+        try translating { () throws(SystemError) in try protectMachine(at: mount.target, beneath: place) }
       }
     }
     try translating { () throws(SystemError) in try file.protect(places, beneath: place) }
@@ -266,7 +271,7 @@ struct RootFileSystem {
         try Mounting.mount("proc", "proc", on: target, [.noSetID, .noDevices])
       case .system(let host):
         do { try Mounting.mount("sysfs", "sysfs", on: target, [.readOnly, .noSetID, .noDevices]) } catch {
-          try restrict(host.copy, [.noSetID, .noDevices])
+          try restrict(host.copy, [.readOnly, .noSetID, .noDevices])
           try Mounting.attach(host.copy, to: target)
         }
       case .devices:
