@@ -10,6 +10,8 @@ struct Identity {
   /// The name and home directory on the host; made up where the host knows no such user.
   let name: String
   let home: FilePath
+  /// Every directory that somebody may take for this user's home: the variable's, and that of the list of users.
+  let homes: [FilePath]
   /// The other groups, with their names.
   let groups: [(name: String, number: gid_t)]
 
@@ -20,7 +22,8 @@ struct Identity {
     name = entry.map { String(cString: $0.pointee.pw_name) } ?? "user"
     let known = entry.map { FilePath(platformString: $0.pointee.pw_dir) }
     let variable = getenv("HOME").map { FilePath(platformString: $0) }
-    home = [variable, known].compactMap { $0 }.first { $0.isAbsolute }?.lexicallyNormalized() ?? "/"
+    homes = [variable, known].compactMap { $0 }.filter(\.isAbsolute).map { $0.lexicallyNormalized() }
+    home = homes.first ?? "/"
     var numbers = [gid_t](repeating: 0, count: 65536)
     let count = getgroups(Int32(numbers.count), &numbers)
     var found: [(String, gid_t)] = []
@@ -30,6 +33,14 @@ struct Identity {
       found.append((name ?? "group\(number)", number))
     }
     groups = found
+  }
+
+  /// Whether a directory of the host, free of links, is in a home of this user, or has one in it.
+  func isHome(near directory: FilePath) -> Bool {
+    homes.filter { $0 != "/" }.contains { home in
+      let home = (try? ImageMounts.resolve(home)) ?? home
+      return directory.isBeneath(home) || home.isBeneath(directory)
+    }
   }
 
   /// The container's list of users: the image's, with this user.

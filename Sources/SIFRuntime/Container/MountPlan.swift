@@ -101,6 +101,7 @@ struct MountPlan {
       try bind(identity.home, at: home, isOptional: true)
     }
     if !options.isContained, let workingDirectory, !Self.systemDirectories.contains(workingDirectory),
+      !(options.hidesHome && identity.isHome(near: workingDirectory)),
       !mounts.contains(where: { workingDirectory.isBeneath($0.target) && $0.isDirectory })
     {
       try bind(workingDirectory, isOptional: true)
