@@ -33,6 +33,7 @@ public struct Container {
   /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
   /// - Throws: ``RuntimeError`` where the program was not started.
   public func run() throws -> Int32 {
+    if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
     var inside = ProgramLimits()
     inside.filters = [try SystemCallFilter.terminal()]

@@ -19,7 +19,7 @@ struct Identity {
   init() {
     (user, group) = (geteuid(), getegid())
     let entry = getpwuid(user)
-    name = entry.map { String(cString: $0.pointee.pw_name) } ?? "user"
+    name = entry.map { String(cString: $0.pointee.pw_name) }.flatMap(Self.listed) ?? "user"
     let known = entry.map { FilePath(platformString: $0.pointee.pw_dir) }
     let variable = getenv("HOME").map { FilePath(platformString: $0) }
     homes = [variable, known].compactMap { $0 }.filter(\.isAbsolute).map { $0.lexicallyNormalized() }
@@ -29,10 +29,28 @@ struct Identity {
     var found: [(String, gid_t)] = []
     for number in [group] + numbers.prefix(Int(max(count, 0)))
     where !found.contains(where: { $0.1 == number }) {
-      let name = getgrgid(number).map { String(cString: $0.pointee.gr_name) }
+      let name = getgrgid(number).map { String(cString: $0.pointee.gr_name) }.flatMap(Self.listed)
       found.append((name ?? "group\(number)", number))
     }
     groups = found
+  }
+
+  /// A name, where it can be a field of a list of users: without colons and control characters.
+  private static func listed(_ name: String) -> String? { isListed(Array(name.utf8)) ? name : nil }
+
+  private static func isListed(_ field: [UInt8]) -> Bool {
+    !field.isEmpty && field.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0x3A }
+  }
+
+  /// Refuses a home directory that would be something else in the container's list of users: other fields, or other
+  /// users.
+  func checkHome() throws(RuntimeError) {
+    guard Self.isListed(home.bytes) else {
+      throw RuntimeError(
+        .invalidArgument,
+        "the home directory \(home.string) has a colon or a control character in its name, which no list of users "
+          + "can have: set HOME to another one")
+    }
   }
 
   /// Whether a directory of the host, free of links, is in a home of this user, or has one in it.
@@ -46,9 +64,9 @@ struct Identity {
   /// The container's list of users: the image's, with this user.
   func passwd(_ image: [UInt8], isFakeRoot: Bool, home inside: FilePath) -> [UInt8] {
     let number = isFakeRoot ? 0 : user
+    let user = isFakeRoot ? "root" : name
     let line =
-      "\(isFakeRoot ? "root" : name):x:\(number):\(isFakeRoot ? 0 : group):\(isFakeRoot ? "root" : name):"
-      + "\(inside.string):/bin/sh"
+      Array("\(user):x:\(number):\(isFakeRoot ? 0 : group):\(user):".utf8) + inside.bytes + Array(":/bin/sh".utf8)
     // The image's own entry of that number goes: the home directory is another one.
     return Self.table(image, without: "\(number)", adding: [line])
   }
@@ -58,7 +76,7 @@ struct Identity {
     let known = Set(Self.lines(image).compactMap(Self.number))
     let wanted = isFakeRoot ? [("root", 0)] : groups
     let missing = wanted.filter { !known.contains("\($0.1)") }
-    return Self.table(image, without: nil, adding: missing.map { "\($0.0):x:\($0.1):" })
+    return Self.table(image, without: nil, adding: missing.map { Array("\($0.0):x:\($0.1):".utf8) })
   }
 
   private static func lines(_ text: [UInt8]) -> [ArraySlice<UInt8>] { text.split(separator: 0x0A) }
@@ -69,9 +87,9 @@ struct Identity {
     return fields.count > 2 ? String(decoding: fields[2], as: UTF8.self) : nil
   }
 
-  private static func table(_ text: [UInt8], without number: String?, adding lines: [String]) -> [UInt8] {
+  private static func table(_ text: [UInt8], without number: String?, adding lines: [[UInt8]]) -> [UInt8] {
     let kept = Self.lines(text).filter { number == nil || Self.number($0) != number }
-    return (kept.map(Array.init) + lines.map { Array($0.utf8) }).flatMap { $0 + [0x0A] }
+    return (kept.map(Array.init) + lines).flatMap { $0 + [0x0A] }
   }
 
   // MARK: Ranges of numbers

@@ -92,13 +92,28 @@ struct RootFileSystem {
     try translating { () throws(SystemError) in try OwnedDescriptor.naming(path) }
   }
 
-  /// A short regular file of the image; empty where it is none, or cannot be read.
+  /// A list of users or groups of the image; empty where there is none, or, with a note, where it cannot be taken over.
   private func read(_ path: FilePath, _ top: borrowing OwnedDescriptor) -> [UInt8] {
-    guard let file = try? top.openInRoot(path, flags: O_RDONLY | O_NONBLOCK),
-      let status = try? file.status(), status.st_mode & S_IFMT == S_IFREG, status.st_size <= 1 << 20
-    else { return [] }
-    return (try? file.readToEnd(limit: 1 << 20)) ?? []
+    let reason: String
+    do throws(SystemError) {
+      let file = try top.openInRoot(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      let status = try file.status()
+      if status.st_mode & S_IFMT != S_IFREG {
+        reason = "is no regular file"
+      } else if status.st_size > Self.longestList {
+        reason = "is longer than 1 MiB"
+      } else {
+        return try file.readToEnd(limit: Self.longestList)
+      }
+    } catch {
+      if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return [] }
+      reason = "cannot be read: \(error.errno.description)"
+    }
+    options.onNote("\(path.string) of the image \(reason); in the container it has nothing but your own entries")
+    return []
   }
+
+  private static let longestList = 1 << 20
 
   // MARK: Places that the image lacks
 
