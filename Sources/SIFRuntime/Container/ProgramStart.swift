@@ -14,7 +14,9 @@ struct ProgramStart {
   /// What `--cleanenv` leaves of the host's variables.
   private static let kept = ["TERM", "COLORTERM", "LANG"]
   /// Variables of the host that mean nothing inside, or something else.
-  private static let dropped = ["PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "BASH_ENV", "ENV"]
+  private static let dropped = ["PATH", "HOME", "BASH_ENV", "ENV", "GLIBC_TUNABLES", "GCONV_PATH"]
+  /// Everything that the dynamic loader obeys has this prefix: it is about libraries of the host.
+  private static let loader = "LD_"
   /// Variables with these prefixes name others that are for the container.
   private static let prefixes = ["SINGULARITYENV_", "APPTAINERENV_"]
 
@@ -78,7 +80,8 @@ struct ProgramStart {
     all().filter { name, _ in
       options.cleansEnvironment
         ? kept.contains(name) || name.hasPrefix("LC_")
-        : !dropped.contains(name) && !prefixes.contains(where: { name.hasPrefix($0) })
+        : !dropped.contains(name) && !name.hasPrefix(loader)
+          && !prefixes.contains(where: { name.hasPrefix($0) })
     }
   }
 
