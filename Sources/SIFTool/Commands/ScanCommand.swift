@@ -93,7 +93,7 @@ struct ScanCommand: ToolCommand {
       digests.append(try HashContext.digest(.sha256, bytes.span.bytes))
     }
     let policy = VerificationPolicy(
-      requiredSigners: signers.signer, threshold: signers.threshold, isStrict: strict, hasKeys: hasKeys)
+      requiredSigners: signers.signer, threshold: signers.threshold ?? 1, isStrict: strict, hasKeys: hasKeys)
     return try ScanPolicy(verifiers, policy, limit: limit?.value, keyDigests: digests)
   }
 

@@ -16,11 +16,13 @@ struct SignerOptions: ParsableArguments {
     help: ArgumentHelp(
       "A key that must have signed everything (repeatable: each of them).", valueName: "fingerprint"))
   var signer: [String] = []
-  @Option(help: ArgumentHelp("How many different keys must have signed everything.", valueName: "n"))
-  var threshold = 1
+  @Option(
+    help: ArgumentHelp(
+      "How many different keys must have signed everything (default: 1).", valueName: "n"))
+  var threshold: Int?
 
   func validate() throws {
-    guard threshold >= 1 else { throw ValidationError("--threshold must be at least 1") }
+    guard threshold ?? 1 >= 1 else { throw ValidationError("--threshold must be at least 1") }
     try VerifyCommand.checkSigners(signer)
   }
 }

@@ -20,6 +20,17 @@ struct VerificationOptions: ParsableArguments {
     }
   }
 
+  /// The first of these options that was given; nil where none was.
+  var firstGiven: String? {
+    let options: [(name: String, isGiven: Bool)] = [
+      ("--key", !signers.key.isEmpty), ("--keyring", !signers.keyring.isEmpty),
+      ("--signer", !signers.signer.isEmpty), ("--threshold", signers.threshold != nil),
+      ("--group-id", !groupId.isEmpty), ("--sif-id", !sifId.isEmpty), ("--all", all),
+      ("--legacy-insecure", legacyInsecure), ("--strict", strict),
+    ]
+    return options.first(where: \.isGiven)?.name
+  }
+
   /// What was asked for, about an image.
   func verification(of image: PathArgument) -> Verification {
     var verification = Verification(image)
@@ -28,7 +39,7 @@ struct VerificationOptions: ParsableArguments {
     verification.selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
     verification.isEverything = all
     verification.policy = VerificationPolicy(
-      requiredSigners: signers.signer, threshold: signers.threshold, isStrict: strict,
+      requiredSigners: signers.signer, threshold: signers.threshold ?? 1, isStrict: strict,
       isLegacy: legacyInsecure)
     return verification
   }

@@ -13,6 +13,11 @@ struct VolumeOptions: ParsableArguments {
   var verify = false
   @OptionGroup var policy: VerificationOptions
 
+  func validate() throws {
+    guard !verify, let option = policy.firstGiven else { return }
+    throw ValidationError("\(option) is about verification, which nothing asks for: give --verify as well")
+  }
+
   /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
   /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
