@@ -86,6 +86,18 @@ enum SecretInput {
     for name in passphraseVariables where getenv(name) != nil { _ = try? environment(name) }
   }
 
+  /// Removes every variable that opens encrypted images, read or not: what is started next is not to have them.
+  static func forgetVolumeKeys() {
+    forgetPassphrases()
+    for name in keyVariables where getenv(name) != nil { _ = try? environment(name) }
+  }
+
+  /// Where keys are, and keys themselves.
+  private static let keyVariables = [
+    "SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH", "SINGULARITY_ENCRYPTION_PEM_DATA",
+    "APPTAINER_ENCRYPTION_PEM_DATA",
+  ]
+
   private static let passphraseVariables = [
     "SIFTOOL_PASSPHRASE", "SINGULARITY_ENCRYPTION_PASSPHRASE", "APPTAINER_ENCRYPTION_PASSPHRASE",
   ]

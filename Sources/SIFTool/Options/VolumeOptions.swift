@@ -21,6 +21,8 @@ struct VolumeOptions: ParsableArguments {
   /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
   /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
+    // Also where there was nothing to open with them.
+    defer { SecretInput.forgetVolumeKeys() }
     let storage = try FileStorage(opening: image.path)
     guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
       guard id == nil, !verify else {
