@@ -51,6 +51,11 @@ static inline ssize_t linux_sendfile(int to, int from, off_t *offset, size_t cou
   return sendfile(to, from, offset, count);
 }
 
+// Declared under _GNU_SOURCE only: execve(2) closes every descriptor from this one on.
+static inline int linux_close_on_execute(unsigned first) {
+  return (int)syscall(436 /* close_range */, first, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+}
+
 // fcntl(F_DUPFD_CLOEXEC) is variadic.
 static inline int linux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 

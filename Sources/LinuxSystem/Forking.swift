@@ -77,6 +77,13 @@ public enum Forking {
     return SystemError(errno: reason, operation: "run", path: FilePath(bytes: program))
   }
 
+  /// Has the next program of this process inherit no descriptors but the standard streams.
+  ///
+  /// - Throws: ``SystemError``: `ENOSYS` or `EINVAL` on kernels before 5.11.
+  public static func keepStandardStreamsAlone() throws(SystemError) {
+    try SystemError.check("close what is open") { linux_close_on_execute(UInt32(STDERR_FILENO + 1)) }
+  }
+
   /// Lets signals that this process ignores do again what they do by default: programs expect that.
   public static func resetSignals() {
     for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }

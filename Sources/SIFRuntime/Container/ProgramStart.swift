@@ -24,6 +24,7 @@ struct ProgramStart {
   private var environment: [[UInt8]] = []
   private let limits: ProgramLimits
   private let launcher: LauncherFile
+  private let isContained: Bool
 
   /// Finds out what the program is, and writes the launcher.
   init(
@@ -31,6 +32,7 @@ struct ProgramStart {
   ) throws(RuntimeError) {
     self.limits = limits
     self.launcher = launcher
+    isContained = options.isContained
     switch options.action {
     case .exec(let program): arguments = program
     case .run(let rest):
@@ -152,6 +154,9 @@ struct ProgramStart {
   /// Becomes the program, under its limits, by way of the launcher. Returns only by failing.
   func execute() -> RuntimeError {
     do { try limits.begin() } catch { return error }
+    if isContained {
+      do { try Forking.keepStandardStreamsAlone() } catch { return RuntimeError(error) }
+    }
     Forking.resetSignals()
     return RuntimeError(launcher.execute())
   }

@@ -65,6 +65,25 @@ enum SecretInput {
     return used
   }
 
+  /// The open descriptor that a path stands for, as shells name pipes to other commands; nil for any other path.
+  static func descriptor(of path: FilePath) -> Int32? {
+    if path == "/dev/stdin" { return STDIN_FILENO }
+    for directory in ["/dev/fd", "/proc/self/fd"] as [FilePath]
+    where path.removingLastComponent().lexicallyNormalized() == directory {
+      return path.lastComponent.flatMap { Int32($0.string) }
+    }
+    return nil
+  }
+
+  /// Closes a descriptor that secrets come from. In place of a standard stream there is /dev/null then.
+  static func closeDescriptor(_ number: Int32) {
+    if number > STDERR_FILENO {
+      close(number)
+    } else if number >= 0, let null = try? OwnedDescriptor(opening: "/dev/null", flags: O_RDWR) {
+      dup2(null.rawValue, number)
+    }
+  }
+
   /// The value of an environment variable; nil where it is not set.
   ///
   /// The variable is gone afterwards: neither child processes nor those who may look at this one's environment

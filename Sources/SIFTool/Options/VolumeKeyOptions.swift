@@ -19,6 +19,14 @@ struct VolumeKeyOptions: ParsableArguments {
 
   @OptionGroup var permissions: VolumePermissionOptions
 
+  /// Closes the descriptors that the options name, read or not: no program is to have them.
+  func closeDescriptors() {
+    let paths = ([passphrase.passphraseFile].compactMap { $0 } + pemPath).map(\.path)
+    for number in [passphrase.passphraseFd].compactMap({ $0 }) + paths.compactMap(SecretInput.descriptor) {
+      SecretInput.closeDescriptor(number)
+    }
+  }
+
   /// The same without the parser's.
   var source: VolumeKeySource {
     var source = VolumeKeySource()

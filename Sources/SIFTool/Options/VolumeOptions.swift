@@ -22,7 +22,10 @@ struct VolumeOptions: ParsableArguments {
   /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
     // Also where there was nothing to open with them.
-    defer { SecretInput.forgetVolumeKeys() }
+    defer {
+      SecretInput.forgetVolumeKeys()
+      volumeKey.closeDescriptors()
+    }
     let storage = try FileStorage(opening: image.path)
     guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
       guard id == nil, !verify else {
