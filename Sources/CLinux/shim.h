@@ -41,6 +41,9 @@ static inline int linux_fcntl_lock(int fd, int command, struct flock *lock) {
   return fcntl(fd, command, lock);
 }
 
+// The command is defined under _GNU_SOURCE only.
+static inline int linux_fcntl_lease(int fd, int kind) { return fcntl(fd, 1024 /* F_SETLEASE */, kind); }
+
 // Declared under _GNU_SOURCE only.
 static inline ssize_t linux_copy_file_range(int from, off_t *offset, int to, size_t count) {
   return syscall(SYS_copy_file_range, from, offset, to, (off_t *)0, count, 0);

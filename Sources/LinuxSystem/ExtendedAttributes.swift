@@ -3,6 +3,11 @@ import Glibc
 
 /// Extended attributes by raw names and values.
 extension OwnedDescriptor {
+  /// Whether this file has an attribute.
+  public func hasAttribute(_ name: [UInt8]) -> Bool {
+    withTerminated(name) { linux_fgetxattr(rawValue, $0, nil, 0) } >= 0
+  }
+
   /// Sets an attribute of this file.
   public func setAttribute(_ name: [UInt8], _ value: [UInt8]) throws(SystemError) {
     try SystemError.check("set an extended attribute") {

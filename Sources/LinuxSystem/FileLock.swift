@@ -36,6 +36,19 @@ extension OwnedDescriptor {
     try setLock(Int16(F_UNLCK), start: start, length: length)
   }
 
+  /// Whether somebody has this file open for writing at this moment.
+  ///
+  /// The kernel tells the file's owner and root, about files of local file systems, by refusing a lease; otherwise
+  /// the answer is no. This descriptor has to be open for reading alone.
+  public func hasWriter() -> Bool {
+    // Whoever opens the file for writing meanwhile would have the kernel send this signal.
+    let old = signal(SIGIO, SIG_IGN)
+    defer { _ = signal(SIGIO, old) }
+    guard linux_fcntl_lease(rawValue, Int32(F_RDLCK)) == 0 else { return linux_errno() == EAGAIN }
+    _ = linux_fcntl_lease(rawValue, Int32(F_UNLCK))
+    return false
+  }
+
   private func setLock(_ type: Int16, start: Int64, length: Int64) throws(SystemError) {
     var lock = flock()
     lock.l_type = type

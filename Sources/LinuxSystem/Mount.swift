@@ -58,11 +58,6 @@ public enum Mounting {
     try call(source, target, type, flags, data, "mount \(type) on")
   }
 
-  /// Shows a file or directory at another place too.
-  public static func bind(_ source: FilePath, on target: FilePath) throws(SystemError) {
-    try call(source, target, nil, .bind, nil, "bind \(source.string) to")
-  }
-
   /// A copy of what is mounted at a path, with the mounts beneath it, in no tree yet: whatever is mounted there
   /// later is not in it.
   ///

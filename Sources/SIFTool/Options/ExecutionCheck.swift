@@ -24,6 +24,7 @@ enum ExecutionCheck {
     }
     for policy in policies {
       guard let rule = try policy.check(facts), let partition else { continue }
+      try FileWriters.refuse(storage)
       try require(rule, of: partition.image, partition.object.id, try policy.keyRing())
     }
   }

@@ -40,7 +40,10 @@ struct VolumeOptions: ParsableArguments {
       let sif = try Image(reading: storage)
       let object = try PartitionChoice.choose(from: sif, id)
       try ExecutionCheck.require(storage, (sif, object))
-      if verify { try policy.verification(of: image).require(on: sif, covering: object.id) }
+      if verify {
+        try FileWriters.refuse(storage)
+        try policy.verification(of: image).require(on: sif, covering: object.id)
+      }
       let bytes = try sif.bytes(of: object)
       guard object.isEncryptedSquashfs else {
         try PartitionChoice.requireSquashfs(object, in: sif)
