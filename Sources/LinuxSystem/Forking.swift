@@ -77,6 +77,15 @@ public enum Forking {
     return SystemError(errno: reason, operation: "run", path: FilePath(bytes: program))
   }
 
+  /// Opens /dev/null in place of standard streams that are closed: otherwise, files that are opened next would have
+  /// their numbers. Reading and writing still fail.
+  public static func fillStandardStreams() {
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+      // The lowest number that is free is this one.
+      _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// Has the next program of this process inherit no descriptors but the standard streams.
   ///
   /// - Throws: ``SystemError``: `ENOSYS` or `EINVAL` on kernels before 5.11.

@@ -42,6 +42,22 @@ import Testing
     try Tool.check(["chmod", "644", fixture.directory.file(name)])
   }
 
+  /// Nobody types into the caller's terminal: by the native call, with more bits than the kernel looks at, by that of
+  /// the x32 ABI, and by that of 32 bits. Without the filter, what is no terminal would say so.
+  @Test(arguments: ["", "--containall", "--fakeroot", "root", "root --userns", "root --add-caps all"])
+  func theTerminal(options: String) throws {
+    let isRoot = options.hasPrefix("root")
+    let options = isRoot ? String(options.dropFirst(4)) : options
+    let script = """
+      t() { siftool exec \(options) calls.sif "$@" < /dev/null; }
+      for request in 0x5412 0x541c 0x7fffffff00005412 0x80000000541c 0x5413; do t call 16 0 $request; done
+      t call 1073742338 0 0x5412; t call32 54 0 0x5412; t call32 54 0 0x541c; t call32 54 0 0x5413
+      """
+    let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)
+    #expect(
+      answer.text == "-1\n-1\n-1\n-1\n-25\n-1\n-1\n-1\n-25\n", "\(answer.text) \(answer.errors)")
+  }
+
   @Test(arguments: ["", "--pid", "--fakeroot", "root", "root --userns"]) func theKernelObeys(options: String)
     throws
   {

@@ -66,7 +66,8 @@ struct Identity {
     let number = isFakeRoot ? 0 : user
     let user = isFakeRoot ? "root" : name
     let line =
-      Array("\(user):x:\(number):\(isFakeRoot ? 0 : group):\(user):".utf8) + inside.bytes + Array(":/bin/sh".utf8)
+      Array("\(user):x:\(number):\(isFakeRoot ? 0 : group):\(user):".utf8) + inside.bytes
+      + Array(":/bin/sh".utf8)
     // The image's own entry of that number goes: the home directory is another one.
     return Self.table(image, without: "\(number)", adding: [line])
   }

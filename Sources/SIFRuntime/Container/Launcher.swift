@@ -47,8 +47,9 @@ struct LauncherPlan {
   var environment: [[UInt8]]
   /// What is written to standard error for a failure, and the exit status.
   var report: (RuntimeError) -> (message: [UInt8], status: UInt8)
-  /// The failure that an error number of execve(2) stands for; 0 where there was no path to try.
-  var failure: (Errno) -> RuntimeError
+  /// The failure that an error number of execve(2) stands for; 0 where there was no path to try, nil for one that
+  /// nobody expects of the call.
+  var failure: (Errno?) -> RuntimeError
 }
 
 /// The launcher as an ELF file: its code, and behind it the plan that it follows.
@@ -61,6 +62,16 @@ struct LauncherImage {
   private static let ignored: UInt64 = 1
   /// Error numbers of Linux, and one entry for what is none of them.
   private static let messageCount: Int32 = 135
+  /// What execve(2) is known to fail with, on file systems of all kinds. A message for every number would take longer than
+  /// everything else here.
+  private static let expected: Set<Int32> = [
+    0, EPERM, ENOENT, EIO, E2BIG, ENOEXEC, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV, ENOTDIR, EISDIR,
+    EINVAL, ENFILE,
+    EMFILE, ETXTBSY, EROFS, ENAMETOOLONG, ENOSYS, ELOOP, EBADMSG, ELIBBAD, EOPNOTSUPP, ENOTCONN, ETIMEDOUT,
+    ESTALE,
+    EUCLEAN, EREMOTEIO, EKEYREJECTED,
+  ]
+  private static let expectedOfFilters: Set<Int32> = [EACCES, EBUSY, EINVAL, EFAULT, ENOMEM, ESRCH]
 
   private(set) var bytes: [UInt8]
 
@@ -86,11 +97,13 @@ struct LauncherImage {
       .notExecutable, "cannot run the program: it leads to /proc/self/exe, which is none of the image's")
     let words = [
       add(filters + [0, 0]),
-      add(messages: plan.report) {
-        RuntimeError(.unavailable, "the kernel refuses the seccomp filter: \($0.description)")
+      add(messages: plan.report, for: Self.expectedOfFilters) {
+        RuntimeError(
+          .unavailable, "the kernel refuses the seccomp filter: \($0?.description ?? "an unknown error")")
       },
       add(texts: plan.candidates), add(texts: plan.arguments), add(texts: plan.environment),
-      add(messages: plan.report, plan.failure), add(messages: plan.report, count: 1) { _ in foreign },
+      add(messages: plan.report, for: Self.expected, plan.failure),
+      add(messages: plan.report, for: []) { _ in foreign },
       Self.ignored,
     ]
     for (index, word) in words.enumerated() { put(word, at: place + index * 8) }
@@ -120,16 +133,21 @@ struct LauncherImage {
     add(texts.map { add($0 + [0]) } + [0])
   }
 
+  /// Adds messages for error numbers, and one for all others.
   private mutating func add(
-    messages report: (RuntimeError) -> (message: [UInt8], status: UInt8), count: Int32 = messageCount,
-    _ failure: (Errno) -> RuntimeError
+    messages report: (RuntimeError) -> (message: [UInt8], status: UInt8), for numbers: Set<Int32>,
+    _ failure: (Errno?) -> RuntimeError
   ) -> UInt64 {
+    let other = add(report(failure(nil)))
     var words: [UInt64] = []
-    for number in 0..<count {
-      let (message, status) = report(failure(Errno(rawValue: number)))
-      words += [add(message), UInt64(message.count), UInt64(status)]
+    for number in 0..<Self.messageCount {
+      words += numbers.contains(number) ? add(report(failure(Errno(rawValue: number)))) : other
     }
     return add(words)
+  }
+
+  private mutating func add(_ report: (message: [UInt8], status: UInt8)) -> [UInt64] {
+    [add(report.message), UInt64(report.message.count), UInt64(report.status)]
   }
 
   // MARK: Headers

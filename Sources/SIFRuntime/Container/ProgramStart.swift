@@ -28,7 +28,8 @@ struct ProgramStart {
 
   /// Finds out what the program is, and writes the launcher.
   init(
-    _ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits, _ launcher: LauncherFile
+    _ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits,
+    _ launcher: LauncherFile
   ) throws(RuntimeError) {
     self.limits = limits
     self.launcher = launcher
@@ -142,10 +143,11 @@ struct ProgramStart {
       filters: limits.filters, candidates: candidates, arguments: arguments, environment: environment,
       report: options.report
     ) { reason in
-      let isMissing = [0, ENOENT, ENOTDIR].contains(reason.rawValue)
+      let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
       if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
       return RuntimeError(
-        isMissing ? .notFound : .notExecutable, "cannot run \(name): \(reason.description)")
+        isMissing ? .notFound : .notExecutable,
+        "cannot run \(name): \(reason?.description ?? "an unknown error")")
     }
     let image = try LauncherImage(plan)
     try translating { () throws(SystemError) in try launcher.write(image) }

@@ -37,7 +37,8 @@ extension RootFileSystem {
   /// What tells root about the machine, without any capability: the kernel's memory and keys, what is running when,
   /// what the firmware holds, and how much power is drawn, from which keys can be told.
   private static let secrets: [FilePath] = [
-    "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list",
+    "/proc/timer_stats",
     "/sys/devices/virtual/powercap", "/sys/firmware",
   ]
 

@@ -109,7 +109,8 @@ struct RootFileSystem {
       if error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory { return [] }
       reason = "cannot be read: \(error.errno.description)"
     }
-    options.onNote("\(path.string) of the image \(reason); in the container it has nothing but your own entries")
+    options.onNote(
+      "\(path.string) of the image \(reason); in the container it has nothing but your own entries")
     return []
   }
 

@@ -125,7 +125,8 @@ extension SystemCallFilter {
     for request in [TIOCSTI, TIOCLINUX] {
       // The kernel looks at the lower half of the argument alone.
       let condition = SeccompProfile.Condition(
-        argument: 1, comparison: SCMP_CMP_MASKED_EQ.rawValue, value: UInt64(UInt32.max), second: UInt64(request))
+        argument: 1, comparison: SCMP_CMP_MASKED_EQ.rawValue, value: UInt64(UInt32.max),
+        second: UInt64(request))
       let rule = SeccompProfile.Rule(
         place: "ioctl", names: [], action: linux_seccomp_errno(UInt32(EPERM)), conditions: [condition],
         includes: SeccompProfile.Circumstances(), excludes: SeccompProfile.Circumstances())

@@ -155,7 +155,8 @@ public struct SeccompProfile: Sendable {
   /// Bits as in seccomp(2). A filter for all threads is the same as any other: there is one thread.
   private static func flags(_ setting: Setting?) throws(RuntimeError) -> UInt32 {
     let known: [String: UInt32] = [
-      "SECCOMP_FILTER_FLAG_TSYNC": 0, "SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW": noMitigation,
+      "SECCOMP_FILTER_FLAG_TSYNC": 0, "SECCOMP_FILTER_FLAG_LOG": 2,
+      "SECCOMP_FILTER_FLAG_SPEC_ALLOW": noMitigation,
     ]
     var bits: UInt32 = 0
     for flag in try setting?.list() ?? [] {

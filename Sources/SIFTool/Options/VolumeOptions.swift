@@ -1,4 +1,5 @@
 import ArgumentParser
+import LinuxSystem
 import SIF
 import SIFRuntime
 import Squash
@@ -21,6 +22,7 @@ struct VolumeOptions: ParsableArguments {
   /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
   /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
+    Forking.fillStandardStreams()
     // Also where there was nothing to open with them.
     defer {
       SecretInput.forgetVolumeKeys()

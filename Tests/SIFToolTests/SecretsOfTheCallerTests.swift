@@ -1,0 +1,96 @@
+import TestSupport
+import Testing
+
+/// What of the caller's a program does not get: open files, variables, the home.
+@Suite struct SecretsOfTheCallerTests {
+  private let fixture: ExecFixture
+
+  init() throws {
+    fixture = try ExecFixture()
+    try fixture.directory.write("phrase", Array("secret\n".utf8))
+    let answer = try fixture.root(
+      """
+      siftool encrypt plain.sif secret.sif --passphrase-file phrase --kdf pbkdf2 --kdf-time 1000 --quiet
+      chmod 644 secret.sif phrase
+      """)
+    try #require(answer.status == 0, "\(answer.errors)")
+  }
+
+  /// Descriptors of the caller's are there, unless the program is contained; those that a passphrase came from never are.
+  @Test(arguments: ["", "--pid", "--contain"]) func descriptors(options: String) throws {
+    let answer = try fixture.ordinary(
+      #"""
+      t() { siftool exec \#(options) "$@" 2> /dev/null < "${from:-/dev/null}" 3< phrase 7< phrase 9< plain.sif |
+        sed -n 's/.* \([0-9]*\) -> .*\/\([a-z]\)/\1 \2/p' | grep -E '^(0 null|2|3 p|7|9)' | tr '\n' ' '; echo; }
+      for image in plain.sif secret.sif; do
+        t --passphrase-fd 7 $image ls -l /proc/self/fd/; t --passphrase-file /dev/fd/3 $image ls -l /proc/self/fd/
+        from=phrase; t --passphrase-fd 0 $image ls -l /proc/self/fd/
+        t --passphrase-file /proc/self/fd/0 $image ls -l /proc/self/fd/; from=
+        t --pem-path /dev/fd/3 --passphrase-fd 7 plain.sif ls -l /proc/self/fd/
+      done
+      """#)
+    func line(_ numbers: Int...) -> String {
+      let kept = [3: "3 phrase", 7: "7 phrase", 9: "9 plain.sif"]
+      let all = ["0 null", "2 null"] + (options == "--contain" ? [] : numbers.compactMap { kept[$0] })
+      return all.joined(separator: " ") + " \n"
+    }
+    let each = line(3, 9) + line(7, 9) + line(3, 7, 9) + line(3, 7, 9) + line(9)
+    #expect(answer.text == each + each, "\(answer.text) \(answer.errors)")
+  }
+
+  @Test func variables() throws {
+    let answer = try fixture.ordinary(
+      """
+      for runtime in SINGULARITY APPTAINER; do for name in PASSPHRASE PEM_PATH PEM_DATA; do
+        export ${runtime}_ENCRYPTION_$name=secret; done; done
+      export SIFTOOL_PASSPHRASE=secret LD_AUDIT=/x.so LD_BIND_NOW=1 LD_LIBRARY_PATH=/x GLIBC_TUNABLES=glibc.malloc.check=0 KEPT=1
+      export GCONV_PATH=/x SINGULARITYENV_LD_PRELOAD=/given
+      siftool exec plain.sif env | grep -E 'ENCRYPTION|PASSPHRASE|^LD_|GLIBC|GCONV|KEPT' | sort
+      siftool exec secret.sif env 2> /dev/null | grep -cE 'ENCRYPTION|PASSPHRASE|LD_AUDIT'
+      siftool exec --pid plain.sif sh -c 'tr "\\0" "\\n" < /proc/self/environ | grep -c secret'
+      """)
+    #expect(answer.text == "KEPT=1\nLD_PRELOAD=/given\n0\n0\n", "\(answer.text) \(answer.errors)")
+  }
+
+  /// From wherever it is started: in the home, above it, by a link to it, or in that of the list of users.
+  @Test func theHome() throws {
+    let answer = try fixture.ordinary(
+      """
+      mkdir -p /mnt/u/home/in /mnt/u/listed /mnt/other; echo key > /mnt/u/home/key; echo key > /mnt/u/listed/key
+      ln -s /mnt/u/home /mnt/other/link; tool=$PWD/siftool image=$PWD/plain.sif
+      t() { cd $1; $tool exec --no-home $image sh -c 'pwd; cat /mnt/u/home/key /mnt/u/listed/key' 2> /dev/null; }
+      for HOME in /mnt/u/home /mnt/other/link; do
+        for d in /mnt/u/home /mnt/u/home/in /mnt/u /mnt/u/listed /mnt/other; do t $d; done; done
+      cd /mnt/u/home; HOME=/mnt/u/home $tool exec $image cat key
+      """,
+      devices: """
+        mount --bind \(fixture.directory.path)/fuse-device /dev/fuse; mount -t tmpfs x /mnt; chmod 777 /mnt
+        sed 's|^\\(nobody:[^/]*\\)/nonexistent|\\1/mnt/u/listed|' /etc/passwd > /mnt/passwd; mount --bind /mnt/passwd /etc/passwd
+        """)
+    let each = "/\n/\n/\n/\n/mnt/other\n"
+    #expect(answer.text == each + each + "key\n", "\(answer.text) \(answer.errors)")
+  }
+
+  /// The container's list of users has no entries that HOME made up, and those of the image, or a note.
+  @Test func theListOfUsers() throws {
+    let answer = try fixture.ordinary(
+      #"""
+      for home in "$(printf '/x\nroot2::0:0::/:/bin/sh')" /a:b "$(printf '/a\tb')"; do
+        HOME=$home siftool exec plain.sif true; echo $?; HOME=$home siftool exec --contain plain.sif true; echo $?; done
+      HOME=/nonexistent siftool exec big.sif sh -c 'grep -c . /etc/passwd; grep -c . /etc/group'
+      HOME=/nonexistent siftool exec odd.sif sh -c 'grep -c . /etc/passwd'
+      """#,
+      devices: """
+        cd \(fixture.directory.path); mount --bind fuse-device /dev/fuse
+        yes 'a:x:9:9::/:/bin/sh' | head -c 1100000 > rootfs/etc/passwd
+        \(Fixture.siftool) pack rootfs big.sif --plain --arch amd64; rm rootfs/etc/passwd; mkdir rootfs/etc/passwd
+        \(Fixture.siftool) pack rootfs odd.sif --plain --arch amd64; chmod 644 *.sif
+        """)
+    #expect(answer.text.hasPrefix("64\n64\n64\n64\n64\n64\n1\n3\n"), "\(answer.text) \(answer.errors)")
+    #expect(
+      answer.errors.contains("siftool: /etc/passwd of the image is longer than 1 MiB;")
+        && answer.errors.contains("siftool: /etc/passwd of the image is no regular file;")
+        && answer.errors.contains(#"/x\nroot2::0:0::/:/bin/sh has a colon or a control character"#),
+      "\(answer.errors)")
+  }
+}
