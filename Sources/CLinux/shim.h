@@ -296,6 +296,15 @@ static inline int linux_bpf_attach_device_filter(int group, int filter) {
   return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof attributes);
 }
 
+// <sys/inotify.h> is not part of Glibc's module.
+static inline int linux_inotify_begin(void) { return (int)syscall(SYS_inotify_init1, O_CLOEXEC); }
+static inline int linux_inotify_watch(int watch, const char *path) {
+  return (int)syscall(SYS_inotify_add_watch, watch, path, 0x400 /* IN_DELETE_SELF */);
+}
+
+// glibc has no function for it: a descriptor that can be waited for until the process has ended.
+static inline int linux_pidfd_open(pid_t process) { return (int)syscall(434, process, 0); }
+
 // Declared under _GNU_SOURCE only: the name of an error, such as EPERM; a null pointer where there is none.
 extern const char *strerrorname_np(int number);
 static inline const char *linux_errno_name(int number) { return strerrorname_np(number); }

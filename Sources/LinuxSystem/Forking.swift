@@ -13,23 +13,73 @@ public enum Forking {
     return process
   }
 
+  /// Ends this process in the same way as another one ended, as wait(2) says: with its status, or by its signal.
+  public static func end(as status: Int32) -> Never {
+    let signal = status & 0x7F
+    if signal != 0 {
+      // The other one has left a memory image where one was wanted.
+      ProcessPrivacy.set(isPrivate: true)
+      Glibc.signal(signal, SIG_DFL)
+      var only = sigset_t()
+      sigemptyset(&only)
+      sigaddset(&only, signal)
+      pthread_sigmask(SIG_UNBLOCK, &only, nil)
+      kill(getpid(), signal)
+    }
+    exit(exitStatus(status))
+  }
+
+  /// Starts a copy as ``detached(keeping:_:)`` does, which stays this process's child and is to be waited for: until
+  /// it forks what goes on without it.
+  ///
+  /// - Returns: the copy's process id.
+  public static func apart(keeping kept: [Int32], _ body: () -> Int32) throws(SystemError) -> pid_t {
+    try forked(keeping: kept) { body() }
+  }
+
+  /// Takes in children of this process that have ended, and of the others for at most so many seconds.
+  public static func collectChildren(patience: Double) {
+    let pause: UInt32 = 2000
+    var waited: UInt32 = 0
+    while true {
+      let process = waitpid(-1, nil, WNOHANG)
+      if process < 0 && linux_errno() != EINTR { return }
+      guard process == 0 else { continue }
+      guard Double(waited) < patience * 1_000_000 else { return }
+      usleep(pause)
+      waited += pause
+    }
+  }
+
   /// Starts a copy in a session of its own that nobody has to wait for, with its standard streams on /dev/null and
   /// the root as its working directory: whoever reads this process's output does not wait for the copy's end.
   ///
   /// - Parameter kept: the descriptors that the copy keeps; others may be pipes and locks of this one's parents.
   public static func detached(keeping kept: [Int32], _ body: () -> Int32) throws(SystemError) {
-    let between = try child {
-      setsid()
-      guard chdir("/") == 0 else { return 1 }
-      let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-      guard null >= 0 else { return 1 }
-      for stream in 0...2 where dup2(null, Int32(stream)) < 0 { return 1 }
-      if null > 2 { close(null) }
-      closeAll(but: kept)
-      return (try? child(body)) == nil ? 1 : 0
+    let between = try forked(keeping: kept) {
+      do throws(SystemError) { _ = try child(body) } catch { return error.errno.rawValue }
+      return 0
     }
-    guard try wait(for: between) == 0 else {
-      throw SystemError(errno: .resourceTemporarilyUnavailable, operation: "start a process")
+    let status = try wait(for: between)
+    guard status == 0 else {
+      let reason = Errno(rawValue: status > 128 ? EINTR : status)
+      throw SystemError(errno: reason, operation: "start a process")
+    }
+  }
+
+  /// Starts a copy away from this one's session, streams and descriptors.
+  private static func forked(
+    keeping kept: [Int32], _ body: () -> Int32
+  ) throws(SystemError) -> pid_t {
+    // Opened here, where the reason of a failure can be told.
+    let null = try OwnedDescriptor(opening: "/dev/null", flags: O_RDWR)
+    let number = null.rawValue
+    return try child {
+      setsid()
+      guard chdir("/") == 0 else { return linux_errno() }
+      for stream in 0...2 where dup2(number, Int32(stream)) < 0 { return linux_errno() }
+      closeAll(but: kept)
+      return body()
     }
   }
 

@@ -15,6 +15,8 @@ import StrictJSON
 @main
 enum Main {
   static func main() {
+    // Before anything is opened.
+    Forking.fillStandardStreams()
     // A reader that goes away is an error of write(2), not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     // So is a limit on the size of files.

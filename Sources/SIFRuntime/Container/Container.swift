@@ -30,9 +30,10 @@ public struct Container {
   ///
   /// This process must have one thread.
   ///
-  /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
+  /// - Returns: never, but by an error: where this process does not become the program, it ends as that does, with
+  ///   its exit status or by its signal.
   /// - Throws: ``RuntimeError`` where the program was not started.
-  public func run() throws -> Int32 {
+  public func run() throws -> Never {
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
     var inside = ProgramLimits()
@@ -40,6 +41,8 @@ public struct Container {
     if let profile = options.seccomp {
       inside.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
+    // Then whatever of ours outlives its parent is this process's to take in, and no concern of the host's.
+    if isWatched { linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0) }
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
     if let path = getcwd(nil, 0) {
@@ -56,61 +59,42 @@ public struct Container {
       group = consume made
     }
     // The server stays outside: in the container's namespace of mounts, it would keep it alive.
-    let server = try startServer()
+    let server = try ImageServer(volume, fuseOptions)
     try enterNamespaces(keeping: capabilities)
     let limits = inside
     let place = path
-    guard options.namespaces.contains(.process) || place != nil else {
+    guard isWatched else {
       throw try prepare(workingDirectory, overlay, server, capabilities, place, limits).execute()
     }
-    var shared = Optional.some(server)
-    let status = try ProcessMonitor.run {
-      guard let server = shared.take() else { throw RuntimeError(.system, "the server is gone") }
-      return try prepare(workingDirectory, overlay, server, capabilities, place, limits)
+    let status = try ProcessMonitor.run(onFork: server.letGo) {
+      try prepare(workingDirectory, overlay, server, capabilities, place, limits)
     }
     if let message = group.take()?.end() { options.onNote(message) }
-    return status
+    overlay?.letGo()
+    // They end with the container, which has just ended.
+    Forking.collectChildren(patience: 2)
+    Forking.end(as: status)
   }
 
-  private func openOverlay() throws(RuntimeError) -> FilePath? {
+  private func openOverlay() throws(RuntimeError) -> LockedOverlay? {
     guard case .directory(let path) = options.overlay else { return nil }
-    var status = stat()
-    try translating { () throws(SystemError) in
-      try SystemError.check("examine", path) { path.withPlatformString { stat($0, &status) } }
-    }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw RuntimeError(
-        .unsupportedFileSystem,
-        "\(path.string) is no directory: an overlay in a file is an ext3 file system, which is never mounted")
-    }
-    return try ImageMounts.absolute(path)
+    return try LockedOverlay(
+      try OverlayDirectory(path, outside: [try ImageMounts.resolve(image), identity.home]))
   }
+
+  /// Whether a process of ours stays above the program.
+  private var isWatched: Bool { options.namespaces.contains(.process) || options.limits != nil }
 
   // MARK: The server
 
-  /// Starts the process that answers for the image, should it be mounted through FUSE: it waits for the device.
-  private func startServer() throws(RuntimeError) -> OwnedDescriptor {
-    var theirs: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let socket = theirs?.rawValue ?? -1
+  private var fuseOptions: FuseOptions {
     var fuse = FuseOptions()
     if needsUserNamespace, !hasRanges {
       // The one user and group that the namespace has.
       fuse.user = options.isFakeRoot ? 0 : identity.user
       fuse.group = options.isFakeRoot ? 0 : identity.group
     }
-    let squash = volume.squash
-    let settings = fuse
-    try translating { () throws(SystemError) in
-      try Forking.detached(keeping: [socket, volume.descriptorNumber]) {
-        let channel = OwnedDescriptor(adopting: socket, path: "socket")
-        guard let device = try? channel.receive(path: "/dev/fuse") else { return 0 }
-        do { try channel.close() } catch { return 1 }
-        return (try? FuseSession(squash, device, settings).run()) == nil ? 1 : 0
-      }
-    }
-    theirs = nil
-    return mine
+    return fuse
   }
 
   // MARK: Namespaces
@@ -129,7 +113,9 @@ public struct Container {
   }
 
   private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
-    var wanted: Namespaces = options.namespaces.union(.mount)
+    var wanted = options.namespaces
+    // Whoever stays above the program stays out of its mounts: they go with the program.
+    if !isWatched { wanted.insert(.mount) }
     if needsUserNamespace { wanted.insert(.user) }
     if options.hostName != nil { wanted.insert(.hostName) }
     let helpers = options.isFakeRoot ? mappingHelpers : nil
@@ -163,7 +149,7 @@ public struct Container {
       try? Namespaces.forbidMoreUsers()
     }
     try translating { () throws(SystemError) in
-      try Mounting.makePrivate()
+      if !isWatched { try Mounting.makePrivate() }
       if let name = options.hostName { try Namespaces.setHostName(name) }
       if options.namespaces.contains(.network) { try Namespaces.bringUpLoopback() }
     }
@@ -173,18 +159,25 @@ public struct Container {
 
   /// Builds the root, enters it, and gives away what the program is not to have.
   private func prepare(
-    _ workingDirectory: FilePath?, _ overlay: FilePath?, _ server: consuming OwnedDescriptor,
+    _ workingDirectory: FilePath?, _ overlay: LockedOverlay?, _ server: ImageServer,
     _ capabilities: Capabilities, _ group: FilePath?, _ limits: ProgramLimits
   ) throws -> ProgramStart {
+    if isWatched {
+      try translating { () throws(SystemError) in
+        try Namespaces.mount.enter()
+        try Mounting.makePrivate()
+      }
+    }
     var options = options
     options.controlGroup = group
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let file = try OpenImage(volume, image)
-    let upper = try overlay.map { (path) throws(SystemError) in try PlannedMount.HostTree(path) }
-    let root = try RootFileSystem(options)
+    let upper = try overlay.map { (overlay) throws(SystemError) in try PlannedMount.HostTree(overlay.path) }
+    let root = try RootFileSystem(options, overlay)
     let launcher = try root.makeLauncher()
-    if let upper { try root.place(overlay: upper.copy) }
+    if let upper, let overlay { try root.place(overlay: upper.copy, of: overlay.path) }
     try root.enter(plan, identity, file) { target in try mount(on: target, server) }
+    if !isWatched { server.settle() }
     try enter(workingDirectory, home: plan.home)
     try capabilities.keepAlone()
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
@@ -216,7 +209,7 @@ public struct Container {
     }
   }
 
-  private func mount(on target: FilePath, _ server: borrowing OwnedDescriptor) throws {
+  private func mount(on target: FilePath, _ server: ImageServer) throws {
     if !needsUserNamespace, !options.usesFuse {
       do {
         return try KernelMount.mount(volume, on: target).keep()
@@ -225,6 +218,6 @@ public struct Container {
       }
     }
     let device = try FuseMount.mount(image, on: target)
-    try server.send(device)
+    try server.serve(device)
   }
 }

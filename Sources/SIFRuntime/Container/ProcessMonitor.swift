@@ -14,13 +14,21 @@ enum ProcessMonitor {
 
   /// Runs a program, in the namespace that the next child of this process begins.
   ///
-  /// - Parameter prepare: called in the new namespace.
-  /// - Returns: the program's exit status, or 128 and the number of the signal that ended it.
+  /// - Parameters:
+  ///   - onFork: called here once that child is there.
+  ///   - prepare: called in the new namespace.
+  /// - Returns: how the program ended, as wait(2) has it.
   /// - Throws: ``RuntimeError`` where it was not started.
-  static func run(_ prepare: () throws -> ProgramStart) throws(RuntimeError) -> Int32 {
+  static func run(
+    onFork: () -> Void, _ prepare: () throws -> ProgramStart
+  ) throws(RuntimeError) -> Int32 {
     var theirs: OwnedDescriptor?
     let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
     let (own, report) = (mine.rawValue, theirs?.rawValue ?? -1)
+    // The first process of a namespace cannot end by a signal as its program did: it says so instead.
+    var sending: OwnedDescriptor?
+    let receiving = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&sending) }
+    let last = sending?.rawValue ?? -1
     var old = sigset_t()
     var waited = signals
     pthread_sigmask(SIG_BLOCK, &waited, &old)
@@ -42,7 +50,9 @@ enum ProcessMonitor {
             return 127
           }
           close(report)
-          return wait(for: child)
+          let status = wait(for: child)
+          tell(last, status)
+          return Forking.exitStatus(status)
         } catch {
           tell(report, error as? RuntimeError ?? RuntimeError(.system, "\(error)"))
           return 1
@@ -50,10 +60,16 @@ enum ProcessMonitor {
       }
     }
     theirs = nil
+    sending = nil
+    onFork()
     let text = try translating { () throws(SystemError) in try mine.readToEnd(limit: 1 << 16) }
     let status = wait(for: first)
     pthread_sigmask(SIG_SETMASK, &old, nil)
-    guard let code = text.firstIndex(of: 0) else { return status }
+    guard let code = text.firstIndex(of: 0) else {
+      // Where that process was ended itself, it has said nothing.
+      let word = (try? receiving.readToEnd(limit: 4)) ?? []
+      return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
+    }
     throw RuntimeError(
       RuntimeError.Code(rawValue: String(decoding: text[..<code], as: UTF8.self)) ?? .system,
       String(decoding: text[(code + 1)...], as: UTF8.self))
@@ -65,6 +81,11 @@ enum ProcessMonitor {
     _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
   }
 
+  /// Sends how the program ended.
+  private static func tell(_ socket: Int32, _ status: Int32) {
+    withUnsafeBytes(of: status) { _ = write(socket, $0.baseAddress, $0.count) }
+  }
+
   private static var signals: sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -72,14 +93,14 @@ enum ProcessMonitor {
     return signals
   }
 
-  /// Waits for a process, takes in every other that ends, and passes on signals meanwhile.
+  /// Waits for a process, takes in every other that ends, and passes on signals meanwhile; answers as wait(2) does.
   private static func wait(for process: pid_t) -> Int32 {
     var waited = signals
     while true {
       var status: Int32 = 0
       var ended = waitpid(-1, &status, WNOHANG)
       while ended > 0 {
-        if ended == process { return Forking.exitStatus(status) }
+        if ended == process { return status }
         ended = waitpid(-1, &status, WNOHANG)
       }
       var information = siginfo_t()

@@ -10,6 +10,7 @@ import SystemPackage
 struct RootFileSystem {
   private let stage: FilePath
   private let options: ContainerOptions
+  private let overlay: LockedOverlay?
 
   private var image: FilePath { stage.appending("image") }
   private var skeleton: FilePath { stage.appending("skeleton") }
@@ -19,8 +20,9 @@ struct RootFileSystem {
   var emptyDirectory: FilePath { stage.appending("empty") }
 
   /// Covers a directory of the host. What has to be seen of the host is open by now.
-  init(_ options: ContainerOptions) throws(RuntimeError) {
+  init(_ options: ContainerOptions, _ overlay: LockedOverlay?) throws(RuntimeError) {
     self.options = options
+    self.overlay = overlay
     let places: [FilePath] = ["/var/tmp", "/tmp", "/mnt", "/run", "/etc"]
     guard let stage = places.first(where: { $0.withPlatformString { access($0, X_OK) } == 0 }) else {
       throw RuntimeError(.unavailable, "the host has no directory to build a root on")
@@ -76,6 +78,7 @@ struct RootFileSystem {
       places.append(mount)
     }
     let root = try merge(hasSkeleton)
+    try overlay?.keep(while: root)
     let place = try naming(root)
     for mount in places {
       try lay(mount, place)
@@ -248,14 +251,25 @@ struct RootFileSystem {
   }
 
   /// Shows the directory of `--overlay` where ``merge(_:)`` finds it.
-  func place(overlay directory: borrowing OwnedDescriptor) throws(RuntimeError) {
+  func place(overlay directory: borrowing OwnedDescriptor, of path: FilePath) throws(RuntimeError) {
     let place = stage.appending("overlay")
     try make(place)
-    try translating { () throws(SystemError) in
+    do throws(SystemError) {
       try Mounting.restrict(directory, [.noSetID, .noDevices])
       try Mounting.attach(directory, to: place)
+    } catch {
+      throw Self.cannotUse(path, error)
     }
-    try makeUpper(place)
+    do { try makeUpper(place) } catch {
+      guard let system = error.system else { throw error }
+      throw Self.cannotUse(path, system)
+    }
+  }
+
+  /// The path that the user knows, not the one that the directory has here.
+  private static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
+    RuntimeError(
+      .system, "\(path.string) cannot be used as an overlay: \(error.errno.description)", system: error)
   }
 
   // MARK: Mounts

@@ -22,6 +22,9 @@ public enum MountService {
     let report = theirs?.rawValue ?? -1
     try translating { () throws(SystemError) in
       try Forking.detached(keeping: [report, volume.descriptorNumber]) {
+        // Whoever asked for the mount may hold them back.
+        EndingSignals.obey()
+        MountNamespaceUse.becomeServer()
         do {
           return try serve(volume, image, target, options, report)
         } catch {
@@ -72,6 +75,8 @@ public enum MountService {
       }
     }
     close(report)
+    // With nobody in the namespace, nobody could unmount it any more, and these two would keep the namespace for ever.
+    if MountNamespaceUse.waitUntilLeft(orEndOf: server) { kill(server, SIGTERM) }
     let status = try Forking.wait(for: server)
     while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
     // Unmounting ended it: then there is another mount, or none.

@@ -43,6 +43,8 @@ struct MountCommand: ToolCommand {
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw SystemError(errno: .notDirectory, operation: "mount on", path: target)
     }
+    // With the mount there, it is done, whatever comes now: nobody would know of a mount that an interrupted command left.
+    EndingSignals.hold()
     let kind = try mount(volume, try ImageMounts.absolute(image.path), target)
     if output.json {
       try Console.write(document: [
@@ -82,8 +84,9 @@ struct MountCommand: ToolCommand {
 extension ImageMount {
   fileprivate var json: JSONValue {
     .object([
-      JSONMember("image", .string(image.bytes.printable)), JSONMember("kind", .string(kind.rawValue)),
-      JSONMember("target", .string(target.bytes.printable)),
+      JSONMember("image", .string(String(decoding: image.bytes, as: UTF8.self))),
+      JSONMember("kind", .string(kind.rawValue)),
+      JSONMember("target", .string(String(decoding: target.bytes, as: UTF8.self))),
     ])
   }
 }

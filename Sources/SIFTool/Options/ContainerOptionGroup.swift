@@ -70,7 +70,7 @@ struct ContainerOptionGroup: ParsableArguments {
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
     let volume = try volume.open(image)
     let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action))
-    Glibc.exit(try container.run())
+    try container.run()
   }
 
   private func options(_ action: ContainerOptions.Action) throws -> ContainerOptions {

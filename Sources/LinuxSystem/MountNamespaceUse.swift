@@ -1,0 +1,105 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Whether anybody uses this process's namespace of mounts, but processes that only serve its mounts: they would keep it,
+/// and it would keep them.
+public enum MountNamespaceUse {
+  /// The name of processes that do not count, as /proc/PID/comm has it.
+  private static let serverName = "siftool-mount"
+
+  /// Has this process not count as a user of the namespace, nor its threads and children to come.
+  public static func becomeServer() {
+    serverName.withCString { _ = linux_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0) }
+  }
+
+  /// Waits until a child has ended, or nobody uses the namespace any more.
+  ///
+  /// Nothing is asked again and again: it waits for the end of a process that is in the namespace, and then looks for
+  /// another one. Where /proc hides processes, or the kernel is older than 5.3, it waits for the child alone.
+  ///
+  /// - Returns: whether the namespace is left.
+  public static func waitUntilLeft(orEndOf child: pid_t) -> Bool {
+    let number = linux_pidfd_open(child)
+    guard number >= 0 else { return false }
+    let ours = OwnedDescriptor(adopting: number, path: "process")
+    while true {
+      guard let users = try? MountTable.identifiers(of: "self"), !users.isEmpty,
+        (try? MountTable.identifiers(of: "1")) != nil
+      else { return false }
+      let user = findUser(among: users)
+      guard user >= 0 else { return true }
+      let theirs = OwnedDescriptor(adopting: user, path: "process")
+      var waits = [
+        pollfd(fd: ours.rawValue, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: theirs.rawValue, events: Int16(POLLIN), revents: 0),
+      ]
+      guard (try? SystemError.check("wait", nil, { poll(&waits, 2, -1) })) != nil else { return false }
+      if waits[0].revents != 0 { return false }
+    }
+  }
+
+  /// A descriptor of a process that sees one of some mounts; -1 where there is none. Numbers of mounts are the whole
+  /// system's: no two namespaces have the same.
+  private static func findUser(among mounts: Set<Int>) -> Int32 {
+    guard let all = try? OwnedDescriptor(opening: "/proc", flags: O_RDONLY | O_DIRECTORY).names() else {
+      return -1
+    }
+    // The one that lives longest is the first one, mostly.
+    let own = getpid()
+    for process in all.compactMap({ pid_t(String(decoding: $0, as: UTF8.self)) }).sorted()
+    where process != own {
+      let number = linux_pidfd_open(process)
+      guard number >= 0 else { continue }
+      if name(of: process) != serverName, let others = try? MountTable.identifiers(of: "\(process)"),
+        !others.isDisjoint(with: mounts)
+      {
+        return number
+      }
+      close(number)
+    }
+    return -1
+  }
+
+  private static func name(of process: pid_t) -> String {
+    let file = try? OwnedDescriptor(opening: FilePath("/proc/\(process)/comm"), flags: O_RDONLY)
+    guard let text = try? file?.readToEnd(limit: 64) else { return "" }
+    return String(decoding: text.prefix { $0 != 0x0A }, as: UTF8.self)
+  }
+}
+
+extension MountTable {
+  /// The numbers of all mounts that a process sees.
+  ///
+  /// - Parameter process: as a name in /proc.
+  static func identifiers(of process: String) throws(SystemError) -> Set<Int> {
+    let file = try OwnedDescriptor(opening: FilePath("/proc/\(process)/mountinfo"), flags: O_RDONLY)
+    let text = try file.readToEnd(limit: 64 << 20)
+    return Set(
+      text.split(separator: 0x0A).compactMap { line in
+        Int(String(decoding: line.prefix { $0 != 0x20 }, as: UTF8.self))
+      })
+  }
+}
+
+/// Requests to end: what a terminal, a session or a system sends.
+public enum EndingSignals {
+  private static var all: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { sigaddset(&signals, signal) }
+    return signals
+  }
+
+  /// Lets requests wait from here on, also in children: what has begun is done as a whole.
+  public static func hold() {
+    var signals = all
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+  }
+
+  /// Obeys requests again, those that have waited first.
+  public static func obey() {
+    var signals = all
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  }
+}

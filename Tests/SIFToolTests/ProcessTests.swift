@@ -1,0 +1,142 @@
+import TestSupport
+import Testing
+
+/// Processes around a program and a mount: streams that are closed, signals at every moment, and who waits for whom.
+@Suite struct ProcessTests {
+  private let fixture: ExecFixture
+
+  init() throws { fixture = try ExecFixture() }
+
+  private func python(_ script: String, _ arguments: [String] = []) throws -> ToolAnswer {
+    try fixture.directory.write("script.py", Array(script.utf8))
+    return try Tool.run(
+      ["/usr/bin/python3", fixture.directory.file("script.py"), Fixture.siftool, fixture.directory.path]
+        + arguments)
+  }
+
+  /// What is opened never gets the number of a standard stream.
+  @Test(arguments: ["", "--fuse", "--containall"]) func closedStreams(options: String) throws {
+    let script = """
+      for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        eval "siftool exec \(options) plain.sif sh -c 'echo ran > /tmp/\(fixture.directory.path.dropFirst(5))-ran' $closed"
+        echo $?; eval "siftool exec \(options) --bind . --bind $PWD plain.sif true $closed"; echo $?
+      done
+      siftool list plain.sif >&-; echo $?; siftool exec \(options) plain.sif echo x >&-; echo $?
+      siftool exec \(options) plain.sif cat <&-; echo $?
+      """.replacing("--bind . ", with: "")
+    let answer = try fixture.ordinary(script)
+    #expect(
+      answer.text == String(repeating: "0\n0\n", count: 7) + "7\n1\n1\n", "\(answer.text) \(answer.errors)")
+    #expect(answer.errors.contains("standard output: cannot write: Bad file descriptor"), "\(answer.errors)")
+    _ = try fixture.root("rm -f \(fixture.directory.path)-ran")
+  }
+
+  /// Who waits for the tool sees the signal that ended the program, whatever is between the two.
+  @Test(arguments: ["", "--pid", "--containall --fuse"]) func deathsBySignals(options: String) throws {
+    let answer = try python(
+      """
+      import signal, subprocess, sys
+      signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+      for name in ["TERM", "KILL", "SEGV", "USR1", "HUP"]:
+          done = subprocess.run([sys.argv[1], "exec"] + sys.argv[3:]
+              + [sys.argv[2] + "/plain.sif", "sh", "-c", "kill -%s $$" % name])
+          print(name, done.returncode == -getattr(signal, "SIG" + name))
+      print(subprocess.run([sys.argv[1], "exec"] + sys.argv[3:]
+          + [sys.argv[2] + "/plain.sif", "sh", "-c", "exit 143"]).returncode)
+      """, options.split(separator: " ").map(String.init))
+    #expect(
+      answer.text == "TERM True\nKILL True\nSEGV True\nUSR1 True\nHUP True\n143\n",
+      "\(answer.text) \(answer.errors)")
+  }
+
+  /// Nothing of ours is left to somebody else to take in, where the tool itself is still there at the end.
+  @Test(arguments: ["", "--containall", "--containall --fuse", "--pid --fuse --writable-tmpfs"])
+  func nobodyToTakeIn(options: String) throws {
+    let answer = try python(
+      """
+      import ctypes, os, subprocess, sys, time
+      ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans come here.
+      print(subprocess.run([sys.argv[1], "exec"] + sys.argv[3:] + [sys.argv[2] + "/plain.sif", "true"]).returncode)
+      time.sleep(0.3)
+      try:
+          print(os.waitpid(-1, os.WNOHANG))
+      except ChildProcessError:
+          print("nobody")
+      """, options.split(separator: " ").map(String.init))
+    #expect(answer.text == "0\nnobody\n", "\(answer.text) \(answer.errors)")
+  }
+
+  /// A signal to everybody in the group, at any moment of the start, ends everything.
+  @Test(arguments: ["--containall", "--pid --fuse", ""]) func signalsAtTheStart(options: String) throws {
+    let answer = try python(
+      """
+      import os, random, signal, subprocess, sys, time
+      seed = random.randrange(1 << 32); random.seed(seed)
+      signal.signal(signal.SIGINT, signal.SIG_DFL)
+      start = time.monotonic()
+      subprocess.run([sys.argv[1], "exec"] + sys.argv[3:] + [sys.argv[2] + "/plain.sif", "true"])
+      length = time.monotonic() - start
+      for attempt in range(15):
+          number = random.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+          tool = subprocess.Popen([sys.argv[1], "exec"] + sys.argv[3:] + [sys.argv[2] + "/plain.sif", "sleep", "300"],
+              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+          time.sleep(random.random() * 1.2 * length)
+          os.killpg(tool.pid, number)
+          try:
+              status = tool.wait(8)
+          except subprocess.TimeoutExpired:
+              status = "lost"
+              os.killpg(tool.pid, signal.SIGKILL); tool.wait()
+          if status != -number: print("seed", seed, "attempt", attempt, number, status)
+      print("done")
+      """, options.split(separator: " ").map(String.init))
+    #expect(answer.text == "done\n", "\(answer.text) \(answer.errors)")
+    #expect(try fixture.leftovers() == "\n")
+  }
+
+  /// Whoever asks `mount` to end gets the whole mount and its status, or the signal and none.
+  @Test(arguments: ["", "--fuse"]) func interruptedMounts(options: String) throws {
+    let answer = try python(
+      """
+      import os, random, signal, subprocess, sys, time
+      seed = random.randrange(1 << 32); random.seed(seed)
+      signal.signal(signal.SIGINT, signal.SIG_DFL)
+      place = sys.argv[2] + "/place"; os.mkdir(place)
+      command = [sys.argv[1], "mount"] + sys.argv[3:] + [sys.argv[2] + "/plain.sif", place]
+      def is_mounted(): return (" " + place + " ") in open("/proc/self/mountinfo").read()
+      start = time.monotonic(); subprocess.run(command); length = time.monotonic() - start
+      subprocess.run([sys.argv[1], "unmount", place])
+      for attempt in range(15):
+          tool = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+          time.sleep(random.random() * 1.2 * length)
+          number = random.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+          try:
+              random.choice([os.kill, os.killpg])(tool.pid, number)
+          except ProcessLookupError:
+              pass
+          status = tool.wait(60)
+          time.sleep(0.05)
+          if not (status == 0 and is_mounted() and len(os.listdir(place)) > 2
+                  or status == -number and not is_mounted()):
+              print("seed", seed, "attempt", attempt, number, status, is_mounted())
+          if is_mounted(): subprocess.run([sys.argv[1], "unmount", "--lazy", place])
+      print("done")
+      """, options.split(separator: " ").map(String.init))
+    #expect(answer.text == "done\n", "\(answer.text) \(answer.errors)")
+    #expect(try fixture.leftovers() == "\n")
+  }
+
+  /// The server of a mount ends with the namespace that has the mount, though nobody unmounts it.
+  @Test(arguments: [false, true]) func namespacesThatEnd(isOrdinary: Bool) throws {
+    let command = "siftool mount --fuse \(fixture.directory.path)/plain.sif work"
+    let script = "\(command); ls work/bin/data; sleep 0.3; pgrep -xfc \"\(command)\""
+    let answer =
+      isOrdinary ? try fixture.ordinary(script) : try fixture.root("unshare -m sh -c '\(script)'")
+    #expect(answer.text == "work/bin/data\n2\n", "\(answer.text) \(answer.errors)")
+    let left = try fixture.root(
+      """
+      for i in $(seq 100); do left=$(pgrep -xf "\(command)"); [ -n "$left" ] || break; sleep 0.1; done; echo "left:$left"
+      """)
+    #expect(left.text == "left:\n", "\(left.text)")
+  }
+}
