@@ -48,6 +48,14 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     return Capabilities(rawValue: bits)
   }
 
+  /// What programs that this process becomes can have at most.
+  public static func bounding() throws(SystemError) -> Capabilities {
+    let read: Int32 = 23
+    var bits: UInt64 = 0
+    for bit in 0..<UInt(64) where linux_prctl(read, bit, 0) == 1 { bits |= 1 << UInt64(bit) }
+    return Capabilities(rawValue: bits)
+  }
+
   /// Keeps these capabilities alone, for this process and for every program that it will ever become.
   ///
   /// What is not among them cannot come back: not through set-id programs, not through file capabilities.

@@ -140,3 +140,56 @@ import Testing
     #expect(left.text == "left:\n", "\(left.text)")
   }
 }
+
+/// What is often got wrong, and what is said then.
+@Suite struct CommonMistakeTests {
+  private let fixture: ExecFixture
+
+  init() throws { fixture = try ExecFixture() }
+
+  @Test func sentences() throws {
+    let answer = try fixture.ordinary(
+      """
+      t() { siftool "$@" 2>&1 | head -1 | cut -c -200; }
+      t exec docker://alpine true; t mount library://a/b work; t ls oras://x/y; t exec plain.sif -C true; t exec plain.sif ''
+      t exec plain.sif -- echo fine; siftool exec plain.sif -- -x; echo $?; siftool exec plain.sif -C; echo $?
+      head -c 300 /dev/zero | tr '\\0' x > work/env; t exec --env-file work/env plain.sif true
+      """)
+    let lines = answer.text.split(separator: "\n").map(String.init)
+    try #require(lines.count == 9, "\(answer.text) \(answer.errors)")
+    for index in 0..<3 { #expect(lines[index].contains("is no file: images are files here"), "\(lines)") }
+    #expect(lines[3].contains("\"-C\" is where the program's name belongs: options go before the image"))
+    #expect(lines[4].contains("the name of the program is empty"))
+    #expect(lines[5] == "fine" && lines[6] == "127" && lines[7] == "64", "\(lines)")
+    #expect(lines[8].contains("\(String(repeating: "x", count: 80))…\""), "\(lines[8])")
+  }
+
+  /// A mount of root's is there for others to see, and not for them to unmount.
+  @Test func mountsOfRoot() throws {
+    let answer = try fixture.ordinary(
+      "siftool unmount work; echo $?",
+      devices: "siftool=\(Fixture.siftool); cd \(fixture.directory.path); $siftool mount plain.sif work")
+    #expect(answer.text == "7\n" && answer.errors.contains("root alone can unmount it"), "\(answer.errors)")
+  }
+
+  @Test func boundCapabilities() throws {
+    let answer = try fixture.root(
+      """
+      setpriv --bounding-set=-net_raw siftool exec --add-caps all plain.sif sh -c 'grep -c . /proc/self/status > /dev/null; echo ran'
+      setpriv --bounding-set=-net_raw siftool exec --add-caps NET_RAW plain.sif true; echo $?
+      """)
+    #expect(
+      answer.text == "ran\n7\n" && answer.errors.contains("no capability CAP_NET_RAW"), "\(answer.errors)")
+  }
+
+  /// Names with everything in them, as they are.
+  @Test func namesInDocuments() throws {
+    let answer = try fixture.root(
+      """
+      mkdir "$(printf 'a\\nb \\\\c')"; siftool mount --fuse plain.sif "$(printf 'a\\nb \\\\c')"
+      siftool mount --list --json > list; siftool unmount "$(printf 'a\\nb \\\\c')"
+      python3 -c 'import json, os; print([m["target"].removeprefix(os.getcwd()) for m in json.load(open("list"))["mounts"] if m["target"].startswith(os.getcwd())])'
+      """)
+    #expect(answer.text == "['/a\\nb \\\\c']\n", "\(answer.text) \(answer.errors)")
+  }
+}

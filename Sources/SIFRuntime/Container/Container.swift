@@ -126,7 +126,12 @@ public struct Container {
     }
     let mapper = try helpers.map { (helpers) throws(RuntimeError) in try MappingProcess(helpers) }
     do { try wanted.enter() } catch {
-      guard needsUserNamespace else { throw RuntimeError(error) }
+      guard needsUserNamespace else {
+        guard error.errno == .notPermitted else { throw RuntimeError(error) }
+        throw RuntimeError(
+          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need; --userns does without",
+          system: error)
+      }
       throw RuntimeError(
         .unavailable,
         "starting a program without privilege needs a user namespace, and the system allows none "
@@ -188,7 +193,10 @@ public struct Container {
     let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
     guard !needsUserNamespace else { return wanted }
-    let own = try translating { () throws(SystemError) in try Capabilities.effective() }
+    // Beyond the bounding set, nothing stays over execve(2).
+    let own = try translating { () throws(SystemError) in
+      try Capabilities.effective().intersection(Capabilities.bounding())
+    }
     guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
       throw RuntimeError(
         .unavailable,

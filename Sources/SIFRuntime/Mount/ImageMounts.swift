@@ -101,6 +101,12 @@ public enum ImageMounts {
       throw RuntimeError(.notMounted, "nothing is mounted on \(target.string)")
     }
     guard let mount = recognize(top) else {
+      // Whose the loop device is, root alone can see.
+      if geteuid() != 0, top.type == "squashfs", FilePath(bytes: top.source).starts(with: "/dev") {
+        throw RuntimeError(
+          .unavailable,
+          "what is mounted on \(target.string) was mounted by the kernel: root alone can unmount it")
+      }
       throw RuntimeError(.notMounted, "what is mounted on \(target.string) is no image")
     }
     if mount.kind == .fuse, geteuid() != 0 {

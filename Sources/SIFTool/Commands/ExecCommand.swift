@@ -21,8 +21,20 @@ struct ExecCommand: ToolCommand {
     [BytesArgument] = []
 
   func validate() throws {
-    guard !arguments.isEmpty else { throw ValidationError("name a program of the image") }
+    guard let first = program.first else { throw ValidationError("name a program of the image") }
+    guard !first.isEmpty else { throw ValidationError("the name of the program is empty") }
+    guard first.first != UInt8(ascii: "-") || program.count < arguments.count else {
+      throw ValidationError(
+        "\"\(first.printable)\" is where the program's name belongs: options go before the image, and a program of such "
+          + "a name behind --")
+    }
   }
 
-  func execute() throws { try container.start(image, .exec(arguments.map(\.bytes))) }
+  /// What is behind the image, without the mark that options have ended.
+  private var program: [[UInt8]] {
+    let all = arguments.map(\.bytes)
+    return all.first == Array("--".utf8) ? Array(all.dropFirst()) : all
+  }
+
+  func execute() throws { try container.start(image, .exec(program)) }
 }

@@ -116,7 +116,8 @@ struct ContainerOptionGroup: ParsableArguments {
     return try texts.map { text in
       let name = String(decoding: text.prefix { $0 != 0x3D }, as: UTF8.self)
       guard text.contains(0x3D), ProgramVariables.isName(name) else {
-        throw ToolFailure.usage("\"\(text.printable)\" does not set a variable: NAME=VALUE does")
+        let shown = text.count > 80 ? Array(text.prefix(80)).printable + "…" : text.printable
+        throw ToolFailure.usage("\"\(shown)\" does not set a variable: NAME=VALUE does")
       }
       return (name, Array(text.drop { $0 != 0x3D }.dropFirst()))
     }

@@ -27,6 +27,19 @@ struct PathArgument: ExpressibleByArgument {
     }
   }
 
+  /// Refuses the name of an image that a runtime would fetch from somewhere.
+  func requireFile() throws {
+    let text = path.string
+    let schemes = [
+      "docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "library", "shub", "oras",
+    ]
+    guard let end = text.firstRange(of: "://")?.lowerBound ?? text.firstRange(of: ":/")?.lowerBound,
+      schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
+    else { return }
+    throw ToolFailure.usage(
+      "\(text) is no file: images are files here, and none is ever fetched or built for that")
+  }
+
   static var defaultCompletionKind: CompletionKind { .file() }
 }
 

@@ -21,6 +21,7 @@ struct SquashOptions: ParsableArguments {
   static func open(
     _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource()
   ) throws -> SquashImage {
+    try image.requireFile()
     let storage = try FileStorage(opening: image.path)
     if try storage.read(4, at: 0) == Array("hsqs".utf8) {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
@@ -56,7 +57,7 @@ struct SquashOptions: ParsableArguments {
       .failure, code: "not-squashfs",
       "\(path.printable) is "
         + (isExt
-          ? "an ext2, ext3 or ext4 file system, not squashfs: mount it to look inside"
+          ? "an ext2, ext3 or ext4 file system, not squashfs: it is never mounted or looked into here"
           : "an encrypted volume without an image around it: open it with cryptsetup"))
   }
 
@@ -101,7 +102,8 @@ enum PartitionChoice {
     if try image.bytes(of: object).prefix(4) == Array("hsqs".utf8) { return }
     throw ToolFailure(
       .failure, code: "not-squashfs",
-      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs: mount it to look inside")
+      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs, and nothing else is ever mounted or looked into; "
+        + "dump writes it out")
   }
 }
 

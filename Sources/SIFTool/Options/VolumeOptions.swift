@@ -28,6 +28,7 @@ struct VolumeOptions: ParsableArguments {
       SecretInput.forgetVolumeKeys()
       volumeKey.closeDescriptors()
     }
+    try image.requireFile()
     let storage = try FileStorage(opening: image.path)
     guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
       guard id == nil, !verify else {
