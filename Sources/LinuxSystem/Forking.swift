@@ -83,14 +83,18 @@ public enum Forking {
     }
   }
 
+  /// Closes all descriptors but the standard streams and those. What stayed open by mistake would be the other end of
+  /// a socket whose end this process waits for; so it does not depend on /proc.
   private static func closeAll(but kept: [Int32]) {
-    guard
-      let names = try? OwnedDescriptor(opening: "/proc/self/fd", flags: O_RDONLY | O_DIRECTORY).names()
-    else { return }
-    // One of them was that of the listing itself, and is closed already.
-    for number in names.compactMap({ Int32(String(decoding: $0, as: UTF8.self)) })
-    where number > 2 && !kept.contains(number) {
-      close(number)
+    var first: UInt32 = 3
+    for number in kept.filter({ $0 > 2 }).map(UInt32.init).sorted() + [.max] {
+      if number > first, linux_close_range(first, number == .max ? .max : number - 1) != 0 {
+        // Linux before 5.9.
+        for other in first..<min(number, UInt32(clamping: sysconf(Int32(_SC_OPEN_MAX)))) {
+          close(Int32(other))
+        }
+      }
+      if number < .max { first = number + 1 }
     }
   }
 
