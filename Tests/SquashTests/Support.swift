@@ -16,7 +16,7 @@ final class Scratch: Sendable {
     }
   }
 
-  deinit { _ = try? shell("umount -q \(path)/mnt 2>/dev/null; chmod -R u+rwx \(path); rm -rf \(path)") }
+  deinit { _ = try? shell("umount -q \(path)/mnt || true; chmod -R u+rwx \(path); rm -rf \(path)") }
 
   subscript(_ name: String) -> String { path + "/" + name }
 }
