@@ -60,6 +60,9 @@ public struct ContainerLimits: Equatable, Sendable {
       }
     default:
       guard let kind = ImageKind(directive: directive.name) else {
+        guard directive.name.utf8.allSatisfy({ $0 < 0x80 }) else {
+          throw PolicySyntaxError("a directive whose name is not of ASCII")
+        }
         guard !directive.isAboutContainers else {
           throw PolicySyntaxError("the directive \"\(directive.name)\" about containers is not known")
         }
@@ -111,8 +114,8 @@ private struct Directive {
 
   /// Whether the name is, but for its spelling, that of a directive that limits which containers are used.
   var isAboutContainers: Bool {
-    let words = name.lowercased().split { $0.isWhitespace || $0 == "_" || $0 == "-" }
-    return words.count > 1 && ["limit", "allow"].contains(words[0]) && words[1].hasPrefix("container")
+    let letters = name.lowercased().filter(\.isLetter)
+    return letters.hasPrefix("limitcontainer") || letters.hasPrefix("allowcontainer")
   }
 
   /// `yes` or `no`; nil where nothing is given, which means the same as no such line.

@@ -77,7 +77,8 @@ import Testing
     "limit container path = /a", "limit container = /a", "Limit Container Paths = /a",
     "limit  container owners = a", "limit_container_owners = a", "limit containers owners = a",
     "allow container oci-sif = no", "allow container = no", "allow-container-dir = no",
-    "limit container paths2 = /a",
+    "limit container paths2 = /a", "\u{FEFF}limit container paths = /a", "limitcontainer paths = /a",
+    "limit\u{200B}container paths = /a", "\u{430}llow container dir = no",
     // What is no directive.
     "limit container paths /a", "allow container dir", "= no", "\u{FEFF}allow container dir = no\nx",
     "truncated in the mid", "", "\n\n", "# only words\n",

@@ -54,6 +54,26 @@ import Testing
     #expect(answer.errors.contains("it leads to /proc/self/exe"), "\(answer.errors)")
   }
 
+  /// Root without capabilities would have them all in a user namespace of its own, and could mount the host's control
+  /// groups there, which are root's.
+  @Test(arguments: ["", "--containall", "--pid --ipc"]) func rootGetsNoNamespaceOfUsers(options: String)
+    throws
+  {
+    let answer = try fixture.root(
+      #"""
+      siftool exec \#(options) plain.sif unshare -U true; echo $?
+      siftool exec \#(options) --bind /usr --bind /lib --bind /lib64 plain.sif /usr/bin/python3 -c '
+      import ctypes, os
+      c = ctypes.CDLL(None, use_errno=True)
+      for call in (56, 0x10000011, 0, 0, 0, 0), (272, 0x10000000), (272, 0x90020000), (308, 0, 0), (435, 0, 0):
+        r = c.syscall(*call)
+        if r == 0: os._exit(9)
+        print(ctypes.get_errno())'
+      siftool exec \#(options) --add-caps SYS_ADMIN plain.sif unshare -U true; echo $?
+      """#)
+    #expect(answer.text == "1\n1\n1\n1\n1\n38\n0\n", "\(answer.text) \(answer.errors)")
+  }
+
   /// What a program finds as its own executable is its own, whatever it is started by.
   @Test(arguments: ["", "--pid", "root", "root --pid"]) func whatItIs(how: String) throws {
     let isRoot = how.hasPrefix("root")
@@ -67,7 +87,7 @@ import Testing
       """#
     let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)
     #expect(
-      answer.text == "/bin/sh\nsh\n100000\n/bin/sh\n127\n127\n126\n127\n0\n",
+      answer.text == "/bin/sh\nsh\n100000\n/bin/sh\n127\n127\n64\n127\n0\n",
       "\(answer.text) \(answer.errors)")
     #expect(
       answer.errors.contains("siftool: cannot run ./no/thing: No such file or directory\n")

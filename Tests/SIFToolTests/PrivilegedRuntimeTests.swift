@@ -97,8 +97,9 @@ import Testing
         steps=0; what=$a; [ $verb = mount ] || what=true
         for one in $(seq -f KILL:%g 14) TERM:2 HUP:5; do
           strace -D -f -qq -o $trace $devices -e trace=ioctl -e inject=ioctl:signal=${one%:*}:when=${one#*:} $tool $verb $key secret.sif $what > /dev/null 2>&1
-          grep -qE -- "--- SIG${one%:*}|killed by SIG${one%:*}" $trace || continue
-          steps=$((steps + 1)); t unmount $a 2> /dev/null; left
+          # Signals that are held back while it mounts are never seen: then the mount is there.
+          grep -qE -- "--- SIG${one%:*}|killed by SIG${one%:*}" $trace && steps=$((steps + 1))
+          t unmount $a 2> /dev/null; left
         done > lefts; t unmount $a 2> /dev/null; left >> lefts; sort -u lefts; echo "$verb $((steps >= 10))"
         for call in mount clone exit_group; do for number in 1 2; do
           strace -D -f -qq -o $trace -e trace=$call -e inject=$call:signal=KILL:when=$number $tool $verb $key secret.sif $what > /dev/null 2>&1

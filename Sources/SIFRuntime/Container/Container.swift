@@ -37,7 +37,10 @@ public struct Container {
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
     var inside = ProgramLimits()
-    inside.filters = [try SystemCallFilter.terminal()]
+    let isAdministrator = Capabilities(named: "SYS_ADMIN").map(capabilities.contains) == true
+    inside.filters = [
+      try SystemCallFilter.forEveryProgram(ownsHost: !needsUserNamespace && !isAdministrator)
+    ]
     if let profile = options.seccomp {
       inside.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }

@@ -87,13 +87,19 @@ struct ControlGroupPlace: ~Copyable {
     let more = controllers.subtracting(try words("cgroup.subtree_control", group)).sorted()
     guard !more.isEmpty else { return "" }
     let request = more.map { "+\($0)" }.joined(separator: " ")
-    do throws(SystemError) {
-      try ControlGroup.write(request, to: "cgroup.subtree_control", in: group)
-      return ""
-    } catch {
-      guard error.errno == .resourceBusy else { throw error }
+    // The kernel would let a group with processes have some controllers for its threads, and lose its kind by that. Only
+    // the root, which has no kind, may have both.
+    let processes = try words("cgroup.procs", group)
+    let kind = try ControlGroup.read("cgroup.type", in: group)
+    if processes.isEmpty || kind == nil {
+      do throws(SystemError) {
+        try ControlGroup.write(request, to: "cgroup.subtree_control", in: group)
+        return ""
+      } catch {
+        guard error.errno == .resourceBusy else { throw error }
+      }
     }
-    guard let refuge, try words("cgroup.procs", group) == ["\(getpid())"] else { return nil }
+    guard let refuge, processes == ["\(getpid())"] else { return nil }
     try group.makeDirectory(Array(refuge.utf8), mode: 0o755)
     do throws(SystemError) {
       try ControlGroup.write("0", to: "cgroup.procs", in: try group.openDirectory(Array(refuge.utf8)))
@@ -116,6 +122,9 @@ struct ControlGroupPlace: ~Copyable {
         controllers.map { "-\($0)" }.joined(separator: " "), to: "cgroup.subtree_control", in: group)
     }
     try? ControlGroup.write("0", to: "cgroup.procs", in: group)
-    return (try? group.remove(Array(refuge.utf8), isDirectory: true)) != nil
+    do throws(SystemError) { try group.remove(Array(refuge.utf8), isDirectory: true) } catch {
+      return error.errno == .noSuchFileOrDirectory
+    }
+    return true
   }
 }

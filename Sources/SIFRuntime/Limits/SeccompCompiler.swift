@@ -4,8 +4,9 @@ import Glibc
 public import LinuxSystem
 
 extension SeccompProfile {
-  /// Twice as many as the largest profiles have: what libseccomp takes to add a rule grows with those that are there.
-  private static let mostRules = 1024
+  /// Several times as many as the largest profiles have: what libseccomp takes to add one grows with those that are
+  /// there. Rules without conditions are as many as there are system calls, at most.
+  private static let mostConditions = 256
 
   /// The profile as a filter for the kernel, on this machine.
   ///
@@ -19,7 +20,7 @@ extension SeccompProfile {
     let context = try Context(defaultAction, file)
     for architecture in architectures { try context.add(architecture: architecture) }
     let kernel = KernelVersion.current()
-    var count = 0
+    var conditions = 0
     var earlier: [Int32: [Rule]] = [:]
     for rule in rules where rule.applies(capabilities, kernel) && rule.action != defaultAction {
       for name in rule.names {
@@ -39,9 +40,10 @@ extension SeccompProfile {
         }
         if others.contains(where: { $0.conditions == rule.conditions || $0.conditions.isEmpty }) { continue }
         earlier[number, default: []].append(rule)
-        count += 1
-        guard count <= Self.mostRules else {
-          throw RuntimeError(.invalidArgument, "\(file): a filter has at most \(Self.mostRules) rules")
+        conditions += rule.conditions.count
+        guard conditions <= Self.mostConditions else {
+          throw RuntimeError(
+            .invalidArgument, "\(file): a filter has at most \(Self.mostConditions) conditions")
         }
         try context.add(rule, number, name)
       }
@@ -108,10 +110,16 @@ enum KernelVersion {
 }
 
 extension SystemCallFilter {
-  /// What keeps a program from typing into the terminal that it was started on: the two requests that put characters
-  /// into a terminal's input, or paste them there, are not permitted (spec/runtime.md "System calls").
-  static func terminal() throws(RuntimeError) -> SystemCallFilter {
-    let context = try Context(SCMP_ACT_ALLOW, "the terminal's filter")
+  /// What no program may do (spec/runtime.md "System calls").
+  ///
+  /// The two requests that put characters into a terminal's input, or paste them there, are not permitted: the terminal is
+  /// the one that it was started on.
+  ///
+  /// - Parameter ownsHost: whether the program is the host's root, without the capability to administrate it. Then it
+  ///   may have no user namespace of its own either: what is mounted there, control groups among it, would be root's,
+  ///   and its own to write.
+  static func forEveryProgram(ownsHost: Bool) throws(RuntimeError) -> SystemCallFilter {
+    let context = try Context(SCMP_ACT_ALLOW, "the filter of every program")
     try context.allowOtherArchitectures()
     #if arch(x86_64)
       let others = ["x86", "x32"]
@@ -121,16 +129,17 @@ extension SystemCallFilter {
       let others: [String] = []
     #endif
     for name in others { try context.add(architecture: seccomp_arch_resolve_name(name)) }
-    let number = seccomp_syscall_resolve_name("ioctl")
     for request in [TIOCSTI, TIOCLINUX] {
       // The kernel looks at the lower half of the argument alone.
-      let condition = SeccompProfile.Condition(
-        argument: 1, comparison: SCMP_CMP_MASKED_EQ.rawValue, value: UInt64(UInt32.max),
-        second: UInt64(request))
-      let rule = SeccompProfile.Rule(
-        place: "ioctl", names: [], action: linux_seccomp_errno(UInt32(EPERM)), conditions: [condition],
-        includes: SeccompProfile.Circumstances(), excludes: SeccompProfile.Circumstances())
-      try context.add(rule, number, "ioctl")
+      try context.refuse("ioctl", EPERM, argument: 1, mask: UInt64(UInt32.max), value: UInt64(request))
+    }
+    if ownsHost {
+      let newUser = UInt64(Namespaces.user.rawValue)
+      try context.refuse("unshare", EPERM, argument: 0, mask: newUser, value: newUser)
+      try context.refuse("clone", EPERM, argument: 0, mask: newUser, value: newUser)
+      try context.refuse("setns", EPERM)
+      // Its flags are where a filter cannot look: callers then use clone.
+      try context.refuse("clone3", ENOSYS)
     }
     // With the flag: programs are not to become slower for it.
     return SystemCallFilter(instructions: try context.export(), flags: SeccompProfile.noMitigation)
@@ -167,6 +176,19 @@ private struct Context: ~Copyable {
     let status = seccomp_arch_add(context, architecture)
     // This machine's own is there from the beginning.
     guard status == 0 || status == -EEXIST else { throw failure("architectures", status) }
+  }
+
+  /// Has a call fail with an error: always, or where the bits of an argument that a mask picks are those of a value.
+  borrowing func refuse(
+    _ name: String, _ error: Int32, argument: UInt32 = 0, mask: UInt64 = 0, value: UInt64 = 0
+  ) throws(RuntimeError) {
+    let condition = SeccompProfile.Condition(
+      argument: argument, comparison: SCMP_CMP_MASKED_EQ.rawValue, value: mask, second: value)
+    let rule = SeccompProfile.Rule(
+      place: name, names: [], action: linux_seccomp_errno(UInt32(error)),
+      conditions: mask == 0 ? [] : [condition],
+      includes: SeccompProfile.Circumstances(), excludes: SeccompProfile.Circumstances())
+    try add(rule, seccomp_syscall_resolve_name(name), name)
   }
 
   borrowing func add(_ rule: SeccompProfile.Rule, _ number: Int32, _ name: String) throws(RuntimeError) {
