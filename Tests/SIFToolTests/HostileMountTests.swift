@@ -89,7 +89,8 @@ import Testing
     let counts = lines.first.map { $0.split(separator: " ").compactMap { Int($0) } } ?? []
     try #require(counts.count == 2)
     #expect(
-      counts[0] + counts[1] == 110 && counts[0] > 5 && counts[1] > 5, "\(counts) \(answer.errors.suffix(2000))")
+      counts[0] + counts[1] == 110 && counts[0] > 5 && counts[1] > 5,
+      "\(counts) \(answer.errors.suffix(2000))")
   }
 
   @Test func forgeries() throws {
