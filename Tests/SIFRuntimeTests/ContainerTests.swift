@@ -11,7 +11,8 @@ import Testing
     #expect(try parse("a b:/c:ro,/d::rw") == [Bind("a b", at: "/c", isReadOnly: true), Bind("/d", at: "/d")])
     #expect(try parse(#"/a\:b\,c\\d\e:/x/./y//z/"#) == [Bind(#"/a:b,c\d\e"#, at: "/x/y/z")])
     for bad in [
-      "", ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a,", "/a,,/b", "/a:/b:",
+      "", ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a,", "/a,,/b", "/a:/b:", "/",
+      "/a:/.",
     ] {
       #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
     }

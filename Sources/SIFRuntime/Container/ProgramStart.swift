@@ -61,6 +61,8 @@ struct ProgramStart {
     let search = SearchPath(asked)
     let last = asked.filter { !SearchPath.names.contains($0.name) }
     if hasScripts {
+      // The shell would say that the program itself is missing.
+      if let error = arguments.first.flatMap({ MissingLoader(of: $0)?.error }) { throw error }
       throughShell(last, search)
       for (index, value) in (last.map(\.value) + [search.before, search.after]).enumerated() {
         variables.append(("\(Self.carrier)\(index)", value))
@@ -139,6 +141,12 @@ struct ProgramStart {
       filters: limits.filters, candidates: candidates, arguments: arguments, environment: environment,
       report: options.report
     ) { reason in
+      // What is there and still missing to the kernel names something else that is.
+      if reason == .noSuchFileOrDirectory,
+        let error = candidates.lazy.compactMap({ MissingLoader(of: $0)?.error }).first
+      {
+        return error
+      }
       let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
       if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
       return RuntimeError(
