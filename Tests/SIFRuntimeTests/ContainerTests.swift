@@ -11,7 +11,8 @@ import Testing
     #expect(try parse("a b:/c:ro,/d::rw") == [Bind("a b", at: "/c", isReadOnly: true), Bind("/d", at: "/d")])
     #expect(try parse(#"/a\:b\,c\\d\e:/x/./y//z/"#) == [Bind(#"/a:b,c\d\e"#, at: "/x/y/z")])
     for bad in [
-      "", ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a,", "/a,,/b", "/a:/b:",
+      "", ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a,", "/a,,/b", "/a:/b:", "/",
+      "/a:/.",
     ] {
       #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
     }
@@ -40,5 +41,55 @@ import Testing
   @Test func names() {
     for name in ["A", "_", "a1_B"] { #expect(ProgramVariables.isName(name)) }
     for name in ["", "1A", "A-B", "A B", "Ä", "A;rm"] { #expect(!ProgramVariables.isName(name)) }
+  }
+
+  @Test func variablesOfOneArgument() throws {
+    func parse(_ text: String) throws -> [String] {
+      try ProgramVariables.parse(list: Array(text.utf8)).map {
+        "\($0.name)|" + String(decoding: $0.value, as: UTF8.self)
+      }
+    }
+    #expect(try parse("A=1,B=2") == ["A|1", "B|2"])
+    #expect(try parse("A=1,2") == ["A|1,2"] && parse("\"A=1,2\"") == ["A|1,2"] && parse("A=") == ["A|"])
+    #expect(try parse(#""A=1,""2""","B=x=y",C="#) == [#"A|1,"2""#, "B|x=y", "C|"])
+    #expect(try parse("A=x=y") == ["A|x=y"] && parse(#"A="x""#) == [#"A|"x""#])
+    for bad in ["", "A", "=", "1=2", "A=1,b,C=2", "A=1,B=2,", #"A="1,2",B=3"#, #""A=1,B=2"#, #""A=1"x,B=2"#] {
+      #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
+    }
+  }
+
+  @Test func variablesOfAFile() throws {
+    func parse(_ text: String) throws -> [String] {
+      try VariableFile.parse(
+        Array(text.utf8), named: "env", host: [("HOME", Array("/h".utf8)), ("X", Array("x y".utf8))]
+      ).map { "\($0.name)|" + String(decoding: $0.value, as: UTF8.self) }
+    }
+    #expect(
+      try parse("# no\n\nA=1\r\n  export B='two words' C=\"it's\" # nor this\nD=a#b;E=\n")
+        == ["A|1", "B|two words", "C|it's", "D|a#b", "E|"])
+    #expect(
+      try parse(#"A='$X `id` \n' B="$X ${X}!\$\n" C=$A$none. D=\$\ \'"#)
+        == [#"A|$X `id` \n"#, #"B|x y x y!$\n"#, #"C|$X `id` \n."#, "D|$ '"])
+    #expect(
+      try parse("A='1\n2'\\\n3\nB=~/b C=~x:~ D=$ E=\"$\"\nexport A X none") == [
+        "A|1\n23", "B|/h/b", "C|~x:~", "D|$", "E|$", "A|1\n23", "X|x y",
+      ])
+    for (bad, word) in [
+      ("A=1\nB=two words", "line 2 of env: \"words\""), ("A=$(id)", "( is not quoted"),
+      ("A=`id`", "is not quoted"),
+      ("A=\"`id`\"", "is not quoted"), ("A=1&", "& is not quoted"), ("A=(1 2)", "( is not quoted"),
+      ("A=${X:-y}", "${…}"), ("A=${X", "${…}"), ("A=$1", "$1 is not"), ("A=$$", "$$ is not"),
+      ("A=$'x'", "$' is not"),
+      ("\nA='x", "line 2 of env: a quote is not closed"),
+      ("A=\"x\ny", "line 1 of env: a quote is not closed"),
+      ("A=\"x\\", "not closed"), ("1A=b", "\"1A=b\""), ("A+=b", "\"A+=b\""), ("export 1", "\"1\""),
+      ("A=\0", "zero byte"),
+    ] {
+      let error = #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
+      #expect(error?.message.contains(word) == true, "\(bad): \(error?.message ?? "")")
+    }
+    // Each value twice as long as the one before.
+    let doubling = "A=aaaaaaaa\n" + String(repeating: "A=$A$A\n", count: 40)
+    #expect(throws: RuntimeError.self) { try parse(doubling) }
   }
 }

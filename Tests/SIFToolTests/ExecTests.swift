@@ -121,11 +121,34 @@ final class ExecFixture: Sendable {
     }
   }
 
+  @Test(arguments: ["app.sif", "plain.sif"]) func searchPath(image: String) throws {
+    let answer = try fixture.ordinary(
+      """
+      t() { siftool exec --env "$@" \(image) sh -c 'echo "$PATH|$PREPEND_PATH$APPEND_PATH"'; }; d=/usr/local/sbin
+      export SINGULARITYENV_PREPEND_PATH=/s SINGULARITYENV_APPEND_PATH=/z; t A=1
+      APPTAINERENV_PREPEND_PATH=/a SINGULARITYENV_APPEND_PATH= t A=1; t PREPEND_PATH=/c,APPEND_PATH=/d; t PATH=
+      SINGULARITYENV_PATH=/bin:/p t A=1; APPTAINERENV_PATH=/p t PATH=/bin
+      siftool exec --env A=1,B=2 --env C=3,4 \(image) sh -c 'echo "$A|$B|$C|$SINGULARITY_NAME|$APPTAINER_NAME"'
+      """)
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    #expect(
+      answer.text == """
+        /s:\(path):/z|
+        /a:\(path)|
+        /c:\(path):/d|
+        /s:\(path):/z|
+        /bin:/p|
+        /bin|
+        1|2|3,4|\(image)|\(image)
+
+        """, "\(answer.text) \(answer.errors)")
+  }
+
   @Test func variables() throws {
     let answer = try fixture.ordinary(
       """
       export FROM_HOST=1 SINGULARITYENV_GIVEN="a b" LD_PRELOAD=/nothing.so PATH=$PATH:/odd
-      printf 'A=1\\n# no\\nB=two words\\n' > work/env
+      printf 'A=1\\n# no\\nexport B="two words" # nor this\\n' > work/env
       siftool exec app.sif env | sort > work/all; grep -cE '^(FROM_HOST=1|GIVEN=a b|WHO=the image|OTHER=it.s)$' work/all
       grep -E '^(PATH|LD_PRELOAD|HOME|SINGULARITY_CONTAINER|SIFTOOL_VALUE_)' work/all
       siftool exec --env 'WHO=me; $(x) "q" '"'it'" --env A=9 --env-file work/env app.sif sh -c 'echo "$WHO|$A|$B"'

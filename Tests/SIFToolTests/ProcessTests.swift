@@ -167,9 +167,94 @@ import Testing
   /// A mount of root's is there for others to see, and not for them to unmount.
   @Test func mountsOfRoot() throws {
     let answer = try fixture.ordinary(
-      "siftool unmount work; echo $?",
+      "siftool mount --list; siftool unmount work; echo $?",
       devices: "siftool=\(Fixture.siftool); cd \(fixture.directory.path); $siftool mount plain.sif work")
-    #expect(answer.text == "7\n" && answer.errors.contains("root alone can unmount it"), "\(answer.errors)")
+    #expect(
+      answer.text.replacing(fixture.directory.path, with: "D") == "D/work\tkernel\tD/plain.sif\n7\n",
+      "\(answer.text)")
+    #expect(answer.errors.contains("root alone can unmount it"), "\(answer.errors)")
+    // A squashfs that somebody else mounted through a loop device is nobody's business here.
+    let foreign = try fixture.ordinary(
+      "siftool mount --list",
+      devices: """
+        cd \(fixture.directory.path); siftool=\(Fixture.siftool); $siftool dump 1 plain.sif > part
+        mount -t squashfs -o loop,ro part work
+        """)
+    #expect(foreign.status == 0 && foreign.text.isEmpty, "\(foreign.text) \(foreign.errors)")
+  }
+
+  /// The failures that name what is missing, and not what is there.
+  @Test(arguments: ["app.sif", "plain.sif"]) func missingInterpreters(image: String) throws {
+    let answer = try fixture.ordinary(
+      """
+      cd work; printf '#! /opt/no/such -x\\n' > script; printf '#!/w/script\\n' > second; printf '#!/bin/sh\\r\\n' > dos
+      printf '#!/bin/sh\\necho "$@"\\n' > good; cp /usr/bin/stat elf; chmod 755 *; cd ..
+      t() { siftool exec -B $PWD/work:/w \(image) "$@" 2>&1; echo $?; }
+      t /w/script; t /w/second; t /w/dos; t /w/elf; t /w/good a; t /w/none | tail -1
+      """)
+    let loader = answer.text.split(separator: "\n").dropFirst(6).first.map(String.init) ?? ""
+    #expect(
+      loader.hasPrefix("siftool: cannot run /w/elf: it needs the loader /")
+        && loader.hasSuffix(", which is not in the container"), "\(answer.text)")
+    #expect(
+      answer.text.replacing(loader, with: "L") == #"""
+        siftool: cannot run /w/script: it is a script for /opt/no/such, which is not in the container
+        127
+        siftool: cannot run /w/second: it is a script for /opt/no/such, which is not in the container
+        127
+        siftool: cannot run /w/dos: it is a script for /bin/sh\r, which is not in the container (its first line ends in a carriage return)
+        127
+        L
+        127
+        a
+        0
+        127
+
+        """#, "\(answer.text) \(answer.errors)")
+  }
+
+  @Test func searchedScript() throws {
+    let answer = try fixture.ordinary(
+      """
+      printf '#!/opt/no/such\\n' > work/script; printf '#!/bin/sh\\necho second\\n' > work/both; mkdir work/first
+      printf '#!/opt/no/such\\n' > work/first/both; chmod 755 work/* work/first/*
+      t() { siftool exec -B $PWD/work:/w --env PATH=/w/first:/w:/bin plain.sif "$@" 2>&1; echo $?; }; t script; t both
+      """)
+    #expect(
+      answer.text == """
+        siftool: cannot run /w/script: it is a script for /opt/no/such, which is not in the container
+        127
+        second
+        0
+
+        """, "\(answer.text) \(answer.errors)")
+  }
+
+  /// What would lie over everything does not.
+  @Test func nothingCoversTheRoot() throws {
+    let made = try fixture.root("ln -s / rootfs/tmp; siftool pack rootfs linked.sif --plain --arch amd64")
+    try #require(made.status == 0, "\(made.errors)")
+    let answer = try fixture.ordinary(
+      """
+      t() { siftool exec "$@" linked.sif sh -c 'echo in' 2>&1; echo $?; }; t; t --contain; t --bind $PWD/work:/
+      t --bind $PWD/work:/tmp
+      for options in '' -c; do HOME=/ siftool exec $options plain.sif sh -c 'echo $HOME'; done
+      """)
+    #expect(
+      answer.text == """
+        siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
+        in
+        0
+        siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
+        64
+        siftool: / is the container's root: nothing is mounted over it
+        64
+        siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
+        64
+        /
+        /
+
+        """, "\(answer.text) \(answer.errors)")
   }
 
   @Test func boundCapabilities() throws {

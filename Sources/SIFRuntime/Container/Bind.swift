@@ -11,7 +11,7 @@ public struct Bind: Sendable, Equatable {
 
   /// A bind from its parts.
   ///
-  /// - Throws: ``RuntimeError/Code/invalidArgument`` for a target that is not absolute, or leaves its directory.
+  /// - Throws: ``RuntimeError/Code/invalidArgument`` for a target that is not absolute, leaves its directory, or is the root.
   public init(_ source: FilePath, at target: FilePath, isReadOnly: Bool = false) throws(RuntimeError) {
     guard target.isAbsolute, !target.components.contains(where: { $0.kind == .parentDirectory }) else {
       throw RuntimeError(
@@ -19,6 +19,9 @@ public struct Bind: Sendable, Equatable {
     }
     self.source = source
     self.target = target.lexicallyNormalized()
+    guard self.target != "/" else {
+      throw RuntimeError(.invalidArgument, "/ is the container's root: nothing is mounted over it")
+    }
     self.isReadOnly = isReadOnly
   }
 

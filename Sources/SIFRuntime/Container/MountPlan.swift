@@ -96,7 +96,8 @@ struct MountPlan {
       }
     }
     if options.isContained {
-      add(home, .memory(mode: "700"))
+      // A home directory that is the root is the image's.
+      if home != "/" { add(home, .memory(mode: "700")) }
     } else if !options.hidesHome, identity.home != "/" {
       try bind(identity.home, at: home, isOptional: true)
     }

@@ -17,7 +17,7 @@ struct ProgramStart {
   private static let dropped = ["PATH", "HOME", "BASH_ENV", "ENV", "GLIBC_TUNABLES", "GCONV_PATH"]
   /// Everything that the dynamic loader obeys has this prefix: it is about libraries of the host.
   private static let loader = "LD_"
-  /// Variables with these prefixes name others that are for the container.
+  /// Variables with these prefixes name others that are for the container; the later wins.
   private static let prefixes = ["SINGULARITYENV_", "APPTAINERENV_"]
 
   private var arguments: [[UInt8]] = []
@@ -54,15 +54,22 @@ struct ProgramStart {
     variables.append(("PATH", Array(Self.path.utf8)))
     for name in ["SIFTOOL", "SINGULARITY", "APPTAINER"] {
       variables.append(("\(name)_CONTAINER", image.bytes))
+      variables.append(("\(name)_NAME", FilePath(root: nil, image.components.suffix(1)).bytes))
     }
     if case .shell = options.action { variables.append(("PS1", Array("siftool> ".utf8))) }
-    let last = Self.forContainer() + options.environment
+    let asked = Self.forContainer() + options.environment
+    let search = SearchPath(asked)
+    let last = asked.filter { !SearchPath.names.contains($0.name) }
     if hasScripts {
-      throughShell(last)
-      for (index, variable) in last.enumerated() {
-        variables.append(("\(Self.carrier)\(index)", variable.value))
+      // The shell would say that the program itself is missing.
+      if let error = arguments.first.flatMap({ MissingLoader(of: $0)?.error }) { throw error }
+      throughShell(last, search)
+      for (index, value) in (last.map(\.value) + [search.before, search.after]).enumerated() {
+        variables.append(("\(Self.carrier)\(index)", value))
       }
     } else {
+      variables.append(
+        ("PATH", search.before + (search.replaces ? [] : Array(Self.path.utf8)) + search.after))
       variables += last
     }
     var positions: [String: Int] = [:]
@@ -79,8 +86,8 @@ struct ProgramStart {
   }
 
   /// The host's variables, as far as they are for the container.
-  private static func ofHost(_ options: ContainerOptions) -> [(name: String, value: [UInt8])] {
-    all().filter { name, _ in
+  private static func ofHost(_ options: ContainerOptions) -> [ProgramVariables.Variable] {
+    ProgramVariables.ofProcess().filter { name, _ in
       options.cleansEnvironment
         ? kept.contains(name) || name.hasPrefix("LC_")
         : !dropped.contains(name) && !name.hasPrefix(loader)
@@ -89,23 +96,11 @@ struct ProgramStart {
   }
 
   /// What the host's variables say about the container's.
-  private static func forContainer() -> [(name: String, value: [UInt8])] {
-    all().compactMap { name, value in
-      prefixes.first { name.hasPrefix($0) }.map { (String(name.dropFirst($0.count)), value) }
+  private static func forContainer() -> [ProgramVariables.Variable] {
+    let all = ProgramVariables.ofProcess()
+    return prefixes.flatMap { prefix in
+      all.filter { $0.name.hasPrefix(prefix) }.map { (String($0.name.dropFirst(prefix.count)), $0.value) }
     }.filter { ProgramVariables.isName($0.0) }
-  }
-
-  private static func all() -> [(name: String, value: [UInt8])] {
-    var variables: [(String, [UInt8])] = []
-    var next = environ
-    while let text = next.pointee {
-      let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text)).map { $0 }
-      if let equals = bytes.firstIndex(of: 0x3D), equals > 0 {
-        variables.append((String(decoding: bytes[..<equals], as: UTF8.self), Array(bytes[(equals + 1)...])))
-      }
-      next += 1
-    }
-    return variables
   }
 
   /// Whether the image has scripts that set variables, and a shell to run them.
@@ -119,13 +114,16 @@ struct ProgramStart {
   }
 
   /// Has the image's shell run its scripts first, and set what was asked for last.
-  private mutating func throughShell(_ last: [(name: String, value: [UInt8])]) {
+  private mutating func throughShell(_ last: [ProgramVariables.Variable], _ search: SearchPath) {
     var script =
       "for siftool_script in \(Self.scripts)/*.sh; do [ -f \"$siftool_script\" ] && . \"$siftool_script\"; done\n"
     script += "unset siftool_script\n"
     for (index, variable) in last.enumerated() {
       script += "export \(variable.name)=\"$\(Self.carrier)\(index)\"; unset \(Self.carrier)\(index)\n"
     }
+    let (before, after) = ("\(Self.carrier)\(last.count)", "\(Self.carrier)\(last.count + 1)")
+    script +=
+      "export PATH=\"$\(before)\(search.replaces ? "" : "$PATH")$\(after)\"; unset \(before) \(after)\n"
     script += "exec \"$@\"\n"
     arguments = ["/bin/sh", "-c", script, "siftool"].map { Array($0.utf8) } + arguments
   }
@@ -143,6 +141,12 @@ struct ProgramStart {
       filters: limits.filters, candidates: candidates, arguments: arguments, environment: environment,
       report: options.report
     ) { reason in
+      // What is there and still missing to the kernel names something else that is.
+      if reason == .noSuchFileOrDirectory,
+        let error = candidates.lazy.compactMap({ MissingLoader(of: $0)?.error }).first
+      {
+        return error
+      }
       let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
       if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
       return RuntimeError(
@@ -164,13 +168,30 @@ struct ProgramStart {
   }
 }
 
-/// Variables of a program.
-public enum ProgramVariables {
-  /// Whether a shell takes a text for the name of a variable.
-  public static func isName(_ name: String) -> Bool {
-    guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-    return name.utf8.allSatisfy {
-      (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F
+/// What was asked about PATH, which an image's own scripts set, too.
+private struct SearchPath {
+  /// The names of the variables that say it.
+  static let names = ["PREPEND_PATH", "APPEND_PATH", "PATH"]
+
+  /// What comes first, with a colon where something follows.
+  let before: [UInt8]
+  /// What comes last, with a colon before it.
+  let after: [UInt8]
+  /// Whether nothing of the image's own comes between.
+  let replaces: Bool
+
+  init(_ variables: [ProgramVariables.Variable]) {
+    // As with the runtimes, what is empty was not asked for, and what replaces everything is everything.
+    func asked(_ name: String) -> [UInt8]? {
+      let value = variables.last { $0.name == name }?.value
+      return value?.isEmpty == false ? value : nil
+    }
+    if let whole = asked("PATH") {
+      (before, after, replaces) = (whole, [], true)
+    } else {
+      before = asked("PREPEND_PATH").map { $0 + [0x3A] } ?? []
+      after = asked("APPEND_PATH").map { [0x3A] + $0 } ?? []
+      replaces = false
     }
   }
 }

@@ -287,6 +287,13 @@ struct RootFileSystem {
       }
       return try lay(mount, root)
     }
+    if try isRoot(place, root) {
+      // Nothing of the image would be in sight.
+      let reason =
+        "\(mount.target.string) is the container's root, by a link of the image: nothing is mounted over it"
+      guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
+      return options.onNote(reason)
+    }
     let target = place.pathOfDescriptor
     do throws(SystemError) {
       switch mount.content {
@@ -320,6 +327,12 @@ struct RootFileSystem {
         .system, "cannot set up \(mount.target.string) in the container: \(error.errno.description)",
         system: error)
     }
+  }
+
+  private func isRoot(
+    _ place: borrowing OwnedDescriptor, _ root: borrowing OwnedDescriptor
+  ) throws(RuntimeError) -> Bool {
+    do { return try place.currentPath() == root.currentPath() } catch { throw RuntimeError(error) }
   }
 
   private func restrict(_ copy: borrowing OwnedDescriptor, _ flags: MountFlags) throws(SystemError) {

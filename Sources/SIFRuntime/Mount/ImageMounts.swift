@@ -32,7 +32,8 @@ public struct ImageMount: Sendable, Equatable {
 public enum ImageMounts {
   /// All of ours, in the order in which the kernel has them.
   ///
-  /// Those that the kernel mounted show themselves to root alone, who may look at loop devices.
+  /// Root alone may look at the marks of loop devices. To others a squashfs is ours whose loop device ends within its file
+  /// and with its last user, as ours do and hardly any other's.
   public static func list() throws(RuntimeError) -> [ImageMount] {
     try translating { () throws(SystemError) in try MountTable.read() }.compactMap(recognize)
   }
@@ -53,17 +54,29 @@ public enum ImageMounts {
       let image = beneath?.first.flatMap { backingFile(of: FilePath(bytes: $0)) }
       return ImageMount(kind: .kernel, image: image ?? source, target: entry.target)
     }
-    guard LoopDevice.mark(of: source) == KernelMount.mark else { return nil }
+    guard geteuid() == 0 ? LoopDevice.mark(of: source) == KernelMount.mark : looksLikeOurs(source) else {
+      return nil
+    }
     return ImageMount(kind: .kernel, image: backingFile(of: source) ?? source, target: entry.target)
   }
 
+  private static func looksLikeOurs(_ device: FilePath) -> Bool {
+    attribute("autoclear", of: device) == Array("1".utf8)
+      && attribute("sizelimit", of: device).map { $0 != Array("0".utf8) } == true
+  }
+
   private static func backingFile(of device: FilePath) -> FilePath? {
+    attribute("backing_file", of: device).map { FilePath(bytes: $0) }
+  }
+
+  /// What everybody may know of a loop device.
+  private static func attribute(_ attribute: String, of device: FilePath) -> [UInt8]? {
     guard let name = device.lastComponent?.string,
       let file = try? OwnedDescriptor(
-        opening: FilePath("/sys/block/\(name)/loop/backing_file"), flags: O_RDONLY),
+        opening: FilePath("/sys/block/\(name)/loop/\(attribute)"), flags: O_RDONLY),
       let text = try? file.readToEnd(limit: 1 << 16)
     else { return nil }
-    return FilePath(bytes: text.last == 0x0A ? text.dropLast() : text)
+    return text.last == 0x0A ? text.dropLast() : text
   }
 
   /// The absolute path of a place, whose last part may be a mount that nobody answers for any more.
@@ -100,13 +113,13 @@ public enum ImageMounts {
     guard let top else {
       throw RuntimeError(.notMounted, "nothing is mounted on \(target.string)")
     }
+    // Whose the loop device is, root alone can see.
+    if geteuid() != 0, top.type == "squashfs", FilePath(bytes: top.source).starts(with: "/dev") {
+      throw RuntimeError(
+        .unavailable,
+        "what is mounted on \(target.string) was mounted by the kernel: root alone can unmount it")
+    }
     guard let mount = recognize(top) else {
-      // Whose the loop device is, root alone can see.
-      if geteuid() != 0, top.type == "squashfs", FilePath(bytes: top.source).starts(with: "/dev") {
-        throw RuntimeError(
-          .unavailable,
-          "what is mounted on \(target.string) was mounted by the kernel: root alone can unmount it")
-      }
       throw RuntimeError(.notMounted, "what is mounted on \(target.string) is no image")
     }
     if mount.kind == .fuse, geteuid() != 0 {

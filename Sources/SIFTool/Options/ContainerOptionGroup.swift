@@ -22,9 +22,13 @@ struct ContainerOptionGroup: ParsableArguments {
   var containall = false
   @Flag(help: "Leave the home directory outside.") var noHome = false
   @Option(help: ArgumentHelp("The working directory inside.", valueName: "dir")) var pwd: PathArgument?
-  @Option(help: ArgumentHelp("Set a variable inside (repeatable).", valueName: "name=value"))
+  @Option(
+    help: ArgumentHelp(
+      "Set variables inside, several with commas between (repeatable).",
+      discussion: "Of several, one with a comma in its value is in double quotes as a whole.",
+      valueName: "name=value"))
   var env: [BytesArgument] = []
-  @Option(help: ArgumentHelp("Set the variables of a file, NAME=VALUE a line.", valueName: "file"))
+  @Option(help: ArgumentHelp("Set the variables of a file, with a shell's quotes.", valueName: "file"))
   var envFile: PathArgument?
   @Flag(name: [.customShort("e"), .long], help: "Leave the host's variables outside.") var cleanenv = false
   @Flag(name: [.customShort("p"), .long], help: "A namespace of processes of its own.") var pid = false
@@ -105,22 +109,15 @@ struct ContainerOptionGroup: ParsableArguments {
     return options
   }
 
-  private func variables() throws -> [(name: String, value: [UInt8])] {
-    var texts = env.map(\.bytes)
+  private func variables() throws -> [ProgramVariables.Variable] {
+    var variables: [ProgramVariables.Variable] = []
     if let envFile {
       let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-      let lines = try file.readToEnd(limit: 1 << 20).split(separator: 0x0A).map(Array.init)
-      // Those of the command line come last, and win.
-      texts = lines.filter { $0.first != 0x23 } + texts
+      variables = try VariableFile.parse(
+        try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
     }
-    return try texts.map { text in
-      let name = String(decoding: text.prefix { $0 != 0x3D }, as: UTF8.self)
-      guard text.contains(0x3D), ProgramVariables.isName(name) else {
-        let shown = text.count > 80 ? Array(text.prefix(80)).printable + "…" : text.printable
-        throw ToolFailure.usage("\"\(shown)\" does not set a variable: NAME=VALUE does")
-      }
-      return (name, Array(text.drop { $0 != 0x3D }.dropFirst()))
-    }
+    // Those of the command line come last, and win.
+    return try variables + env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
   }
 }
 

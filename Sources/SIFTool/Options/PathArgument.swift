@@ -1,5 +1,7 @@
 import ArgumentParser
 import Glibc
+import SIF
+import Squash
 import SystemPackage
 
 /// A path on the command line: any bytes but NUL, also those that are not UTF-8.
@@ -38,6 +40,17 @@ struct PathArgument: ExpressibleByArgument {
     else { return }
     throw ToolFailure.usage(
       "\(text) is no file: images are files here, and none is ever fetched or built for that")
+  }
+
+  /// Runs a body whose failures are about this file, and has them name it.
+  func named<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as SIFError {
+      throw error.naming(path)
+    } catch let error as SquashError {
+      throw ToolFailure(error).naming(path)
+    } catch let error as ToolFailure {
+      throw error.naming(path)
+    }
   }
 
   static var defaultCompletionKind: CompletionKind { .file() }

@@ -25,24 +25,30 @@ struct SquashOptions: ParsableArguments {
     let storage = try FileStorage(opening: image.path)
     if try storage.read(4, at: 0) == Array("hsqs".utf8) {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
-      return try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()), nil)
+      return try image.named {
+        try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()), nil)
+      }
     }
     let sif: Image
     do { sif = try Image(reading: storage) } catch {
       if error.code == .notSIF { try refuseBareVolume(storage, image.path) }
       throw error.naming(image.path)
     }
-    let object = try PartitionChoice.choose(from: sif, id)
+    let object = try image.named { try PartitionChoice.choose(from: sif, id) }
     do {
       if object.isEncryptedSquashfs {
         let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: key.allowsAnyCipher)
         let opened = try partition.open(with: key, in: sif)
-        return try openSquash(DecryptingReader(reader: try opened.reader()), object.id)
+        return try image.named {
+          try openSquash(DecryptingReader(reader: try opened.reader()), object.id)
+        }
       }
-      try PartitionChoice.requireSquashfs(object, in: sif)
-      let bytes = try sif.bytes(of: object)
-      return try openSquash(
-        PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount), object.id)
+      return try image.named {
+        try PartitionChoice.requireSquashfs(object, in: sif)
+        let bytes = try sif.bytes(of: object)
+        return try openSquash(
+          PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount), object.id)
+      }
     } catch let error as SIFError {
       throw error.naming(image.path)
     }

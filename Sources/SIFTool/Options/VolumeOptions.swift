@@ -36,12 +36,14 @@ struct VolumeOptions: ParsableArguments {
       }
       try ExecutionCheck.require(storage)
       let size = try storage.byteCount()
-      return try ImageVolume(
-        storage, offset: 0, byteCount: size, PartitionReader(storage, offset: 0, byteCount: size))
+      return try image.named {
+        try ImageVolume(
+          storage, offset: 0, byteCount: size, PartitionReader(storage, offset: 0, byteCount: size))
+      }
     }
     do {
       let sif = try Image(reading: storage)
-      let object = try PartitionChoice.choose(from: sif, id)
+      let object = try image.named { try PartitionChoice.choose(from: sif, id) }
       try ExecutionCheck.require(storage, (sif, object))
       if verify {
         try FileWriters.refuse(storage)
@@ -49,18 +51,22 @@ struct VolumeOptions: ParsableArguments {
       }
       let bytes = try sif.bytes(of: object)
       guard object.isEncryptedSquashfs else {
-        try PartitionChoice.requireSquashfs(object, in: sif)
-        return try ImageVolume(
-          storage, offset: bytes.offset, byteCount: bytes.byteCount,
-          PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+        return try image.named {
+          try PartitionChoice.requireSquashfs(object, in: sif)
+          return try ImageVolume(
+            storage, offset: bytes.offset, byteCount: bytes.byteCount,
+            PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+        }
       }
       let source = volumeKey.source
       let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: source.allowsAnyCipher)
       let opened = try partition.open(with: source, in: sif)
-      return try ImageVolume(
-        storage, offset: bytes.offset, byteCount: bytes.byteCount,
-        DecryptingReader(reader: try opened.reader()),
-        encryption: VolumeEncryption(header: partition.header, key: opened.unlocked.key))
+      return try image.named {
+        try ImageVolume(
+          storage, offset: bytes.offset, byteCount: bytes.byteCount,
+          DecryptingReader(reader: try opened.reader()),
+          encryption: VolumeEncryption(header: partition.header, key: opened.unlocked.key))
+      }
     } catch let error as SIFError {
       throw error.naming(image.path)
     }

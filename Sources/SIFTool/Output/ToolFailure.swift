@@ -8,6 +8,7 @@ import SIF
 import SIFRuntime
 import Squash
 import StrictJSON
+import SystemPackage
 
 /// The exit codes that scripts rely on.
 enum ExitStatus: Int32 {
@@ -46,6 +47,13 @@ struct ToolFailure: Error {
     self.status = status
     self.code = code
     self.message = message
+  }
+
+  /// The same failure, with the file that it is about.
+  func naming(_ path: FilePath) -> ToolFailure {
+    var named = ToolFailure(status, code: code, "\(path.string): \(message)")
+    (named.offset, named.objectID, named.isReported) = (offset, objectID, isReported)
+    return named
   }
 
   init(_ error: SIFError) {

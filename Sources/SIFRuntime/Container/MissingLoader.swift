@@ -1,0 +1,101 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Why a program that is there is not found all the same: the kernel says so of what it would have to start first.
+struct MissingLoader {
+  /// What the user is told.
+  let error: RuntimeError
+
+  /// As many bytes of a script's first line as the kernel looks at.
+  private static let lineBytes = 256
+  /// How often the kernel takes the interpreter of an interpreter.
+  private static let depth = 5
+
+  /// Finds out what a program needs and does not have; nil where it has everything, is not there, or is not to be read.
+  ///
+  /// - Parameter program: a path with at least one slash; a name alone is nothing to look at.
+  init?(of program: [UInt8]) {
+    guard program.contains(0x2F) else { return nil }
+    let name = FilePath(bytes: program).string
+    var file = program
+    for _ in 0..<Self.depth {
+      guard let start = Self.start(of: file) else { return nil }
+      guard start.starts(with: Array("#!".utf8)) else {
+        // The kernel itself looks for the loader that the program's file names.
+        guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let loader = Self.loader(of: file),
+          Self.isMissing(loader)
+        else { return nil }
+        error = RuntimeError(
+          .notFound,
+          "cannot run \(name): it needs the loader \(FilePath(bytes: loader).string), which is not in the container"
+        )
+        return
+      }
+      let blanks: [UInt8] = [0x20, 0x09]
+      let line = start.dropFirst(2).prefix { $0 != 0x0A && $0 != 0 }.drop { blanks.contains($0) }
+      let interpreter = Array(line.prefix { !blanks.contains($0) })
+      guard !interpreter.isEmpty else { return nil }
+      if Self.isMissing(interpreter) {
+        let shown = FilePath(bytes: interpreter).string
+        // What is seen of it as an end of line on other systems is a part of the name here.
+        let cause = interpreter.last == 0x0D ? " (its first line ends in a carriage return)" : ""
+        error = RuntimeError(
+          .notFound,
+          "cannot run \(name): it is a script for \(shown), which is not in the container\(cause)")
+        return
+      }
+      file = interpreter
+    }
+    return nil
+  }
+
+  /// The first bytes of a regular file that can be executed.
+  private static func start(of file: [UInt8]) -> [UInt8]? { bytes(of: file, at: 0, count: lineBytes) }
+
+  private static func bytes(of file: [UInt8], at offset: Int64, count: Int) -> [UInt8]? {
+    let path = FilePath(bytes: file)
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG,
+      path.withPlatformString({ access($0, X_OK) }) == 0,
+      let descriptor = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    else { return nil }
+    var bytes = [UInt8](repeating: 0, count: count)
+    guard let length = try? bytes.withUnsafeMutableBytes({ try descriptor.read(into: $0, at: offset) }) else {
+      return nil
+    }
+    return Array(bytes.prefix(length))
+  }
+
+  private static func isMissing(_ file: [UInt8]) -> Bool {
+    FilePath(bytes: file).withPlatformString { access($0, F_OK) } != 0
+      && (errno == ENOENT || errno == ENOTDIR)
+  }
+
+  /// The loader that an ELF file of 64 bits names; nil where it names none, or is no whole one.
+  private static func loader(of file: [UInt8]) -> [UInt8]? {
+    let size = MemoryLayout<Elf64_Ehdr>.size
+    guard let head = bytes(of: file, at: 0, count: size), head.count == size, head[4] == 2, head[5] == 1
+    else {
+      return nil
+    }
+    let header = head.withUnsafeBytes { $0.loadUnaligned(as: Elf64_Ehdr.self) }
+    let step = MemoryLayout<Elf64_Phdr>.size
+    guard Int(header.e_phentsize) == step, let place = Int64(exactly: header.e_phoff),
+      let table = bytes(of: file, at: place, count: step * Int(header.e_phnum)),
+      table.count == step * Int(header.e_phnum)
+    else { return nil }
+    for index in 0..<Int(header.e_phnum) {
+      let segment = table.withUnsafeBytes {
+        $0.loadUnaligned(fromByteOffset: index * step, as: Elf64_Phdr.self)
+      }
+      guard segment.p_type == UInt32(PT_INTERP) else { continue }
+      guard let place = Int64(exactly: segment.p_offset), segment.p_filesz <= UInt64(PATH_MAX),
+        let name = bytes(of: file, at: place, count: Int(segment.p_filesz))
+      else { return nil }
+      let path = Array(name.prefix { $0 != 0 })
+      return path.isEmpty ? nil : path
+    }
+    return nil
+  }
+}

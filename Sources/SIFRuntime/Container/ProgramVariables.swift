@@ -1,0 +1,96 @@
+import Glibc
+
+/// Variables of a program, and the ways in which people write them (spec/runtime.md "The environment").
+public enum ProgramVariables {
+  /// A name and a value.
+  public typealias Variable = (name: String, value: [UInt8])
+
+  /// Whether a shell takes a text for the name of a variable.
+  public static func isName(_ name: String) -> Bool {
+    guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+    return name.utf8.allSatisfy(isNameByte)
+  }
+
+  static func isNameByte(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+      || byte == 0x5F
+  }
+
+  /// Reads variables from one argument of a command line.
+  ///
+  /// With one equals sign, everything behind it is the value. With more of them the text is a record of CSV, whose
+  /// fields are variables: commas stand between, and a field in double quotes may have commas itself, and two quotes for
+  /// one.
+  ///
+  /// - Throws: ``RuntimeError/Code/invalidArgument`` where a field sets no variable, or quotes are out of place.
+  public static func parse(list text: [UInt8]) throws(RuntimeError) -> [Variable] {
+    let equals = text.count { $0 == 0x3D }
+    guard equals > 1 else {
+      let isQuoted = text.count > 1 && text.first == 0x22 && text.last == 0x22
+      return [try variable(isQuoted ? text.dropFirst().dropLast() : text[...], isList: false)]
+    }
+    return try fields(of: text).map { (field) throws(RuntimeError) in try variable(field[...], isList: true) }
+  }
+
+  private static func variable(_ text: ArraySlice<UInt8>, isList: Bool) throws(RuntimeError) -> Variable {
+    let name = String(decoding: text.prefix { $0 != 0x3D }, as: UTF8.self)
+    guard text.contains(0x3D), isName(name) else { throw isNone(text, isList: isList) }
+    return (name, Array(text.drop { $0 != 0x3D }.dropFirst()))
+  }
+
+  static func isNone(_ text: ArraySlice<UInt8>, isList: Bool = false, at place: String = "") -> RuntimeError {
+    let shown = String(decoding: text.prefix(80), as: UTF8.self) + (text.count > 80 ? "…" : "")
+    var message = "\(place)\"\(shown)\" does not set a variable: NAME=VALUE does"
+    if isList { message += "; one with a comma in its value is written '\"NAME=VALUE\"'" }
+    return RuntimeError(.invalidArgument, message)
+  }
+
+  /// The fields of a record of CSV.
+  private static func fields(of text: [UInt8]) throws(RuntimeError) -> [[UInt8]] {
+    var fields: [[UInt8]] = []
+    var rest = text[...]
+    while true {
+      var field: [UInt8] = []
+      if rest.first == 0x22 {
+        rest.removeFirst()
+        while true {
+          guard let byte = rest.popFirst() else { throw misplacedQuote(text) }
+          if byte == 0x22 {
+            guard rest.first == 0x22 else { break }
+            rest.removeFirst()
+          }
+          field.append(byte)
+        }
+        guard rest.isEmpty || rest.first == 0x2C else { throw misplacedQuote(text) }
+      } else {
+        field = Array(rest.prefix { $0 != 0x2C })
+        rest = rest.dropFirst(field.count)
+        guard !field.contains(0x22) else { throw misplacedQuote(text) }
+      }
+      fields.append(field)
+      guard rest.popFirst() != nil else { return fields }
+    }
+  }
+
+  private static func misplacedQuote(_ text: [UInt8]) -> RuntimeError {
+    let shown = String(decoding: text.prefix(80), as: UTF8.self) + (text.count > 80 ? "…" : "")
+    return RuntimeError(
+      .invalidArgument,
+      "a quote is out of place in \"\(shown)\": of several variables, each is in double quotes as a whole, "
+        + "with two for one inside, or has none")
+  }
+
+  /// The variables of this process.
+  public static func ofProcess() -> [Variable] {
+    var variables: [Variable] = []
+    var next = environ
+    while let text = next.pointee {
+      let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text)).map { $0 }
+      if let equals = bytes.firstIndex(of: 0x3D), equals > 0 {
+        variables.append((String(decoding: bytes[..<equals], as: UTF8.self), Array(bytes[(equals + 1)...])))
+      }
+      next += 1
+    }
+    return variables
+  }
+}
