@@ -87,7 +87,8 @@ import Testing
           except subprocess.TimeoutExpired:
               status = "lost"
               os.killpg(tool.pid, signal.SIGKILL); tool.wait()
-          if status != -number: print("seed", seed, "attempt", attempt, number, status)
+          # A helper may have been the first to get it: then siftool says what it misses, and nothing was started.
+          if status not in (-number, 7): print("seed", seed, "attempt", attempt, number, status)
       print("done")
       """, options.split(separator: " ").map(String.init))
     #expect(answer.text == "done\n", "\(answer.text) \(answer.errors)")
