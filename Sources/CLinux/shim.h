@@ -100,7 +100,12 @@ static inline int linux_block_device_size(int fd, uint64_t *size) {
 static inline int linux_openat2(
     int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
-  return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+  long number;
+  int tries = 0;
+  // Whoever renames or mounts anything on the machine meanwhile can make the kernel ask for another try.
+  do number = syscall(SYS_openat2, directory, path, &how, sizeof how);
+  while (number < 0 && errno == EAGAIN && ++tries < 1000);
+  return (int)number;
 }
 
 // Macros with no value that Swift could import, or functions behind macros.

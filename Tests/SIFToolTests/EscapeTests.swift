@@ -74,6 +74,14 @@ import Testing
     #expect(answer.text == "1\n1\n1\n1\n1\n38\n0\n", "\(answer.text) \(answer.errors)")
   }
 
+  /// The kernel asks for another try where somebody mounts or renames meanwhile.
+  @Test func anotherTry() throws {
+    let answer = try fixture.root(
+      "strace -f -qq -o /dev/null -e trace=openat2 -e inject=openat2:error=EAGAIN:when=1+2 siftool exec plain.sif echo fine"
+    )
+    #expect(answer.text == "fine\n", "\(answer.text) \(answer.errors)")
+  }
+
   /// What a program finds as its own executable is its own, whatever it is started by.
   @Test(arguments: ["", "--pid", "root", "root --pid"]) func whatItIs(how: String) throws {
     let isRoot = how.hasPrefix("root")
@@ -83,7 +91,7 @@ import Testing
       siftool exec \#(options) app.sif sh -c 'readlink /proc/$$/exe; cat /proc/$$/comm; echo ${#1}' name "$long"
       siftool exec \#(options) plain.sif readlink /proc/self/exe; siftool exec \#(options) plain.sif ./no/thing; echo $?
       siftool exec \#(options) plain.sif "$(printf 'no\033thing')"; echo $?; siftool exec \#(options) plain.sif ''; echo $?
-      siftool exec \#(options) --env PATH= plain.sif true; echo $?; siftool exec \#(options) plain.sif true 2>&-; echo $?
+      siftool exec \#(options) --env PATH=/nowhere plain.sif true; echo $?; siftool exec \#(options) plain.sif true 2>&-; echo $?
       """#
     let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)
     #expect(
