@@ -33,9 +33,10 @@ import Testing
           local user=$1 signal=$2 call=$3 number=$4; shift 4
           # The tracer may end a moment after the traced.
           rm -f trace
-          timeout -s KILL 60 strace -D -u $user -f -qq -o '|cat > part; mv part trace' -e trace=$call -e inject=$call:signal=$signal:when=$number \
+          timeout -s KILL 60 strace -D -u $user -f -qq -o trace -e trace=$call -e inject=$call:signal=$signal:when=$number \
             siftool "$@" > output 2>&1
-          status=$?; for i in $(seq 200); do [ ! -e trace ] || break; sleep 0.05; done
+          status=$?
+          for i in $(seq 20); do grep -qsE -- "--- SIG$signal|killed by SIG$signal" trace && break; sleep 0.05; done
           grep -qE -- "--- SIG$signal|killed by SIG$signal" trace || return 1
           steps=$((steps + 1))
         }
