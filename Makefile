@@ -42,7 +42,7 @@ demo: release
 
 # The tests run the tool as it is shipped, not a debug build of it.
 test: test-packages lint release
-	SIFTOOL=$(CURDIR)/$(RELEASE) $(SWIFT) test
+	SWIFT="$(SWIFT)" Scripts/test.sh $(RELEASE)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz
