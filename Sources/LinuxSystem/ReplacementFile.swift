@@ -115,15 +115,9 @@ public struct ReplacementFile: ~Copyable {
     var path = path
     // As many links as the kernel follows.
     for _ in 0..<40 {
-      if let resolved = path.withPlatformString({ realpath($0, nil) }) {
-        defer { free(resolved) }
-        return FilePath(platformString: resolved)
-      }
-      var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-      let length = path.withPlatformString { readlink($0, &target, target.count - 1) }
-      guard length > 0 else { return path }
-      let link = FilePath(platformString: target)
-      path = link.isAbsolute ? link : directory(of: path).pushing(link)
+      if let resolved = try? path.resolvingLinks() { return resolved }
+      guard let link = try? path.linkTarget() else { return path }
+      path = directory(of: path).pushing(link)
     }
     return path
   }

@@ -90,11 +90,7 @@ public enum ImageMounts {
 
   /// A path free of links.
   static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
-    guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
-      throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "find", path: path))
-    }
-    defer { free(resolved) }
-    return FilePath(platformString: resolved)
+    try translating { () throws(SystemError) in try path.resolvingLinks() }
   }
 
   /// Unmounts an image.

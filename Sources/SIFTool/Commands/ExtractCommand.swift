@@ -96,9 +96,7 @@ struct ExtractCommand: ToolCommand {
   }
 
   private static func manifestPath(_ directory: FilePath) -> FilePath {
-    guard let resolved = directory.withPlatformString({ realpath($0, nil) }) else { return directory }
-    defer { free(resolved) }
-    let path = FilePath(platformString: resolved)
+    guard let path = try? directory.resolvingLinks() else { return directory }
     guard let name = path.lastComponent else { return "/manifest.ndjson" }
     return path.removingLastComponent().appending("\(name.string).manifest.ndjson")
   }

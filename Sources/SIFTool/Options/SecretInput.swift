@@ -2,6 +2,7 @@ import ArgumentParser
 import Gcrypt
 import Glibc
 import LinuxSystem
+import Squash
 import SystemPackage
 
 /// Secrets that come from outside, straight into locked memory.
@@ -65,14 +66,38 @@ enum SecretInput {
     return used
   }
 
-  /// The open descriptor that a path stands for, as shells name pipes to other commands; nil for any other path.
+  /// The open descriptor of this process that a path stands for, as shells name pipes to other commands; nil for any
+  /// other path.
+  ///
+  /// It may be named through links, as a thread's, or as the parent's, of which this process has a copy.
   static func descriptor(of path: FilePath) -> Int32? {
-    if path == "/dev/stdin" { return STDIN_FILENO }
-    for directory in ["/dev/fd", "/proc/self/fd"] as [FilePath]
-    where path.removingLastComponent().lexicallyNormalized() == directory {
-      return path.lastComponent.flatMap { Int32($0.string) }
+    var path = path
+    // As many links as the kernel follows.
+    for _ in 0..<40 {
+      let parent = path.removingLastComponent()
+      guard let name = path.lastComponent,
+        let directory = try? (parent.isEmpty ? "." : parent).resolvingLinks()
+      else { return nil }
+      path = directory.appending(name)
+      if let number = Int32(name.string), isOfProcess(directory) {
+        return isOpen(number, as: path) ? number : nil
+      }
+      guard let target = try? path.linkTarget() else { return nil }
+      path = directory.pushing(target)
     }
     return nil
+  }
+
+  /// Whether a directory has the open files of a process.
+  private static func isOfProcess(_ directory: FilePath) -> Bool {
+    directory.components.first == "proc" && directory.lastComponent == "fd"
+  }
+
+  private static func isOpen(_ number: Int32, as path: FilePath) -> Bool {
+    var status = stat()
+    return fstat(number, &status) == 0
+      && FileIdentity(of: path)
+        == FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
   /// Closes a descriptor that secrets come from. In place of a standard stream there is /dev/null then.

@@ -19,9 +19,11 @@ struct VolumeKeyOptions: ParsableArguments {
 
   @OptionGroup var permissions: VolumePermissionOptions
 
-  /// Closes the descriptors that the options name, read or not: no program is to have them.
+  /// Closes the descriptors that the options and variables name, read or not: no program is to have them.
   func closeDescriptors() {
-    let paths = ([passphrase.passphraseFile].compactMap { $0 } + pemPath).map(\.path)
+    let named =
+      [passphrase.passphraseFile].compactMap { $0 } + pemPath + VolumeKeySource.pemPathsOfEnvironment
+    let paths = named.map(\.path)
     for number in [passphrase.passphraseFd].compactMap({ $0 }) + paths.compactMap(SecretInput.descriptor) {
       SecretInput.closeDescriptor(number)
     }
