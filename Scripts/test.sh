@@ -13,6 +13,6 @@ status=${PIPESTATUS[0]}
 if [ "$status" -ne 0 ]; then
   printf '\nWhat failed (all of it: %s):\n' "$log"
   # Cut, since an expectation may hold a whole image.
-  grep -aE '^[^ ]*(✘[^ ]* Test .* recorded an issue|↳ |.*Fatal error|error: .*signal)' "$log" | cut -c1-240 | head -n 20
+  grep -aE -A 4 'Test .* recorded an issue|Fatal error|^error: ' "$log" | cut -c1-240 | head -n 24
 fi
 exit "$status"
