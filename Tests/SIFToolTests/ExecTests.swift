@@ -25,6 +25,18 @@ final class ExecFixture: Sendable {
     ])
   }
 
+  /// Makes `secret.sif` of `plain.sif`, with the passphrase in the file `phrase`; everybody may read both.
+  func encrypt() throws {
+    try directory.write("phrase", Array("secret\n".utf8))
+    try Tool.check([
+      "sh", "-c",
+      """
+      cd \(directory.path); \(Fixture.siftool) encrypt plain.sif secret.sif --passphrase-file phrase --kdf pbkdf2 \
+        --kdf-time 1000 --quiet && chmod 644 secret.sif phrase
+      """,
+    ])
+  }
+
   /// As nobody.
   func ordinary(_ script: String, devices: String? = nil) throws -> ToolAnswer {
     try OrdinaryUser.run(script, in: directory, devices: devices)
@@ -310,6 +322,8 @@ final class ExecFixture: Sendable {
   @Test func withoutWhatItNeeds() throws {
     let fuse = try fixture.ordinary("siftool exec plain.sif true; echo $?", devices: ":")
     #expect(fuse.text == "7\n" && fuse.errors.contains("needs /dev/fuse"), "\(fuse.errors)")
+    let small = try fixture.root("(ulimit -f 1; siftool exec plain.sif true); echo $?")
+    #expect(small.text == "7\n" && small.errors.contains("may write no files of"), "\(small.errors)")
     let none = try fixture.root(
       "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces; siftool exec --userns plain.sif true; echo $?'"
     )

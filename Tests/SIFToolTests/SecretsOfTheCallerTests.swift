@@ -7,13 +7,7 @@ import Testing
 
   init() throws {
     fixture = try ExecFixture()
-    try fixture.directory.write("phrase", Array("secret\n".utf8))
-    let answer = try fixture.root(
-      """
-      siftool encrypt plain.sif secret.sif --passphrase-file phrase --kdf pbkdf2 --kdf-time 1000 --quiet
-      chmod 644 secret.sif phrase
-      """)
-    try #require(answer.status == 0, "\(answer.errors)")
+    try fixture.encrypt()
   }
 
   /// Descriptors of the caller's are there, unless the program is contained; those that a passphrase came from never are.
@@ -36,6 +30,22 @@ import Testing
     }
     let each = line(3, 9) + line(7, 9) + line(3, 7, 9) + line(3, 7, 9) + line(9)
     #expect(answer.text == each + each, "\(answer.text) \(answer.errors)")
+  }
+
+  /// By whatever name a descriptor is given: its number is closed. One that only has the same number elsewhere is not.
+  @Test func descriptorsByOtherNames() throws {
+    let answer = try fixture.ordinary(
+      #"""
+      ln -s /dev/fd/7 work/link; ln -s link work/second; mkdir work/7; cp phrase work/fd; echo other > work/other
+      t() { siftool exec "$@" 2> /dev/null 7< phrase ls -l /proc/self/fd/ | grep -cE ' 7 -> '; }
+      for path in /proc/thread-self/fd/7 /proc/self/task/../fd/7 //dev/./fd/7 work/second /dev/fd/../fd/007; do
+        t --passphrase-file $path secret.sif; done
+      exec 7< phrase; t --passphrase-file /proc/$$/fd/7 secret.sif
+      SINGULARITY_ENCRYPTION_PEM_PATH=/dev/fd/7 t plain.sif
+      siftool exec --passphrase-file /proc/$$/fd/7 secret.sif ls -l /proc/self/fd/ 7< work/other | grep -cE ' 7 -> '
+      t --passphrase-file work/fd secret.sif
+      """#)
+    #expect(answer.text == "0\n0\n0\n0\n0\n0\n0\n1\n1\n", "\(answer.text) \(answer.errors)")
   }
 
   @Test func variables() throws {

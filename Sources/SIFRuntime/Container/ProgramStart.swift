@@ -154,7 +154,13 @@ struct ProgramStart {
         "cannot run \(name): \(reason?.description ?? "an unknown error")")
     }
     let image = try LauncherImage(plan)
-    try translating { () throws(SystemError) in try launcher.write(image) }
+    do { try launcher.write(image) } catch {
+      guard error.errno == .fileTooLarge else { throw RuntimeError(error) }
+      throw RuntimeError(
+        .unavailable,
+        "this process may write no files of \(image.bytes.count) bytes (`ulimit -f`), which starting a program takes",
+        system: error)
+    }
   }
 
   /// Becomes the program, under its limits, by way of the launcher. Returns only by failing.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import LinuxSystem
 import SIF
 import SIFRuntime
 import Squash
@@ -22,11 +21,10 @@ struct VolumeOptions: ParsableArguments {
   /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
   /// file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
-    Forking.fillStandardStreams()
     // Also where there was nothing to open with them.
     defer {
-      SecretInput.forgetVolumeKeys()
       volumeKey.closeDescriptors()
+      SecretInput.forgetVolumeKeys()
     }
     try image.requireFile()
     let storage = try FileStorage(opening: image.path)
