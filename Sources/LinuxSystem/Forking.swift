@@ -20,9 +20,7 @@ public enum Forking {
       // The other one has left a memory image where one was wanted.
       ProcessPrivacy.set(isPrivate: true)
       Glibc.signal(signal, SIG_DFL)
-      var only = sigset_t()
-      sigemptyset(&only)
-      sigaddset(&only, signal)
+      var only = Signals.set([signal])
       pthread_sigmask(SIG_UNBLOCK, &only, nil)
       kill(getpid(), signal)
     }

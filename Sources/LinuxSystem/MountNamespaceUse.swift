@@ -81,25 +81,3 @@ extension MountTable {
       })
   }
 }
-
-/// Requests to end: what a terminal, a session or a system sends.
-public enum EndingSignals {
-  private static var all: sigset_t {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] { sigaddset(&signals, signal) }
-    return signals
-  }
-
-  /// Lets requests wait from here on, also in children: what has begun is done as a whole.
-  public static func hold() {
-    var signals = all
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
-  }
-
-  /// Obeys requests again, those that have waited first.
-  public static func obey() {
-    var signals = all
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-  }
-}

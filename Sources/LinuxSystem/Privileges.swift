@@ -33,6 +33,8 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
       .joined(separator: ", ")
   }
 
+  /// `CAP_SYS_ADMIN`: mounts, namespaces, and much else.
+  public static let administration = Capabilities(rawValue: 1 << 21)
   /// Every capability that this program knows.
   public static let all = Capabilities(rawValue: 1 << UInt64(names.count) - 1)
   /// What the administrator of a container of its own needs, over files and processes that are its own.

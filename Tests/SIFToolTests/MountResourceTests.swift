@@ -69,9 +69,10 @@ import Testing
 
   /// Without device-mapper the server decrypts, and says why.
   @Test func withoutDeviceMapper() throws {
+    try fixture.encrypt()
     let answer = try fixture.root(
       """
-      printf secret > phrase; mkdir -p mnt; siftool encrypt plain.sif secret.sif --passphrase-file phrase --kdf pbkdf2 --kdf-time 1000 --quiet
+      mkdir -p mnt
       unshare -m bash -c 'mkdir -p /dev/mapper; mount -t tmpfs x /dev/mapper; mknod /dev/mapper/control c 10 255
         siftool mount --json --passphrase-file phrase secret.sif mnt | grep -o fuse; cat mnt/bin/data; siftool unmount mnt
         siftool exec --passphrase-file phrase secret.sif cat /bin/data; losetup -j secret.sif' 2> errors; cat errors

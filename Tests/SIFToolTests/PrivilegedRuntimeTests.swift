@@ -7,13 +7,8 @@ import Testing
 
   init() throws {
     fixture = try ExecFixture()
-    try fixture.directory.write("phrase", Array("secret\n".utf8))
-    let answer = try fixture.root(
-      """
-      siftool encrypt plain.sif secret.sif --passphrase-file phrase --kdf pbkdf2 --kdf-time 1000 --quiet
-      chmod 644 secret.sif phrase; siftool list secret.sif
-      """)
-    try #require(answer.status == 0, "\(answer.errors)")
+    try fixture.encrypt()
+    let answer = try fixture.root("siftool list secret.sif")
     let line = try #require(answer.text.split(separator: "\n").last { $0.contains("FS (") })
     let range = line.split(separator: "|")[3].split(separator: "-").compactMap { Int($0.filter(\.isNumber)) }
     try fixture.directory.write(

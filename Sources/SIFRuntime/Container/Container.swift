@@ -36,13 +36,13 @@ public struct Container {
   public func run() throws -> Never {
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
-    var inside = ProgramLimits()
-    let isAdministrator = Capabilities(named: "SYS_ADMIN").map(capabilities.contains) == true
-    inside.filters = [
-      try SystemCallFilter.forEveryProgram(ownsHost: !needsUserNamespace && !isAdministrator)
+    var limits = ProgramLimits()
+    limits.filters = [
+      try SystemCallFilter.forEveryProgram(
+        ownsHost: !needsUserNamespace && !capabilities.contains(.administration))
     ]
     if let profile = options.seccomp {
-      inside.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
+      limits.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
     // Then whatever of ours outlives its parent is this process's to take in, and no concern of the host's.
     if isWatched { linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0) }
@@ -54,24 +54,20 @@ public struct Container {
     }
     // Made before anything else is: this process may have to change its own place for it.
     var group: LimitedGroup?
-    var path: FilePath?
-    if let limits = options.limits {
-      let made = try LimitedGroup(limits)
-      inside.entrance = made.entrance.rawValue
-      path = made.path
+    if let resources = options.limits {
+      let made = try LimitedGroup(resources)
+      limits.entrance = made.entrance.rawValue
+      limits.group = made.path
       group = consume made
     }
     // The server stays outside: in the container's namespace of mounts, it would keep it alive.
     let server = try ImageServer(volume, fuseOptions)
     try enterNamespaces(keeping: capabilities)
-    let limits = inside
-    let place = path
-    guard isWatched else {
-      throw try prepare(workingDirectory, overlay, server, capabilities, place, limits).execute()
+    func start() throws -> ProgramStart {
+      try prepare(workingDirectory, overlay, server, capabilities, limits)
     }
-    let status = try ProcessMonitor.run(onFork: server.letGo) {
-      try prepare(workingDirectory, overlay, server, capabilities, place, limits)
-    }
+    guard isWatched else { throw try start().execute() }
+    let status = try ProcessMonitor.run(onFork: server.letGo, start)
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
     // They end with the container, which has just ended.
@@ -152,7 +148,7 @@ public struct Container {
         try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group))
       }
     }
-    if needsUserNamespace, Capabilities(named: "SYS_ADMIN").map(capabilities.contains) != true {
+    if needsUserNamespace, !capabilities.contains(.administration) {
       // Where this program itself runs in a container, the settings may be closed.
       try? Namespaces.forbidMoreUsers()
     }
@@ -168,7 +164,7 @@ public struct Container {
   /// Builds the root, enters it, and gives away what the program is not to have.
   private func prepare(
     _ workingDirectory: FilePath?, _ overlay: LockedOverlay?, _ server: ImageServer,
-    _ capabilities: Capabilities, _ group: FilePath?, _ limits: ProgramLimits
+    _ capabilities: Capabilities, _ limits: ProgramLimits
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -177,7 +173,7 @@ public struct Container {
       }
     }
     var options = options
-    options.controlGroup = group
+    options.controlGroup = limits.group
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let file = try OpenImage(volume, image)
     let upper = try overlay.map { (overlay) throws(SystemError) in try PlannedMount.HostTree(overlay.path) }

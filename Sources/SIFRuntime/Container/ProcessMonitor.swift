@@ -86,12 +86,7 @@ enum ProcessMonitor {
     withUnsafeBytes(of: status) { _ = write(socket, $0.baseAddress, $0.count) }
   }
 
-  private static var signals: sigset_t {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in forwarded + [SIGCHLD] { sigaddset(&signals, signal) }
-    return signals
-  }
+  private static var signals: sigset_t { Signals.set(forwarded + [SIGCHLD]) }
 
   /// Waits for a process, takes in every other that ends, and passes on signals meanwhile; answers as wait(2) does.
   private static func wait(for process: pid_t) -> Int32 {

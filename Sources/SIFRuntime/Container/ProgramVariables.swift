@@ -38,9 +38,13 @@ public enum ProgramVariables {
     return (name, Array(text.drop { $0 != 0x3D }.dropFirst()))
   }
 
+  /// The beginning of a text, for a message.
+  private static func shown(_ text: ArraySlice<UInt8>) -> String {
+    String(decoding: text.prefix(80), as: UTF8.self) + (text.count > 80 ? "…" : "")
+  }
+
   static func isNone(_ text: ArraySlice<UInt8>, isList: Bool = false, at place: String = "") -> RuntimeError {
-    let shown = String(decoding: text.prefix(80), as: UTF8.self) + (text.count > 80 ? "…" : "")
-    var message = "\(place)\"\(shown)\" does not set a variable: NAME=VALUE does"
+    var message = "\(place)\"\(shown(text))\" does not set a variable: NAME=VALUE does"
     if isList { message += "; one with a comma in its value is written '\"NAME=VALUE\"'" }
     return RuntimeError(.invalidArgument, message)
   }
@@ -73,10 +77,9 @@ public enum ProgramVariables {
   }
 
   private static func misplacedQuote(_ text: [UInt8]) -> RuntimeError {
-    let shown = String(decoding: text.prefix(80), as: UTF8.self) + (text.count > 80 ? "…" : "")
     return RuntimeError(
       .invalidArgument,
-      "a quote is out of place in \"\(shown)\": of several variables, each is in double quotes as a whole, "
+      "a quote is out of place in \"\(shown(text[...]))\": of several variables, each is in double quotes as a whole, "
         + "with two for one inside, or has none")
   }
 

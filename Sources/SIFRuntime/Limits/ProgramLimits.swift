@@ -1,9 +1,12 @@
 import Glibc
 import LinuxSystem
+import SystemPackage
 
 /// What a process puts itself under, last of all, before it becomes a container's program.
 struct ProgramLimits: Sendable {
-  /// The way into the control group, open in this process.
+  /// The control group, where there is one.
+  var group: FilePath?
+  /// The way into it, open in this process.
   var entrance: Int32?
   /// Which system calls are left: the launcher installs these, in their order.
   var filters: [SystemCallFilter] = []

@@ -100,12 +100,7 @@ public enum MountService {
     return target.withPlatformString { statvfs($0, &status) } != 0 && errno == ENOTCONN
   }
 
-  private static var signals: sigset_t {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
-    return signals
-  }
+  private static var signals: sigset_t { Signals.set([SIGTERM, SIGINT, SIGHUP]) }
 
   /// Lets requests to end wait until there is somebody to take them. Threads to come inherit this.
   private static func blockSignals() {
