@@ -29,7 +29,7 @@ struct Compressor: ~Copyable {
       ZSTD_CCtx_setParameter(handle, ZSTD_c_compressionLevel, Int32(level))
       if options.level == nil, blockSize <= 128 << 10 {
         ZSTD_CCtx_setParameter(handle, ZSTD_c_searchLog, 3)
-        ZSTD_CCtx_setParameter(handle, ZSTD_c_targetLength, 64)
+        ZSTD_CCtx_setParameter(handle, ZSTD_c_targetLength, 28)
       }
       backend = .zstd(handle)
     default:
