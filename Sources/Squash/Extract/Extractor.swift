@@ -18,11 +18,12 @@ extension SquashImage {
       throw SquashError(.invalidArgument, "\(options.threads) threads")
     }
     let state = ExtractionState(options)
-    let pool = try WorkerPool<LeafWriter>(threads: options.threads) { () throws(SquashError) in
+    let writer = try LeafWriter(self, state)
+    let pool = try WorkerPool(threads: options.threads, submitter: writer) { () throws(SquashError) in
       try LeafWriter(self, state)
     }
     defer { pool.close() }
-    let extractor = try Extractor(self, DirectoryHandle(directory), state, pool, options)
+    let extractor = try Extractor(self, DirectoryHandle(directory), state, pool, writer, options)
     return try extractor.run()
   }
 }
@@ -49,7 +50,7 @@ final class Extractor {
 
   init(
     _ image: SquashImage, _ root: DirectoryHandle, _ state: ExtractionState, _ pool: WorkerPool<LeafWriter>,
-    _ options: ExtractionOptions
+    _ writer: LeafWriter, _ options: ExtractionOptions
   ) throws(SquashError) {
     self.image = image
     self.root = root
@@ -57,7 +58,7 @@ final class Extractor {
     self.pool = pool
     self.options = options
     reader = try SquashReader(image)
-    writer = try LeafWriter(image, state)
+    self.writer = writer
   }
 
   func run() throws(SquashError) -> ExtractionReport {
@@ -193,12 +194,13 @@ final class Extractor {
     state.record(UnappliedAttributes(path: entry.path, inode: inode, attributes: attributes))
   }
 
-  /// Sets the directories' attributes, each after everything in it.
+  /// Sets the directories' attributes, each after everything in it was opened.
   private func finishDirectories() throws(SquashError) {
     let root = Entry(name: [], path: [], inode: try reader.root())
     var walker = TreeWalker(reader, from: root, reads: .directories)
     var stack = DirectoryStack(self.root, accepts: .refuse, makes: false)
     var open: [Entry?] = []
+    var ready: [(Entry, DirectoryHandle)] = []
     while let event = try walker.next() {
       switch event {
       case .fault, .name: break  // Faults were reported by the first pass.
@@ -218,13 +220,18 @@ final class Extractor {
         }
       case .endOfDirectory:
         if case .some(.some(let entry)) = open.popLast() {
-          do throws(SquashError) {
-            let handle = try LeafWriter.system { () throws(SystemError) in try stack.current() }
-            try writer.setAttributes(ofDirectory: entry, on: handle)
-          } catch { throw error.at(path: entry.path) }
+          do throws(SystemError) { ready.append((entry, try stack.current())) } catch {
+            throw SquashError.system(error, path: entry.path)
+          }
+          if ready.count >= Self.batchTasks {
+            try pool.submit(.directories(ready))
+            ready.removeAll(keepingCapacity: true)
+          }
         }
         if !open.isEmpty { stack.pop() }
       }
     }
+    try pool.submit(.directories(ready))
+    try pool.drain()
   }
 }

@@ -71,6 +71,7 @@ final class ExtractionState: Sendable {
 final class LeafWriter: Worker {
   enum Job: Sendable {
     case leaves([LeafTask])
+    case directories([(Entry, DirectoryHandle)])
     case part(SharedFile, BlockRun)
   }
 
@@ -87,6 +88,12 @@ final class LeafWriter: Worker {
     case .leaves(let tasks):
       for task in tasks {
         do throws(SquashError) { try write(task) } catch { throw error.at(path: task.path) }
+      }
+    case .directories(let directories):
+      for (entry, handle) in directories {
+        do throws(SquashError) { try setAttributes(ofDirectory: entry, on: handle) } catch {
+          throw error.at(path: entry.path)
+        }
       }
     case .part(let file, let run):
       do throws(SquashError) {

@@ -66,7 +66,8 @@ package struct Thread: ~Copyable {
 
 /// Threads that perform jobs in no particular order, behind a short queue. The first failure ends the work.
 ///
-/// With one thread there are no threads: jobs are performed where they are submitted.
+/// With one thread there are no threads: jobs are performed where they are submitted. Where the thread that submits
+/// them has a worker, it is one of the threads: it performs what finds the queue full, instead of waiting.
 final class WorkerPool<W: Worker>: @unchecked Sendable {
   private let monitor = Monitor()
   private let capacity: Int
@@ -75,7 +76,7 @@ final class WorkerPool<W: Worker>: @unchecked Sendable {
   private var isClosed = false
   private var failure: SquashError?
   private var threads: [JoinableThread] = []
-  private var inline: W?
+  private let inline: W?
 
   private final class JoinableThread {
     private var thread: Thread?
@@ -84,14 +85,20 @@ final class WorkerPool<W: Worker>: @unchecked Sendable {
   }
 
   /// Starts the threads; each makes its own worker.
-  init(threads count: Int, make: @escaping @Sendable () throws(SquashError) -> W) throws(SquashError) {
-    capacity = 2 * count
+  ///
+  /// - Parameter submitter: the worker of the thread that submits jobs, where that is to perform some, too.
+  init(
+    threads count: Int, submitter: W? = nil, make: @escaping @Sendable () throws(SquashError) -> W
+  ) throws(SquashError) {
+    // Whoever performs a job does not fill the queue meanwhile: then there are more jobs in it.
+    capacity = (submitter == nil ? 2 : 4) * count
     guard count > 1 else {
-      inline = try make()
+      if let submitter { inline = submitter } else { inline = try make() }
       return
     }
+    inline = submitter
     do throws(SquashError) {
-      for _ in 0..<count {
+      for _ in (submitter == nil ? 0 : 1)..<count {
         threads.append(JoinableThread(try Thread { [self] in run(make) }))
       }
     } catch {
@@ -121,6 +128,13 @@ final class WorkerPool<W: Worker>: @unchecked Sendable {
     return job
   }
 
+  /// A job for the thread that submits them, which no other waits for.
+  private func takeQueued() -> W.Job? {
+    monitor.lock()
+    defer { monitor.unlock() }
+    return inline != nil && failure == nil && !queue.isEmpty ? queue.removeFirst() : nil
+  }
+
   private func done() {
     monitor.lock()
     running -= 1
@@ -136,19 +150,36 @@ final class WorkerPool<W: Worker>: @unchecked Sendable {
     monitor.unlock()
   }
 
-  /// Hands a job over, waiting while the queue is full.
+  /// Hands a job over; while the queue is full, it is performed here, or waits.
   func submit(_ job: W.Job) throws(SquashError) {
-    if let inline { return try inline.perform(job) }
+    if try !enqueue(job) { try performHere(job) }
+  }
+
+  private func performHere(_ job: W.Job) throws(SquashError) {
+    do throws(SquashError) { try inline?.perform(job) } catch {
+      fail(error)
+      throw error
+    }
+  }
+
+  /// Answers whether the queue took the job.
+  private func enqueue(_ job: W.Job) throws(SquashError) -> Bool {
+    if threads.isEmpty { return false }
     monitor.lock()
     defer { monitor.unlock() }
-    while queue.count >= capacity, failure == nil { monitor.wait(for: .space) }
+    while queue.count >= capacity, failure == nil {
+      if inline != nil { return false }
+      monitor.wait(for: .space)
+    }
     if let failure { throw failure }
     queue.append(job)
     monitor.signal(.work)
+    return true
   }
 
   /// Waits until every job that was submitted is done.
   func drain() throws(SquashError) {
+    while let job = takeQueued() { try performHere(job) }
     monitor.lock()
     defer { monitor.unlock() }
     while failure == nil, !queue.isEmpty || running > 0 { monitor.wait(for: .space) }
