@@ -15,6 +15,13 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
   /// The `open(2)` flag by which reading leaves the access time alone; only the owner and the superuser may.
   public static var keepsAccessTime: Int32 { linux_o_noatime }
 
+  /// How many descriptors this process may have open at once (`ulimit -n`).
+  public static var limit: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   /// Takes over a descriptor that the caller opened.
   public init(adopting rawValue: Int32, path: FilePath) {
     self.rawValue = rawValue

@@ -140,4 +140,17 @@ import Testing
     #expect(lines.allSatisfy { $0.count < 30 }, "\(lines)")
     #expect(lines.contains { $0.contains("MB") }, "\(drawn)")
   }
+
+  /// Every directory with a file that waits for its thread is open: they are never more than the process may have.
+  @Test func fewFilesMayBeOpen() throws {
+    try shell(
+      """
+      set -e; for i in $(seq 300); do mkdir -p "wide/$((i % 9))/$i"; echo $i > "wide/$((i % 9))/$i/f"; done
+      mkdir deep; cd deep; for i in $(seq 150); do mkdir -p side/x d; echo $i > f; echo $i > side/x/g; cd d; done
+      cd \(directory.path); $S pack wide wide.sif --plain --arch amd64 -q; $S pack deep deep.sif --plain --arch amd64 -q
+      for tree in wide deep; do for threads in 2 16; do for files in 64 96; do
+        (ulimit -n $files; $S extract $tree.sif -C out-$tree-$threads-$files --threads $threads -q)
+        diff -r $tree out-$tree-$threads-$files; done; done; done
+      """)
+  }
 }

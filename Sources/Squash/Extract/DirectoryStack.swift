@@ -1,10 +1,27 @@
 import Glibc
 import LinuxSystem
+import Synchronization
 
 /// An open directory that several threads use; closed with the last of them.
 final class DirectoryHandle: Sendable {
+  private final class Family: Sendable {
+    let count = Atomic<Int>(0)
+  }
+
   let descriptor: OwnedDescriptor
-  init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+  private let family: Family
+
+  /// A directory, beneath a handle of another one or as the first of its tree.
+  init(_ descriptor: consuming OwnedDescriptor, beneath parent: DirectoryHandle? = nil) {
+    self.descriptor = descriptor
+    family = parent?.family ?? Family()
+    family.count.add(1, ordering: .relaxed)
+  }
+
+  deinit { family.count.subtract(1, ordering: .relaxed) }
+
+  /// How many directories of the tree are open.
+  var openCount: Int { family.count.load(ordering: .relaxed) }
 }
 
 /// The directories from the destination to the current one.
@@ -12,7 +29,8 @@ final class DirectoryHandle: Sendable {
 /// Directories are made and opened only when something needs them, and only the lowest stay open: depth
 /// costs neither descriptors nor long paths, because every step is one component.
 struct DirectoryStack {
-  private static let mostOpen = 32
+  /// How many of a path's directories are open at once.
+  static let mostOpen = 32
 
   private struct Frame {
     var name: [UInt8]
@@ -56,7 +74,7 @@ struct DirectoryStack {
         }
         frames[next].isMade = true
       }
-      let handle = DirectoryHandle(try parent.descriptor.openDirectory(frames[next].name))
+      let handle = DirectoryHandle(try parent.descriptor.openDirectory(frames[next].name), beneath: parent)
       frames[next].handle = handle
       if next >= Self.mostOpen { frames[next - Self.mostOpen].handle = nil }
       parent = handle

@@ -17,6 +17,11 @@ extension SquashImage {
     guard (1...256).contains(options.threads) else {
       throw SquashError(.invalidArgument, "\(options.threads) threads")
     }
+    var options = options
+    // However few files this process may have open: every thread has some.
+    let room =
+      OwnedDescriptor.limit - DirectoryStack.mostOpen - Extractor.fewDirectories - Extractor.otherFiles
+    options.threads = min(options.threads, max(1, room / Extractor.filesOfThread))
     let state = ExtractionState(options)
     let writer = try LeafWriter(self, state)
     let pool = try WorkerPool(threads: options.threads, submitter: writer) { () throws(SquashError) in
@@ -34,6 +39,12 @@ final class Extractor {
   private static let partBytes = 2 << 20
   private static let batchTasks = 64
   private static let progressInterval = 256
+  /// Directories with files still to be made, beside those of a stack, wherever this process may have but few files open.
+  fileprivate static let fewDirectories = 8
+  /// The image, the standard streams, and whatever else this process had open before.
+  fileprivate static let otherFiles = 16
+  /// What a thread writes and what waits for it, at most.
+  fileprivate static let filesOfThread = 8
 
   private let image: SquashImage
   private let root: DirectoryHandle
@@ -42,6 +53,7 @@ final class Extractor {
   private let options: ExtractionOptions
   private let reader: SquashReader
   private let writer: LeafWriter
+  private let mostDirectories: Int
   private var report = ExtractionReport()
   private var batch: [LeafTask] = []
   private var batchBytes: Int64 = 0
@@ -59,6 +71,8 @@ final class Extractor {
     self.options = options
     reader = try SquashReader(image)
     self.writer = writer
+    let others = Self.otherFiles + Self.filesOfThread * options.threads + DirectoryStack.mostOpen
+    mostDirectories = max(Self.fewDirectories, OwnedDescriptor.limit - others)
   }
 
   func run() throws(SquashError) -> ExtractionReport {
@@ -92,6 +106,10 @@ final class Extractor {
         guard verdict == .chosen else { continue }
         report.entries += 1
         if report.entries % Self.progressInterval == 0 { options.onProgress?(report) }
+        if root.openCount > mostDirectories {
+          try flush()
+          try pool.drain()
+        }
         do throws(SquashError) {
           let directory = try LeafWriter.system { () throws(SystemError) in try stack.current() }
           if !state.isPrivileged { try recordUnsettable(entry) }
@@ -223,10 +241,12 @@ final class Extractor {
           do throws(SystemError) { ready.append((entry, try stack.current())) } catch {
             throw SquashError.system(error, path: entry.path)
           }
-          if ready.count >= Self.batchTasks {
+          let isCrowded = self.root.openCount > mostDirectories
+          if isCrowded || ready.count >= Self.batchTasks {
             try pool.submit(.directories(ready))
             ready.removeAll(keepingCapacity: true)
           }
+          if isCrowded { try pool.drain() }
         }
         if !open.isEmpty { stack.pop() }
       }
