@@ -232,12 +232,10 @@ final class OutputBuffer: ByteSink {
   func append(_ text: String) throws { try append(text.utf8) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
-    if pending.bytes.count + bytes.count > 1 << 17 { try flushBytes() }
-    if bytes.count > 1 << 16 {
-      try put(bytes)
-    } else {
-      pending.bytes.append(contentsOf: bytes)
-    }
+    let isLarge = bytes.count > 1 << 16
+    // What came before goes before it.
+    if isLarge || pending.bytes.count + bytes.count > 1 << 17 { try flushBytes() }
+    if isLarge { try put(bytes) } else { pending.bytes.append(contentsOf: bytes) }
   }
 
   func flush() throws { do { try flushBytes() } catch { throw Self.failure(error) } }
