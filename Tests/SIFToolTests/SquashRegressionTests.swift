@@ -153,4 +153,117 @@ import Testing
         diff -r $tree out-$tree-$threads-$files; done; done; done
       """)
   }
+
+  /// Pieces of every size around those of the output's buffer keep their order.
+  @Test func whatIsWrittenFirstComesFirst() throws {
+    let text = try shell(
+      """
+      set -e; mkdir sizes; for n in 65535 65536 65537 70000 100000 131071 131072 131073 196700 300000; do
+        printf "$n" > sizes/$n-a; head -c $n /dev/urandom > sizes/$n-b; done
+      for options in "" "-b 1M" "-comp zstd -b 256K -no-fragments"; do
+        mksquashfs sizes sizes.sqfs -noappend -quiet -no-progress $options
+        mkdir back; $S tar sizes.sqfs -q | tar -C back -xf -; diff -r sizes back; rm -r back
+        $S cat sizes.sqfs $(ls sizes) | cmp - <(cd sizes; cat *); done; echo same
+      """)
+    #expect(text == "same\n")
+  }
+
+  /// What is not a regular file has no sign of being complete: it is made again.
+  @Test func resumingMakesLinksAndNodesAgain() throws {
+    let text = try shell(
+      """
+      set -e; mkdir nodes half; ln -s target nodes/link; mkfifo -m 700 nodes/pipe; mknod -m 600 nodes/device c 1 3
+      chown -h 5:6 nodes/*; touch -h -d @1000 nodes/*; mksquashfs nodes nodes.sqfs -quiet -no-progress
+      ln -s target half/link; mkfifo -m 777 half/pipe; mknod -m 777 half/device c 1 3
+      $S extract nodes.sqfs -C half --resume -q; cd half; stat -c '%N %a %u %g %Y' *
+      """)
+    #expect(text == "'device' 600 5 6 1000\n'link' -> 'target' 777 5 6 1000\n'pipe' 700 5 6 1000\n")
+  }
+
+  /// As an ordinary user: nothing that a manifest says is lost, and nothing else is written over.
+  @Test func manifests() throws {
+    let text = try shell(
+      #"""
+      chmod 755 .; mkdir mine; chown 4242 mine; cp $S siftool; chmod 755 siftool
+      mkdir tree tree/own tree/nodes; echo x > tree/own/file; setfattr -n user.k -v v tree/own/file; chmod 400 tree/own/file
+      mknod tree/nodes/null c 1 3; mksquashfs tree tree.sqfs -quiet -no-progress; chmod 644 tree.sqfs
+      t() { setpriv --reuid 4242 --regid 4242 --clear-groups timeout 20 ./siftool extract -q tree.sqfs "$@" 2>&1; }
+      t -C mine/out /nodes; t -C mine/out --resume /own; t -C mine/out --resume
+      grep -o '"path":"[a-z/]*"' mine/out.manifest.ndjson | sort; getfattr -d mine/out/own/file; stat -c %a mine/out/own/file
+      mkfifo mine/pipe.manifest.ndjson; t -C mine/pipe --resume; echo $?; ls mine/pipe 2>&1
+      rm -rf mine/out; t -C mine/out; echo $?; rm mine/out.manifest.ndjson
+      echo precious > mine/kept; chmod 666 mine/kept; ln mine/kept mine/out.manifest.ndjson
+      t -C mine/out --resume; cat mine/kept; grep -c nodes/null mine/out.manifest.ndjson
+      mkdir -p closed/in; chown 4242 closed/in; t -C closed/in; echo $?; cat closed/in/own/file
+      """#)
+    #expect(
+      text.replacing(directory.path, with: "DIR") == """
+        "path":"nodes"
+        "path":"nodes/null"
+        "path":"own"
+        "path":"own/file"
+        # file: mine/out/own/file
+        user.k="v"
+
+        400
+        siftool: cannot replace what is not a regular file DIR/mine/pipe.manifest.ndjson: File exists
+        7
+        ls: cannot access 'mine/pipe': No such file or directory
+        siftool: cannot create DIR/mine/out.manifest.ndjson: File exists
+        7
+        precious
+        1
+        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: what could not be set on 4 of the \
+        extracted files is recorded nowhere; --manifest names another place
+        7
+        x
+
+        """)
+  }
+
+  @Test func oneExtractionAtATime() throws {
+    try fails("mkdir busy; flock busy $S extract app.sif -C busy --resume -q", 7, saying: "is going on")
+  }
+
+  /// A file whose content is damaged is named and absent; all others are there.
+  @Test func damageOfOneFileIsItsOwn() throws {
+    let text = try shell(
+      #"""
+      mkdir many; for i in $(seq 40); do seq 1 $((20000 + i)) > many/f$i; done; seq 1 2000000 > many/large
+      ln many/f28 many/other; mkdir many/d; chmod 2755 many/d
+      mksquashfs many many.sqfs -quiet -no-progress -no-duplicates
+      python3 - <<'END'
+      content = bytearray(open("many.sqfs", "rb").read())
+      for start in 30_000, len(content) - 200_000:
+        for place in range(start, start + 300): content[place] ^= 0x55
+      open("many.sqfs", "wb").write(content)
+      END
+      for threads in 1 4; do rm -rf out; $S extract many.sqfs -C out --threads $threads -q 2> errors; echo $?
+        sed -n '$s/ entr.*//p' errors; diff -r many out; stat -c %a out/d; done
+      """#)
+    let lines = text.split(separator: "\n").map(String.init)
+    let (first, second) = (lines.prefix(lines.count / 2), lines.suffix(lines.count / 2))
+    #expect(first.elementsEqual(second), "\(text)")
+    #expect(first.first == "5" && first.last == "2755", "\(text)")
+    let missing = first.filter { $0.hasPrefix("Only in many: ") }.count
+    #expect(missing > 1 && missing < 6 && first.count == missing + 3, "\(text)")
+    #expect(first.dropFirst().first == "siftool: \(missing)", "\(text)")
+  }
+
+  /// The checksum of what an archive was compressed with lies behind the archive.
+  @Test func compressedArchivesAreReadToTheirEnd() throws {
+    try shell(
+      """
+      set -e; gzip -1 < root.tar > root.tgz; zstd -q root.tar; head -c -8 root.tgz > cut.tgz; head -c -4 root.tar.zst > cut.zst
+      (head -c -8 root.tgz; head -c 4 /dev/zero; tail -c 4 root.tgz) > wrong.tgz; (cat root.tgz; head -c 1000 /dev/zero) > padded.tgz
+      """)
+    for name in ["cut.tgz", "cut.zst"] {
+      try fails("$S pack \(name) new.sif --plain --arch amd64 -q", 5, saying: "cut off")
+    }
+    try fails("$S pack wrong.tgz new.sif --plain --arch amd64 -q", 5, saying: "damaged")
+    for name in ["root.tgz", "root.tar.zst", "padded.tgz"] {
+      try shell(
+        "$S pack \(name) new.sif --plain --arch amd64 -q; $S cat new.sif one | cmp - root/one && rm new.sif")
+    }
+  }
 }

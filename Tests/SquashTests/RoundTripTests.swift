@@ -1,5 +1,6 @@
 import Glibc
-import Squash
+import LinuxSystem
+@testable import Squash
 import Testing
 
 /// Trees equal in every attribute, both ways, with the foreign tools on the other side.
@@ -126,6 +127,19 @@ import Testing
       }
       let foreign = try contents(of: scratch["foreign-\(compressor)"]).count
       #expect(Double(report.imageBytes) <= limit * Double(foreign))
+    }
+  }
+
+  /// Behind the end of a file that became shorter are no zeros.
+  @Test(arguments: [0, 300_000, 999_999]) func filesThatBecomeShorter(length: Int) throws {
+    let scratch = try Scratch()
+    try shell("head -c 1000000 /dev/urandom > \(scratch["file"])")
+    #expect(throws: SquashError(.system, "it became shorter while it was read")) {
+      try writeImage(to: scratch["image"]) { writer in
+        let file = OpenFile(try OwnedDescriptor(opening: .init(scratch["file"]), flags: O_RDWR))
+        try file.descriptor.truncate(to: Int64(length))
+        _ = try writer.store(file, size: 1_000_000)
+      }
     }
   }
 }

@@ -46,7 +46,16 @@ struct ExtractCommand: ToolCommand {
     options.existing = resume ? .resume : .refuse
     options.isPrivileged = geteuid() == 0
     let (target, isNew) = try destination()
-    let manifest = ManifestFile(self.manifest?.path ?? Self.manifestPath(target), replaces: resume)
+    let root = try OwnedDescriptor(opening: target, flags: O_RDONLY | O_DIRECTORY)
+    try Self.lock(root)
+    let manifest: ManifestFile
+    do {
+      manifest = try ManifestFile(
+        self.manifest?.path ?? Self.manifestPath(target), continues: resume || !isNew)
+    } catch {
+      if isNew { _ = target.withPlatformString { rmdir($0) } }
+      throw error
+    }
     options.onUnapplied = { manifest.add($0) }
     let bar = ProgressBar(total: image.superblock.bytesUsed, shown: progress.showsProgress)
     let shown = Mutex<Int64>(0)
@@ -57,8 +66,12 @@ struct ExtractCommand: ToolCommand {
           return report.bytes - shown
         })
     }
-    let root = try OwnedDescriptor(opening: target, flags: O_RDONLY | O_DIRECTORY)
-    let report = try image.extract(into: root, options)
+    let report: ExtractionReport
+    do { report = try image.extract(into: root, options) } catch {
+      // Of the files that are there, it says what they lack.
+      _ = try? manifest.finish()
+      throw error
+    }
     bar.clear()
     let recorded = try manifest.finish()
     if recorded > 0 {
@@ -71,6 +84,19 @@ struct ExtractCommand: ToolCommand {
       throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
     }
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }
+  }
+
+  /// Keeps other extractions out of the directory as long as this one goes on.
+  private static func lock(_ directory: borrowing OwnedDescriptor) throws {
+    let number = directory.rawValue
+    do throws(SystemError) {
+      try SystemError.check("lock", directory.path) { flock(number, LOCK_EX | LOCK_NB) }
+    } catch {
+      // Some file systems have no locks.
+      guard error.errno == .resourceTemporarilyUnavailable else { return }
+      throw ToolFailure(
+        .system, code: "busy", "another extraction into \(directory.path.printable) is going on")
+    }
   }
 
   /// The directory, made where it is missing; and whether it was.

@@ -5,55 +5,110 @@ import StrictJSON
 import Synchronization
 import SystemPackage
 
-/// The manifest of what an extraction could not set: one JSON object a line, made with the first one.
+/// The manifest of what an extraction could not set: one JSON object a line. It gets its name when it is complete.
 final class ManifestFile: Sendable {
   private struct State: ~Copyable {
-    var file: OwnedDescriptor?
+    var file: ReplacementFile?
     var offset: Int64 = 0
     var pending: [UInt8] = []
     var count = 0
+    /// Digests of the lines, where those of an earlier manifest are going to follow them.
+    var lines: Set<Int> = []
     var failure: SystemError?
   }
 
+  private static let pieceBytes = 1 << 16
+
   let path: FilePath
-  private let replaces: Bool
+  private let old: OwnedDescriptor?
   private let state = Mutex(State())
 
-  /// - Parameter replaces: whether a manifest that is there is begun anew; otherwise it is an error.
-  init(_ path: FilePath, replaces: Bool) {
+  /// - Parameter continues: whether the lines of a manifest that is there are kept; otherwise there must be none.
+  /// - Throws: ``SystemError`` where something is there that must not be.
+  init(_ path: FilePath, continues: Bool) throws(SystemError) {
     self.path = path
-    self.replaces = replaces
+    var status = stat()
+    guard path.withPlatformString({ lstat($0, &status) }) == 0 else {
+      old = nil
+      return
+    }
+    guard continues else { throw SystemError(errno: .fileExists, operation: "create", path: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
+    }
+    old = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   }
 
   /// Adds a line.
   func add(_ unapplied: UnappliedAttributes) {
     state.withLock { state in
       state.count += 1
-      state.pending += JSONWriter.compact(unapplied.json) + [0x0A]
-      if state.pending.count > 1 << 16 { flush(&state) }
+      add(JSONWriter.compact(unapplied.json)[...], to: &state)
     }
   }
 
-  /// Writes what is left; answers how many lines there are.
+  private func add(_ line: ArraySlice<UInt8>, to state: inout State) {
+    if old != nil { state.lines.insert(Self.digest(line)) }
+    state.pending += line
+    state.pending.append(0x0A)
+    if state.pending.count > Self.pieceBytes { flush(&state) }
+  }
+
+  private static func digest(_ line: ArraySlice<UInt8>) -> Int {
+    var hasher = Hasher()
+    line.withUnsafeBytes { hasher.combine(bytes: $0) }
+    return hasher.finalize()
+  }
+
+  /// Writes what is left and, behind it, the lines of the manifest before that are not among the new ones.
+  ///
+  /// - Returns: how many new lines there are; with none, nothing is written or changed.
+  /// - Throws: ``ToolFailure`` where the manifest cannot be written.
   func finish() throws -> Int {
     let (count, failure) = state.withLock { state in
-      flush(&state)
+      if state.count > 0 {
+        flush(&state)
+        do throws(SystemError) {
+          try addOldLines(to: &state)
+          flush(&state)
+          if state.failure == nil { try state.file?.commit() }
+        } catch { state.failure = state.failure ?? error }
+        state.file = nil
+      }
       return (state.count, state.failure)
     }
-    if let failure { throw failure }
-    return count
+    guard let failure else { return count }
+    throw ToolFailure(
+      .system, code: "system",
+      "\(failure.description): what could not be set on \(count) of the extracted files is recorded nowhere; "
+        + "--manifest names another place")
+  }
+
+  private func addOldLines(to state: inout State) throws(SystemError) {
+    var rest: [UInt8] = []
+    while true {
+      let piece = try old?.readToEnd(limit: Self.pieceBytes) ?? []
+      rest += piece
+      var start = rest.startIndex
+      while let end = rest[start...].firstIndex(of: 0x0A)
+        ?? (piece.isEmpty && start < rest.count ? rest.count : nil)
+      {
+        let line = rest[start..<end]
+        if !state.lines.contains(Self.digest(line)) { add(line, to: &state) }
+        start = min(end + 1, rest.count)
+      }
+      rest.removeSubrange(..<start)
+      if piece.isEmpty { return }
+    }
   }
 
   private func flush(_ state: inout State) {
     guard state.failure == nil, !state.pending.isEmpty else { return }
     do throws(SystemError) {
-      if state.file == nil {
-        let flags = O_WRONLY | O_CREAT | O_NOFOLLOW | (replaces ? O_TRUNC : O_EXCL)
-        state.file = try OwnedDescriptor(opening: path, flags: flags, mode: 0o644)
-      }
+      if state.file == nil { state.file = try ReplacementFile(replacing: path, mode: 0o644) }
       let bytes = state.pending
       let offset = state.offset
-      let number = state.file?.rawValue ?? -1
+      let number = state.file?.descriptor.rawValue ?? -1
       try SystemError.check("write", path) {
         bytes.withUnsafeBytes { pwrite(number, $0.baseAddress, $0.count, Int(offset)) }
       }

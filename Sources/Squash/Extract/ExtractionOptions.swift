@@ -4,8 +4,8 @@ public struct ExtractionOptions: Sendable {
   public enum Existing: Sendable {
     /// Fail with `EEXIST`.
     case refuse
-    /// Go on with an extraction that was interrupted: regular files of the image's size and time, and equal
-    /// links, stay; everything else but directories is replaced.
+    /// Go on with an extraction that was interrupted: regular files of the image's size and time without extended
+    /// attributes stay; everything else but directories is replaced.
     case resume
   }
 

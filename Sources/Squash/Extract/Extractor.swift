@@ -81,6 +81,7 @@ final class Extractor {
     try pool.drain()
     try finishDirectories()
     report.kept = state.kept.load(ordering: .relaxed)
+    state.addFaults(to: &report)
     options.onProgress?(report)
     return report
   }
@@ -114,7 +115,10 @@ final class Extractor {
           let directory = try LeafWriter.system { () throws(SystemError) in try stack.current() }
           if !state.isPrivileged { try recordUnsettable(entry) }
           if entry.inode.type != .directory { try dispatch(entry, directory) }
-        } catch { throw error.at(path: entry.path) }
+        } catch {
+          guard error.isDamage else { throw error.at(path: entry.path) }
+          report.note(error.at(path: entry.path))
+        }
       }
     }
   }
@@ -142,7 +146,13 @@ final class Extractor {
     }
     try flush()
     guard let file = try writer.create(task) else { return }
-    while let run = try list.next(reader, count: partBlocks) {
+    while true {
+      let run: BlockRun?
+      do throws(SquashError) { run = try list.next(reader, count: partBlocks) } catch {
+        try file.note(error)
+        break
+      }
+      guard let run else { break }
       file.parts.add(1, ordering: .relaxed)
       try pool.submit(.part(file, run))
     }
@@ -179,7 +189,12 @@ final class Extractor {
     }
     if record.namesLeft.subtract(1, ordering: .relaxed).newValue == 0 { links[entry.inode.number] = nil }
     // A device that could not be made has no place: its other names are in the manifest as well.
-    guard let place = record.place.withLock({ $0 }) else { return }
+    guard let place = record.place.withLock({ $0 }) else {
+      if entry.inode.type == .regular {
+        state.note(SquashError(.corrupt, "another name of a file whose content is damaged", path: entry.path))
+      }
+      return
+    }
     try LeafWriter.system { () throws(SystemError) in
       var components = record.path.split(separator: 0x2F).map(Array.init)
       guard let name = components.popLast() else { return }

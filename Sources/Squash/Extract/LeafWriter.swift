@@ -20,11 +20,24 @@ final class SharedFile: Sendable {
   let descriptor: OwnedDescriptor
   let task: LeafTask
   let parts = Atomic<Int>(1)
+  /// Why a part of it could not be read.
+  let damage = Mutex<SquashError?>(nil)
 
   init(_ descriptor: consuming OwnedDescriptor, _ task: LeafTask) {
     self.descriptor = descriptor
     self.task = task
   }
+
+  /// Keeps a fault of the image; others are thrown.
+  func note(_ error: SquashError) throws(SquashError) {
+    guard error.isDamage else { throw error }
+    damage.withLock { $0 = $0 ?? error }
+  }
+}
+
+extension SquashError {
+  /// Whether a file's content is at fault: the image's other files may be whole.
+  var isDamage: Bool { [.corrupt, .truncated, .limitExceeded].contains(code) }
 }
 
 /// The first name of a file with several, and what the kernel knows it by once it is there.
@@ -53,12 +66,23 @@ final class ExtractionState: Sendable {
   let group = getegid()
   let existing: ExtractionOptions.Existing
   private let recordLock = Mutex(())
+  /// Faults of files' content.
+  private let faults = Mutex(ExtractionReport())
   let kept = Atomic<Int>(0)
 
   init(_ options: ExtractionOptions) {
     onUnapplied = options.onUnapplied
     isPrivileged = options.isPrivileged
     existing = options.existing
+  }
+
+  func note(_ fault: SquashError) { faults.withLock { $0.note(fault) } }
+
+  /// Adds the faults of files' content to a report, in an order that does not depend on the threads.
+  func addFaults(to report: inout ExtractionReport) {
+    let found = faults.withLock { $0 }
+    for fault in found.faults.sorted(by: { $0.description < $1.description }) { report.note(fault) }
+    report.faultCount += found.faultCount - found.faults.count
   }
 
   func record(_ unapplied: UnappliedAttributes) {
@@ -87,19 +111,25 @@ final class LeafWriter: Worker {
     switch job {
     case .leaves(let tasks):
       for task in tasks {
-        do throws(SquashError) { try write(task) } catch { throw error.at(path: task.path) }
+        do throws(SquashError) { try write(task) } catch {
+          guard error.isDamage else { throw error.at(path: task.path) }
+          remove(task, error)
+        }
       }
     case .directories(let directories):
       for (entry, handle) in directories {
         do throws(SquashError) { try setAttributes(ofDirectory: entry, on: handle) } catch {
-          throw error.at(path: entry.path)
+          guard error.isDamage else { throw error.at(path: entry.path) }
+          state.note(error.at(path: entry.path))
         }
       }
     case .part(let file, let run):
       do throws(SquashError) {
-        try reader.read(run, of: file.task.inode.size) { (offset, bytes) throws(SquashError) in
-          try Self.system { () throws(SystemError) in try file.descriptor.write(bytes, at: offset) }
-        }
+        do throws(SquashError) {
+          try reader.read(run, of: file.task.inode.size) { (offset, bytes) throws(SquashError) in
+            try Self.system { () throws(SystemError) in try file.descriptor.write(bytes, at: offset) }
+          }
+        } catch { try file.note(error) }
         try finish(file)
       } catch { throw error.at(path: file.task.path) }
     }
@@ -117,8 +147,17 @@ final class LeafWriter: Worker {
     guard file.parts.subtract(1, ordering: .acquiringAndReleasing).newValue == 0,
       let layout = file.task.inode.layout
     else { return }
-    try writeTail(layout, to: file.descriptor)
+    if file.damage.withLock({ $0 == nil }) {
+      do throws(SquashError) { try writeTail(layout, to: file.descriptor) } catch { try file.note(error) }
+    }
+    if let damage = file.damage.withLock({ $0 }) { return remove(file.task, damage) }
     try setAttributes(file.task, on: file.descriptor)
+  }
+
+  /// Takes a file away again whose content is damaged, and goes on with the others.
+  private func remove(_ task: LeafTask, _ damage: SquashError) {
+    try? task.directory.descriptor.remove(task.name)
+    state.note(damage.at(path: task.path))
   }
 
   /// Makes the file of a task that will be written in parts, or answers nil when it is there already.
@@ -133,7 +172,9 @@ final class LeafWriter: Worker {
     // A file that will be this process's gets its permissions at once; one that will be another's is nobody else's
     // until then.
     let isOwn = !state.isPrivileged || task.inode.userID == state.user && task.inode.groupID == state.group
-    let mode = isOwn ? mode_t(settablePermissions(task.inode)) & 0o777 : 0o600
+    // The owner's permission to write is also the one to set attributes: then the rest of the permissions comes after.
+    let more: mode_t = task.inode.xattrIndex == nil ? 0 : 0o200
+    let mode = isOwn ? mode_t(settablePermissions(task.inode)) & 0o777 | more : 0o600
     return try Self.system { () throws(SystemError) in
       try task.directory.descriptor.openBeneath(task.name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     }
@@ -212,20 +253,17 @@ final class LeafWriter: Worker {
   }
 
   private func isEqual(_ task: LeafTask, _ status: stat) throws(SquashError) -> Bool {
-    guard status.st_mode & S_IFMT == task.inode.mode & S_IFMT else { return false }
+    // What could not be set on a file is known when it is made.
+    guard status.st_mode & S_IFMT == task.inode.mode & S_IFMT, task.inode.xattrIndex == nil else {
+      return false
+    }
     switch task.inode.content {
     case .regular(let layout):
       // The time is set last: a file that was being written when the process died has another.
       return Int64(status.st_size) == layout.size
         && status.st_mtim.tv_sec == Int(task.inode.modificationTime) && status.st_mtim.tv_nsec == 0
-    case .symlink(let target):
-      return try Self.system { () throws(SystemError) in
-        try task.directory.descriptor.symlinkTarget(of: task.name) == target
-      }
-    case .device(let device):
-      return status.st_rdev == linux_makedev(device.major, device.minor)
-    case .none: return true
-    case .directory: return false
+    // Nothing says whether their attributes were set; they are made again.
+    case .symlink, .device, .none, .directory: return false
     }
   }
 }

@@ -122,6 +122,11 @@ final class TarInput {
     }
   }
 
+  /// Reads on behind the archive's end until what was compressed with it ends: its checksum is last.
+  func finish() throws(SquashError) {
+    while isInFrame, try refill() {}
+  }
+
   private func refill() throws(SquashError) -> Bool {
     outputStart = 0
     outputEnd = 0

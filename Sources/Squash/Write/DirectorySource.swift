@@ -132,6 +132,9 @@ private final class DirectorySource {
 
 /// An open file that is read for the image.
 final class OpenFile {
+  /// No fault of an image, which there is none yet.
+  fileprivate static let becameShorter = SquashError(.system, "it became shorter while it was read")
+
   let descriptor: OwnedDescriptor
   init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
@@ -140,7 +143,7 @@ final class OpenFile {
     let bytes = UnsafeMutableRawBufferPointer(start: buffer, count: count)
     let done = try LeafWriter.system { () throws(SystemError) in try descriptor.read(into: bytes, at: offset)
     }
-    guard done == count else { throw SquashError(.truncated, "it became shorter while it was read") }
+    guard done == count else { throw Self.becameShorter }
   }
 }
 
@@ -187,6 +190,9 @@ extension ImageWriter {
     if let data, data < offset + Int64(count) {
       try file.read(unit.input.start, count, at: offset)
     } else {
+      // Behind the end of a file that was cut off is no data either.
+      let end = try LeafWriter.system { () throws(SystemError) in try file.descriptor.byteCount() }
+      guard end >= offset + Int64(count) else { throw OpenFile.becameShorter }
       unit.input.start.initializeMemory(as: UInt8.self, repeating: 0, count: count)
     }
   }

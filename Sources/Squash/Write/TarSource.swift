@@ -9,6 +9,7 @@ extension ImageWriter {
     while let entry = try parser.next() {
       do throws(SquashError) { try add(entry, input) } catch { throw error.at(path: entry.name) }
     }
+    try input.finish()
   }
 
   private func add(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
