@@ -68,9 +68,21 @@ import Testing
           entry = tarfile.TarInfo("file")
           entry.pax_headers = {"SCHILY.xattr.user.long": "x" * 70000}
           archive.addfile(entry)
+      for length in 0, 251:
+        with tarfile.open(f"name-{length}.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+          entry = tarfile.TarInfo("file")
+          entry.pax_headers = {"SCHILY.xattr.user." + "n" * length: "v"}
+          archive.addfile(entry)
       END
       """)
-    try fails("$S pack long.tar long.sif --arch amd64 --plain -q", 1, saying: "attribute of 70000 bytes")
+    try fails(
+      "$S pack long.tar long.sif --arch amd64 --plain -q", 1,
+      saying: "file: an extended attribute of 70000 bytes")
+    for length in [0, 251] {
+      try fails(
+        "$S pack name-\(length).tar long.sif --arch amd64 --plain -q", 1,
+        saying: "file: an extended attribute with a name of \(length + 5) bytes")
+    }
     try shell("! [ -e long.sif ]")
   }
 
@@ -198,6 +210,7 @@ import Testing
       """#)
     #expect(
       text.replacing(directory.path, with: "DIR") == """
+        "path":""
         "path":"nodes"
         "path":"nodes/null"
         "path":"own"
@@ -213,7 +226,7 @@ import Testing
         7
         precious
         1
-        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: what could not be set on 4 of the \
+        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: what could not be set on 5 of the \
         extracted files is recorded nowhere; --manifest names another place
         7
         x
@@ -265,5 +278,40 @@ import Testing
       try shell(
         "$S pack \(name) new.sif --plain --arch amd64 -q; $S cat new.sif one | cmp - root/one && rm new.sif")
     }
+  }
+
+  /// Attributes that no image holds are left out, and said to be.
+  @Test func attributesThatAreLeftOut() throws {
+    let text = try shell(
+      """
+      set -e; python3 - <<'END'
+      import io, tarfile
+      with tarfile.open("odd.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        file = tarfile.TarInfo("file"); file.size = 1
+        file.pax_headers = {"SCHILY.acl.access": "user::rw-", "SCHILY.acl.default": "", "SCHILY.xattr.user.k": "v"}
+        archive.addfile(file, io.BytesIO(b"x"))
+      END
+      $S pack odd.tar odd.sif --plain --arch amd64 2>&1; $S extract odd.sif -C odd -q; getfattr -d odd/file
+      """)
+    #expect(
+      text == """
+        siftool: 2 extended attributes that squashfs cannot hold, such as access control lists, were left out
+        # file: odd/file
+        user.k="v"
+
+
+        """)
+  }
+
+  /// The manifest has the directories on the way to what was chosen, too.
+  @Test func directoriesOnTheWayAreRecorded() throws {
+    let text = try shell(
+      #"""
+      chmod 755 .; mkdir -p mine way/to/it; chown 4242 mine; chmod 2751 way/to; mksquashfs way way.sqfs -quiet -no-progress
+      chmod 644 way.sqfs; cp $S siftool; chmod 755 siftool
+      setpriv --reuid 4242 --regid 4242 --clear-groups ./siftool extract -q way.sqfs -C mine/out to/it
+      sed 's/.*"mode":"\([0-7]*\)","path":"\([^"]*\)".*/\1 \2/' mine/out.manifest.ndjson | sort -k 2
+      """#)
+    #expect(text == "755 .\n2751 to\n755 to/it\n" || text == "755 \n2751 to\n755 to/it\n", "\(text)")
   }
 }

@@ -91,8 +91,8 @@ struct PackCommand: ToolCommand {
     for line in report.skipped { progress.note("siftool: left out: \(line)") }
     if report.droppedAttributes > 0 {
       progress.note(
-        "siftool: \(report.droppedAttributes) extended attributes of namespaces that squashfs cannot hold "
-          + "were left out")
+        "siftool: \(report.droppedAttributes) extended attributes that squashfs cannot hold, such as access "
+          + "control lists, were left out")
     }
   }
 

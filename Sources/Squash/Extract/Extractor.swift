@@ -250,6 +250,14 @@ final class Extractor {
           }
           open[open.count - 1] = nil
           walker.skipDescendants()
+          continue
+        }
+        // The first pass has recorded what was chosen, not what leads to it.
+        if !state.isPrivileged {
+          do throws(SquashError) { try recordUnsettable(entry) } catch {
+            guard error.isDamage else { throw error.at(path: entry.path) }
+            report.note(error.at(path: entry.path))
+          }
         }
       case .endOfDirectory:
         if case .some(.some(let entry)) = open.popLast() {

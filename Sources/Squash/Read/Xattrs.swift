@@ -15,6 +15,8 @@ public struct ExtendedAttribute: Hashable, Sendable {
 extension ExtendedAttribute {
   /// Linux lists at most 64 KiB of names, of at least seven bytes each.
   static let mostOfOneFile = 9362
+  /// Linux takes no longer name, its namespace included.
+  static let longestName = 255
   /// Linux stores no longer value.
   static let longestValue = 65536
   /// No file's attributes are longer in all.
@@ -81,7 +83,7 @@ extension SquashReader {
       case 2: prefix = "security."
       default: throw SquashError(.corrupt, "an extended attribute of namespace \(type & 0xFF)")
       }
-      guard nameCount > 0, nameCount + prefix.utf8.count <= 255 else {
+      guard nameCount > 0, nameCount + prefix.utf8.count <= ExtendedAttribute.longestName else {
         throw SquashError(.corrupt, "an extended attribute with a name of \(nameCount) bytes")
       }
       let name = try bytes(nameCount, at: &position)

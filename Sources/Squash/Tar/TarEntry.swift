@@ -61,6 +61,9 @@ struct TarExtensions {
         guard let start = numbers[index], let count = numbers[index + 1] else { throw TarNumber.damagedMap }
         extents.append(TarEntry.Extent(start: start, count: count))
       }
+    } else if key.hasPrefix("SCHILY.acl.") {
+      // An access control list as text. No image holds it; this counts it among what is left out.
+      attributes.append(ExtendedAttribute(name: Array("system.posix_acl".utf8), value: value))
     } else {
       values[key] = value
     }

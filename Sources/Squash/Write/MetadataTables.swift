@@ -73,9 +73,19 @@ final class MetadataTables {
     guard attributes.count <= ExtendedAttribute.mostOfOneFile, total <= ExtendedAttribute.longestSet else {
       throw SquashError(.unsupported, "\(attributes.count) extended attributes of \(total) bytes in all")
     }
-    for attribute in attributes where attribute.value.count > ExtendedAttribute.longestValue {
-      throw SquashError(
-        .unsupported, "an extended attribute of \(attribute.value.count) bytes: Linux stores no longer one")
+    for attribute in attributes {
+      guard attribute.value.count <= ExtendedAttribute.longestValue else {
+        throw SquashError(
+          .unsupported, "an extended attribute of \(attribute.value.count) bytes: Linux stores no longer one")
+      }
+      guard attribute.name.count <= ExtendedAttribute.longestName,
+        attribute.name.drop(while: { $0 != 0x2E }).count > 1
+      else {
+        throw SquashError(
+          .unsupported,
+          "an extended attribute with a name of \(attribute.name.count) bytes, \(escapedName(Array(attribute.name.prefix(40)))): "
+            + "Linux takes no such name")
+      }
     }
     try file.check(sqfs_xattr_writer_begin(xattrs, 0), "begin extended attributes")
     for attribute in attributes {

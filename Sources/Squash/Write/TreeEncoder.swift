@@ -85,7 +85,7 @@ final class TreeEncoder {
         && !attribute.name.contains(0)
     }
     droppedAttributes += node.attributes.attributes.count - kept.count
-    return try tables.index(of: kept)
+    do throws(SquashError) { return try tables.index(of: kept) } catch { throw error.at(path: node.name) }
   }
 
   private func endDirectory(_ node: WriteNode, parent: UInt32) throws(SquashError) {
