@@ -55,6 +55,8 @@ import Testing
       #"""
       for call in clone socketpair setsid mount recvmsg sendmsg wait4 execve prctl chdir dup2 rt_sigprocmask ioctl clone3 \
         write exit_group; do
+        # There, all of them are killed, each at its own: nobody is left to unmount what the helper is about to mount.
+        [ "\#(signal) $call" = "KILL wait4" ] && continue
         for number in 1 2 3; do
           step nobody \#(signal) $call $number mount $PWD/plain.sif $m || break
           for i in 1 2 3 4; do
