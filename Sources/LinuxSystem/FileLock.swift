@@ -36,6 +36,19 @@ extension OwnedDescriptor {
     try setLock(Int16(F_UNLCK), start: start, length: length)
   }
 
+  /// Locks the file or directory as a whole, for as long as anybody has this open file.
+  ///
+  /// - Returns: false where another open file has the lock.
+  public func lockWhole() throws(SystemError) -> Bool {
+    do {
+      try SystemError.check("lock", path) { flock(rawValue, LOCK_EX | LOCK_NB) }
+      return true
+    } catch {
+      guard error.errno == .resourceTemporarilyUnavailable else { throw error }
+      return false
+    }
+  }
+
   /// Whether somebody has this file open for writing at this moment.
   ///
   /// The kernel tells the file's owner and root, about files of local file systems, by refusing a lease; otherwise

@@ -67,17 +67,3 @@ public enum MountNamespaceUse {
     return String(decoding: text.prefix { $0 != 0x0A }, as: UTF8.self)
   }
 }
-
-extension MountTable {
-  /// The numbers of all mounts that a process sees.
-  ///
-  /// - Parameter process: as a name in /proc.
-  static func identifiers(of process: String) throws(SystemError) -> Set<Int> {
-    let file = try OwnedDescriptor(opening: FilePath("/proc/\(process)/mountinfo"), flags: O_RDONLY)
-    let text = try file.readToEnd(limit: 64 << 20)
-    return Set(
-      text.split(separator: 0x0A).compactMap { line in
-        Int(String(decoding: line.prefix { $0 != 0x20 }, as: UTF8.self))
-      })
-  }
-}

@@ -55,9 +55,19 @@ public struct MountEntry: Sendable, Equatable {
 public enum MountTable {
   /// All mounts, in the kernel's order: one that covers another comes later.
   public static func read() throws(SystemError) -> [MountEntry] {
-    let file = try OwnedDescriptor(opening: "/proc/self/mountinfo", flags: O_RDONLY)
-    let text = try file.readToEnd(limit: 64 << 20)
-    return text.split(separator: 0x0A).compactMap(MountEntry.init(line:))
+    try lines(of: "self").compactMap(MountEntry.init(line:))
+  }
+
+  /// The numbers of all mounts that a process sees.
+  ///
+  /// - Parameter process: as a name in /proc.
+  static func identifiers(of process: String) throws(SystemError) -> Set<Int> {
+    Set(try lines(of: process).compactMap { Int(String(decoding: $0.prefix { $0 != 0x20 }, as: UTF8.self)) })
+  }
+
+  private static func lines(of process: String) throws(SystemError) -> [ArraySlice<UInt8>] {
+    let file = try OwnedDescriptor(opening: FilePath("/proc/\(process)/mountinfo"), flags: O_RDONLY)
+    return try file.readToEnd(limit: 64 << 20).split(separator: 0x0A)
   }
 }
 

@@ -20,10 +20,12 @@ struct MissingLoader {
     let name = FilePath(bytes: program).string
     var file = program
     for _ in 0..<Self.depth {
-      guard let start = Self.start(of: file) else { return nil }
+      guard let descriptor = Self.open(file),
+        let start = Self.bytes(of: descriptor, at: 0, count: Self.lineBytes)
+      else { return nil }
       guard start.starts(with: Array("#!".utf8)) else {
         // The kernel itself looks for the loader that the program's file names.
-        guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let loader = Self.loader(of: file),
+        guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let loader = Self.loader(of: descriptor, start),
           Self.isMissing(loader)
         else { return nil }
         error = RuntimeError(
@@ -50,16 +52,19 @@ struct MissingLoader {
     return nil
   }
 
-  /// The first bytes of a regular file that can be executed.
-  private static func start(of file: [UInt8]) -> [UInt8]? { bytes(of: file, at: 0, count: lineBytes) }
-
-  private static func bytes(of file: [UInt8], at offset: Int64, count: Int) -> [UInt8]? {
+  /// Opens a regular file that can be executed.
+  private static func open(_ file: [UInt8]) -> OwnedDescriptor? {
     let path = FilePath(bytes: file)
     var status = stat()
     guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG,
-      path.withPlatformString({ access($0, X_OK) }) == 0,
-      let descriptor = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      path.withPlatformString({ access($0, X_OK) }) == 0
     else { return nil }
+    return try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  }
+
+  private static func bytes(
+    of descriptor: borrowing OwnedDescriptor, at offset: Int64, count: Int
+  ) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
     guard let length = try? bytes.withUnsafeMutableBytes({ try descriptor.read(into: $0, at: offset) }) else {
       return nil
@@ -72,13 +77,9 @@ struct MissingLoader {
       && (errno == ENOENT || errno == ENOTDIR)
   }
 
-  /// The loader that an ELF file of 64 bits names; nil where it names none, or is no whole one.
-  private static func loader(of file: [UInt8]) -> [UInt8]? {
-    let size = MemoryLayout<Elf64_Ehdr>.size
-    guard let head = bytes(of: file, at: 0, count: size), head.count == size, head[4] == 2, head[5] == 1
-    else {
-      return nil
-    }
+  /// The loader that an ELF file of 64 bits with these first bytes names; nil where it names none, or is no whole one.
+  private static func loader(of file: borrowing OwnedDescriptor, _ head: [UInt8]) -> [UInt8]? {
+    guard head.count >= MemoryLayout<Elf64_Ehdr>.size, head[4] == 2, head[5] == 1 else { return nil }
     let header = head.withUnsafeBytes { $0.loadUnaligned(as: Elf64_Ehdr.self) }
     let step = MemoryLayout<Elf64_Phdr>.size
     guard Int(header.e_phentsize) == step, let place = Int64(exactly: header.e_phoff),

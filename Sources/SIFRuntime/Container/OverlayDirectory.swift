@@ -54,21 +54,13 @@ struct OverlayDirectory: ~Copyable {
   /// For as long as anybody has the descriptor: the kernel lets two containers write to one directory, and what
   /// comes of that is undefined.
   private static func lock(_ directory: borrowing OwnedDescriptor, _ path: FilePath) throws(RuntimeError) {
-    let number = directory.rawValue
     // A program may have ended, while the kernel still takes its file system down.
     for attempt in 0...patience {
-      do {
-        try SystemError.check("lock", path) { flock(number, LOCK_EX | LOCK_NB) }
-        return
-      } catch {
-        guard error.errno.rawValue == EWOULDBLOCK else { throw RuntimeError(error) }
-        guard attempt < patience else {
-          throw RuntimeError(
-            .unavailable, "\(path.string) is the overlay of a container that is still running", system: error)
-        }
-        usleep(10_000)
-      }
+      do { if try directory.lockWhole() { return } } catch { throw RuntimeError(error) }
+      if attempt < patience { usleep(10_000) }
     }
+    throw RuntimeError(
+      .unavailable, "\(path.string) is the overlay of a container that is still running")
   }
 
   /// Attempts, a hundredth of a second apart.

@@ -77,7 +77,7 @@ public enum ProgramVariables {
   }
 
   private static func misplacedQuote(_ text: [UInt8]) -> RuntimeError {
-    return RuntimeError(
+    RuntimeError(
       .invalidArgument,
       "a quote is out of place in \"\(shown(text[...]))\": of several variables, each is in double quotes as a whole, "
         + "with two for one inside, or has none")

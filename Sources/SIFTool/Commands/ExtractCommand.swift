@@ -88,15 +88,10 @@ struct ExtractCommand: ToolCommand {
 
   /// Keeps other extractions out of the directory as long as this one goes on.
   private static func lock(_ directory: borrowing OwnedDescriptor) throws {
-    let number = directory.rawValue
-    do throws(SystemError) {
-      try SystemError.check("lock", directory.path) { flock(number, LOCK_EX | LOCK_NB) }
-    } catch {
-      // Some file systems have no locks.
-      guard error.errno == .resourceTemporarilyUnavailable else { return }
-      throw ToolFailure(
-        .system, code: "busy", "another extraction into \(directory.path.printable) is going on")
-    }
+    // Some file systems have no locks.
+    guard (try? directory.lockWhole()) == false else { return }
+    throw ToolFailure(
+      .system, code: "busy", "another extraction into \(directory.path.printable) is going on")
   }
 
   /// The directory, made where it is missing; and whether it was.

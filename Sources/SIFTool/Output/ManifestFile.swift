@@ -89,13 +89,13 @@ final class ManifestFile: Sendable {
     while true {
       let piece = try old?.readToEnd(limit: Self.pieceBytes) ?? []
       rest += piece
+      // The last line may lack its end.
+      if piece.isEmpty, !rest.isEmpty { rest.append(0x0A) }
       var start = rest.startIndex
-      while let end = rest[start...].firstIndex(of: 0x0A)
-        ?? (piece.isEmpty && start < rest.count ? rest.count : nil)
-      {
+      while let end = rest[start...].firstIndex(of: 0x0A) {
         let line = rest[start..<end]
         if !state.lines.contains(Self.digest(line)) { add(line, to: &state) }
-        start = min(end + 1, rest.count)
+        start = end + 1
       }
       rest.removeSubrange(..<start)
       if piece.isEmpty { return }

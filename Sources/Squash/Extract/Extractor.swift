@@ -116,8 +116,7 @@ final class Extractor {
           if !state.isPrivileged { try recordUnsettable(entry) }
           if entry.inode.type != .directory { try dispatch(entry, directory) }
         } catch {
-          guard error.isDamage else { throw error.at(path: entry.path) }
-          report.note(error.at(path: entry.path))
+          report.note(try error.damage(at: entry.path))
         }
       }
     }
@@ -255,8 +254,7 @@ final class Extractor {
         // The first pass has recorded what was chosen, not what leads to it.
         if !state.isPrivileged {
           do throws(SquashError) { try recordUnsettable(entry) } catch {
-            guard error.isDamage else { throw error.at(path: entry.path) }
-            report.note(error.at(path: entry.path))
+            report.note(try error.damage(at: entry.path))
           }
         }
       case .endOfDirectory:

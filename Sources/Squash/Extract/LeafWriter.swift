@@ -30,14 +30,17 @@ final class SharedFile: Sendable {
 
   /// Keeps a fault of the image; others are thrown.
   func note(_ error: SquashError) throws(SquashError) {
-    guard error.isDamage else { throw error }
-    damage.withLock { $0 = $0 ?? error }
+    let fault = try error.damage(at: task.path)
+    damage.withLock { $0 = $0 ?? fault }
   }
 }
 
 extension SquashError {
-  /// Whether a file's content is at fault: the image's other files may be whole.
-  var isDamage: Bool { [.corrupt, .truncated, .limitExceeded].contains(code) }
+  /// The error with its path where one file is at fault, and the image's others may be whole; any other is thrown.
+  func damage(at path: [UInt8]) throws(SquashError) -> SquashError {
+    guard [.corrupt, .truncated, .limitExceeded].contains(code) else { throw self.at(path: path) }
+    return self.at(path: path)
+  }
 }
 
 /// The first name of a file with several, and what the kernel knows it by once it is there.
@@ -111,27 +114,21 @@ final class LeafWriter: Worker {
     switch job {
     case .leaves(let tasks):
       for task in tasks {
-        do throws(SquashError) { try write(task) } catch {
-          guard error.isDamage else { throw error.at(path: task.path) }
-          remove(task, error)
-        }
+        do throws(SquashError) { try write(task) } catch { remove(task, try error.damage(at: task.path)) }
       }
     case .directories(let directories):
       for (entry, handle) in directories {
         do throws(SquashError) { try setAttributes(ofDirectory: entry, on: handle) } catch {
-          guard error.isDamage else { throw error.at(path: entry.path) }
-          state.note(error.at(path: entry.path))
+          state.note(try error.damage(at: entry.path))
         }
       }
     case .part(let file, let run):
       do throws(SquashError) {
-        do throws(SquashError) {
-          try reader.read(run, of: file.task.inode.size) { (offset, bytes) throws(SquashError) in
-            try Self.system { () throws(SystemError) in try file.descriptor.write(bytes, at: offset) }
-          }
-        } catch { try file.note(error) }
-        try finish(file)
-      } catch { throw error.at(path: file.task.path) }
+        try reader.read(run, of: file.task.inode.size) { (offset, bytes) throws(SquashError) in
+          try Self.system { () throws(SystemError) in try file.descriptor.write(bytes, at: offset) }
+        }
+      } catch { try file.note(error) }
+      do throws(SquashError) { try finish(file) } catch { throw error.at(path: file.task.path) }
     }
   }
 
@@ -157,7 +154,7 @@ final class LeafWriter: Worker {
   /// Takes a file away again whose content is damaged, and goes on with the others.
   private func remove(_ task: LeafTask, _ damage: SquashError) {
     try? task.directory.descriptor.remove(task.name)
-    state.note(damage.at(path: task.path))
+    state.note(damage)
   }
 
   /// Makes the file of a task that will be written in parts, or answers nil when it is there already.
