@@ -111,6 +111,7 @@ static inline int linux_openat2(
 // Macros with no value that Swift could import, or functions behind macros.
 static const uint64_t linux_resolve_beneath = RESOLVE_BENEATH;
 static const uint64_t linux_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
+static const uint64_t linux_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
 static const int linux_o_path = 010000000;
 static inline dev_t linux_makedev(uint32_t major, uint32_t minor) { return makedev(major, minor); }
 static inline uint32_t linux_major(dev_t device) { return major(device); }
@@ -235,6 +236,13 @@ static inline int linux_mapping_remove_deferred(int control, const char *name) {
   strncpy(request.name, name, DM_NAME_LEN - 1);
   return ioctl(control, DM_DEV_REMOVE, &request);
 }
+
+// keyctl(2) has no function in glibc. KEYCTL_JOIN_SESSION_KEYRING without a name makes a new keyring.
+static inline int linux_join_new_session_keyring(void) { return syscall(SYS_keyctl, 1, (char *)0) < 0 ? -1 : 0; }
+
+// The system call itself: for a directory outside of this process's root it gives a path that is not absolute, which
+// glibc's getcwd hides. Returns the length with the NUL, or -1.
+static inline long linux_working_directory(char *path, size_t size) { return syscall(SYS_getcwd, path, size); }
 
 // Brings up a network interface; the structure is a union of everything.
 static inline int linux_interface_up(int socket, const char *name) {

@@ -24,11 +24,28 @@ extension OwnedDescriptor {
 
   /// Opens a path as if this directory were the root: links that are absolute, and `..`, stay inside.
   ///
-  /// - Throws: ``SystemError``; `ENOSYS` on kernels before 5.6.
+  /// - Throws: ``SystemError``; `ELOOP` where the path leads through a magic link of /proc; `ENOSYS` on kernels before
+  ///   5.6.
   public func openInRoot(_ path: FilePath, flags: Int32) throws(SystemError) -> OwnedDescriptor {
+    try Self.open(path, from: rawValue, flags, linux_resolve_in_root | linux_resolve_no_magiclinks)
+  }
+
+  /// Opens a path whose links lie in a file system that somebody else made. The magic links of /proc, such as
+  /// `/proc/1/root` and `/proc/self/fd/3`, lead to wherever the kernel says, out of this process's root too: they are
+  /// not followed.
+  ///
+  /// - Throws: ``SystemError``; `ELOOP` where the path leads through a magic link; `ENOSYS` on kernels before 5.6.
+  public static func withoutMagicLinks(_ path: FilePath, flags: Int32) throws(SystemError) -> OwnedDescriptor
+  {
+    try open(path, from: AT_FDCWD, flags, linux_resolve_no_magiclinks)
+  }
+
+  private static func open(
+    _ path: FilePath, from directory: Int32, _ flags: Int32, _ resolve: UInt64
+  ) throws(SystemError) -> OwnedDescriptor {
     let number = try SystemError.check("open", path) {
       path.withPlatformString {
-        linux_openat2(rawValue, $0, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), 0, linux_resolve_in_root)
+        linux_openat2(directory, $0, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), 0, resolve)
       }
     }
     return OwnedDescriptor(adopting: number, path: path)

@@ -79,6 +79,8 @@ public enum Mounting {
 
   /// Takes rights away from a copy and the mounts beneath it. None is ever given.
   ///
+  /// To be done before anything else: until then, the copy gives whatever the original does.
+  ///
   /// - Throws: ``SystemError``: `ENOSYS` on kernels before 5.12.
   public static func restrict(
     _ copy: borrowing OwnedDescriptor, _ flags: MountFlags

@@ -7,6 +7,8 @@ public struct MountEntry: Sendable, Equatable {
   public let id: Int
   /// The device, as `major:minor`.
   public let device: String
+  /// The directory or file of the file system that is shown there: `/`, unless it is a bind mount of a part.
+  public let root: FilePath
   /// Where it is, from this process's root.
   public let target: FilePath
   /// The mount's options, such as `ro` and `nosuid`.
@@ -26,6 +28,7 @@ public struct MountEntry: Sendable, Equatable {
     else { return nil }
     self.id = id
     device = String(decoding: fields[2], as: UTF8.self)
+    root = FilePath(bytes: Self.unescape(fields[3]))
     target = FilePath(bytes: Self.unescape(fields[4]))
     options = fields[5].split(separator: 0x2C).map { String(decoding: $0, as: UTF8.self) }
     type = String(decoding: fields[dash + 1], as: UTF8.self)
@@ -56,6 +59,20 @@ public enum MountTable {
   /// All mounts, in the kernel's order: one that covers another comes later.
   public static func read() throws(SystemError) -> [MountEntry] {
     try lines(of: "self").compactMap(MountEntry.init(line:))
+  }
+
+  /// Every path by which a file is in sight: the one given, and those that other mounts of its file system show it by.
+  ///
+  /// - Parameter path: absolute and free of links.
+  public static func aliases(of path: FilePath) throws(SystemError) -> [FilePath] {
+    let mounts = try read()
+    // The last one that is mounted above the file.
+    guard let own = mounts.last(where: { path.starts(with: $0.target) }) else { return [path] }
+    let inside = own.root.appending(path.components.dropFirst(own.target.components.count))
+    let others = mounts.filter { $0.device == own.device && inside.starts(with: $0.root) }.map { mount in
+      mount.target.appending(inside.components.dropFirst(mount.root.components.count))
+    }
+    return [path] + others.filter { $0 != path }
   }
 
   /// The numbers of all mounts that a process sees.

@@ -39,7 +39,8 @@ public struct Container {
     var limits = ProgramLimits()
     limits.filters = [
       try SystemCallFilter.forEveryProgram(
-        ownsHost: !needsUserNamespace && !capabilities.contains(.administration))
+        ownsHost: !needsUserNamespace && !capabilities.contains(.administration),
+        hidesKeys: !options.keepsKeyring)
     ]
     if let profile = options.seccomp {
       limits.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
@@ -176,14 +177,26 @@ public struct Container {
     options.controlGroup = limits.group
     let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
     let file = try OpenImage(volume, image)
-    let upper = try overlay.map { (overlay) throws(SystemError) in try PlannedMount.HostTree(overlay.path) }
+    let upper = try overlay.map { (overlay) throws(RuntimeError) in
+      do throws(SystemError) {
+        return try PlannedMount.HostTree(overlay.path, [.noSetID, .noDevices])
+      } catch {
+        throw RootFileSystem.cannotUse(overlay.path, error)
+      }
+    }
     let root = try RootFileSystem(options, overlay)
     let launcher = try root.makeLauncher()
-    if let upper, let overlay { try root.place(overlay: upper.copy, of: overlay.path) }
+    if let upper, let overlay { try root.place(overlay: upper, of: overlay.path) }
     try root.enter(plan, identity, file) { target in try mount(on: target, server) }
     if !isWatched { server.settle() }
+    // From here on the image's own names are looked up: by a process that holds no directory of the host, and can do no
+    // more than the program.
+    overlay?.letGo()
+    try translating { () throws(SystemError) in
+      try capabilities.keepAlone()
+      if !options.keepsKeyring { try SessionKeyring.replace() }
+    }
     try enter(workingDirectory, home: plan.home)
-    try capabilities.keepAlone()
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
@@ -205,13 +218,8 @@ public struct Container {
   }
 
   private func enter(_ outside: FilePath?, home: FilePath) throws(RuntimeError) {
-    if let path = options.workingDirectory {
-      try translating { () throws(SystemError) in
-        try SystemError.check("enter", path) { path.withPlatformString { chdir($0) } }
-      }
-      return
-    }
-    for path in [outside, home, "/"].compactMap({ $0 }) where path.withPlatformString({ chdir($0) }) == 0 {
+    if let path = options.workingDirectory { return try WorkingDirectory.enter(path) }
+    for path in [outside, home, "/"].compactMap({ $0 }) where (try? WorkingDirectory.enter(path)) != nil {
       return
     }
   }

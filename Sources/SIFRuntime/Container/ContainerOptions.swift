@@ -51,6 +51,8 @@ public struct ContainerOptions: Sendable {
   public var addedCapabilities: Capabilities = []
   /// Capabilities to drop of those by default.
   public var droppedCapabilities: Capabilities = []
+  /// Whether the program has the caller's session keyring, and may use the keys of the user.
+  public var keepsKeyring = false
   /// The system calls that the program may make; nil for all.
   public var seccomp: SeccompProfile?
   /// What the program may use of the machine; nil for whatever this process may.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxSystem
 import SystemPackage
@@ -55,11 +56,12 @@ struct MissingLoader {
   /// Opens a regular file that can be executed.
   private static func open(_ file: [UInt8]) -> OwnedDescriptor? {
     let path = FilePath(bytes: file)
-    var status = stat()
-    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG,
+    // Looked at before it is opened: to open a device is to use it.
+    guard let found = try? OwnedDescriptor.withoutMagicLinks(path, flags: linux_o_path),
+      let status = try? found.status(), status.st_mode & S_IFMT == S_IFREG,
       path.withPlatformString({ access($0, X_OK) }) == 0
     else { return nil }
-    return try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    return try? OwnedDescriptor.withoutMagicLinks(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
   }
 
   private static func bytes(

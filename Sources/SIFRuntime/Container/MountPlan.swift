@@ -7,7 +7,7 @@ import SystemPackage
 struct PlannedMount {
   enum Content {
     /// A file or directory of the host.
-    case bind(HostTree, isReadOnly: Bool, hasDevices: Bool)
+    case bind(HostTree)
     /// An empty directory in memory, with its permission bits.
     case memory(mode: String)
     /// The processes of the container's own namespace.
@@ -20,18 +20,37 @@ struct PlannedMount {
     case file([UInt8])
   }
 
-  /// A copy of what the host has mounted at a path: what this program mounts later is not in it.
+  /// A copy of what the host has mounted at a path: what this program mounts later is not in it. It gives no more than
+  /// the container may have from the beginning, so that nobody who gets at the copy gets more.
   final class HostTree {
-    let copy: OwnedDescriptor
     let isDirectory: Bool
     /// The path on the host, free of links; nil where it has none.
     let path: FilePath?
+    private var copy: OwnedDescriptor?
 
-    init(_ path: FilePath) throws(SystemError) {
-      copy = try Mounting.copy(of: path)
+    /// Copies a tree, and takes away what the container may not have.
+    ///
+    /// - Throws: ``SystemError``; `ENOSYS` where the kernel knows no copies (before 5.2), or cannot make them read-only
+    ///   (before 5.12).
+    init(_ path: FilePath, _ flags: MountFlags) throws(SystemError) {
+      let copy = try Mounting.copy(of: path)
+      do { try Mounting.restrict(copy, flags) } catch {
+        // Kernels before 5.12: no program gains anything by set-id bits in any case, but the rest is promised.
+        guard error.errno == .noFunction, !flags.contains(.readOnly) else { throw error }
+      }
       isDirectory = try copy.status().st_mode & S_IFMT == S_IFDIR
       self.path = try? ImageMounts.resolve(path)
+      self.copy = .some(copy)
     }
+
+    /// Puts the copy into the tree, once. Nobody has it open afterwards.
+    func attach(to target: FilePath) throws(SystemError) {
+      guard let copy = copy.take() else { return }
+      try Mounting.attach(copy, to: target)
+    }
+
+    /// Closes a copy that was not put anywhere.
+    func close() { copy = nil }
   }
 
   let target: FilePath
@@ -41,9 +60,17 @@ struct PlannedMount {
 
   var isDirectory: Bool {
     switch content {
-    case .bind(let source, _, _): source.isDirectory
+    case .bind(let source): source.isDirectory
     case .file: false
     case .memory, .processes, .system, .devices: true
+    }
+  }
+
+  /// The copy of a tree of the host, where this mount has one.
+  var hostTree: HostTree? {
+    switch content {
+    case .bind(let tree), .system(let tree): tree
+    case .memory, .processes, .devices, .file: nil
     }
   }
 }
@@ -69,15 +96,19 @@ struct MountPlan {
       try bind("/proc", isOptional: false)
     }
     if options.namespaces.contains(.network) {
-      let host = try translating { () throws(SystemError) in try PlannedMount.HostTree("/sys") }
+      let host = try translating { () throws(SystemError) in
+        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices])
+      }
       add("/sys", .system(host))
     } else {
       try bind("/sys", isOptional: true, isReadOnly: true)
     }
     if let group = options.controlGroup {
       // In place of the host's: nothing can be changed there, and those of others are out of sight.
-      let tree = try translating { () throws(SystemError) in try PlannedMount.HostTree(group) }
-      add("/sys/fs/cgroup", .bind(tree, isReadOnly: true, hasDevices: false))
+      let tree = try translating { () throws(SystemError) in
+        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices])
+      }
+      add("/sys/fs/cgroup", .bind(tree))
     }
     if options.isContained {
       add("/dev", .devices)
@@ -111,9 +142,10 @@ struct MountPlan {
       // The user's own word about a place is the last one.
       mounts.removeAll { $0.target == one.target }
       do {
-        let source = try PlannedMount.HostTree(one.source)
-        let content = PlannedMount.Content.bind(source, isReadOnly: one.isReadOnly, hasDevices: false)
-        mounts.append(PlannedMount(target: one.target, content: content, isOptional: false))
+        var flags: MountFlags = [.noSetID, .noDevices]
+        if one.isReadOnly { flags.insert(.readOnly) }
+        let source = try PlannedMount.HostTree(one.source, flags)
+        mounts.append(PlannedMount(target: one.target, content: .bind(source), isOptional: false))
       } catch {
         throw RuntimeError(
           .system, "cannot bind \(one.source.string): \(error.errno.description)", system: error)
@@ -135,13 +167,20 @@ struct MountPlan {
     _ source: FilePath, at target: FilePath? = nil, isOptional: Bool, hasDevices: Bool = false,
     isReadOnly: Bool = false
   ) throws(RuntimeError) {
+    var flags: MountFlags = hasDevices ? .noSetID : [.noSetID, .noDevices]
+    if isReadOnly { flags.insert(.readOnly) }
     do {
-      let content = PlannedMount.Content.bind(
-        try PlannedMount.HostTree(source), isReadOnly: isReadOnly, hasDevices: hasDevices)
-      mounts.append(PlannedMount(target: target ?? source, content: content, isOptional: isOptional))
+      let tree = try PlannedMount.HostTree(source, flags)
+      mounts.append(PlannedMount(target: target ?? source, content: .bind(tree), isOptional: isOptional))
     } catch {
-      if !isOptional { throw RuntimeError(error) }
+      // What the kernel does not know is there, and is not to be missing without a word.
+      if !isOptional || error.errno == .noFunction { throw RuntimeError(error) }
     }
+  }
+
+  /// Closes the copies of the host's trees that were not mounted: because the image has something else there, say.
+  func closeTrees() {
+    for mount in mounts { mount.hostTree?.close() }
   }
 
   /// Whether a place lies beneath one that something else is mounted on: what is there is not the image's.

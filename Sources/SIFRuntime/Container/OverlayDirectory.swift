@@ -142,14 +142,14 @@ struct OverlayDirectory: ~Copyable {
 /// An overlay's directory, locked until the file system that is made of it is gone.
 final class LockedOverlay {
   let path: FilePath
-  private let directory: OwnedDescriptor
+  private var directory: OwnedDescriptor?
   private var keeper: OwnedDescriptor?
 
   /// Has a directory kept locked by a process in the background.
   init(_ overlay: consuming OverlayDirectory) throws(RuntimeError) {
     path = overlay.path
     keeper = .some(try overlay.keepLocked())
-    directory = overlay.directory
+    directory = .some(overlay.directory)
   }
 
   /// Tells the process in the background which file system it is.
@@ -163,6 +163,9 @@ final class LockedOverlay {
     }
   }
 
-  /// Gives up this process's part.
-  func letGo() { keeper = nil }
+  /// Gives up this process's part: it has nothing of the directory open any more.
+  func letGo() {
+    keeper = nil
+    directory = nil
+  }
 }

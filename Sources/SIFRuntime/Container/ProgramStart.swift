@@ -106,8 +106,8 @@ struct ProgramStart {
   /// Whether the image has scripts that set variables, and a shell to run them.
   private var hasScripts: Bool {
     guard access("/bin/sh", X_OK) == 0,
-      let directory = try? OwnedDescriptor(
-        opening: FilePath(Self.scripts), flags: O_RDONLY | O_DIRECTORY | O_NONBLOCK),
+      let directory = try? OwnedDescriptor.withoutMagicLinks(
+        FilePath(Self.scripts), flags: O_RDONLY | O_DIRECTORY | O_NONBLOCK),
       let names = try? directory.names()
     else { return false }
     return names.contains { $0.suffix(3).elementsEqual(".sh".utf8) }

@@ -5,11 +5,16 @@ import SystemPackage
 
 /// The file of the image, which the program must not change while it runs from it.
 struct OpenImage {
-  private let path: FilePath?
+  /// Where the host shows it: in several places, where its file system is mounted several times.
+  private let paths: [FilePath]
   private let status: stat
 
   init(_ volume: ImageVolume, _ path: FilePath) throws(RuntimeError) {
-    self.path = try? ImageMounts.resolve(path)
+    let resolved = try? ImageMounts.resolve(path)
+    paths = try translating { () throws(SystemError) in
+      guard let resolved else { return [] }
+      return try MountTable.aliases(of: resolved)
+    }
     status = try translating { () throws(SystemError) in
       try volume.storage.withDescriptor { (file) throws(SystemError) in try file.status() }
     }
@@ -17,19 +22,22 @@ struct OpenImage {
 
   /// Lays the file over itself, read-only, wherever the directories of the host that the container sees show it.
   func protect(_ mounts: [PlannedMount], beneath root: borrowing OwnedDescriptor) throws(SystemError) {
-    guard let path, status.st_mode & S_IFMT == S_IFREG else { return }
+    guard status.st_mode & S_IFMT == S_IFREG else { return }
     for mount in mounts {
-      guard case .bind(let tree, _, _) = mount.content, let source = tree.path, path.isBeneath(source) else {
-        continue
+      guard case .bind(let tree) = mount.content, let source = tree.path else { continue }
+      for path in paths where path.isBeneath(source) {
+        let place = mount.target.appending(path.components.dropFirst(source.components.count))
+        try protect(place, beneath: root)
       }
-      var place = mount.target
-      for part in path.components.dropFirst(source.components.count) { place.append(part) }
-      // Something else may lie on top there by now.
-      guard let file = try? root.openInRoot(place, flags: linux_o_path), let found = try? file.status(),
-        found.st_dev == status.st_dev, found.st_ino == status.st_ino
-      else { continue }
-      try RootFileSystem.protect(file)
     }
+  }
+
+  /// Lays the file over itself at a place, where it is what is there: something else may lie on top by now.
+  private func protect(_ place: FilePath, beneath root: borrowing OwnedDescriptor) throws(SystemError) {
+    guard let file = try? root.openInRoot(place, flags: linux_o_path), let found = try? file.status(),
+      found.st_dev == status.st_dev, found.st_ino == status.st_ino
+    else { return }
+    try RootFileSystem.protect(file)
   }
 }
 

@@ -88,6 +88,7 @@ struct RootFileSystem {
       }
     }
     try translating { () throws(SystemError) in try file.protect(places, beneath: place) }
+    plan.closeTrees()
     try translating { () throws(SystemError) in try Mounting.pivotRoot(to: root) }
   }
 
@@ -251,15 +252,10 @@ struct RootFileSystem {
   }
 
   /// Shows the directory of `--overlay` where ``merge(_:)`` finds it.
-  func place(overlay directory: borrowing OwnedDescriptor, of path: FilePath) throws(RuntimeError) {
+  func place(overlay directory: PlannedMount.HostTree, of path: FilePath) throws(RuntimeError) {
     let place = stage.appending("overlay")
     try make(place)
-    do throws(SystemError) {
-      try Mounting.restrict(directory, [.noSetID, .noDevices])
-      try Mounting.attach(directory, to: place)
-    } catch {
-      throw Self.cannotUse(path, error)
-    }
+    do { try directory.attach(to: place) } catch { throw Self.cannotUse(path, error) }
     do { try makeUpper(place) } catch {
       guard let system = error.system else { throw error }
       throw Self.cannotUse(path, system)
@@ -267,7 +263,7 @@ struct RootFileSystem {
   }
 
   /// The path that the user knows, not the one that the directory has here.
-  private static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
+  static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
     RuntimeError(
       .system, "\(path.string) cannot be used as an overlay: \(error.errno.description)", system: error)
   }
@@ -297,19 +293,14 @@ struct RootFileSystem {
     let target = place.pathOfDescriptor
     do throws(SystemError) {
       switch mount.content {
-      case .bind(let source, let isReadOnly, let hasDevices):
-        var flags: MountFlags = hasDevices ? .noSetID : [.noSetID, .noDevices]
-        if isReadOnly { flags.insert(.readOnly) }
-        try restrict(source.copy, flags)
-        try Mounting.attach(source.copy, to: target)
+      case .bind(let source): try source.attach(to: target)
       case .memory(let mode):
         try Mounting.mount("tmpfs", "tmpfs", on: target, [.noSetID, .noDevices], data: "mode=\(mode)")
       case .processes:
         try Mounting.mount("proc", "proc", on: target, [.noSetID, .noDevices])
       case .system(let host):
         do { try Mounting.mount("sysfs", "sysfs", on: target, [.readOnly, .noSetID, .noDevices]) } catch {
-          try restrict(host.copy, [.readOnly, .noSetID, .noDevices])
-          try Mounting.attach(host.copy, to: target)
+          try host.attach(to: target)
         }
       case .devices:
         try Mounting.mount("tmpfs", "devices", on: target, .noSetID, data: "mode=755")
@@ -319,7 +310,7 @@ struct RootFileSystem {
         let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         try SystemError.writeAll(bytes.span.bytes, to: made.rawValue)
         let copy = try Mounting.copy(of: file)
-        try restrict(copy, [.readOnly, .noSetID, .noDevices])
+        try Mounting.restrict(copy, [.readOnly, .noSetID, .noDevices])
         try Mounting.attach(copy, to: target)
       }
     } catch {
@@ -333,13 +324,6 @@ struct RootFileSystem {
     _ place: borrowing OwnedDescriptor, _ root: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Bool {
     do { return try place.currentPath() == root.currentPath() } catch { throw RuntimeError(error) }
-  }
-
-  private func restrict(_ copy: borrowing OwnedDescriptor, _ flags: MountFlags) throws(SystemError) {
-    do { try Mounting.restrict(copy, flags) } catch {
-      // Kernels before 5.12: no program gains anything by set-id bits in any case, but the rest is promised.
-      guard error.errno == .noFunction, !flags.contains(.readOnly) else { throw error }
-    }
   }
 
   /// Makes a place in a directory in memory that is ours; answers false where the directory is another's.

@@ -30,10 +30,10 @@ enum Underlay {
     var others = image.flatMap {
       try? OwnedDescriptor(opening: $0, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     }
-    if let image, let other = others.take() {
+    if let other = others.take() {
       let known = Set(names)
       for name in try other.names() where !known.contains(name) {
-        try show(name, of: other, at: image.appending(bytes: name), in: directory)
+        try show(name, of: other, in: directory)
       }
     }
     for name in names {
@@ -53,11 +53,11 @@ enum Underlay {
 
   /// Shows one thing of the image. Links cannot be bound: they are made again.
   private static func show(
-    _ name: [UInt8], of image: borrowing OwnedDescriptor, at path: FilePath,
-    in directory: borrowing OwnedDescriptor
+    _ name: [UInt8], of image: borrowing OwnedDescriptor, in directory: borrowing OwnedDescriptor
   ) throws(SystemError) {
     // What the image lists and cannot be looked at is damaged; the rest of it is of use all the same.
-    guard let found = try? image.status(of: name) else { return }
+    guard let original = try? image.openBeneath(name, flags: linux_o_path), let found = try? original.status()
+    else { return }
     switch found.st_mode & S_IFMT {
     case S_IFLNK:
       guard let target = try? image.symlinkTarget(of: name) else { return }
@@ -66,7 +66,7 @@ enum Underlay {
     default: _ = try directory.openBeneath(name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
     }
     let place = try directory.openBeneath(name, flags: linux_o_path)
-    try Mounting.attach(try Mounting.copy(of: path), to: place.pathOfDescriptor)
+    try Mounting.attach(try Mounting.copy(of: original.pathOfDescriptor), to: place.pathOfDescriptor)
   }
 }
 

@@ -118,7 +118,9 @@ extension SystemCallFilter {
   /// - Parameter ownsHost: whether the program is the host's root, without the capability to administrate it. Then it
   ///   may have no user namespace of its own either: what is mounted there, control groups among it, would be root's,
   ///   and its own to write.
-  static func forEveryProgram(ownsHost: Bool) throws(RuntimeError) -> SystemCallFilter {
+  /// - Parameter hidesKeys: whether the program gets at no key of the kernel. Those of the user are open to every
+  ///   process of the user that knows their numbers, whatever its session keyring is.
+  static func forEveryProgram(ownsHost: Bool, hidesKeys: Bool) throws(RuntimeError) -> SystemCallFilter {
     let context = try Context(SCMP_ACT_ALLOW, "the filter of every program")
     try context.allowOtherArchitectures()
     #if arch(x86_64)
@@ -140,6 +142,9 @@ extension SystemCallFilter {
       try context.refuse("setns", EPERM)
       // Its flags are where a filter cannot look: callers then use clone.
       try context.refuse("clone3", ENOSYS)
+    }
+    if hidesKeys {
+      for name in ["keyctl", "add_key", "request_key"] { try context.refuse(name, ENOSYS) }
     }
     // With the flag: programs are not to become slower for it.
     return SystemCallFilter(instructions: try context.export(), flags: SeccompProfile.noMitigation)

@@ -44,6 +44,8 @@ struct ContainerOptionGroup: ParsableArguments {
     name: [.customShort("f"), .long],
     help: "Be root inside, over the numbers that /etc/subuid and /etc/subgid give you.")
   var fakeroot = false
+  @Flag(help: "Leave the caller's keys in the kernel within reach, as Kerberos may need.") var keepKeyring =
+    false
   @Flag(help: "Let everything be written, in memory, and forget it at the end.") var writableTmpfs = false
   @Option(help: ArgumentHelp("Let everything be written, into a directory of the host.", valueName: "dir"))
   var overlay: PathArgument?
@@ -92,6 +94,7 @@ struct ContainerOptionGroup: ParsableArguments {
     options.hostName = hostname
     options.usesUserNamespace = userns
     options.isFakeRoot = fakeroot
+    options.keepsKeyring = keepKeyring
     if writableTmpfs { options.overlay = .memory }
     if let overlay { options.overlay = .directory(overlay.path) }
     options.addedCapabilities = addCaps?.set ?? []

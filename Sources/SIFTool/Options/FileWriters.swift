@@ -31,6 +31,10 @@ enum FileWriters {
       return "can be written by group \(status.st_gid), or by others that its access control list names "
         + "(take that away with chmod g-w)"
     }
+    // Another name may be in a directory that the program sees, where it can be opened for writing.
+    if status.st_nlink > 1 {
+      return "has \(status.st_nlink) names (hard links), and only this one is protected (use a copy)"
+    }
     return file.hasWriter() ? "is open for writing in another process (wait for it, or use a copy)" : nil
   }
 

@@ -1,0 +1,54 @@
+import CLinux
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// The working directory of the program. The image has its own idea of what is at a path: whatever links it has there,
+/// the directory is one of the container's (spec/runtime.md "The working directory").
+enum WorkingDirectory {
+  /// Enters a directory of the container, which has to be this process's root by now.
+  ///
+  /// - Throws: ``RuntimeError`` where there is no such directory, or a link of the image leads out of the container.
+  ///   Then this process is where it was, or in the root.
+  static func enter(_ path: FilePath) throws(RuntimeError) {
+    let directory = try open(path)
+    let number = directory.rawValue
+    do throws(SystemError) {
+      try SystemError.check("enter", path) { fchdir(number) }
+      guard try isInside() else {
+        throw SystemError(errno: .noSuchFileOrDirectory, operation: "enter", path: path)
+      }
+    } catch {
+      chdir("/")
+      throw failure(path, error)
+    }
+  }
+
+  private static func open(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
+    do {
+      return try OwnedDescriptor.withoutMagicLinks(path, flags: linux_o_path | O_DIRECTORY)
+    } catch {
+      guard error.errno == .tooManySymbolicLinkLevels else { throw failure(path, error) }
+      throw RuntimeError(
+        .invalidArgument,
+        "cannot enter \(path.string): in the container, its links go in a circle or through a process in /proc",
+        system: error)
+    }
+  }
+
+  private static func failure(_ path: FilePath, _ error: SystemError) -> RuntimeError {
+    RuntimeError(SystemError(errno: error.errno, operation: "enter", path: path))
+  }
+
+  /// Whether the working directory is beneath this process's root: of any other one, the kernel gives no absolute path.
+  private static func isInside() throws(SystemError) -> Bool {
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    do {
+      try SystemError.check("find the working directory") { linux_working_directory(&path, path.count) }
+    } catch  where error.errno == .outOfRange || error.errno == .fileNameTooLong {
+      // Longer than any path that the kernel gives: one that nobody can have by a single name.
+      return false
+    }
+    return path.first == CChar(bitPattern: UInt8(ascii: "/"))
+  }
+}
