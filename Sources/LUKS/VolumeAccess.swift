@@ -26,6 +26,17 @@ extension VolumeHeader {
     return Unlocked(slot: slot, key: volumeKey)
   }
 
+  /// Has the kernel decrypt a block device with the bytes of this volume, for reading only, under a name of
+  /// device-mapper. The kernel decrypts as this header says, whatever the device says by now.
+  ///
+  /// - Parameter source: the volume that the header was read from.
+  /// - Throws: ``LUKSError/Code/library`` where the kernel has no device-mapper or no dm-crypt.
+  package func activate(
+    _ name: String, of source: any VolumeSource, over device: String, _ key: VolumeKey
+  ) throws(LUKSError) {
+    try self.device(source).activate(name, over: device, key)
+  }
+
   /// libcryptsetup over the parts of the header that were checked. It does not get to see the other copy of a
   /// LUKS2 header, which may say something else, and makes one of what it sees.
   func device(_ source: any VolumeSource) throws(LUKSError) -> CryptDevice {

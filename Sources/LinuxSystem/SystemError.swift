@@ -39,3 +39,12 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 }
+
+/// An error that a failed system call can become, in whatever module.
+package protocol SystemErrorConvertible: Error {
+  init(_ error: SystemError)
+}
+
+extension SystemError: SystemErrorConvertible {
+  package init(_ error: SystemError) { self = error }
+}

@@ -1,7 +1,7 @@
 import LinuxSystem
 
 /// A failure of a squashfs operation: a stable code, what, where, and the status beneath.
-public struct SquashError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct SquashError: SystemErrorConvertible, Equatable, Sendable, CustomStringConvertible {
   /// What kind of failure this is. The raw value is stable and appears in JSON.
   public enum Code: String, Sendable {
     /// There is no squashfs superblock where one was expected.
@@ -87,6 +87,9 @@ public struct SquashError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// A failed system call.
+  package init(_ error: SystemError) { self = .system(error) }
+
+  /// A failed system call at a path.
   static func system(_ error: SystemError, path: [UInt8]? = nil) -> SquashError {
     SquashError(
       .system, "cannot \(error.operation): \(error.errno.description)", path: path,

@@ -96,40 +96,6 @@ import Testing
       ($0 as? HashError)?.code == .truncated
     }
   }
-
-  /// Jobs come back in the order that they were handed in, from any number of threads.
-  @Test(arguments: [1, 2, 5]) func ordered(threads: Int) throws {
-    let pipeline = try OrderedPipeline<Int, Int>(threads: threads) {
-      { job in
-        // Later ones are done sooner.
-        usleepABit(job)
-        return job * job
-      }
-    }
-    defer { pipeline.close() }
-    var results: [Int] = []
-    for job in 0..<200 {
-      pipeline.submit(job)
-      if pipeline.outstanding > 7, let result = try pipeline.take() { results.append(result) }
-    }
-    while let result = try pipeline.take() { results.append(result) }
-    #expect(results == (0..<200).map { $0 * $0 })
-  }
-
-  @Test func aWorkerThatCannotBeMade() throws {
-    let pipeline = try OrderedPipeline<Int, Int>(threads: 2) { () throws(SquashError) in
-      throw SquashError(.library, "none")
-    }
-    defer { pipeline.close() }
-    pipeline.submit(1)
-    #expect(throws: SquashError(.library, "none")) { try pipeline.take() }
-  }
-}
-
-private func usleepABit(_ job: Int) {
-  var sum = 0
-  for value in 0..<((8 - job % 8) * 2000) { sum &+= value }
-  _ = sum
 }
 
 /// Storage that counts what is read.

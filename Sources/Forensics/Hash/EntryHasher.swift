@@ -1,3 +1,4 @@
+import LinuxSystem
 public import Gcrypt
 public import Squash
 
@@ -73,7 +74,8 @@ public struct EntryHasher: Sendable {
   ///   `body` throws.
   public func run(budget: inout HashBudget, _ body: (HashedEvent) throws -> Void) throws {
     let (image, algorithm) = (image, algorithm)
-    let pipeline = try OrderedPipeline<Batch, [HashedEvent]>(threads: threads) { () throws(SquashError) in
+    let pipeline = try OrderedPipeline<Batch, [HashedEvent], SquashError>(threads: threads) {
+      () throws(SquashError) in
       let reader = try SquashReader(image)
       return { batch in batch.items.map { Self.perform($0, algorithm, reader) } }
     }
@@ -125,7 +127,7 @@ public struct EntryHasher: Sendable {
     var pathBytesUnderWay: Int { pathBytes.reduce(0, +) }
 
     mutating func hand(
-      _ pipeline: OrderedPipeline<Batch, [HashedEvent]>, to body: (HashedEvent) throws -> Void
+      _ pipeline: OrderedPipeline<Batch, [HashedEvent], SquashError>, to body: (HashedEvent) throws -> Void
     ) throws {
       guard let events = try pipeline.take() else { return }
       pathBytes.removeFirst()

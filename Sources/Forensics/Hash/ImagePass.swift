@@ -1,3 +1,4 @@
+import LinuxSystem
 public import Gcrypt
 public import SIF
 import Squash
@@ -95,9 +96,9 @@ public struct ImagePass {
     guard let first = consumers.first else { return 0 }
     let others = Array(consumers.dropFirst())
     let ring = StretchRing(others)
-    var threads: [JoinableThread] = []
-    do throws(SquashError) {
-      for index in others.indices { threads.append(JoinableThread(try Thread { ring.consume(index) })) }
+    var threads: [Thread] = []
+    do throws(SystemError) {
+      for index in others.indices { threads.append(try Thread { ring.consume(index) }) }
     } catch {
       ring.close()
       for thread in threads { thread.join() }
@@ -154,12 +155,6 @@ public struct ImagePass {
 
   private static func shortened(at position: Int64) -> SIFError {
     SIFError(.truncated, "the file ended while it was being read", offset: position)
-  }
-
-  private final class JoinableThread {
-    private var thread: Thread?
-    init(_ thread: consuming Thread) { self.thread = consume thread }
-    func join() { thread.take()?.join() }
   }
 }
 

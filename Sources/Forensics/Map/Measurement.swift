@@ -1,5 +1,5 @@
+import LinuxSystem
 import SIF
-import Squash
 
 /// Reads an image's file once, from its first byte to its last, and measures each region on the way.
 ///
@@ -29,7 +29,7 @@ enum Measurement {
         queue.release(buffer)
         progress?(piece.count)
       }
-      thread.take()?.join()
+      thread?.join()
     } else {
       while let piece = counter.next(into: queue.buffers[0]) {
         hasher.consume(piece, queue.buffers[0])

@@ -1,3 +1,4 @@
+import LinuxSystem
 public import SIF
 import Squash
 
@@ -33,7 +34,7 @@ public struct ScanRun: Sendable {
     render: @escaping @Sendable (Outcome) -> Record, _ body: (Record) throws -> Void
   ) throws {
     let policy = policy
-    let pipeline = try OrderedPipeline<ScanEvent, Record>(threads: threads) {
+    let pipeline = try OrderedPipeline<ScanEvent, Record, SystemError>(threads: threads) {
       { event in
         switch event {
         case .obstacle(let obstacle): return render(.obstacle(obstacle))

@@ -120,7 +120,7 @@ public enum ImageSigner {
     let groups = try image.signedGroups(selection)
     let algorithm = HashAlgorithm.sha256
     let digests = try ObjectDigests(
-      image, groups.flatMap(\.objects).map { ($0, algorithm) }, threads: threads ?? Workers.processors)
+      image, groups.flatMap(\.objects).map { ($0, algorithm) }, threads: threads ?? Workers.processors())
     let header = try IntegrityDigest.of(image.header.integrityBytes, algorithm)
     var messages: [(group: UInt32, signed: SignedMessage)] = []
     for group in groups {

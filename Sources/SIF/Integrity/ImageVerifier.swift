@@ -42,7 +42,7 @@ public struct ImageVerifier {
     with verifiers: [any MessageVerifier], policy: VerificationPolicy = VerificationPolicy(),
     threads: Int? = nil
   ) throws(IntegrityError) -> VerificationReport {
-    var verifier = try ImageVerifier(image, verifiers, policy, threads ?? Workers.processors)
+    var verifier = try ImageVerifier(image, verifiers, policy, threads ?? Workers.processors())
     if let error = image.firstFault { return verifier.report(malformed: error) }
     let isEverything = selection == IntegritySelection()
     let groups = isEverything && verifier.groups.isEmpty ? [] : try image.signedGroups(selection)

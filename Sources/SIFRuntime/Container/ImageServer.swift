@@ -8,20 +8,15 @@ import SystemPackage
 /// Until it gets one it is this process's child, and ends with the last copy of its socket. What answers then is a
 /// child of nobody's here: the program that this process becomes must not find a child that it has never started.
 final class ImageServer {
-  private let process: pid_t
-  private var channel: OwnedDescriptor?
+  private let helper: Helper
 
   /// Starts the process.
   init(_ volume: ImageVolume, _ options: FuseOptions) throws(RuntimeError) {
-    var theirs: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let socket = theirs?.rawValue ?? -1
     let squash = volume.squash
-    process = try translating { () throws(SystemError) in
-      try Forking.apart(keeping: [socket, volume.descriptorNumber]) {
-        let channel = OwnedDescriptor(adopting: socket, path: "socket")
+    helper = try translating { () throws(SystemError) in
+      try Helper(.apart, keeping: [volume.descriptorNumber]) { channel in
         guard let device = try? channel.receive(path: "/dev/fuse") else { return 0 }
-        let number = device.rawValue
+        let (number, socket) = (device.rawValue, channel.rawValue)
         let server = try? Forking.child {
           close(socket)
           let device = OwnedDescriptor(adopting: number, path: "/dev/fuse")
@@ -30,21 +25,20 @@ final class ImageServer {
         return server == nil ? 1 : 0
       }
     }
-    channel = .some(mine)
   }
 
   /// Hands over the device of a mount.
   func serve(_ device: borrowing OwnedDescriptor) throws(RuntimeError) {
-    guard let socket = channel.take() else { throw RuntimeError(.system, "the server is gone") }
+    guard let socket = helper.takeChannel() else { throw RuntimeError(.system, "the server is gone") }
     do { try socket.send(device) } catch { throw RuntimeError(error) }
   }
 
   /// Gives up this process's copy of the socket.
-  func letGo() { channel = nil }
+  func letGo() { helper.closeChannel() }
 
   /// Waits until the process answers, or has ended for want of anything to do.
   func settle() {
     letGo()
-    _ = try? Forking.wait(for: process)
+    _ = try? helper.wait()
   }
 }

@@ -121,21 +121,16 @@ struct OverlayDirectory: ~Copyable {
   /// Starts the process that keeps the lock until the container's file system is gone, whoever was killed meanwhile.
   ///
   /// - Returns: where it waits for the watch.
-  func keepLocked() throws(RuntimeError) -> OwnedDescriptor {
-    var theirs: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let (socket, lock) = (theirs?.rawValue ?? -1, directory.rawValue)
-    try translating { () throws(SystemError) in
-      try Forking.detached(keeping: [socket, lock]) {
-        let channel = OwnedDescriptor(adopting: socket, path: "socket")
+  func keepLocked() throws(RuntimeError) -> Helper {
+    let lock = directory.rawValue
+    return try translating { () throws(SystemError) in
+      try Helper(.detached, keeping: [lock]) { channel in
         guard let watch = try? channel.receive(path: "watch") else { return 0 }
         do { try channel.close() } catch { return 1 }
         FileSystemWatch.waitForEnd(watch)
         return 0
       }
     }
-    theirs = nil
-    return mine
   }
 }
 
@@ -143,12 +138,12 @@ struct OverlayDirectory: ~Copyable {
 final class LockedOverlay {
   let path: FilePath
   private var directory: OwnedDescriptor?
-  private var keeper: OwnedDescriptor?
+  private let keeper: Helper
 
   /// Has a directory kept locked by a process in the background.
   init(_ overlay: consuming OverlayDirectory) throws(RuntimeError) {
     path = overlay.path
-    keeper = .some(try overlay.keepLocked())
+    keeper = try overlay.keepLocked()
     directory = .some(overlay.directory)
   }
 
@@ -156,7 +151,7 @@ final class LockedOverlay {
   func keep(while root: FilePath) throws(RuntimeError) {
     do {
       let watch = try FileSystemWatch.begin(at: root)
-      try keeper?.send(watch)
+      try keeper.channel?.send(watch)
     } catch {
       throw RuntimeError(
         .system, "cannot keep the overlay \(path.string) locked: \(error.errno.description)", system: error)
@@ -165,7 +160,7 @@ final class LockedOverlay {
 
   /// Gives up this process's part: it has nothing of the directory open any more.
   func letGo() {
-    keeper = nil
+    keeper.closeChannel()
     directory = nil
   }
 }

@@ -22,9 +22,6 @@ enum ProcessMonitor {
   static func run(
     onFork: () -> Void, _ prepare: () throws -> ProgramStart
   ) throws(RuntimeError) -> Int32 {
-    var theirs: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let (own, report) = (mine.rawValue, theirs?.rawValue ?? -1)
     // The first process of a namespace cannot end by a signal as its program did: it says so instead.
     var sending: OwnedDescriptor?
     let receiving = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&sending) }
@@ -33,8 +30,9 @@ enum ProcessMonitor {
     var waited = signals
     pthread_sigmask(SIG_BLOCK, &waited, &old)
     let first = try translating { () throws(SystemError) in
-      try Forking.child {
-        close(own)
+      try Helper(.child) { channel in
+        // The program inherits it until it starts; what is told is told before.
+        let report = channel.release()
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
         // Whoever waits for this process may have been killed before: then nobody holds the other end any more.
         var other = pollfd(fd: report, events: 0, revents: 0)
@@ -59,11 +57,14 @@ enum ProcessMonitor {
         }
       }
     }
-    theirs = nil
     sending = nil
     onFork()
-    let text = try translating { () throws(SystemError) in try mine.readToEnd(limit: 1 << 16) }
-    let status = wait(for: first)
+    let text = try translating { () throws(SystemError) in try first.channel?.readToEnd(limit: 1 << 16) ?? []
+    }
+    guard let process = first.process else {
+      throw RuntimeError(.system, "the container's first process is gone")
+    }
+    let status = wait(for: process)
     pthread_sigmask(SIG_SETMASK, &old, nil)
     guard let code = text.firstIndex(of: 0) else {
       // Where that process was ended itself, it has said nothing.

@@ -17,7 +17,7 @@ public struct FuseOptions: Sendable {
   public init(user: UInt32? = nil, group: UInt32? = nil, threads: Int? = nil) {
     self.user = user
     self.group = group
-    self.threads = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 16)
+    self.threads = threads ?? Workers.processors(limit: 16)
   }
 }
 
@@ -45,30 +45,15 @@ public final class FuseSession: Sendable {
     let first = try FuseWorker(self)
     guard try negotiate() else { return }
     onLive()
-    var threads: [pthread_t] = []
-    defer { for thread in threads { pthread_join(thread, nil) } }
+    var threads: [Thread] = []
+    defer { for thread in threads { thread.join() } }
     for _ in 1..<max(options.threads, 1) {
-      guard let thread = Self.start(try FuseWorker(self)) else { break }
+      let worker = try FuseWorker(self)
+      // Where the system has no more threads to give, the others do the work.
+      guard let thread = try? Thread({ worker.run() }) else { break }
       threads.append(thread)
     }
     first.run()
-  }
-
-  /// A thread that answers; nil where the system has none to give: the others do its work.
-  private static func start(_ worker: FuseWorker) -> pthread_t? {
-    var thread = pthread_t()
-    let argument = Unmanaged.passRetained(worker)
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument { Unmanaged<FuseWorker>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      }, argument.toOpaque())
-    guard status == 0 else {
-      argument.release()
-      return nil
-    }
-    return thread
   }
 
   /// Waits for the next request. Answers its length; nil when the file system is gone.

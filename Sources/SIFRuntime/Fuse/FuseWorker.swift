@@ -7,7 +7,9 @@ import Squash
 ///
 /// Inodes go by their reference in the image: nothing has to be remembered about what the kernel knows, and nothing
 /// to be forgotten.
-final class FuseWorker {
+///
+/// Sendable, since a worker is made in one thread and then handed over to its own.
+final class FuseWorker: @unchecked Sendable {
   /// Requests about a read-only file system are short; the kernel wants room for what it might write.
   static let bufferSize = 64 << 10
   /// The kernel's number of the root. References follow it, two apart from their value.

@@ -12,7 +12,7 @@ struct LimitedGroup: ~Copyable {
   var path: FilePath { group.path }
 
   private let group: ControlGroup
-  private let guardian: OwnedDescriptor
+  private let guardian: Helper
   private let memory: Int64?
 
   /// Makes the group.
@@ -21,11 +21,7 @@ struct LimitedGroup: ~Copyable {
   init(_ limits: ResourceLimits) throws(RuntimeError) {
     let name = "siftool-\(Self.randomName())"
     let place = try ControlGroupPlace(for: limits.controllers, named: name)
-    var theirs: OwnedDescriptor?
-    let guardian = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let socket = theirs?.rawValue ?? -1
-    try Self.startGuardian(socket, place, Array(name.utf8))
-    theirs = nil
+    let guardian = try Self.startGuardian(place, Array(name.utf8))
     let parent = try translating { () throws(SystemError) in
       try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY)
     }
@@ -55,33 +51,27 @@ struct LimitedGroup: ~Copyable {
 
   // MARK: The guardian
 
-  /// Starts the process that removes the group when the other end of a socket is closed, or a byte comes from there.
+  /// Starts the process that removes the group when this one ends, or sends it a byte.
   private static func startGuardian(
-    _ socket: Int32, _ place: borrowing ControlGroupPlace, _ name: [UInt8]
-  ) throws(RuntimeError) {
+    _ place: borrowing ControlGroupPlace, _ name: [UInt8]
+  ) throws(RuntimeError) -> Helper {
     let refuge = place.refuge
     let (number, path) = (place.directory.rawValue, place.directory.path)
-    try translating { () throws(SystemError) in
-      try Forking.detached(keeping: [socket, number]) {
+    return try translating { () throws(SystemError) in
+      try Helper(.detached, keeping: [number]) { channel in
         // Signals to everything of this name are for the program.
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] { Glibc.signal(signal, SIG_IGN) }
         let directory = OwnedDescriptor(adopting: number, path: path)
-        waitForWord(socket)
+        channel.waitForByte()
         ControlGroup.remove(name, in: directory)
         var byte: UInt8 = 1
-        write(socket, &byte, 1)
+        write(channel.rawValue, &byte, 1)
         guard let refuge else { return 0 }
-        waitForWord(socket)
+        channel.waitForByte()
         for _ in 0..<1000 where !ControlGroupPlace.leave(refuge, of: directory) { usleep(10_000) }
         return 0
       }
     }
-  }
-
-  /// Waits for a byte, or the end.
-  private static func waitForWord(_ socket: Int32) {
-    var byte: UInt8 = 0
-    while read(socket, &byte, 1) < 0, errno == EINTR {}
   }
 
   // MARK: The end
@@ -91,8 +81,7 @@ struct LimitedGroup: ~Copyable {
   /// - Returns: what to say about processes that the kernel ended for want of memory; nil where there were none.
   consuming func end() -> String? {
     let killed = self.killed()
-    var byte: UInt8 = 1
-    if write(guardian.rawValue, &byte, 1) == 1 { Self.waitForWord(guardian.rawValue) }
+    if guardian.sendByte() { guardian.channel?.waitForByte() }
     // Where the guardian was ended itself, the group is removed with this value.
     guard killed > 0 else { return nil }
     let limit = memory.map { "the memory limit of \($0) bytes" } ?? "the memory there is"

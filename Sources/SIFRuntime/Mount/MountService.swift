@@ -17,11 +17,9 @@ public enum MountService {
   public static func start(
     _ volume: ImageVolume, image: FilePath, on target: FilePath, _ options: FuseOptions
   ) throws(RuntimeError) {
-    var theirs: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let report = theirs?.rawValue ?? -1
-    try translating { () throws(SystemError) in
-      try Forking.detached(keeping: [report, volume.descriptorNumber]) {
+    let helper = try translating { () throws(SystemError) in
+      try Helper(.detached, keeping: [volume.descriptorNumber]) { channel in
+        let report = channel.release()
         // Whoever asked for the mount may hold them back.
         EndingSignals.obey()
         MountNamespaceUse.becomeServer()
@@ -33,8 +31,9 @@ public enum MountService {
         }
       }
     }
-    theirs = nil
-    let answer = try translating { () throws(SystemError) in try mine.readToEnd(limit: 1 << 16) }
+    let answer = try translating { () throws(SystemError) in
+      try helper.channel?.readToEnd(limit: 1 << 16) ?? []
+    }
     guard answer.isEmpty || answer.last != 0 else { return }
     let text = String(decoding: answer, as: UTF8.self)
     throw RuntimeError(.unavailable, text.isEmpty ? "the server of the mount has died" : text)
@@ -110,34 +109,14 @@ public enum MountService {
 
   /// A request to end is one to unmount: who still reads may go on, and the server ends behind the last one.
   private static func unmountOnSignals(_ target: FilePath) throws(RuntimeError) {
-    let path = Unmanaged.passRetained(SignalTarget(target))
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<SignalTarget>.fromOpaque(argument).takeRetainedValue().wait()
-        return nil
-      }, path.toOpaque())
-    guard status == 0 else {
-      path.release()
-      throw RuntimeError(
-        SystemError(errno: Errno(rawValue: status), operation: "start a thread of the mount's server"))
-    }
-    pthread_detach(thread)
-  }
-
-  private final class SignalTarget: Sendable {
-    private let target: FilePath
-
-    init(_ target: FilePath) { self.target = target }
-
-    func wait() {
-      var signals = MountService.signals
-      var number: Int32 = 0
-      while true {
-        guard sigwait(&signals, &number) == 0 else { continue }
-        try? ImageMounts.unmount(target, lazily: true)
+    try translating { () throws(SystemError) in
+      _ = try Thread {
+        var signals = MountService.signals
+        var number: Int32 = 0
+        while true {
+          guard sigwait(&signals, &number) == 0 else { continue }
+          try? ImageMounts.unmount(target, lazily: true)
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import LUKS
 import SIF
@@ -45,7 +46,7 @@ struct DecryptCommand: ToolCommand {
     var signatures: [Descriptor] = []
     try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
       let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: reader.byteCount)
-      try reader.decryptAll(threads: ProcessorCount.available) { (bytes, offset) throws(LUKSError) in
+      try reader.decryptAll(threads: Workers.processors(limit: 256)) { (bytes, offset) throws(LUKSError) in
         try target.write(bytes, at: offset)
       }
       return reader.byteCount

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import Glibc
 import LUKS
@@ -63,7 +64,7 @@ struct EncryptCommand: ToolCommand {
       let byteCount = options.dataOffset + (payload.byteCount + sector - 1) / sector * sector
       let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: byteCount)
       try volume.writeHeader(to: target)
-      try volume.encryptAll(payload, to: target, threads: ProcessorCount.available)
+      try volume.encryptAll(payload, to: target, threads: Workers.processors(limit: 256))
       return byteCount
     } then: { editor, partition in
       messages = try key.addMessages(to: &editor, for: partition)

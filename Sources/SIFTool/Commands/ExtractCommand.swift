@@ -42,7 +42,7 @@ struct ExtractCommand: ToolCommand {
     let image = try source.open(quiet: progress.quiet)
     var options = ExtractionOptions()
     options.selection = try image.selection(paths)
-    options.threads = threads ?? ProcessorCount.available
+    options.threads = threads ?? Workers.processors(limit: 256)
     options.existing = resume ? .resume : .refuse
     options.isPrivileged = geteuid() == 0
     let (target, isNew) = try destination()
@@ -121,9 +121,4 @@ struct ExtractCommand: ToolCommand {
     guard let name = path.lastComponent else { return "/manifest.ndjson" }
     return path.removingLastComponent().appending("\(name.string).manifest.ndjson")
   }
-}
-
-/// How many processors this process may use.
-enum ProcessorCount {
-  static var available: Int { min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256) }
 }

@@ -59,7 +59,7 @@ struct ScanCommand: ToolCommand {
     var scan = DirectoryScan(paths.map(\.path), shard: shard ?? .whole, staysOnFileSystem: oneFileSystem)
     let output = OutputBuffer(file?.rawValue ?? STDOUT_FILENO)
     var counts = ScanCounts()
-    try ScanRun(policy, threads: threads ?? ProcessorCount.available).run(
+    try ScanRun(policy, threads: threads ?? Workers.processors(limit: 256)).run(
       &scan,
       isKnown: { found in
         let isKnown = file?.recorded.contains(found) ?? false

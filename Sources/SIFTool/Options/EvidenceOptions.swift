@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import Forensics
 import Gcrypt
@@ -138,7 +139,7 @@ struct EvidenceOptions: ParsableArguments {
     return prefix.bytes + (prefix.bytes.last == 0x2F ? [] : [0x2F]) + path
   }
 
-  var threadCount: Int { threads ?? ProcessorCount.available }
+  var threadCount: Int { threads ?? Workers.processors(limit: 256) }
 }
 
 /// An algorithm by the name that coreutils has for it.

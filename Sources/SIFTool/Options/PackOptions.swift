@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import SIF
 import Squash
@@ -40,7 +41,7 @@ struct CompressionOptions: ParsableArguments {
     options.compression = compression
     options.level = level
     options.blockSize = blockSize
-    options.threads = threads ?? ProcessorCount.available
+    options.threads = threads ?? Workers.processors(limit: 256)
     options.allRoot = allRoot
     options.keepsAttributes = !noXattrs
     options.creationTime = now

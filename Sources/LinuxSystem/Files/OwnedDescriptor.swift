@@ -53,6 +53,12 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
   }
 
+  /// Gives up the ownership: the caller closes the number that is returned.
+  package consuming func release() -> Int32 {
+    isOpen = false
+    return rawValue
+  }
+
   /// The file's status.
   public func status() throws(SystemError) -> stat {
     var status = stat()

@@ -1,48 +1,42 @@
-import Squash
-
 /// Threads that perform jobs while the owner hands in new ones and takes the results out in the order of the jobs.
 ///
 /// All methods are for one thread, the owner's. With one thread there are no others: a job is performed where it is
 /// handed in.
-final class OrderedPipeline<Job: Sendable, Output: Sendable>: @unchecked Sendable {
+package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: SystemErrorConvertible>:
+  @unchecked Sendable
+{
   /// Makes what a thread performs its jobs with.
-  typealias Maker = @Sendable () throws(SquashError) -> (Job) -> Output
+  package typealias Maker = @Sendable () throws(Failure) -> (Job) -> Output
 
   private let monitor = Monitor()
   private var queue: [(number: Int, job: Job)] = []
   private var results: [Int: Output] = [:]
-  private var failure: SquashError?
+  private var failure: Failure?
   private var isClosed = false
-  private var threads: [JoinableThread] = []
+  private var threads: [Thread] = []
   private var inline: ((Job) -> Output)?
   /// The numbers of the job that is handed in next, and of the result that is taken out next.
   private var (submitted, taken) = (0, 0)
 
-  private final class JoinableThread {
-    private var thread: Thread?
-    init(_ thread: consuming Thread) { self.thread = consume thread }
-    func join() { thread.take()?.join() }
-  }
-
   /// Starts the threads.
-  init(threads count: Int, _ make: @escaping Maker) throws(SquashError) {
+  package init(threads count: Int, _ make: @escaping Maker) throws(Failure) {
     guard count > 1 else {
       inline = try make()
       return
     }
-    do throws(SquashError) {
-      for _ in 0..<count { threads.append(JoinableThread(try Thread { [self] in run(make) })) }
+    do throws(SystemError) {
+      for _ in 0..<count { threads.append(try Thread { [self] in run(make) }) }
     } catch {
       close()
-      throw error
+      throw Failure(error)
     }
   }
 
   /// How many jobs were handed in whose results were not taken out.
-  var outstanding: Int { submitted - taken }
+  package var outstanding: Int { submitted - taken }
 
   /// Hands in a job.
-  func submit(_ job: Job) {
+  package func submit(_ job: Job) {
     let number = submitted
     submitted += 1
     if let inline {
@@ -56,7 +50,7 @@ final class OrderedPipeline<Job: Sendable, Output: Sendable>: @unchecked Sendabl
   }
 
   /// Waits for the result of the oldest job that is outstanding; nil where none is.
-  func take() throws(SquashError) -> Output? {
+  package func take() throws(Failure) -> Output? {
     guard outstanding > 0 else { return nil }
     monitor.lock()
     defer { monitor.unlock() }
@@ -69,7 +63,7 @@ final class OrderedPipeline<Job: Sendable, Output: Sendable>: @unchecked Sendabl
   }
 
   /// Ends the threads; jobs that none has begun are dropped. To be called on every way out.
-  func close() {
+  package func close() {
     monitor.lock()
     isClosed = true
     queue = []
@@ -80,7 +74,7 @@ final class OrderedPipeline<Job: Sendable, Output: Sendable>: @unchecked Sendabl
   }
 
   private func run(_ make: Maker) {
-    do throws(SquashError) {
+    do throws(Failure) {
       let perform = try make()
       while let (number, job) = next() {
         let result = perform(job)

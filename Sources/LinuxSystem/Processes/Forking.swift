@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// Processes that are copies of this one, which must have one thread.
 public enum Forking {
@@ -148,60 +148,5 @@ public enum Forking {
   /// Lets signals that this process ignores do again what they do by default: programs expect that.
   public static func resetSignals() {
     for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }
-  }
-}
-
-extension OwnedDescriptor {
-  /// A file in memory, without a name in any directory.
-  public static func memory(named name: String) throws(SystemError) -> OwnedDescriptor {
-    let number = try SystemError.check("make a file in memory") { linux_memory_file(name) }
-    return OwnedDescriptor(adopting: number, path: FilePath(name))
-  }
-
-  /// Two connected sockets, over which one process hands another an open descriptor, or talks to it.
-  ///
-  /// - Parameter other: takes the second one; setting it to nil closes it.
-  public static func socketPair(_ other: inout OwnedDescriptor?) throws(SystemError) -> OwnedDescriptor {
-    var ends: [Int32] = [-1, -1]
-    try SystemError.check("make a pair of sockets") { linux_socket_pair(&ends) }
-    other = OwnedDescriptor(adopting: ends[1], path: "socket")
-    return OwnedDescriptor(adopting: ends[0], path: "socket")
-  }
-
-  /// Reads from where the stream is until it ends, or `limit` bytes are there.
-  public func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: min(limit, 1 << 16))
-    while bytes.count < limit {
-      let count = try SystemError.check("read", path) {
-        block.withUnsafeMutableBytes { Glibc.read(rawValue, $0.baseAddress, $0.count) }
-      }
-      if count == 0 { break }
-      bytes += block.prefix(min(count, limit - bytes.count))
-    }
-    return bytes
-  }
-
-  /// Hands a copy of a descriptor to the process at the other end of this socket.
-  public func send(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
-    let number = descriptor.rawValue
-    try SystemError.check("hand over a descriptor") { linux_send_descriptor(rawValue, number) }
-  }
-
-  /// Waits for a descriptor from the other end of this socket; nil where that was closed without sending one.
-  public func receive(path: FilePath) throws(SystemError) -> OwnedDescriptor? {
-    while true {
-      let number = linux_receive_descriptor(rawValue)
-      if number >= 0 { return OwnedDescriptor(adopting: number, path: path) }
-      if linux_errno() == 0 { return nil }
-      guard linux_errno() == EINTR else {
-        throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "receive a descriptor")
-      }
-    }
-  }
-
-  /// Stays open in the programs that this process becomes or starts.
-  public func survivesExecute() throws(SystemError) {
-    try SystemError.check("keep open", path) { fcntl(rawValue, F_SETFD, 0) }
   }
 }

@@ -1,0 +1,34 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// Sockets by which this process and copies of it talk, and hand each other open descriptors.
+extension OwnedDescriptor {
+  /// Two connected sockets, over which one process hands another an open descriptor, or talks to it.
+  ///
+  /// - Parameter other: takes the second one; setting it to nil closes it.
+  public static func socketPair(_ other: inout OwnedDescriptor?) throws(SystemError) -> OwnedDescriptor {
+    var ends: [Int32] = [-1, -1]
+    try SystemError.check("make a pair of sockets") { linux_socket_pair(&ends) }
+    other = OwnedDescriptor(adopting: ends[1], path: "socket")
+    return OwnedDescriptor(adopting: ends[0], path: "socket")
+  }
+
+  /// Hands a copy of a descriptor to the process at the other end of this socket.
+  public func send(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
+    let number = descriptor.rawValue
+    try SystemError.check("hand over a descriptor") { linux_send_descriptor(rawValue, number) }
+  }
+
+  /// Waits for a descriptor from the other end of this socket; nil where that was closed without sending one.
+  public func receive(path: FilePath) throws(SystemError) -> OwnedDescriptor? {
+    while true {
+      let number = linux_receive_descriptor(rawValue)
+      if number >= 0 { return OwnedDescriptor(adopting: number, path: path) }
+      if linux_errno() == 0 { return nil }
+      guard linux_errno() == EINTR else {
+        throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "receive a descriptor")
+      }
+    }
+  }
+}
