@@ -1,6 +1,6 @@
 # make demo    install what is needed, build, pack a real root file system into an image and inspect it
 # make test    install what is needed, build, run all tests
-# make install put siftool, its man pages and completions under PREFIX
+# make install put siftool, its man pages, completions and licences under PREFIX
 # make bench, make fuzz, make lint, make docs
 
 PREFIX ?= /usr/local
@@ -64,6 +64,9 @@ install: release $(MAN)
 	$(RELEASE) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/siftool
 	$(RELEASE) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/siftool.fish
 	$(RELEASE) completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_siftool
+	install -d $(DESTDIR)$(PREFIX)/share/doc/swift-sif
+	install -m 644 LICENSE NOTICE $(DESTDIR)$(PREFIX)/share/doc/swift-sif/
+	SWIFT="$(SWIFT)" Scripts/copy-licences.sh $(DESTDIR)$(PREFIX)/share/doc/swift-sif/licences
 
 bench: release
 	Scripts/install-packages.sh test

@@ -3,8 +3,9 @@
 #
 # Runs a command as root under a kernel of its own, with dm-crypt, loop devices and squashfs, whatever this
 # machine's kernel allows: Debian's stock kernel on an emulated processor. The command sees this machine's files;
-# what it writes is lost, but for DIR, which is shared, and the disk /dev/vda, whose bytes are FILE's. Its output follows when it has ended, and its exit status
-# is this script's; 125 stands for a machine that did not come up, 124 for one that took longer than N seconds.
+# what it writes is lost, but for DIR, which is shared, and the disk /dev/vda, whose bytes are FILE's. Its output follows
+# when it has ended, and its exit status is this script's; 125 stands for a machine that did not come up, 124 for one that
+# took longer than N seconds.
 #
 # Needs root, and the packages of the set "test". The kernel is downloaded once, into VM_CACHE.
 set -euo pipefail
@@ -95,15 +96,18 @@ poweroff -f
 INIT
   chmod +x "$work/init"
   (cd "$work" && find . | busybox cpio -o -H newc 2> /dev/null) > "$cache/start-$$"
-  mv "$cache/start-$$" "$cache/start"
+  mv "$cache/start-$$" "$start"
   rm -rf "$work"
 }
 
 mkdir -p "$cache"
+# Another checkout may have another version of this script.
+start=$cache/start-$(sha256sum < "$0" | cut -c1-16)
 (
   flock 9
+  trap 'rm -rf "$cache"/new-*' EXIT
   [ -e "$cache/kernel" ] || fetch_kernel
-  [ "$cache/start" -nt "$0" ] || make_start
+  [ -e "$start" ] || make_start
 ) 9> "$cache/lock" >&2
 
 control=$(mktemp -d)
@@ -115,10 +119,11 @@ echo "$share" > "$control/share"
   printf ' %q' "$@"
   echo
 } > "$control/command"
-# The emulation (tcg) on purpose: hardware support that is there may still not work within a container.
+# The emulation (tcg) on purpose: hardware support that is there may still not work within a container. On a busy host the
+# emulated timer comes late, and the kernel need not find out whether it comes at all (no_timer_check).
 machine=(qemu-system-x86_64 -M pc -accel tcg -cpu max -smp 1 -m 1024 -nodefaults -display none -no-reboot
-  -kernel "$cache/kernel/kernel" -initrd "$cache/start" -serial "file:$control/console"
-  -append "console=ttyS0 quiet panic=-1 oops=panic acpi=noirq mitigations=off cryptomgr.notests=1")
+  -kernel "$cache/kernel/kernel" -initrd "$start" -serial "file:$control/console"
+  -append "console=ttyS0 quiet panic=-1 oops=panic acpi=noirq no_timer_check mitigations=off cryptomgr.notests=1")
 see() {
   machine+=(-fsdev "local,id=$1,path=${2//,/,,},security_model=passthrough,multidevs=remap$3"
     -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
@@ -127,8 +132,14 @@ see base / ,readonly=on
 see control "$control" ''
 [ -z "$share" ] || see share "$share" ''
 [ -z "$disk" ] || machine+=(-drive "file=${disk//,/,,},format=raw,if=virtio")
-status=0
-timeout --foreground "$seconds" "${machine[@]}" < /dev/null || status=$?
+for attempt in 1 2; do
+  status=0
+  timeout --foreground "$seconds" "${machine[@]}" < /dev/null || status=$?
+  # The kernel gave up before it started anything: that is worth another try.
+  [ $attempt = 1 ] && [ ! -s "$control/status" ] &&
+    grep -qF "IO-APIC + timer doesn't work" "$control/console" 2> /dev/null || break
+  echo "run-in-vm.sh: the machine's timer came too late: once more" >&2
+done
 cat "$control/output" 2> /dev/null || true
 cat "$control/errors" >&2 2> /dev/null || true
 [ "$status" != 124 ] || exit 124

@@ -320,7 +320,8 @@ final class ExecFixture: Sendable {
   }
 
   @Test func withoutWhatItNeeds() throws {
-    let fuse = try fixture.ordinary("siftool exec plain.sif true; echo $?", devices: ":")
+    let fuse = try fixture.ordinary(
+      "siftool exec plain.sif true; echo $?", devices: OrdinaryUser.closedFuse(in: fixture.directory))
     #expect(fuse.text == "7\n" && fuse.errors.contains("needs /dev/fuse"), "\(fuse.errors)")
     let small = try fixture.root("(ulimit -f 1; siftool exec plain.sif true); echo $?")
     #expect(small.text == "7\n" && small.errors.contains("may write no files of"), "\(small.errors)")

@@ -61,8 +61,8 @@ import Testing
     let isRoot = how.hasPrefix("root")
     let script = """
       sleep 60 & other=$!
-      siftool exec \(isRoot ? how.dropFirst(4) : how[...]) plain.sif sh -c '
-        all=$(grep -lx siftool /proc/[0-9]*/comm 2> /dev/null | cut -d/ -f3)
+      siftool exec \(isRoot ? how.dropFirst(4) : how[...]) $PWD/plain.sif sh -c '
+        all=$(grep -ls "^siftool.*\(fixture.directory.path)/plain.sif" /proc/[0-9]*/cmdline | cut -d/ -f3)
         for p in '$other' $all; do
           { ls /proc/$p/root/; for f in /proc/$p/exe /proc/$p/cwd /proc/$p/fd/*; do readlink $f; head -c 1 $f; done
             head -c 1 /proc/$p/mem; cat /proc/$p/environ; } 2> /dev/null | wc -c

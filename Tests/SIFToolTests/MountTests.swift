@@ -168,7 +168,8 @@ import Testing
   }
 
   @Test func withoutWhatItNeeds() throws {
-    let missing = try asNobody("siftool mount app.sif mnt; echo $?", devices: ":")
+    let missing = try asNobody(
+      "siftool mount app.sif mnt; echo $?", devices: OrdinaryUser.closedFuse(in: directory))
     #expect(
       missing.errors.contains("/dev/fuse") && missing.text == "7\n", "\(missing.errors)")
     let helper = try asNobody(

@@ -1,6 +1,11 @@
 /// Commands of a user who is not root, in a mount namespace whose /dev/fuse is everybody's, as systems with desktops
 /// have it.
 public enum OrdinaryUser {
+  /// As `devices`: a /dev/fuse that root alone may open.
+  public static func closedFuse(in directory: TemporaryDirectory) -> String {
+    "mknod -m 600 \(directory.path)/closed c 10 229; mount --bind \(directory.path)/closed /dev/fuse"
+  }
+
   /// Runs a shell script as the user nobody.
   ///
   /// - Parameters:

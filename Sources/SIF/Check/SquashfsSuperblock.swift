@@ -1,5 +1,5 @@
 /// Judges the fields of a squashfs superblock by the rules that readers have for them: one that breaks any has files
-/// that nobody can read (check.md, "Findings").
+/// that nobody can read (spec/check.md).
 enum SquashfsSuperblock {
   /// The length of a superblock in bytes.
   static let byteCount = 96

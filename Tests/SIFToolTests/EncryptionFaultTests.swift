@@ -3,8 +3,8 @@ import StrictJSON
 import TestSupport
 import Testing
 
-/// What encryption must withstand: every failure has its exit code and its name, and leaves nothing behind.
-@Suite struct EncryptionWithstandTests {
+/// Every failure of `encrypt`, `decrypt` and `rekey` has its exit code and its name, and leaves nothing behind.
+@Suite struct EncryptionFaultTests {
   let fixture: EncryptionFixture
 
   init() throws { fixture = try EncryptionFixture() }

@@ -44,7 +44,7 @@ private let algorithms = ["rsa2048", "rsa4096", "nistp256", "nistp384", "nistp52
   }
 }
 
-@Suite struct OracleTests {
+@Suite struct InteroperabilityTests {
   @Test(arguments: ["rsa2048", "nistp256", "nistp384", "nistp521", "ed25519", "subkeys", "expires"])
   func whatGnuPGSigned(name: String) throws {
     let block = try Fixture.read("keys/\(name).msg.asc")

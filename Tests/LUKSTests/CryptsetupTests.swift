@@ -4,7 +4,7 @@ import Testing
 @testable import LUKS
 
 /// Volumes of ours under cryptsetup, and cryptsetup's under ours, without a kernel's help.
-@Suite struct OracleTests {
+@Suite struct CryptsetupTests {
   struct Shape: CustomTestStringConvertible {
     let sectorSize: Int
     let offset: Int64

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Verification that leaves no byte to chance (spec/signatures.md, "Strict verification").
-@Suite struct StrictTests {
+@Suite struct StrictVerificationTests {
   private static let policy = VerificationPolicy(isStrict: true)
 
   private func strict(

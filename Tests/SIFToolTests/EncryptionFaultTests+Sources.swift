@@ -1,8 +1,8 @@
 import TestSupport
 import Testing
 
-/// What encryption must withstand in images and key files that are cut, costly or open to others.
-extension EncryptionWithstandTests {
+/// Images and key files that are cut, costly or open to others.
+extension EncryptionFaultTests {
   /// Volumes that are shorter than the squashfs in them, and a squashfs shorter than it says.
   @Test func truncatedSquashfs() throws {
     let secret = try fixture.encrypt("secret.sif")

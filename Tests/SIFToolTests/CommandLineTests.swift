@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The command line as its users rely on it: exit codes, one sentence, and the image untouched.
-@Suite struct ContractTests {
+@Suite struct CommandLineTests {
   private let directory: TemporaryDirectory
   private let image: String
 

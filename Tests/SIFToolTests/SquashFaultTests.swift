@@ -2,8 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Mistakes that were made once with `ls`, `extract`, `tar` and `pack`.
-@Suite struct SquashRegressionTests {
+/// `ls`, `extract`, `tar` and `pack` where something is in their way: names, attributes, damage, few open files.
+@Suite struct SquashFaultTests {
   private let directory: TemporaryDirectory
 
   init() throws {

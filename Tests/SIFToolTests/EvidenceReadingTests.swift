@@ -2,8 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What `hash`, `bodyfile` and `scan` leave as it is, and what they withstand.
-@Suite struct UntouchedTests {
+/// `hash`, `bodyfile` and `scan` read evidence of every kind, sound or damaged, and leave it as it is.
+@Suite struct EvidenceReadingTests {
   private let directory: TemporaryDirectory
   private let image: String
 
