@@ -47,6 +47,7 @@ test: test-packages lint release
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz
 	Scripts/check-links.sh
+	Scripts/check-floors.sh
 
 # One man page a command, and completions for the three shells, both made from the commands themselves.
 $(MAN): release

@@ -46,64 +46,71 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
+    // Floor 0, C: module maps with shims, and C of our own.
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", providers: [.apt(["libgcrypt20-dev"])]),
-    module("StrictJSON", []),
-    module("Encodings", []),
-    .target(name: "CStart"),
-    .target(name: "CLauncher"),
-    // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
-    .target(
-      name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
-    module("TOML", ["CToml", "StrictJSON"]),
-    module("LinuxSystem", ["CLinux", systemPackage]),
+    // Headers alone: the library is loaded when it is first needed, so nothing is linked.
+    .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
+    .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
     .systemLibrary(name: "CSquashfs", providers: [.apt(["libsquashfs-dev"])]),
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
+    .target(name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
+    // Linked for its start-up code alone: nobody imports it.
+    .target(name: "CStart"),
+    .target(name: "CLauncher"),
+
+    // Floor 1, ground: what every format and every container stands on.
+    module("Encodings", []),
+    module("StrictJSON", []),
+    module("TOML", ["CToml", "StrictJSON"]),
+    module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt"]),
-    module("SIF", ["Encodings", "LinuxSystem", "Gcrypt", "StrictJSON", systemPackage]),
+
+    // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
+    module("SIF", ["Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module(
+      "Squash", ["CDeflate", "CLinux", "CSquashfs", "CZlib", "CZstd", "Gcrypt", "LinuxSystem", systemPackage]),
+    module(
+      "LUKS", ["CCryptsetup", "CLinux", "Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module("OpenPGP", ["Encodings", "Gcrypt", "LinuxSystem", "SIF"]),
     module("PEMKeys", ["Encodings", "Gcrypt"]),
     module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
-    module(
-      "Squash",
-      ["CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Gcrypt", "LinuxSystem", systemPackage]),
-    // Headers alone: the library is loaded when it is first needed, so nothing is linked.
-    .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
-    module(
-      "LUKS",
-      ["CCryptsetup", "CGcrypt", "CLinux", "Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
+
+    // Floor 3, images: what joins formats.
     module(
       "Forensics",
-      ["Encodings", "Gcrypt", "LinuxSystem", "SIF", "Squash", "LUKS", "StrictJSON", systemPackage]),
-    .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
-    module(
-      "ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
+      ["Encodings", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+
+    // Floor 4, containers.
     module(
       "SIFRuntime",
       [
         "CLauncher", "CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML",
         systemPackage,
       ]),
+
+    // Floor 6, tools.
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "SIF", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys",
-        "LUKS",
-        "LinuxSystem",
-        "SIFRuntime",
-        "Squash", "StrictJSON",
-        systemPackage,
+        "CLinux", "CStart", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "LinuxSystem",
+        "OpenPGP",
+        "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+
+    // Beside the floors: fuzzing and tests.
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "SIF", "LUKS", "StrictJSON", "Gcrypt", "OpenPGP", "PEMKeys", "DSSE", "Squash", "Forensics",
-        "ExecutionControl",
-        "SIFRuntime",
+        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF", "SIFRuntime",
+        "Squash",
+        "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A floor place
-current= position=0
+current= previous= position=0
 while IFS= read -r line; do
   if [[ $line =~ ^[[:space:]]*//\ Floor\ ([0-9]) ]]; then
     current=${BASH_REMATCH[1]}
@@ -20,11 +20,13 @@ while IFS= read -r line; do
     [[ $line == *.product\(* ]] && continue
     floor[$name]=$current
     place[$name]=$((position += 1))
-  elif [[ -n $current && $line =~ ^[[:space:]]*\"([A-Za-z0-9]+)\",[[:space:]]*\[ ]]; then
+  elif [[ -n $current && $previous =~ module\($ && $line =~ \"([A-Za-z0-9]+)\", ]]; then
+    # The formatter has broken the line before the name.
     name=${BASH_REMATCH[1]}
     floor[$name]=$current
     place[$name]=$((position += 1))
   fi
+  previous=$line
 done < Package.swift
 
 failures=0 imports=0
