@@ -29,19 +29,19 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     let publicKey = PublicKey.rsa(modulus: modulus, exponent: exponent)
     try publicKey.validate(minimumBits: PublicKey.minimumSigningBits)
     // Larger numbers belong to no key of that modulus, and computing with them could take hours.
-    guard max(privateExponent.count, p.count, q.count) <= (publicKey.bits + 7) / 8 else {
+    let (d, p, q) = (digits(privateExponent), digits(p), digits(q))
+    guard max(d.count, p.count, q.count) <= (publicKey.bits + 7) / 8 else {
       throw GcryptError(.badKey, "use a private key whose numbers do not belong together")
     }
     let (small, large) = Self.precedes(p, q) ? (p, q) : (q, p)
     let coefficient = try SecureInteger.inverse(of: small, modulo: large)
-    let bytes =
-      modulus.count + exponent.count + privateExponent.count + p.count + q.count + coefficient.count
+    let bytes = modulus.count + exponent.count + d.count + p.count + q.count + coefficient.count
     var builder = try SExpressionBuilder(valueBytes: bytes, isSecret: true)
     builder.open("private-key")
     builder.open("rsa")
     builder.pair("n", modulus.span)
     builder.pair("e", exponent.span)
-    builder.pair("d", privateExponent)
+    builder.pair("d", d)
     builder.pair("p", small)
     builder.pair("q", large)
     builder.pair("u", coefficient.span)
@@ -55,6 +55,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   public static func ecdsa(
     _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?
   ) throws(GcryptError) -> PrivateKey {
+    let scalar = digits(scalar)
     guard scalar.count <= curve.coordinateSize else {
       throw GcryptError(.badKey, "use an ECDSA private key of \(scalar.count) bytes")
     }
@@ -93,20 +94,19 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     return PrivateKey(.sodium(secret), .ed25519(computed))
   }
 
+  /// A number without leading zero bytes.
+  @_lifetime(copy number)
+  private static func digits(_ number: Span<UInt8>) -> Span<UInt8> {
+    var first = 0
+    while first < number.count, number[first] == 0 { first += 1 }
+    return number.extracting(droppingFirst: first)
+  }
+
   /// Whether one unsigned number is less than another.
   private static func precedes(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-    func firstDigit(_ number: Span<UInt8>) -> Int {
-      var index = 0
-      while index < number.count, number[index] == 0 { index += 1 }
-      return index
-    }
-    var (a, b) = (firstDigit(left), firstDigit(right))
-    if left.count - a != right.count - b { return left.count - a < right.count - b }
-    while a < left.count {
-      if left[a] != right[b] { return left[a] < right[b] }
-      a += 1
-      b += 1
-    }
+    let (left, right) = (digits(left), digits(right))
+    if left.count != right.count { return left.count < right.count }
+    for index in left.indices where left[index] != right[index] { return left[index] < right[index] }
     return false
   }
 
