@@ -9,7 +9,7 @@ RELEASE = .build/release/siftool
 # One file that starts fast and runs wherever this glibc does: the libraries that it always needs are inside, and
 # relocations are packed (docs/decisions/0008-one-static-file.md).
 STATIC = .build/static
-ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error seccomp))
+ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error sodium seccomp))
 ORDER = Scripts/startup-order.txt
 RELEASE_FLAGS = -c release --product siftool --static-swift-stdlib --disable-local-rpath \
   -Xswiftc -L$(CURDIR)/$(STATIC) -Xlinker -llzma -Xlinker -llz4 -Xlinker -lgpg-error \

@@ -49,6 +49,7 @@ let package = Package(
     // Floor 0, C: module maps with shims, and C of our own.
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", providers: [.apt(["libgcrypt20-dev"])]),
+    .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
     // Headers alone: the library is loaded when it is first needed, so nothing is linked.
     .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
     .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
@@ -67,7 +68,7 @@ let package = Package(
     module("StrictJSON", []),
     module("TOML", ["CToml", "StrictJSON"]),
     module("LinuxSystem", ["CLinux", systemPackage]),
-    module("Gcrypt", ["CGcrypt"]),
+    module("Gcrypt", ["CGcrypt", "CSodium"]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
@@ -123,7 +124,7 @@ let package = Package(
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("EncodingsTests", ["Encodings"]),
-    tests("GcryptTests", ["Gcrypt"]),
+    tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
     tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),

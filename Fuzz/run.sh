@@ -16,7 +16,7 @@ for target in "${targets[@]}"; do
   echo "== $target: $seconds seconds"
   # No leak check: it does not see through the tag bits that Swift keeps in the pointers of an enumeration's cases.
   SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 FUZZ_TARGET=$target "$binary" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-    -max_len=65536 -artifact_prefix="crashes/$target-" -print_final_stats=1 ".build/corpus/$target" "corpus/$target" \
+    -max_len=131072 -artifact_prefix="crashes/$target-" -print_final_stats=1 ".build/corpus/$target" "corpus/$target" \
     2> ".build/$target.log" || { tail -n 30 ".build/$target.log"; exit 1; }
   grep -E "number_of_executed_units|new_units_added|DONE" ".build/$target.log"
 done

@@ -23,6 +23,8 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
     case badKey
     /// A value out of the range that the operation takes.
     case badValue
+    /// A value of more bytes than the library can hold.
+    case tooLarge
 
     var code: gpg_err_code_t {
       switch self {
@@ -30,6 +32,7 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
       case .outOfMemory: GPG_ERR_ENOMEM
       case .badKey: GPG_ERR_BAD_PUBKEY
       case .badValue: GPG_ERR_INV_VALUE
+      case .tooLarge: GPG_ERR_TOO_LARGE
       }
     }
   }

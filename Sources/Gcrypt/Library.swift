@@ -2,7 +2,7 @@ import CGcrypt
 
 /// libgcrypt, initialised once for the process.
 ///
-/// Every entry point of this module touches ``Library/shared`` first, so that no caller has to know about
+/// Whatever of this module uses libgcrypt touches ``Library/shared`` first, so that no caller has to know about
 /// the initialisation that libgcrypt requires before anything else.
 public struct Library: Sendable {
   /// The initialised library. The first access initialises it; later ones cost one load.

@@ -2,11 +2,18 @@ import CGcrypt
 
 /// A private key, held in secure memory.
 public struct PrivateKey: ~Copyable, @unchecked Sendable {
-  private let secret: SExpression
+  /// The secret, as the library that computes with it takes it. Not private: where the optimizer moves functions to other
+  /// modules, they refer to the type.
+  enum Secret: ~Copyable {
+    case gcrypt(SExpression)
+    case sodium(Ed25519PrivateKey)
+  }
+
+  private let secret: Secret
   /// The public key of the pair.
   public let publicKey: PublicKey
 
-  private init(_ secret: consuming SExpression, _ publicKey: PublicKey) {
+  private init(_ secret: consuming Secret, _ publicKey: PublicKey) {
     self.secret = secret
     self.publicKey = publicKey
   }
@@ -21,16 +28,20 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   ) throws(GcryptError) -> PrivateKey {
     let publicKey = PublicKey.rsa(modulus: modulus, exponent: exponent)
     try publicKey.validate(minimumBits: PublicKey.minimumSigningBits)
+    // Larger numbers belong to no key of that modulus, and computing with them could take hours.
+    let (d, p, q) = (digits(privateExponent), digits(p), digits(q))
+    guard max(d.count, p.count, q.count) <= (publicKey.bits + 7) / 8 else {
+      throw GcryptError(.badKey, "use a private key whose numbers do not belong together")
+    }
     let (small, large) = Self.precedes(p, q) ? (p, q) : (q, p)
     let coefficient = try SecureInteger.inverse(of: small, modulo: large)
-    let bytes =
-      modulus.count + exponent.count + privateExponent.count + p.count + q.count + coefficient.count
+    let bytes = modulus.count + exponent.count + d.count + p.count + q.count + coefficient.count
     var builder = try SExpressionBuilder(valueBytes: bytes, isSecret: true)
     builder.open("private-key")
     builder.open("rsa")
     builder.pair("n", modulus.span)
     builder.pair("e", exponent.span)
-    builder.pair("d", privateExponent)
+    builder.pair("d", d)
     builder.pair("p", small)
     builder.pair("q", large)
     builder.pair("u", coefficient.span)
@@ -44,6 +55,10 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   public static func ecdsa(
     _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?
   ) throws(GcryptError) -> PrivateKey {
+    let scalar = digits(scalar)
+    guard scalar.count <= curve.coordinateSize else {
+      throw GcryptError(.badKey, "use an ECDSA private key of \(scalar.count) bytes")
+    }
     var builder = try SExpressionBuilder(valueBytes: scalar.count, isSecret: true)
     builder.open("private-key")
     builder.open("ecc")
@@ -71,43 +86,27 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   ///
   /// - Throws: ``GcryptError`` where the point is not the secret's.
   public static func ed25519(seed: Span<UInt8>, point: [UInt8]?) throws(GcryptError) -> PrivateKey {
-    guard seed.count == 32 else { throw GcryptError(.badKey, "use an Ed25519 key of \(seed.count) bytes") }
-    var builder = try SExpressionBuilder(valueBytes: 32, isSecret: true)
-    builder.open("private-key")
-    builder.open("ecc")
-    builder.pair("curve", "Ed25519")
-    builder.pair("flags", "eddsa")
-    builder.pair("d", seed)
-    builder.close(2)
-    let computed = try publicPoint(try builder.finish("read an Ed25519 private key"))
+    let secret = try Ed25519PrivateKey(seed: seed)
+    let computed = secret.point
     guard point == nil || point == computed else {
       throw GcryptError(.badKey, "use an Ed25519 private key with another key's public point")
     }
-    var full = try SExpressionBuilder(valueBytes: 64, isSecret: true)
-    full.open("private-key")
-    full.open("ecc")
-    full.pair("curve", "Ed25519")
-    full.pair("flags", "eddsa")
-    full.pair("q", computed.span)
-    full.pair("d", seed)
-    full.close(2)
-    return PrivateKey(try full.finish("read an Ed25519 private key"), .ed25519(computed))
+    return PrivateKey(.sodium(secret), .ed25519(computed))
+  }
+
+  /// A number without leading zero bytes.
+  @_lifetime(copy number)
+  private static func digits(_ number: Span<UInt8>) -> Span<UInt8> {
+    var first = 0
+    while first < number.count, number[first] == 0 { first += 1 }
+    return number.extracting(droppingFirst: first)
   }
 
   /// Whether one unsigned number is less than another.
   private static func precedes(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
-    func firstDigit(_ number: Span<UInt8>) -> Int {
-      var index = 0
-      while index < number.count, number[index] == 0 { index += 1 }
-      return index
-    }
-    var (a, b) = (firstDigit(left), firstDigit(right))
-    if left.count - a != right.count - b { return left.count - a < right.count - b }
-    while a < left.count {
-      if left[a] != right[b] { return left[a] < right[b] }
-      a += 1
-      b += 1
-    }
+    let (left, right) = (digits(left), digits(right))
+    if left.count != right.count { return left.count < right.count }
+    for index in left.indices where left[index] != right[index] { return left[index] < right[index] }
     return false
   }
 
@@ -119,7 +118,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     try GcryptError.check(
       gcry_pubkey_get_sexp(&point, Int32(GCRY_PK_GET_PUBKEY), context), "compute a public key")
     guard let point else { throw GcryptError(.general, "compute a public key") }
-    return SExpression(owning: point).value("q")
+    return try SExpression(owning: point).value("q")
   }
 
   private static func checked(
@@ -127,7 +126,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   ) throws(GcryptError) -> PrivateKey {
     try GcryptError.check(
       gcry_pk_testkey(key.handle), "use a private key whose numbers do not belong together")
-    return PrivateKey(key, publicKey)
+    return PrivateKey(.gcrypt(key), publicKey)
   }
 
   // MARK: Generation
@@ -157,8 +156,8 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     guard let secret = gcry_sexp_find_token(pair.handle, "private-key", 0) else {
       throw GcryptError(.general, "generate an RSA key")
     }
-    return PrivateKey(
-      SExpression(owning: secret), .rsa(modulus: pair.value("n"), exponent: pair.value("e")))
+    let publicKey = PublicKey.rsa(modulus: try pair.value("n"), exponent: try pair.value("e"))
+    return PrivateKey(.gcrypt(SExpression(owning: secret)), publicKey)
   }
 
   // MARK: Parts
@@ -167,7 +166,14 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   ///
   /// - Throws: ``GcryptError`` where the key has no such number.
   public borrowing func part(_ name: StaticString) throws(GcryptError) -> SecureBytes {
-    try secret.secret(name)
+    switch secret {
+    case .gcrypt(let expression): return try expression.secret(name)
+    case .sodium(let key):
+      guard name.utf8CodeUnitCount == 1, name.utf8Start[0] == UInt8(ascii: "d") else {
+        throw GcryptError(.badKey, "find a value of a private key")
+      }
+      return try key.seed()
+    }
   }
 
   // MARK: Use
@@ -180,6 +186,15 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
   /// - Throws: ``GcryptError`` where the digest is not of that algorithm or libgcrypt cannot work.
   public borrowing func sign(
     _ message: Span<UInt8>, hash: HashAlgorithm
+  ) throws(GcryptError) -> SignatureValue {
+    switch secret {
+    case .gcrypt(let expression): return try sign(message, hash, expression)
+    case .sodium(let key): return .ed25519(try key.sign(message))
+    }
+  }
+
+  private borrowing func sign(
+    _ message: Span<UInt8>, _ hash: HashAlgorithm, _ secret: borrowing SExpression
   ) throws(GcryptError) -> SignatureValue {
     let data: SExpression
     if case .ecdsa = publicKey {
@@ -200,11 +215,11 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     guard let result else { throw GcryptError(.general, "sign") }
     let signature = SExpression(owning: result)
     switch publicKey {
-    case .rsa(let modulus, _): return .rsa(Self.padded(signature.value("s"), modulus.count))
+    case .rsa(let modulus, _): return .rsa(Self.padded(try signature.value("s"), modulus.count))
     case .ecdsa(let curve, _):
-      let size = curve.coordinateSize
-      return .ecdsa(r: Self.padded(signature.value("r"), size), s: Self.padded(signature.value("s"), size))
-    case .ed25519: return .ed25519(signature.value("r") + signature.value("s"))
+      let (r, s) = (try signature.value("r"), try signature.value("s"))
+      return .ecdsa(r: Self.padded(r, curve.coordinateSize), s: Self.padded(s, curve.coordinateSize))
+    case .ed25519: throw GcryptError(.badKey, "hand an Ed25519 key to libgcrypt")
     }
   }
 
@@ -229,7 +244,12 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     builder.close(2)
     let data = try builder.finish("read what is to be decrypted")
     var result: gcry_sexp_t?
-    try GcryptError.check(gcry_pk_decrypt(&result, data.handle, secret.handle), "decrypt with an RSA key")
+    let status =
+      switch secret {
+      case .gcrypt(let expression): gcry_pk_decrypt(&result, data.handle, expression.handle)
+      case .sodium: UInt32(GPG_ERR_WRONG_PUBKEY_ALGO.rawValue)
+      }
+    try GcryptError.check(status, "decrypt with an RSA key")
     guard let result else { throw GcryptError(.general, "decrypt with an RSA key") }
     return try SExpression(owning: result).secret("value")
   }
@@ -256,7 +276,7 @@ extension PublicKey {
     var result: gcry_sexp_t?
     try GcryptError.check(gcry_pk_encrypt(&result, data.handle, key.handle), "encrypt with an RSA key")
     guard let result else { throw GcryptError(.general, "encrypt with an RSA key") }
-    let digits = SExpression(owning: result).value("a").drop { $0 == 0 }
+    let digits = try SExpression(owning: result).value("a").drop { $0 == 0 }
     let count = modulus.drop { $0 == 0 }.count
     return [UInt8](repeating: 0, count: max(0, count - digits.count)) + digits
   }

@@ -76,7 +76,8 @@ extension PublicKey {
   }
 
   /// Refuses a key that no careful program uses: an RSA modulus that is even, has fewer bits than asked for or
-  /// more than ``maximumBits``; an even exponent, one below 3 or above 64 bits; a point off its curve.
+  /// more than ``maximumBits``; an even exponent, one below 3 or above 64 bits; a point off its curve, or one of Ed25519
+  /// that is not canonical or not of the prime order.
   ///
   /// - Throws: ``GcryptError`` with ``GcryptError/Condition/badKey``.
   public func validate(minimumBits: Int = PublicKey.minimumVerifyingBits) throws(GcryptError) {
@@ -96,8 +97,11 @@ extension PublicKey {
       }
       try checkPoint()
     case .ed25519(let point):
-      guard point.count == 32 else {
+      guard point.count == Ed25519.pointSize else {
         throw GcryptError(.badKey, "use an Ed25519 key of \(point.count) bytes")
+      }
+      guard Ed25519.isPublicKey(point) else {
+        throw GcryptError(.badKey, "use an Ed25519 key that is no canonical point of the prime order")
       }
     }
   }
@@ -125,6 +129,9 @@ extension PublicKey {
     _ signature: SignatureValue, of message: Span<UInt8>, hash: HashAlgorithm
   ) throws(GcryptError) -> Bool {
     try validate()
+    if case (.ed25519(let point), .ed25519(let bytes)) = (self, signature) {
+      return Ed25519.verifies(bytes, of: message, with: point)
+    }
     guard let value = try signatureExpression(signature) else { return false }
     let data = try dataExpression(message, hash)
     let key = try expression()
@@ -150,15 +157,7 @@ extension PublicKey {
       builder.pair("q", point.span)
       builder.close(2)
       return try builder.finish("read an ECDSA key")
-    case .ed25519(let point):
-      var builder = try SExpressionBuilder(valueBytes: point.count, isSecret: false)
-      builder.open("public-key")
-      builder.open("ecc")
-      builder.pair("curve", "Ed25519")
-      builder.pair("flags", "eddsa")
-      builder.pair("q", point.span)
-      builder.close(2)
-      return try builder.finish("read an Ed25519 key")
+    case .ed25519: throw GcryptError(.badKey, "hand an Ed25519 key to libgcrypt")
     }
   }
 
@@ -167,7 +166,9 @@ extension PublicKey {
     switch (self, signature) {
     case (.rsa(let modulus, _), .rsa(let number)):
       // RFC 8017 section 5.2.2: below the modulus. Otherwise the same signature could be written in two ways.
-      guard Self.bitCount(number) > 0, Self.isLess(number, modulus) else { return nil }
+      guard number.count <= modulus.count, Self.bitCount(number) > 0, Self.isLess(number, modulus) else {
+        return nil
+      }
       var builder = try SExpressionBuilder(valueBytes: number.count, isSecret: false)
       builder.open("sig-val")
       builder.open("rsa")
@@ -185,15 +186,6 @@ extension PublicKey {
       builder.pair("s", s.span)
       builder.close(2)
       return try builder.finish("read an ECDSA signature")
-    case (.ed25519, .ed25519(let bytes)):
-      guard bytes.count == 64, Ed25519.isReduced(bytes.span.extracting(last: 32)) else { return nil }
-      var builder = try SExpressionBuilder(valueBytes: 64, isSecret: false)
-      builder.open("sig-val")
-      builder.open("eddsa")
-      builder.pair("r", bytes.span.extracting(first: 32))
-      builder.pair("s", bytes.span.extracting(last: 32))
-      builder.close(2)
-      return try builder.finish("read an Ed25519 signature")
     default: return nil
     }
   }
@@ -215,32 +207,10 @@ extension PublicKey {
       // P-256 and P-384 are whole bytes long, and no digest is longer than that of P-521.
       builder.pair("flags", "raw")
       builder.pair("value", message.extracting(first: min(message.count, curve.coordinateSize)))
-    case .ed25519:
-      builder.pair("flags", "eddsa")
-      builder.pair("hash-algo", "sha512")
-      builder.pair("value", message)
+    case .ed25519: throw GcryptError(.badKey, "hand an Ed25519 key to libgcrypt")
     }
     builder.close()
     return try builder.finish("read what is to be signed")
-  }
-}
-
-/// Ed25519's numbers.
-enum Ed25519 {
-  /// The group's order, little-endian (RFC 8032 section 5.1).
-  private static let order: [UInt8] =
-    [
-      0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE, 0x14,
-    ] + [UInt8](repeating: 0, count: 15) + [0x10]
-
-  /// Whether a scalar is below the group's order, as RFC 8032 section 5.1.7 requires of S. Without the check
-  /// a signature can be turned into another that is as good.
-  static func isReduced(_ scalar: Span<UInt8>) -> Bool {
-    guard scalar.count == order.count else { return false }
-    for index in order.indices.reversed() where scalar[index] != order[index] {
-      return scalar[index] < order[index]
-    }
-    return false
   }
 }
 

@@ -10,12 +10,15 @@ struct SExpression: ~Copyable {
 
   deinit { gcry_sexp_release(handle) }
 
-  /// The value of the first list of that name at any depth: `(name value)`; empty where there is none.
-  borrowing func value(_ name: StaticString) -> [UInt8] {
-    guard let found = find(name) else { return [] }
+  /// The value of the first list of that name at any depth: `(name value)`.
+  ///
+  /// - Throws: ``GcryptError`` where there is none.
+  borrowing func value(_ name: StaticString) throws(GcryptError) -> [UInt8] {
+    let operation = "find a value in what libgcrypt returned"
+    guard let found = find(name) else { throw GcryptError(.general, operation) }
     defer { gcry_sexp_release(found) }
     var count = 0
-    guard let data = gcry_sexp_nth_data(found, 1, &count) else { return [] }
+    guard let data = gcry_sexp_nth_data(found, 1, &count) else { throw GcryptError(.general, operation) }
     return Array(UnsafeRawBufferPointer(start: data, count: count))
   }
 
@@ -38,11 +41,19 @@ struct SExpression: ~Copyable {
 
 /// Writes a canonical S-expression (`(4:data(5:flags5:pkcs1))`): it needs no quoting and, unlike libgcrypt's
 /// builder, no variadic call.
+///
+/// libgcrypt counts the bytes of a value with 16 bits, and what it makes of a longer one is another expression. So the
+/// builder refuses those.
 struct SExpressionBuilder: ~Copyable {
+  /// The longest value that libgcrypt keeps whole, in bytes.
+  static let maximumValueBytes = Int(UInt16.max)
+
   private let base: UnsafeMutablePointer<UInt8>
   private let count: Int
   private let isSecret: Bool
   private var used = 0
+  /// The bytes of a value that was too long.
+  private var refused: Int?
 
   /// A builder with room for values of that many bytes altogether, besides 512 for names and brackets.
   ///
@@ -80,8 +91,12 @@ struct SExpressionBuilder: ~Copyable {
     for index in 0..<text.utf8CodeUnitCount { append(text.utf8Start[index]) }
   }
 
-  /// Appends a value.
+  /// Appends a value. One of more than ``maximumValueBytes`` makes ``finish(_:)`` throw.
   mutating func atom(_ value: Span<UInt8>) {
+    guard value.count <= Self.maximumValueBytes else {
+      refused = value.count
+      return
+    }
     length(value.count)
     for index in value.indices { append(value[index]) }
   }
@@ -101,7 +116,10 @@ struct SExpressionBuilder: ~Copyable {
   }
 
   /// The expression; in secure memory where the text it is read from is.
+  ///
+  /// - Throws: ``GcryptError`` with ``GcryptError/Condition/tooLarge`` for a value that libgcrypt cannot hold.
   consuming func finish(_ operation: String) throws(GcryptError) -> SExpression {
+    if let refused { throw GcryptError(.tooLarge, "\(operation), which has a value of \(refused) bytes") }
     var expression: gcry_sexp_t?
     try GcryptError.check(gcry_sexp_new(&expression, base, used, 0), operation)
     guard let expression else { throw GcryptError(.general, operation) }

@@ -111,6 +111,43 @@ private func open(_ envelope: [UInt8], _ names: String...) throws -> OpenedMessa
     if !name.hasPrefix("pem-p") { #expect(ours == theirs.output) }
   }
 
+  /// Of any length that an envelope may have: Ed25519 signs the text itself, not its digest.
+  @Test(arguments: [65_485, 65_486, 65_536, 1 << 20, 3_100_000])
+  func longPayloads(count: Int) throws {
+    let text = metadata + [UInt8](repeating: 0x20, count: count - metadata.count)
+    for name in ["pem-ed25519", "pem-p256"] {
+      let verifier = try DSSEVerifier(try publicKeys("\(name).pub"))
+      let ours = try DSSESigner([try privateKey(name)]).sign(text, at: .none).bytes
+      let answer = try python(["verify", Fixture.path("keys/\(name).pub.pem")], input: ours)
+      #expect(answer.output == text, "\(answer.errors)")
+      let theirs = try python(["sign", Fixture.path("keys/\(name).pem")], input: text).output
+      let opened = verifier.open(theirs)
+      #expect(opened.verdict == nil)
+      #expect(opened.text == text)
+      if name == "pem-ed25519" { #expect(ours == theirs) }
+      var changed = text
+      changed[count - 1] = 0x0A
+      let good = try Envelope(reading: ours)
+      let forged = Envelope(
+        payloadType: good.payloadType, payload: changed, signatures: good.signatures)
+      #expect(verifier.open(forged.encoded).verdict?.code == "bad-signature")
+    }
+  }
+
+  /// Numbers of a signature that are longer than libgcrypt can hold.
+  @Test func giantNumbers() throws {
+    let verifier = try DSSEVerifier(
+      try ["pem-p256", "pem-p521", "pem-rsa", "pem-ed25519"].flatMap { try publicKeys("\($0).pub") })
+    let number = [UInt8](repeating: 1, count: 70_000)
+    let integer: [UInt8] = [0x02, 0x83, 0x01, 0x11, 0x70] + number
+    for bytes in [number, [0x30, 0x83, 0x02, 0x22, 0xEA] + integer + integer] {
+      let envelope = Envelope(
+        payloadType: sifMetadataPayloadType, payload: metadata,
+        signatures: [Envelope.Signature(keyID: "", bytes: bytes)])
+      #expect(verifier.open(envelope.encoded).verdict?.code == "unknown-key")
+    }
+  }
+
   @Test func severalSigners() throws {
     let both = try envelope("pem-rsa", "pem-ed25519")
     let answer = try python(

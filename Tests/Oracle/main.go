@@ -6,8 +6,12 @@ package main
 import (
 	"bytes"
 	"crypto"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -94,6 +98,34 @@ func main() {
 		}
 		check(json.NewDecoder(os.Stdin).Decode(&envelope))
 		fmt.Println(envelope.PayloadType, envelope.Payload, envelope.Signatures)
+	case "dsse": // IMAGE PEM > what the envelopes of an image are over, each signed with an Ed25519 key
+		text, err := os.ReadFile(arguments[1])
+		check(err)
+		block, _ := pem.Decode(text)
+		key, err := x509.ParsePKIXPublicKey(block.Bytes)
+		check(err)
+		image, err := sif.LoadContainerFromPath(arguments[0], sif.OptLoadWithFlag(os.O_RDONLY))
+		check(err)
+		descriptors, err := image.GetDescriptors(sif.WithDataType(sif.DataSignature))
+		check(err)
+		for _, descriptor := range descriptors {
+			var envelope struct {
+				PayloadType string `json:"payloadType"`
+				Payload     []byte `json:"payload"`
+				Signatures  []struct {
+					Sig string `json:"sig"`
+				} `json:"signatures"`
+			}
+			check(json.NewDecoder(descriptor.GetReader()).Decode(&envelope))
+			signed := fmt.Sprintf("DSSEv1 %d %s %d %s",
+				len(envelope.PayloadType), envelope.PayloadType, len(envelope.Payload), envelope.Payload)
+			signature, err := base64.StdEncoding.DecodeString(envelope.Signatures[0].Sig)
+			check(err)
+			if !ed25519.Verify(key.(ed25519.PublicKey), []byte(signed), signature) {
+				check(fmt.Errorf("a signature that is not by the key"))
+			}
+			os.Stdout.Write(envelope.Payload)
+		}
 	case "newkey": // TIME PASSPHRASE > secret key packets
 		entity, err := openpgp.NewEntity("test", "", "test@example.org",
 			&packet.Config{Time: clock(arguments[0]), RSABits: 2048})

@@ -1,0 +1,82 @@
+import CSodium
+
+/// Ed25519 (RFC 8032), computed by libsodium: messages may have any length.
+///
+/// Nothing here needs `sodium_init`: it chooses faster code for other algorithms and sets up random numbers, and
+/// Ed25519 uses neither.
+enum Ed25519 {
+  /// The bytes of a seed.
+  static let seedSize = Int(crypto_sign_ed25519_SEEDBYTES)
+  /// The bytes of a public key.
+  static let pointSize = Int(crypto_sign_ed25519_PUBLICKEYBYTES)
+  /// The bytes of a signature.
+  static let signatureSize = Int(crypto_sign_ed25519_BYTES)
+
+  /// Whether bytes are a public key: the one encoding of a point whose order is the large prime (RFC 8032 section
+  /// 5.1). Under other points there are signatures that fit many messages, and some that other programs judge
+  /// differently.
+  static func isPublicKey(_ point: [UInt8]) -> Bool {
+    point.count == pointSize && crypto_core_ed25519_is_valid_point(point) == 1
+  }
+
+  /// Whether a signature is over the message and by the key, which ``isPublicKey(_:)`` has accepted.
+  ///
+  /// There is one encoding of each signature: S has to be below the order (RFC 8032 section 5.1.7), and R has to be the
+  /// canonical encoding of a point whose order is not small.
+  static func verifies(_ signature: [UInt8], of message: Span<UInt8>, with point: [UInt8]) -> Bool {
+    guard signature.count == signatureSize, point.count == pointSize else { return false }
+    return message.withUnsafeBufferPointer {
+      crypto_sign_ed25519_verify_detached(signature, $0.baseAddress, UInt64($0.count), point) == 0
+    }
+  }
+}
+
+/// The private key of Ed25519, in secure memory.
+struct Ed25519PrivateKey: ~Copyable {
+  /// As libsodium has it: the seed, then the point.
+  private let bytes: SecureBytes
+  /// The public key.
+  let point: [UInt8]
+
+  /// The key of a seed (RFC 8032 section 5.1.5).
+  ///
+  /// - Throws: ``GcryptError`` where the seed has another length than 32 bytes or no secure memory is left.
+  init(seed: Span<UInt8>) throws(GcryptError) {
+    guard seed.count == Ed25519.seedSize else {
+      throw GcryptError(.badKey, "use an Ed25519 key of \(seed.count) bytes")
+    }
+    var bytes = try SecureBytes(count: Int(crypto_sign_ed25519_SECRETKEYBYTES))
+    var point = [UInt8](repeating: 0, count: Ed25519.pointSize)
+    var pair = bytes.mutableSpan
+    let status = pair.withUnsafeMutableBufferPointer { pair in
+      seed.withUnsafeBufferPointer { seed in
+        guard let pair = pair.baseAddress, let seed = seed.baseAddress else { return Int32(-1) }
+        return crypto_sign_ed25519_seed_keypair(&point, pair, seed)
+      }
+    }
+    guard status == 0 else { throw GcryptError(.general, "compute a public key") }
+    self.bytes = bytes
+    self.point = point
+  }
+
+  /// A copy of the seed.
+  ///
+  /// - Throws: ``GcryptError`` where no secure memory is left.
+  borrowing func seed() throws(GcryptError) -> SecureBytes { try bytes.copy(0..<Ed25519.seedSize) }
+
+  /// The signature over a message: always the same.
+  ///
+  /// - Throws: ``GcryptError`` where libsodium cannot work.
+  borrowing func sign(_ message: Span<UInt8>) throws(GcryptError) -> [UInt8] {
+    var signature = [UInt8](repeating: 0, count: Ed25519.signatureSize)
+    let status = bytes.span.withUnsafeBufferPointer { key in
+      message.withUnsafeBufferPointer { message in
+        guard let key = key.baseAddress else { return Int32(-1) }
+        return crypto_sign_ed25519_detached(
+          &signature, nil, message.baseAddress, UInt64(message.count), key)
+      }
+    }
+    guard status == 0 else { throw GcryptError(.general, "sign") }
+    return signature
+  }
+}
