@@ -4,6 +4,8 @@
 Runs two shell commands in turn, A B A B ..., and prints a line with both medians, the ratio of A to B (the
 median of the ratios pair by pair) and whether it is within the limit. With PREPARE in the environment that
 command runs, untimed, before each of them.
+
+The exit status is 0 within the limit, 1 over it, and 2 where a command failed.
 """
 import os
 import statistics
@@ -14,13 +16,16 @@ import time
 
 def timed(command):
     if "PREPARE" in os.environ:
-        subprocess.run(os.environ["PREPARE"], shell=True, check=True)
-    arguments = command.split() if not set(command) & set("|><;&$'\"*") else ["sh", "-c", command]
+        if status := subprocess.run(os.environ["PREPARE"], shell=True).returncode:
+            print(f"{os.environ['PREPARE']}: {status}", file=sys.stderr)
+            sys.exit(2)
+    arguments = command.split() if not set(command) & set("|><;&$'\"*") else ["sh", "-ec", command]
     start = time.perf_counter()
     process = subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     elapsed = time.perf_counter() - start
     if process.returncode != 0:
-        sys.exit(f"{command}: {process.returncode}: {process.stderr.decode()}")
+        print(f"{command}: {process.returncode}: {process.stderr.decode()}", file=sys.stderr)
+        sys.exit(2)
     return elapsed
 
 

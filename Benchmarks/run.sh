@@ -1,17 +1,43 @@
 #!/bin/bash
-# run.sh SIFTOOL [SECTION...]   ratios against the peers, side by side in one run; fails when one is over its limit
-set -uo pipefail
-built=$1
+# run.sh SIFTOOL [SECTION...]   ratios against the peers, side by side in one run; fails when one is over its limit, and
+# stops at the first step that fails
+set -Eeuo pipefail
+trap 'echo "run.sh: stopped, since this failed: $BASH_COMMAND" >&2' ERR
+built=$(realpath "$1")
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+memory=
+# What a section mounted goes first, or its files would be removed as well.
+cleanup() {
+  for place in "$work" ${memory:+"$memory"}; do
+    awk -v "place=$place/" 'index($2 "/", place) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
+    rm -rf --one-file-system "${place:?}"
+  done
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+# Where a disk would be what is measured, sections work in memory: with 6 GiB of room in /dev/shm, or in a tmpfs of ours.
+if [ -w /dev/shm ] && [ "$(df --output=avail -B1G /dev/shm | tail -n 1)" -ge 6 ]; then
+  memory=$(mktemp -d /dev/shm/bench-XXXXXX)
+else
+  mkdir "$work/memory"
+  mount -t tmpfs -o size=6g bench "$work/memory" ||
+    { echo "run.sh: /dev/shm has no 6 GiB that can be written, and a tmpfs cannot be mounted" >&2; exit 1; }
+  memory=$work/memory
+fi
+
 # As installed: a file that a linker has just written lies in memory in smaller pieces, and starts more slowly.
 siftool=$work/siftool
 install -m 755 "$built" "$siftool"
 status=0
 # ratio RUNS LIMIT NAME OURS THEIRS
-ratio() { "$here/ratio.py" "$@" || status=1; }
+ratio() {
+  local result=0
+  "$here/ratio.py" "$@" || result=$?
+  case $result in 0) ;; 1) status=1 ;; *) exit 1 ;; esac
+}
 # peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
 peak() {
   local limit=$1 name=$2
@@ -28,10 +54,13 @@ sections=("$@")
 echo "$(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(uname -sr)"
 for section in "${sections[@]}"; do
   printf '\n| %s | ours | theirs | ratio | limit | |\n|---|---|---|---|---|---|\n' "$section"
-  mkdir -p "$work/$section"
-  cd "$work/$section" || exit 1
+  # The section's working directory on the disk, and its room in memory.
+  room=$memory/$section
+  mkdir "$work/$section" "$room"
+  cd "$work/$section"
   # shellcheck source=/dev/null
   . "$here/sections/$section.sh"
-  rm -rf "${work:?}/$section"
+  cd "$work"
+  rm -rf --one-file-system "${work:?}/$section" "${room:?}"
 done
 exit $status

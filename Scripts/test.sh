@@ -3,16 +3,16 @@
 #
 # Runs the tests, or those that the arguments choose (`--filter NAME`), on the tool as it is shipped. What failed is
 # repeated behind everything else, where somebody who sees the end of a long log finds it.
-set -uo pipefail
+set -euo pipefail
 cd "$(dirname "$0")/.."
 log=.build/test.log
 tool=$(realpath "$1")
 shift
-SIFTOOL=$tool "${SWIFT:-swift}" test "$@" 2>&1 | tee "$log"
-status=${PIPESTATUS[0]}
+status=0
+SIFTOOL=$tool "${SWIFT:-swift}" test "$@" 2>&1 | tee "$log" || status=$?
 if [ "$status" -ne 0 ]; then
   printf '\nWhat failed (all of it: %s):\n' "$log"
   # Cut, since an expectation may hold a whole image.
-  grep -aE -A 4 'Test .* recorded an issue|Fatal error|^error: ' "$log" | cut -c1-240 | head -n 24
+  grep -aE -A 4 'Test .* recorded an issue|Fatal error|^error: ' "$log" | cut -c1-240 | sed -n 1,24p || true
 fi
 exit "$status"

@@ -13,6 +13,7 @@ rm large.sif out
 "$siftool" new --capacity 10000 empty.sif
 echo object > object
 cat > adds.sh <<'S'
+set -eu
 cp empty.sif image.sif
 i=0
 while [ $i -lt 1000 ]; do "$1" add image.sif object --datatype 7; i=$((i + 1)); done

@@ -1,6 +1,4 @@
 # Mounts and programs against squashfuse, and against sequences made by hand. As root; every peer does the same work.
-room=$(mktemp -d /dev/shm/bench-XXXXXX)
-trap 'umount -q "$room"/m* 2> /dev/null; rm -rf "$work" "$room" "${machine-}"' EXIT
 mkdir "$room/m"
 for compressor in gzip zstd; do
   mksquashfs /usr/share/doc /usr/lib/python3 /usr/include "$room/$compressor.squashfs" -comp "$compressor" -noappend -quiet -no-progress > /dev/null
@@ -16,20 +14,23 @@ mkdir -p "$room/rootfs/bin" && cp /bin/busybox "$room/rootfs/bin/true"
 "$siftool" pack "$room/rootfs" "$room/plain.sif" --plain --arch amd64 --quiet
 mksquashfs "$room/rootfs" "$room/plain.squashfs" -noappend -quiet -no-progress > /dev/null
 cat > "$room/by-hand" <<'END'
+set -u
 squashfuse_ll -f "$1.squashfs" "$2" & while ! mountpoint -q "$2"; do :; done
 chroot "$2" /bin/true; status=$?; umount "$2"; wait; exit $status
 END
 ratio 21 1.20 "exec /bin/true, user namespace" "$siftool exec --userns $room/plain.sif /bin/true" \
   "unshare -Urm sh $room/by-hand $room/plain $room/m"
 # Encrypted, on a kernel with dm-crypt: an emulated processor, where only ratios mean anything.
-machine=$(mktemp -d /var/tmp/bench-XXXXXX)
-mkdir "$machine/rootfs" && head -c 48M /dev/urandom > "$machine/rootfs/noise" && printf secret > "$machine/word"
+machine=$PWD/machine
+mkdir "$machine" "$machine/rootfs" && head -c 48M /dev/urandom > "$machine/rootfs/noise" && printf secret > "$machine/word"
 "$siftool" pack "$machine/rootfs" "$machine/plain.sif" --plain --arch amd64 --quiet
 "$siftool" encrypt "$machine/plain.sif" "$machine/secret.sif" --passphrase-file "$machine/word" --kdf pbkdf2 --kdf-time 1000 --quiet
 extent=$("$siftool" list "$machine/secret.sif" | sed -n 's/.*|\([0-9]*\)-\([0-9]*\) .*FS (.*/\1 \2/p')
+[ -n "$extent" ]
 cat > "$machine/run" <<END
-cd $machine; mkdir -p /run/tmp/m; m=/run/tmp/m; set -- $extent
-ratio() { $here/ratio.py "\$@"; }
+set -euo pipefail
+cd $machine; mkdir -p /run/tmp/m; m=/run/tmp/m; set -- $extent; status=0
+ratio() { local result=0; $here/ratio.py "\$@" || result=\$?; case \$result in 0) ;; 1) status=1 ;; *) exit 2 ;; esac; }
 ours="$siftool mount --passphrase-file word secret.sif \$m"
 theirs="loop=\\\$(losetup -f --show -r -o \$1 --sizelimit \$((\$2 - \$1)) secret.sif)
   cryptsetup open --batch-mode --readonly --type luks2 --key-file word \\\$loop hand; mount -t squashfs -o ro /dev/mapper/hand \$m"
@@ -37,6 +38,8 @@ clean="umount \$m; cryptsetup close hand; losetup -d \\\$loop"
 first="head -c 1 \$m/noise"
 ratio 7 1.20 "encrypted: mount to first byte" "\$ours && \$first; umount \$m" "\$theirs; \$first; \$clean"
 ratio 3 1.05 "encrypted: 48 MiB through dm-crypt" "\$ours && cat \$m/noise; umount \$m" "\$theirs; cat \$m/noise; \$clean"
+exit \$status
 END
-"$here/../Scripts/run-in-vm.sh" --share "$machine" --seconds 280 bash "$machine/run" || status=1
-rm -rf "$room" "$machine"
+result=0
+"$here/../Scripts/run-in-vm.sh" --share "$machine" --seconds 280 bash "$machine/run" || result=$?
+case $result in 0) ;; 1) status=1 ;; *) exit 1 ;; esac

@@ -1,9 +1,7 @@
 # Against the squashfs tools, on this machine's /usr/share, in memory: a disk would be what is measured.
-room=$(mktemp -d /dev/shm/bench-XXXXXX)
-trap 'rm -rf "$work" "$room"' EXIT
 cp -a /usr/share "$room/tree"
 echo "(the tree: $(du -sh --apparent-size "$room/tree" | cut -f1), $(find "$room/tree" | wc -l) entries)"
-small=$(cd "$room/tree" && find . -type f -size -4k | sort | head -n 20000 | tail -n 1)
+small=$(cd "$room/tree" && find . -type f -size -4k | sort | awk 'NR <= 20000 { last = $0 } END { print last }')
 for compressor in gzip zstd; do
   mksquashfs "$room/tree" "$room/$compressor.squashfs" -comp "$compressor" -noappend -quiet -no-progress > /dev/null
   image=$room/$compressor.squashfs
@@ -18,11 +16,10 @@ for compressor in gzip zstd; do
   ratio 21 0.70 "$compressor: one small file, unsquashfs" "$siftool cat $image ${small#.}" "unsquashfs -cat $image ${small#./}"
   ratio 21 1.00 "$compressor: one small file, rdsquashfs" "$siftool cat $image ${small#.}" "rdsquashfs -c ${small#./} $image"
   export PREPARE="rm -f $room/new.sif $room/new.squashfs"
-  ratio 1 0.75 "$compressor: make, two cores" "$siftool pack $room/tree $room/new.sif --compression $compressor --quiet" \
+  ratio 1 0.75 "$compressor: make, two cores" "$siftool pack $room/tree $room/new.sif --arch amd64 --compression $compressor --quiet" \
     "mksquashfs $room/tree $room/new.squashfs -comp $compressor -processors 2 -noappend -quiet -no-progress"
   unset PREPARE
-  "$siftool" pack "$room/tree" "$room/new.sif" --compression "$compressor" --quiet 2> /dev/null
+  "$siftool" pack "$room/tree" "$room/new.sif" --arch amd64 --compression "$compressor" --quiet 2> /dev/null
   echo "($compressor: made $(stat -c %s "$room/new.sif") bytes, mksquashfs $(stat -c %s "$image"))"
   rm -f "$room"/new.*
 done
-rm -rf "$room"

@@ -4,7 +4,7 @@
 # Starts programs of images that have a link in place of everything that a runtime looks at, in every mode, as the user
 # USER (a number). CANARY is a directory of the host that no mode shows to a container; every link leads there by another
 # way. Prints a line for each run that read or changed it, and at last how many runs there were.
-set -u
+set -euo pipefail
 tool=$1 directory=$2 canary=$3 user=$4
 cd "$directory"
 become=()
@@ -23,7 +23,7 @@ cp "$canary/program" "$canary/runscript"
 echo "export CANARY=$word" > "$canary/10-canary.sh"
 chmod 777 "$canary"/*
 cp -p "$canary/passwd" "$overlays"
-state() { ls "$canary" "$overlays" | grep -v overlay-; cat "$canary"/*[a-z] 2> /dev/null; }
+state() { ls "$canary" "$overlays" | grep -v overlay-; cat "$canary"/*[a-z] 2> /dev/null || true; }
 before=$(state)
 
 # A process of the same user whose root and working directory a link can name, until this script ends.
@@ -61,7 +61,8 @@ try() { # WHAT, then the arguments of the tool
   local what=$1 answer
   shift
   runs=$((runs + 1))
-  answer=$(as timeout 60 "$tool" "$@" 9< "$canary" 2>&1)
+  # Whether it could be started at all is no matter here.
+  answer=$(as timeout 60 "$tool" "$@" 9< "$canary" 2>&1) || true
   case $answer in *"$word"*) echo "$what: read by: ${*%%"$probe"}" ;; esac
   if [ "$(state)" != "$before" ]; then
     echo "$what: changed by: ${*%%"$probe"}"
@@ -126,6 +127,6 @@ for descriptor in $(seq 3 24); do
   done
 done
 # The probe finds a canary where there is one.
-answer=$(as "$tool" exec --bind "$canary:/srv" --pwd /srv all.sif /bin/busybox sh -c "$probe" 2>&1)
+answer=$(as "$tool" exec --bind "$canary:/srv" --pwd /srv all.sif /bin/busybox sh -c "$probe" 2>&1) || true
 case $answer in *"$word"*) ;; *) echo "the probe is blind: $answer" ;; esac
 echo "$runs runs"
