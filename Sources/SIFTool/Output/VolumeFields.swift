@@ -11,18 +11,25 @@ enum VolumeFields {
     var text =
       "  object \(object): LUKS\(facts.version), \(Array(facts.cipher.utf8).printable), \(bits)"
       + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)\n"
-    for slot in facts.keySlots {
-      let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
-      let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-      let unit = slot.memory == nil ? "iterations" : "passes"
-      text +=
-        "    key slot \(slot.number): \(Array(slot.kdf.utf8).printable), \(slot.time) \(unit)\(memory)\(lanes)\n"
-    }
+    for slot in facts.keySlots { text += "    \(title(of: slot)): \(Self.text(of: slot))\n" }
     for token in facts.tokens { text += "    token: \(Array(token.utf8).printable)\n" }
     for requirement in facts.requirements {
       text += "    requirement: \(Array(requirement.utf8).printable)\n"
     }
     return text
+  }
+
+  /// A key slot's number, and whether it is unbound.
+  static func title(of slot: VolumeFacts.KeySlot) -> String {
+    "key slot \(slot.number)" + (slot.isUnbound ? " (unbound: opens no data)" : "")
+  }
+
+  /// What deriving the key of a slot takes.
+  static func text(of slot: VolumeFacts.KeySlot) -> String {
+    let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
+    let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
+    return
+      "\(Array(slot.kdf.utf8).printable), \(slot.time) \(slot.memory == nil ? "iterations" : "passes")\(memory)\(lanes)"
   }
 
   /// The same as a JSON object.
@@ -41,7 +48,7 @@ enum VolumeFields {
             .object([
               JSONMember("slot", .integer(Int64(slot.number))), JSONMember("kdf", .string(slot.kdf)),
               JSONMember("time", .integer(slot.time)), JSONMember("memoryKiB", integer(slot.memory)),
-              JSONMember("lanes", integer(slot.lanes)),
+              JSONMember("lanes", integer(slot.lanes)), JSONMember("unbound", .bool(slot.isUnbound)),
             ])
           })),
       JSONMember("tokens", .array(facts.tokens.map { .string($0) })),
