@@ -43,8 +43,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CGcrypt", providers: [.apt(["libgcrypt20-dev"])]),
-    module("StrictJSON", []),
     module("Encodings", []),
+    module("StrictJSON", ["Encodings"]),
     .target(name: "CStart"),
     .target(name: "CLauncher"),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
@@ -63,7 +63,10 @@ let package = Package(
     module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
     module(
       "Squash",
-      ["CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Gcrypt", "LinuxSystem", systemPackage]),
+      [
+        "CSquashfs", "CDeflate", "CZlib", "CZstd", "CLinux", "Encodings", "Gcrypt", "LinuxSystem",
+        systemPackage,
+      ]),
     // Headers alone: the library is loaded when it is first needed, so nothing is linked.
     .systemLibrary(name: "CCryptsetup", providers: [.apt(["libcryptsetup-dev"])]),
     module(
@@ -78,13 +81,15 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML",
+        "CLauncher", "CLinux", "CSeccomp", "Encodings", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON",
+        "TOML",
         systemPackage,
       ]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "SIF", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "OpenPGP", "PEMKeys",
+        "CLinux", "CStart", "SIF", "DSSE", "Encodings", "ExecutionControl", "Forensics", "Gcrypt", "OpenPGP",
+        "PEMKeys",
         "LUKS",
         "LinuxSystem",
         "SIFRuntime",
