@@ -31,14 +31,14 @@ struct InfoCommand: ToolCommand {
         JSONMember("opened", opened?.json ?? .null),
       ])
     } else {
-      try Console.write(object.fieldTable.text(indent: 2, gap: 2))
-      if let facts { try Console.write(VolumeFields.text(of: object.id, facts)) }
-      if let opened { try Console.write(opened.text) }
+      try Console.write(lines: object.fieldTable.lines(indent: 2, gap: 2))
+      if let facts { try Console.write(lines: VolumeFields.lines(of: object.id, facts)) }
+      if let opened { try Console.write(lines: opened.lines) }
     }
   }
 
   static func show(_ id: ObjectID, _ path: PathArgument) throws {
     let table = try Image(opening: path.path).object(id: id.value).fieldTable
-    try Console.write(table.text(indent: 2, gap: 2))
+    try Console.write(lines: table.lines(indent: 2, gap: 2))
   }
 }

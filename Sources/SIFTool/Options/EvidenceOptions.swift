@@ -94,7 +94,7 @@ struct EvidenceOptions: ParsableArguments {
       if let squash = try open(object, image) { return (squash, nil) }
       try note(
         object, .encrypted,
-        "is encrypted (LUKS\(facts.version), \(Array(facts.cipher.utf8).printable)): without a key its files are not read",
+        "is encrypted (LUKS\(facts.version), \(facts.cipher)): without a key its files are not read",
         leaveOut)
     case .other: try note(object, .notSquashfs, "holds no squashfs: its files are not read", leaveOut)
     }

@@ -19,13 +19,24 @@ enum EncryptionCheck {
         let partition = try EncryptedPartition(
           object, in: image, allowsAnyCipher: key?.allowsAnyCipher ?? false)
         if let cut = SquashfsExtent.cut(partition.header) { findings.append(finding(cut, object)) }
-        if let key { findings += try content(of: try partition.open(with: key, in: image), object) }
+        if let key {
+          findings += try content(of: try partition.open(with: key, in: image), object)
+        } else if let costly = cost(of: partition.header) {
+          findings.append(finding(costly, object))
+        }
       } catch let failure as ToolFailure {
         guard failure.status != .key else { throw failure }
         findings.append(finding(failure, object))
       }
     }
     return findings
+  }
+
+  /// Why nobody opens the volume without being told to; nil where that costs little. What this machine has of memory
+  /// is no fact of the image.
+  private static func cost(of header: VolumeHeader) -> ToolFailure? {
+    do throws(LUKSError) { try header.cost.check(available: .max) } catch { return ToolFailure(error) }
+    return nil
   }
 
   private static let luksMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]

@@ -206,10 +206,8 @@ struct ReportPage {
           ("Data begins at", "byte \(facts.dataOffset)"),
         ]
           + facts.keySlots.map { slot in
-            let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
-            let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-            let unit = slot.memory == nil ? "iterations" : "passes"
-            return ("Key slot \(slot.number)", "\(slot.kdf), \(slot.time) \(unit)\(memory)\(lanes)")
+            let title = VolumeFields.title(of: slot)
+            return (title.prefix(1).uppercased() + title.dropFirst(), VolumeFields.text(of: slot))
           })
     }
   }
