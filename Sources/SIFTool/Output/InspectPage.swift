@@ -9,6 +9,8 @@ struct InspectPage {
   private let findings: [Finding]
   let labels: [JSONMember]
   let definition: [UInt8]?
+  private let labelsObject: Descriptor?
+  private let definitionObject: Descriptor?
   let volumes: [(object: UInt32, facts: VolumeFacts)]
   private let opened: OpenedVolumeFields?
 
@@ -19,18 +21,21 @@ struct InspectPage {
     self.opened = opened
     self.image = image
     self.findings = findings
-    func contents(_ type: DataType) throws -> [UInt8]? {
-      guard let object = image.objects(ofType: type).first, object.size <= Self.longestText,
-        let reader = try? image.bytes(of: object)
-      else { return nil }
+    func contents(_ object: Descriptor?) throws -> [UInt8]? {
+      guard let object, object.size <= Self.longestText, let reader = try? image.bytes(of: object) else {
+        return nil
+      }
       return try reader.prefix(Int(object.size))
     }
-    definition = try contents(.definitionFile)
-    let text = try contents(.labels)
+    definitionObject = image.companion(ofType: .definitionFile)
+    labelsObject = image.companion(ofType: .labels)
+    definition = try contents(definitionObject)
+    let text = try contents(labelsObject)
     labels =
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
+    var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      try image.volumeFacts(of: object).map { (object.id, $0) }
+      try image.volumeFacts(of: object, &budget).map { (object.id, $0) }
     }
   }
 
@@ -49,13 +54,16 @@ struct InspectPage {
     var sections: [String] = []
     if !labels.isEmpty {
       let table = FieldTable(fields: labels.map { Field(Array($0.key.utf8).printable, $0.value.shown) })
-      sections.append("Labels\n" + table.text(indent: 2, gap: 2))
+      sections.append("Labels\(origin(of: .labels))\n" + table.text(indent: 2, gap: 2))
     }
-    if let definition { sections.append("Definition file\n" + Self.indented(definition)) }
-    for object in image.descriptors where definition == nil && object.dataType == .definitionFile {
+    if let text = several(.labels) { sections.append("Labels\n" + text) }
+    if let definition {
+      sections.append("Definition file\(origin(of: .definitionFile))\n" + Self.indented(definition))
+    } else if let object = definitionObject {
       sections.append(
         "Definition file\n  too long for a page, or not in the file: siftool dump \(object.id) writes it\n")
     }
+    if let text = several(.definitionFile) { sections.append("Definition file\n" + text) }
     let signatures = image.objects(ofType: .signature)
     if !signatures.isEmpty {
       let title = "Signatures (as they describe themselves; nothing is verified here)\n"
@@ -67,6 +75,25 @@ struct InspectPage {
     }
     sections.append("Check\n  " + verdict + "\n")
     for section in sections { try Console.write("\n" + section) }
+  }
+
+  /// Where the definition file or the labels are that are not in the group of the primary partition, which they seem to
+  /// speak of.
+  func origin(of type: DataType) -> String {
+    guard let object = type == .labels ? labelsObject : definitionObject,
+      let primary = image.primarySystemPartition, object.group != primary.group
+    else {
+      return ""
+    }
+    return " (object \(object.id), which is not in the group of the primary partition)"
+  }
+
+  /// What is said in place of a text where nobody can tell which of several objects it is.
+  private func several(_ type: DataType) -> String? {
+    let all = image.objects(ofType: type)
+    guard all.count > 1, image.companion(ofType: type) == nil else { return nil }
+    return
+      "  one of objects \(ByteText.ranges(all.map(\.id))), and nothing says which: siftool dump writes each\n"
   }
 
   private func summary(_ title: FilePath) -> String {
@@ -146,7 +173,9 @@ struct InspectPage {
       image.header.jsonMember,
       JSONMember("size", .integer(image.fileSize)),
       JSONMember("labels", .object(labels)),
+      JSONMember("labelsObject", labelsObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("definitionFile", definition?.json ?? .null),
+      JSONMember("definitionFileObject", definitionObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("encryption", .array(volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("opened", opened?.json ?? .null),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
