@@ -22,7 +22,8 @@ struct InfoCommand: ToolCommand {
     guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image) }
     let image = try Image(opening: image.path)
     let object = try image.object(id: id.value)
-    let facts = try image.volumeFacts(of: object)
+    var budget = ContentBudget(fileSize: image.fileSize)
+    let facts = try image.volumeFacts(of: object, &budget)
     let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
     if output.json {
       try Console.write(document: [

@@ -83,6 +83,9 @@ enum PartitionChoice {
     let object: Descriptor
     if let id {
       object = try image.object(id: id.value)
+    } else if let fault = image.secondPrimary {
+      // Which of them runs must not be up to whoever put them together.
+      throw fault
     } else if let primary = image.primarySystemPartition {
       object = primary
     } else {

@@ -12,9 +12,12 @@ enum EncryptionCheck {
   /// - Throws: ``ToolFailure`` where a key was given and opens nothing.
   static func findings(of image: Image, _ key: VolumeKeySource?) throws -> [Finding] {
     var findings: [Finding] = []
+    var budget = ContentBudget(fileSize: image.fileSize)
     for object in image.descriptors where object.isEncryptedSquashfs {
       // What is no volume at all is a finding already, and so is an object that the file does not hold.
-      guard let bytes = try? image.bytes(of: object), try bytes.prefix(6) == luksMagic else { continue }
+      guard let bytes = try? image.bytes(of: object), try bytes.prefix(6) == luksMagic,
+        budget.spend(min(object.size, longestHeaders))
+      else { continue }
       do {
         let partition = try EncryptedPartition(
           object, in: image, allowsAnyCipher: key?.allowsAnyCipher ?? false)
@@ -39,6 +42,8 @@ enum EncryptionCheck {
     return nil
   }
 
+  /// Two copies of a header, in bytes.
+  private static let longestHeaders: Int64 = 8 << 20
   private static let luksMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
 
   /// Judges what a partition holds.

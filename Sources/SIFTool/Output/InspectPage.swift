@@ -9,6 +9,8 @@ struct InspectPage {
   private let findings: [Finding]
   let labels: [JSONMember]
   let definition: [UInt8]?
+  private let labelsObject: Descriptor?
+  private let definitionObject: Descriptor?
   let volumes: [(object: UInt32, facts: VolumeFacts)]
   private let opened: OpenedVolumeFields?
 
@@ -19,18 +21,21 @@ struct InspectPage {
     self.opened = opened
     self.image = image
     self.findings = findings
-    func contents(_ type: DataType) throws -> [UInt8]? {
-      guard let object = image.objects(ofType: type).first, object.size <= Self.longestText,
-        let reader = try? image.bytes(of: object)
-      else { return nil }
+    func contents(_ object: Descriptor?) throws -> [UInt8]? {
+      guard let object, object.size <= Self.longestText, let reader = try? image.bytes(of: object) else {
+        return nil
+      }
       return try reader.prefix(Int(object.size))
     }
-    definition = try contents(.definitionFile)
-    let text = try contents(.labels)
+    definitionObject = image.companion(ofType: .definitionFile)
+    labelsObject = image.companion(ofType: .labels)
+    definition = try contents(definitionObject)
+    let text = try contents(labelsObject)
     labels =
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
+    var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      try image.volumeFacts(of: object).map { (object.id, $0) }
+      try image.volumeFacts(of: object, &budget).map { (object.id, $0) }
     }
   }
 
@@ -46,15 +51,18 @@ struct InspectPage {
     }
     if !labels.isEmpty {
       let table = FieldTable(fields: labels.map { Field($0.key, $0.value.shown) })
-      try write("Labels", table.lines(indent: 2, gap: 2))
+      try write("Labels\(origin(of: .labels))", table.lines(indent: 2, gap: 2))
     }
-    // Tabs are part of how people write definition files, and harmless.
-    if let definition { try write("Definition file", Self.indented(definition), keepsTabs: true) }
-    for object in image.descriptors where definition == nil && object.dataType == .definitionFile {
+    if let line = several(.labels) { try write("Labels", [line]) }
+    if let definition {
+      // Tabs are part of how people write definition files, and harmless.
+      try write("Definition file\(origin(of: .definitionFile))", Self.indented(definition), keepsTabs: true)
+    } else if let object = definitionObject {
       try write(
         "Definition file",
         ["  too long for a page, or not in the file: siftool dump \(object.id) writes it"])
     }
+    if let line = several(.definitionFile) { try write("Definition file", [line]) }
     let signatures = image.objects(ofType: .signature)
     if !signatures.isEmpty {
       try write(
@@ -66,6 +74,25 @@ struct InspectPage {
       try write("Encryption", lines + (opened?.lines ?? []))
     }
     try write("Check", ["  " + verdict])
+  }
+
+  /// Where the definition file or the labels are that are not in the group of the primary partition, which they seem to
+  /// speak of.
+  func origin(of type: DataType) -> String {
+    guard let object = type == .labels ? labelsObject : definitionObject,
+      let primary = image.primarySystemPartition, object.group != primary.group
+    else {
+      return ""
+    }
+    return " (object \(object.id), which is not in the group of the primary partition)"
+  }
+
+  /// What is said in place of a text where nobody can tell which of several objects it is.
+  private func several(_ type: DataType) -> String? {
+    let all = image.objects(ofType: type)
+    guard all.count > 1, image.companion(ofType: type) == nil else { return nil }
+    return
+      "  one of objects \(ByteText.ranges(all.map(\.id))), and nothing says which: siftool dump writes each"
   }
 
   private func write(
@@ -149,7 +176,9 @@ struct InspectPage {
       image.header.jsonMember,
       JSONMember("size", .integer(image.fileSize)),
       JSONMember("labels", .object(labels)),
+      JSONMember("labelsObject", labelsObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("definitionFile", definition?.json ?? .null),
+      JSONMember("definitionFileObject", definitionObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("encryption", .array(volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("opened", opened?.json ?? .null),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),

@@ -213,16 +213,18 @@ struct ReportPage {
   }
 
   private mutating func texts() {
-    page.heading("Definition file")
+    page.heading("Definition file\(report.page?.origin(of: .definitionFile) ?? "")")
     if let text = report.page?.definition {
       page.preformatted(text)
     } else if let text = report.inner.definition {
-      page.paragraph("From inside the primary partition; no object holds one.", style: "note")
+      page.paragraph(
+        "From inside the primary partition; no object holds one, or nothing says which of several does.",
+        style: "note")
       page.preformatted(text)
     } else {
       page.paragraph("There is none, or it is too long for a page.")
     }
-    page.heading("Labels")
+    page.heading("Labels\(report.page?.origin(of: .labels) ?? "")")
     let own = report.page?.labels ?? []
     let labels = own.isEmpty ? report.inner.labels : own
     if labels.isEmpty {

@@ -57,10 +57,12 @@ enum VolumeFields {
 
 extension Image {
   /// What the header of an encrypted partition says; nil for an object that is none, or has no header.
-  func volumeFacts(of object: Descriptor) throws -> VolumeFacts? {
+  ///
+  /// - Parameter budget: pays for what is read; where it is spent, nothing is known.
+  func volumeFacts(of object: Descriptor, _ budget: inout ContentBudget) throws -> VolumeFacts? {
     guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
     return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
-      try reader.read(count, at: offset)
+      budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
     })
   }
 }
