@@ -1,5 +1,5 @@
 #!/bin/bash
-# slurm.sh start DIRECTORY PORT   starts a cluster of one node, this machine, that keeps everything in the directory
+# slurm.sh start DIRECTORY        starts a cluster of one node, this machine, that keeps everything in the directory
 # slurm.sh stop DIRECTORY         ends it
 # slurm.sh run DIRECTORY ARGUMENT...   submits a job by sbatch's arguments and waits for its end
 # Programs of Slurm find it by SLURM_CONF=DIRECTORY/slurm.conf.
@@ -19,7 +19,11 @@ if [ "$command" = run ]; then
   while [ -n "$(squeue -h -j "$job" 2> /dev/null)" ]; do sleep 0.1; done
   exit
 fi
-port=$3 host=$(hostname -s) user=$(id -un)
+host=$(hostname -s) user=$(id -un)
+# Two ports that nobody uses.
+read -r first second < <(python3 -c 'import socket
+taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(each.getsockname()[1] for each in taken))')
 mkdir -p "$directory/state" "$directory/spool"
 head -c 1024 /dev/urandom > "$directory/munge.key"
 chmod 400 "$directory/munge.key"
@@ -34,8 +38,8 @@ AuthInfo=socket=$directory/munge
 CredType=cred/munge
 SlurmUser=$user
 SlurmdUser=$user
-SlurmctldPort=$port
-SlurmdPort=$((port + 1))
+SlurmctldPort=$first
+SlurmdPort=$second
 StateSaveLocation=$directory/state
 SlurmdSpoolDir=$directory/spool
 SlurmctldPidFile=$directory/slurmctld.pid
@@ -59,7 +63,7 @@ C
 # Away from our own streams: whoever waits for them to be closed would wait for the daemons.
 /usr/sbin/slurmctld -c < /dev/null &> "$directory/slurmctld.out"
 /usr/sbin/slurmd -c < /dev/null &> "$directory/slurmd.out"
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   [ "$(sinfo -h -o %T 2> /dev/null)" != idle ] || exit 0
   sleep 0.1
 done

@@ -176,8 +176,10 @@ import Testing
       let answer = try Tool.run(["sh", "-c", "\(words) > /dev/full"])
       #expect(answer.status == 7, "\(command)")
       #expect(answer.errors.contains("No space left"), "\(command): \(answer.errors)")
-      // A reader that goes away is no signal's death.
-      let pipe = try Tool.run(["bash", "-c", "(sleep 0.1; \(words); echo $? >&2) | true"])
+      // A reader that has gone away is no signal's death.
+      let pipe = try Tool.run(
+        ["bash", "-c", "mkfifo pipe; exec 8<> pipe 9> pipe 8<&-; rm pipe; \(words) >&9; echo $? >&2"],
+        in: directory.path)
       #expect(pipe.errors == "7\n", "\(command): \(pipe.errors)")
     }
   }

@@ -43,8 +43,8 @@ import Testing
     let script = #"""
       umask 022; cp \#(isRoot ? Fixture.siftool : "siftool") work/tool; sum=$(sha256sum < work/tool)
       for program in self thread first second interpreted /bin/self /bin/second; do for o in '' --pid --containall; do
-        timeout 60 work/tool exec $o evil.sif $program; echo $?; done; done
-      timeout 60 work/tool exec evil.sif sh -c '/bin/self; echo $?'
+        timeout 600 work/tool exec $o evil.sif $program; echo $?; done; done
+      timeout 600 work/tool exec evil.sif sh -c '/bin/self; echo $?'
       sleep 2.5; [ "$sum" = "$(sha256sum < work/tool)" ] && echo same
       """#
     let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)

@@ -60,7 +60,7 @@ import Testing
       fcntl.lockf(file, fcntl.LOCK_EX)
       fcntl.flock(file, fcntl.LOCK_EX)
       for command in [\(commands.joined(separator: ", "))]:
-        subprocess.run(["\(Fixture.siftool)"] + command, check=True, stdout=subprocess.DEVNULL, timeout=20)
+        subprocess.run(["\(Fixture.siftool)"] + command, check=True, stdout=subprocess.DEVNULL, timeout=300)
       probe = "import fcntl; f = open('images/app.sif', 'r+'); fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)"
       sys.exit(subprocess.run([sys.executable, "-c", probe], stderr=subprocess.DEVNULL).returncode != 1)
       """
@@ -202,7 +202,7 @@ import Testing
       try directory.write("images/damaged.sif", damaged)
       for command in Self.commands {
         let answer = try Tool.run(
-          ["timeout", "20", Fixture.siftool] + command + ["images/damaged.sif", "--limit", "1G"],
+          ["timeout", "300", Fixture.siftool] + command + ["images/damaged.sif", "--limit", "1G"],
           in: directory.path)
         #expect(
           [0, 1, 5].contains(answer.status),

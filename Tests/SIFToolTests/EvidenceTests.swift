@@ -43,7 +43,7 @@ import Testing
       mkfifo wait
       python3 -c "$1" "$IMAGE" < wait &
       exec 9> wait
-      for _ in $(seq 200); do grep -q "$lock" /proc/locks && break; sleep 0.05; done
+      for _ in $(seq 1200); do grep -q "$lock" /proc/locks && break; sleep 0.05; done
       shift
       "$@"
       status=$?
@@ -245,7 +245,7 @@ import Testing
     let image = try ForensicsCommandTests.specimen(in: directory)
     try Tool.check([Self.tool, "report", image, "-o", directory.file("report.html")])
     try Tool.check([
-      "timeout", "60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+      "timeout", "600", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
       "--user-data-dir=\(directory.file("profile"))", "--host-resolver-rules=MAP * ~NOTFOUND",
       "--window-size=1100,1400", "--screenshot=\(directory.file("page.png"))",
       "file://\(directory.file("report.html"))",

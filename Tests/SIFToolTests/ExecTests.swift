@@ -53,7 +53,7 @@ final class ExecFixture: Sendable {
     try Tool.check([
       "sh", "-c",
       """
-      for i in $(seq 40); do
+      for i in $(seq 600); do
         left=$(pgrep -x "siftool|sleep|cat" | while read p; do
           grep -qs "\(directory.path)" /proc/$p/environ /proc/$p/cmdline && echo $p; done; true)
         [ -n "$left" ] || break; sleep 0.1; done
@@ -311,7 +311,8 @@ final class ExecFixture: Sendable {
         siftool exec \(options) $image sleep 30 & sleep 0.00$((i * 4)); kill -9 $!; wait $!; done 2> /dev/null
       siftool exec \(options) $image sleep 30 & sleep 0.5; kill -9 $!; wait $! 2> /dev/null
       siftool exec \(options) $image sh -c '(sleep 1; cat /bin/data > /tmp/\(fixture.directory.path.dropFirst(5))-late) > /dev/null 2>&1 &'
-      sleep 2; cat \(fixture.directory.path)-late; rm -f \(fixture.directory.path)-late
+      for i in $(seq \(options == "--pid" ? 20 : 600)); do [ ! -s \(fixture.directory.path)-late ] || break; sleep 0.1; done
+      cat \(fixture.directory.path)-late; rm -f \(fixture.directory.path)-late
       """
     let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)
     // A namespace of processes ends with its program.

@@ -9,7 +9,7 @@ import Testing
     let canary = "/mnt/\(directory.path.dropFirst(5))"
     defer { _ = try? Tool.run(["rm", "-rf", canary]) }
     let answer = try Tool.run([
-      "timeout", "900", "unshare", "-m", "sh", "-c",
+      "timeout", "3600", "unshare", "-m", "sh", "-c",
       """
       chmod 755 \(directory.path); cd \(directory.path); mknod -m 666 fuse c 10 229; mount --bind fuse /dev/fuse
       install -m 755 \(Fixture.siftool) siftool
@@ -46,7 +46,7 @@ import Testing
       keyctl link @u @s > /dev/null 2>&1; keyctl pipe $2 2>&1; keyctl link $3 @s > /dev/null 2>&1; keyctl pipe $2 2>&1
       END
       cat > outside <<'END'
-      session=$(keyctl add user canary-session word-session @s); user=$(keyctl add user canary-user word-user @u)
+      session=$(keyctl add user canary-session word-session @s); user=$(keyctl add user canary-user-$$ word-user @u)
       ring=$(keyctl show @u | grep -o '^ *[0-9]*' | head -n 1)
       for options in "" --pid --contain --containall --userns --fakeroot; do
         siftool exec $options --bind $PWD:/there keys.sif sh /there/inside $session $user $ring

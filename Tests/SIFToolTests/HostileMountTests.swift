@@ -17,16 +17,16 @@ import Testing
     export -f look; refused=0 mounted=0
     each() {
       for image in "$@"; do
-        timeout -s KILL 60 siftool mount --fuse $PWD/$image mnt 2> errors
+        timeout -s KILL 600 siftool mount --fuse $PWD/$image mnt 2> errors
         case $? in 0) ;; 1|5|7) refused=$((refused + 1)); continue ;; *) echo "$image: $?"; cat errors; continue ;; esac
-        timeout -s KILL 60 bash -c look; [ $? != 137 ] || echo "$image hangs"
+        timeout -s KILL 600 bash -c look; [ $? != 137 ] || echo "$image hangs"
         # A server that died would have taken the mount along.
-        timeout -s KILL 60 stat -f mnt > /dev/null || echo "$image: nobody answers"
+        timeout -s KILL 600 stat -f mnt > /dev/null || echo "$image: nobody answers"
         siftool unmount mnt && mounted=$((mounted + 1)) || siftool unmount --lazy mnt
       done
     }
     left() {
-      for i in $(seq 100); do
+      for i in $(seq 1200); do
         n=$(grep -c "$PWD" /proc/self/mountinfo)$(pgrep -fc "^siftool .*$PWD"); [ $n = 00 ] && break; sleep 0.05; done
       echo "left $n"
     }
@@ -39,7 +39,7 @@ import Testing
       Array(
         "cd \(directory.path); PATH=\(Fixture.siftool.dropLast(8)):$PATH; mkdir -p mnt\n\(Self.walk)\(script)"
           .utf8))
-    return try Tool.run(["timeout", "-s", "KILL", "500", "bash", directory.file("script")])
+    return try Tool.run(["timeout", "-s", "KILL", "3000", "bash", directory.file("script")])
   }
 
   @Test(arguments: ["gzip", "zstd"]) func mutations(compressor: String) throws {
@@ -79,8 +79,8 @@ import Testing
       each m-*; echo "$refused $mounted"; left
       # A program that is not the image's own looks at it from inside.
       for i in $(seq 0 19); do
-        timeout -s KILL 60 siftool exec --fuse --no-home --bind /bin/busybox:/trusted/busybox m-$i /trusted/busybox \
-          timeout 30 /trusted/busybox find / -xdev -maxdepth 3 > /dev/null 2>&1; status=$?
+        timeout -s KILL 600 siftool exec --fuse --no-home --bind /bin/busybox:/trusted/busybox m-$i /trusted/busybox \
+          timeout 300 /trusted/busybox find / -xdev -maxdepth 3 > /dev/null 2>&1; status=$?
         [ $status -lt 124 ] || [ $status = 127 ] || [ $status = 126 ] || echo "m-$i: $status"
       done; left
       """#)
@@ -134,8 +134,8 @@ import Testing
       #"""
       each m-*; echo "$((refused + mounted))"; left
       siftool mount --fuse m-names mnt && ls -a mnt 2> errors; siftool unmount mnt
-      siftool mount --fuse m-huge mnt && { timeout 20 head -c 9 mnt/f 2>&1; stat -c %s mnt/g; }; siftool unmount mnt
-      siftool mount --fuse m-loop mnt && timeout 20 ls mnt/loop/loop 2>&1; siftool unmount mnt
+      siftool mount --fuse m-huge mnt && { timeout 300 head -c 9 mnt/f 2>&1; stat -c %s mnt/g; }; siftool unmount mnt
+      siftool mount --fuse m-loop mnt && timeout 300 ls mnt/loop/loop 2>&1; siftool unmount mnt
       mkdir bomb; truncate -s 6G bomb/zeros; gensquashfs -q -D bomb -c gzip -b 1M m-bomb 2> /dev/null
       siftool mount --fuse m-bomb mnt; head -c 300M mnt/zeros | wc -c
       for p in $(pgrep -f "siftool .*m-bomb"); do awk '/VmHWM/ && $2 > 300000 { print "too much memory:", $2 }' /proc/$p/status; done

@@ -24,7 +24,7 @@ import Testing
       umount $OLDPWD/shown \(secret)/after \(secret); rmdir \(secret)
       """
     let answer = try Tool.run([
-      "timeout", "60", "unshare", "-m", "--propagation", "slave", "bash", "-c", script,
+      "timeout", "600", "unshare", "-m", "--propagation", "slave", "bash", "-c", script,
     ])
     let lines = answer.text.split(separator: "\n").map(String.init)
     #expect(

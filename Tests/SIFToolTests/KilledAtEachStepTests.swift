@@ -26,24 +26,27 @@ import Testing
             "$(losetup -j plain.sif | wc -l) loop devices"
         }
         left() {
-          for i in $(seq 200); do now=$(count); [ "$now" = "$before" ] && return; sleep 0.05; done; echo "left by $*: $now"
+          for i in $(seq 1200); do now=$(count); [ "$now" = "$before" ] && return; sleep 0.05; done; echo "left by $*: $now"
         }
         steps=0 mounted=0; before=$(count)
         step() { # USER SIGNAL CALL NUMBER ARGUMENT...
           local user=$1 signal=$2 call=$3 number=$4; shift 4
           # The tracer may end a moment after the traced.
           rm -f trace
-          timeout -s KILL 60 strace -D -u $user -f -qq -o trace -e trace=$call -e inject=$call:signal=$signal:when=$number \
+          timeout -s KILL 600 strace -D -u $user -f -qq -o trace -e trace=$call -e inject=$call:signal=$signal:when=$number \
             siftool "$@" > output 2>&1
           status=$?
-          for i in $(seq 20); do grep -qsE -- "--- SIG$signal|killed by SIG$signal" trace && break; sleep 0.05; done
+          for i in $(seq 60); do
+            grep -qsE -- "--- SIG$signal|killed by SIG$signal" trace || ! pgrep -f "^strace .*$PWD/plain.sif" > /dev/null && break
+            sleep 0.05
+          done
           grep -qE -- "--- SIG$signal|killed by SIG$signal" trace || return 1
           steps=$((steps + 1))
         }
         \#(script)
         """#.utf8))
     return try Tool.run([
-      "timeout", "-s", "KILL", "300", "unshare", "-m", "bash", fixture.directory.file("script"),
+      "timeout", "-s", "KILL", "3000", "unshare", "-m", "bash", fixture.directory.file("script"),
     ])
   }
 

@@ -95,9 +95,9 @@ import Testing
       """
       \(command) || exit 1; exec 5< mnt/text
       kill -\(signal) $(pgrep -xf "\(command)" | sed -n \(number)p)
-      for i in $(seq 50); do grep -q "\(directory.path)/mnt" /proc/self/mountinfo || break; sleep 0.1; done
+      for i in $(seq 600); do grep -q "\(directory.path)/mnt" /proc/self/mountinfo || break; sleep 0.1; done
       grep -c "\(directory.path)/mnt" /proc/self/mountinfo; exec 5<&-
-      for i in $(seq 50); do pgrep -xf "\(command)" > /dev/null || break; sleep 0.1; done
+      for i in $(seq 600); do pgrep -xf "\(command)" > /dev/null || break; sleep 0.1; done
       pgrep -xf "\(command)"; siftool unmount mnt 2>&1
       """)
     #expect(answer.text == "0\nsiftool: nothing is mounted on mnt\n", "\(answer.text) \(answer.errors)")
@@ -193,7 +193,7 @@ import Testing
       """
       mkdir -p m; for i in $(seq 200); do mkdir m/$i; siftool mount app.sif m/$i & done; wait
       cat m/*/etc/link | wc -l; for i in $(seq 200); do siftool unmount m/$i & done; wait
-      for i in $(seq 300); do [ "$(losetup -j app.sif)" ] || break; sleep 0.1; done
+      for i in $(seq 1200); do [ "$(losetup -j app.sif)" ] || break; sleep 0.1; done
       losetup -j app.sif; grep -c \(directory.path)/m/ /proc/self/mountinfo
       """)
     #expect(answer.text == "\(200 * 90000)\n0\n", "\(answer.text) \(answer.errors.prefix(2000))")

@@ -134,7 +134,7 @@ import Testing
       return try Tool.run([
         "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--disk",
         fixture.directory.file("disk"),
-        "--seconds", "300", "bash", fixture.directory.file(name),
+        "--seconds", "900", "bash", fixture.directory.file(name),
       ])
     }
     let steps = [

@@ -83,7 +83,7 @@ import Testing
           time.sleep(random.random() * 1.2 * length)
           os.killpg(tool.pid, number)
           try:
-              status = tool.wait(8)
+              status = tool.wait(120)
           except subprocess.TimeoutExpired:
               status = "lost"
               os.killpg(tool.pid, signal.SIGKILL); tool.wait()
@@ -115,7 +115,7 @@ import Testing
               random.choice([os.kill, os.killpg])(tool.pid, number)
           except ProcessLookupError:
               pass
-          status = tool.wait(60)
+          status = tool.wait(120)
           time.sleep(0.05)
           if not (status == 0 and is_mounted() and len(os.listdir(place)) > 2
                   or status == -number and not is_mounted()):
@@ -136,7 +136,7 @@ import Testing
     #expect(answer.text == "work/bin/data\n2\n", "\(answer.text) \(answer.errors)")
     let left = try fixture.root(
       """
-      for i in $(seq 100); do left=$(pgrep -xf "\(command)"); [ -n "$left" ] || break; sleep 0.1; done; echo "left:$left"
+      for i in $(seq 600); do left=$(pgrep -xf "\(command)"); [ -n "$left" ] || break; sleep 0.1; done; echo "left:$left"
       """)
     #expect(left.text == "left:\n", "\(left.text)")
   }

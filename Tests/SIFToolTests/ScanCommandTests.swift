@@ -249,10 +249,9 @@ import Testing
   @Test func slurm() throws {
     let script = "\(Fixture.root)/docs/examples/slurm-scan.sh"
     let cluster = ["\(Fixture.root)/Tests/Oracle/slurm.sh"]
-    let port = 20_000 + Int(getpid()) % 20_000
     try Tool.check(["chmod", "755", directory.path])
     defer { _ = try? Tool.run(cluster + ["stop", directory.path]) }
-    try Tool.check(cluster + ["start", directory.path, "\(port)"])
+    try Tool.check(cluster + ["start", directory.path])
     let environment = ["SIFTOOL": Fixture.siftool]
     let batch =
       cluster + ["run", directory.path, "--output", directory.file("job-%a"), "--chdir", directory.path]

@@ -199,7 +199,7 @@ import Testing
       chmod 755 .; mkdir mine; chown 4242 mine; cp $S siftool; chmod 755 siftool
       mkdir tree tree/own tree/nodes; echo x > tree/own/file; setfattr -n user.k -v v tree/own/file; chmod 400 tree/own/file
       mknod tree/nodes/null c 1 3; mksquashfs tree tree.sqfs -quiet -no-progress; chmod 644 tree.sqfs
-      t() { setpriv --reuid 4242 --regid 4242 --clear-groups timeout 20 ./siftool extract -q tree.sqfs "$@" 2>&1; }
+      t() { setpriv --reuid 4242 --regid 4242 --clear-groups timeout 300 ./siftool extract -q tree.sqfs "$@" 2>&1; }
       t -C mine/out /nodes; t -C mine/out --resume /own; t -C mine/out --resume
       grep -o '"path":"[a-z/]*"' mine/out.manifest.ndjson | sort; getfattr -d mine/out/own/file; stat -c %a mine/out/own/file
       mkfifo mine/pipe.manifest.ndjson; t -C mine/pipe --resume; echo $?; ls mine/pipe 2>&1

@@ -52,7 +52,7 @@ import Testing
     let path = try fixture.directory.write("in-vm.sh", Array(script.utf8))
     let answer = try Tool.run(
       [
-        "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "240", "bash",
+        "\(Fixture.root)/Scripts/run-in-vm.sh", "--share", fixture.directory.path, "--seconds", "900", "bash",
         path,
       ])
     try #require(answer.status == 0 && answer.text == "mounted\nmounted\n", "\(answer.text)\(answer.errors)")

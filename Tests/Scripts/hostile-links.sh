@@ -27,7 +27,7 @@ state() { ls "$canary" "$overlays" | grep -v overlay-; cat "$canary"/*[a-z] 2> /
 before=$(state)
 
 # A process of the same user whose root and working directory a link can name, until this script ends.
-(cd "$canary" && exec "${become[@]}" sleep 1000) &
+(cd "$canary" && exec "${become[@]}" sleep infinity) &
 other=$!
 trap 'kill $other' EXIT
 until [ "$(cat /proc/$other/comm)" = sleep ]; do sleep 0.01; done
@@ -62,7 +62,7 @@ try() { # WHAT, then the arguments of the tool
   shift
   runs=$((runs + 1))
   # Whether it could be started at all is no matter here.
-  answer=$(as timeout 60 "$tool" "$@" 9< "$canary" 2>&1) || true
+  answer=$(as timeout 600 "$tool" "$@" 9< "$canary" 2>&1) || true
   case $answer in *"$word"*) echo "$what: read by: ${*%%"$probe"}" ;; esac
   if [ "$(state)" != "$before" ]; then
     echo "$what: changed by: ${*%%"$probe"}"
