@@ -65,7 +65,7 @@ let package = Package(
 
     // Floor 1, ground: what every format and every container stands on.
     module("Encodings", []),
-    module("StrictJSON", []),
+    module("StrictJSON", ["Encodings"]),
     module("TOML", ["CToml", "StrictJSON"]),
     module("LinuxSystem", ["CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt", "CSodium"]),
@@ -73,7 +73,11 @@ let package = Package(
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module(
-      "Squash", ["CDeflate", "CLinux", "CSquashfs", "CZlib", "CZstd", "Gcrypt", "LinuxSystem", systemPackage]),
+      "Squash",
+      [
+        "CDeflate", "CLinux", "CSquashfs", "CZlib", "CZstd", "Encodings", "Gcrypt", "LinuxSystem",
+        systemPackage,
+      ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module("OpenPGP", ["Encodings", "Gcrypt", "LinuxSystem", "SIF"]),
@@ -90,7 +94,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", "TOML",
+        "CLauncher", "CLinux", "CSeccomp", "Encodings", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON",
+        "TOML",
         systemPackage,
       ]),
 
@@ -98,7 +103,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "LinuxSystem",
+        "CLinux", "CStart", "DSSE", "Encodings", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -41,7 +41,7 @@ for directory in Sources/*/; do
 done
 
 # What knows nothing of the image that it is used in.
-declare -A strangers=([OpenPGP]=SIF [DSSE]=SIF [Squash]=SIF [LUKS]=SIF [PEMKeys]=SIF)
+declare -A strangers=([Squash]=SIF [LUKS]=SIF [PEMKeys]=SIF)
 
 while IFS=: read -r file number text; do
   module=${file#Sources/}

@@ -86,8 +86,8 @@ public struct DSSEVerifier: MessageVerifier {
         .damage, code: error.code.rawValue, "its envelope is malformed: \(error.description)")
       return OpenedMessage(text: nil, fault: fault, signers: [])
     }
-    let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
-    let signers = envelope.signatures.map { judge($0, encoding) }
+    let signed = Signed(envelope)
+    let signers = envelope.signatures.map { judge($0, signed) }
     return OpenedMessage(text: envelope.payload, fault: nil, signers: signers)
   }
 
@@ -95,14 +95,27 @@ public struct DSSEVerifier: MessageVerifier {
   /// away, and every key id is that of the key that made the signature.
   public func isCanonical(_ message: [UInt8]) -> Bool {
     guard let envelope = try? Envelope(reading: message) else { return false }
-    let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
+    let signed = Signed(envelope)
     let encoded = envelope.encoded
     return [encoded, encoded + [0x0A]].contains(message)
-      && envelope.signatures.allSatisfy { judge($0, encoding).identity == $0.keyID }
+      && envelope.signatures.allSatisfy { judge($0, signed).identity == $0.keyID }
   }
 
-  private func judge(_ signature: Envelope.Signature, _ encoding: [UInt8]) -> SignerVerdict {
-    for (key, name) in keys where (try? Self.verifies(signature.bytes, encoding, key)) == true {
+  /// What the signatures of an envelope are over.
+  private struct Signed {
+    let encoding: [UInt8]
+    /// Its SHA-256, which is the same for every signature and key; nil where libgcrypt lacks it.
+    let digest: [UInt8]?
+
+    init(_ envelope: Envelope) {
+      let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
+      self.encoding = encoding
+      digest = try? HashContext.digest(.sha256, encoding.span.bytes)
+    }
+  }
+
+  private func judge(_ signature: Envelope.Signature, _ signed: Signed) -> SignerVerdict {
+    for (key, name) in keys where (try? Self.verifies(signature.bytes, signed, key)) == true {
       return SignerVerdict(
         fault: nil, fingerprint: name, identity: name, hash: .sha256, keyID: name)
     }
@@ -116,19 +129,18 @@ public struct DSSEVerifier: MessageVerifier {
   }
 
   private static func verifies(
-    _ bytes: [UInt8], _ encoding: [UInt8], _ key: PublicKey
+    _ bytes: [UInt8], _ signed: Signed, _ key: PublicKey
   ) throws(GcryptError) -> Bool {
     let value: SignatureValue?
     switch key {
     case .ed25519:
-      return try key.verify(.ed25519(bytes), of: encoding.span, hash: .sha512)
+      return try key.verify(.ed25519(bytes), of: signed.encoding.span, hash: .sha512)
     case .rsa(let modulus, _):
       // RFC 8017 section 8.2.2: exactly as long as the modulus.
       value = bytes.count == modulus.drop { $0 == 0 }.count ? .rsa(bytes) : nil
     case .ecdsa: value = ECDSASignature.decode(bytes)
     }
-    guard let value else { return false }
-    let digest = try HashContext.digest(.sha256, encoding.span.bytes)
+    guard let value, let digest = signed.digest else { return false }
     return try key.verify(value, of: digest.span, hash: .sha256)
   }
 }

@@ -53,6 +53,14 @@ struct HeaderCopies: Sendable {
     uuid = VolumeFacts.text(counting.bytes[168..<208])
     let area = counting.bytes[4096...]
     let text = area.prefix { $0 != 0 }
+    // libcryptsetup takes no white space in front, no bytes behind, and no text without an end.
+    guard text.first == UInt8(ascii: "{"), text.endIndex < area.endIndex,
+      area[text.endIndex...].allSatisfy({ $0 == 0 })
+    else {
+      throw LUKSError(
+        .damagedHeader, "the header's JSON is not alone in its place",
+        offset: counting.range.lowerBound + 4096)
+    }
     do throws(JSONError) {
       json = try JSONParser.parse(Array(text), limits: JSONLimits(bytes: VolumeFacts.largestHeader))
     } catch {

@@ -53,14 +53,14 @@ public final class KeySlotEditor {
     return HeaderUpdate(steps: [[try part(area)]] + (try headers(old)), slot: slot)
   }
 
-  /// Destroys a key slot; not the last one.
+  /// Destroys a key slot; not the last one that opens the data.
   ///
   /// - Throws: ``LUKSError/Code/keySlot``.
   public func remove(_ slot: Int) throws(LUKSError) -> HeaderUpdate {
     guard let area = header.areas[slot] else {
       throw LUKSError(.keySlot, "the volume has no key slot \(slot)")
     }
-    guard header.areas.count > 1 else {
+    guard header.openingSlots != [slot] else {
       throw LUKSError(.keySlot, "key slot \(slot) is the last one: without it nothing opens the volume")
     }
     let old = header

@@ -14,17 +14,23 @@ public struct UnlockCost: Equatable, Sendable {
   public private(set) var memory: Int64 = 0
   /// Argon2: the memory that is passed over in all, in bytes; passes times memory, added up.
   public private(set) var memoryPasses: Int64 = 0
-  /// PBKDF2: iterations in all, with those by which a key is recognised.
+  /// PBKDF2: iterations in all, with those by which a key is recognised. They are gone through for each block of the
+  /// result, which is as long as the hash function's.
   public private(set) var iterations: Int64 = 0
+  /// Argon2: the most lanes of one derivation. Each is a thread.
+  public private(set) var lanes: Int64 = 0
   /// Each derivation in words, in the order of the slots: `argon2id, 4 passes over 64 MiB`; and the digests that
   /// take more iterations than is usual.
   public private(set) var derivations: [String] = []
   private var items: [Item] = []
-  /// The key slot that takes the most memory.
+  /// The key slots that take the most memory, and the most threads.
   private var largestSlot = 0
+  private var widestSlot = 0
 
   /// The most memory that is taken without being told to, in bytes.
   public static let memoryLimit: Int64 = 4 << 30
+  /// The most threads that run at once without being told to. cryptsetup makes no key slot with more than 4.
+  public static let lanesLimit: Int64 = 64
   /// The longest work that is done without being told to, as ``seconds`` has it.
   public static let secondsLimit = 30.0
   /// Iterations of a digest that are worth a word; cryptsetup makes fewer.
@@ -47,8 +53,10 @@ public struct UnlockCost: Equatable, Sendable {
 
   /// Adds a key slot.
   ///
-  /// - Parameter hash: the hash function of PBKDF2.
-  mutating func add(_ slot: VolumeFacts.KeySlot, hash: String) {
+  /// - Parameters:
+  ///   - hash: the hash function of PBKDF2.
+  ///   - outputBytes: how many bytes are derived.
+  mutating func add(_ slot: VolumeFacts.KeySlot, hash: String, outputBytes: Int) {
     let seconds: Double
     if let memory = slot.memory {
       let bytes = Self.product(memory, 1024)
@@ -56,14 +64,24 @@ public struct UnlockCost: Equatable, Sendable {
         self.memory = bytes
         largestSlot = slot.number
       }
+      let lanes = slot.lanes ?? 1
+      if lanes > self.lanes {
+        self.lanes = lanes
+        widestSlot = slot.number
+      }
       let passes = Self.product(bytes, slot.time)
       memoryPasses = Self.sum(memoryPasses, passes)
-      seconds = Double(passes) / Self.memoryRate
+      // A pass has four parts, and for each part every lane gets a new thread.
+      let threads = lanes > 1 ? Double(lanes) * Double(slot.time) * 4 : 0
+      seconds = Double(passes) / Self.memoryRate + threads / Self.threadRate
       derivations.append(
-        "\(slot.kdf), \(slot.time) pass\(slot.time == 1 ? "" : "es") over \(Self.mebibytes(bytes))")
+        "\(slot.kdf), \(slot.time) pass\(slot.time == 1 ? "" : "es") over \(Self.mebibytes(bytes))"
+          + (lanes > 4 ? " in \(lanes) threads" : ""))
     } else {
-      iterations = Self.sum(iterations, slot.time)
-      seconds = Double(slot.time) / Self.iterationRate(hash)
+      let (length, rate) = Self.blocks(of: hash)
+      let all = Self.product(slot.time, Int64((outputBytes + length - 1) / length))
+      iterations = Self.sum(iterations, all)
+      seconds = Double(all) / rate
       derivations.append("\(slot.kdf), \(slot.time) iterations")
     }
     items.append(Item(name: "key slot \(slot.number)", seconds: seconds))
@@ -73,7 +91,8 @@ public struct UnlockCost: Equatable, Sendable {
   mutating func add(digest iterations: Int64, hash: String, slots: Int) {
     let all = Self.product(iterations, Int64(slots))
     self.iterations = Self.sum(self.iterations, all)
-    items.append(Item(name: "the digest", seconds: Double(all) / Self.iterationRate(hash)))
+    // It is no longer than one block.
+    items.append(Item(name: "the digest", seconds: Double(all) / Self.blocks(of: hash).rate))
     if iterations > Self.usualDigestIterations {
       derivations += [String](repeating: "digest, \(iterations) iterations", count: slots)
     }
@@ -81,13 +100,20 @@ public struct UnlockCost: Equatable, Sendable {
 
   /// The bytes that Argon2 passes over in a second.
   private static let memoryRate = Double(1 << 30)
+  /// The threads that are started and ended in a second.
+  private static let threadRate = 25_000.0
 
-  /// The iterations of PBKDF2 in a second.
-  private static func iterationRate(_ hash: String) -> Double {
+  /// The length of PBKDF2's blocks in bytes, and the iterations of one that are done in a second.
+  private static func blocks(of hash: String) -> (length: Int, rate: Double) {
     switch hash {
-    case "sha1", "sha224", "sha256": 1_000_000
-    case "sha384", "sha512": 500_000
-    default: 200_000
+    case "sha1": (20, 2_000_000)
+    case "sha224": (28, 2_000_000)
+    case "sha256": (32, 2_000_000)
+    case "sha384": (48, 1_000_000)
+    case "sha512": (64, 1_000_000)
+    case "whirlpool": (64, 500_000)
+    // RIPEMD-160, and what is not known.
+    default: (20, 500_000)
     }
   }
 
@@ -108,6 +134,7 @@ public struct UnlockCost: Equatable, Sendable {
       throw refuse(
         "takes more memory for key slot \(largestSlot) than the \(Self.mebibytes(free)) that are free")
     }
+    if lanes > Self.lanesLimit { throw refuse("takes \(lanes) threads at once for key slot \(widestSlot)") }
     let total = seconds * Double(keys)
     if total > Self.secondsLimit, let most = items.max(by: { $0.seconds < $1.seconds }) {
       let times = keys == 1 ? "" : " for \(keys) keys"

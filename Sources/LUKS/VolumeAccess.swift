@@ -16,11 +16,16 @@ extension VolumeHeader {
   /// - Parameters:
   ///   - key: the passphrase or key, exactly.
   ///   - source: the volume that the header was read from.
-  ///   - slot: the only key slot to try; nil for all.
-  /// - Throws: ``LUKSError/Code/wrongKey`` where it opens no key slot.
+  ///   - slot: the only key slot to try; nil for all that hold the key of the data.
+  /// - Throws: ``LUKSError/Code/wrongKey`` where it opens no key slot; ``LUKSError/Code/keySlot`` where the one to try
+  ///   does not hold the key of the data.
   public func unlock(
     _ key: Span<UInt8>, in source: any VolumeSource, slot: Int? = nil
   ) throws(LUKSError) -> Unlocked {
+    // libcryptsetup would give the key of an unbound slot that was asked for.
+    if let slot, !openingSlots.contains(slot) {
+      throw LUKSError(.keySlot, "no key slot \(slot) opens the volume")
+    }
     let device = try device(source)
     let (slot, volumeKey) = try device.volumeKey(key, count: cipher.keyBits / 8, slot: slot)
     return Unlocked(slot: slot, key: volumeKey)

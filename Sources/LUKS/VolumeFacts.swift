@@ -16,6 +16,8 @@ public struct VolumeFacts: Sendable, Equatable {
     public var memory: Int64?
     /// Parallel lanes; nil for PBKDF2.
     public var lanes: Int64?
+    /// Whether the slot holds a key of its own, which does not open the data.
+    public var isUnbound = false
   }
 
   /// 1 or 2.
@@ -91,16 +93,26 @@ public struct VolumeFacts: Sendable, Equatable {
     self.cipher = cipher
     sectorSize = segment["sector_size"]?.integer ?? 512
     dataOffset = offset
+    let digest = (json["digests"]?.members ?? []).first {
+      $0.value["segments"]?.elements?.contains { $0.text == "0" } ?? false
+    }
+    let opening = digest.map { $0.value["keyslots"]?.elements?.compactMap(\.text) ?? [] }
     var slots: [KeySlot] = []
     var bits: Int64?
     for member in json["keyslots"]?.members ?? [] {
       guard let number = Int(member.key), let kdf = member.value["kdf"] else { continue }
-      if let size = member.value["key_size"]?.integer, size > 0, size <= 1024 { bits = size * 8 }
+      let isUnbound = opening.map { !$0.contains(member.key) } ?? false
+      if !isUnbound, let size = member.value["key_size"]?.integer, (1...1024).contains(size) {
+        bits = size * 8
+      }
+      // Others may be there, and are nothing to libcryptsetup either.
+      let isPBKDF2 = kdf["type"]?.text == "pbkdf2"
       slots.append(
         KeySlot(
           number: number, kdf: kdf["type"]?.text ?? "unknown",
-          time: kdf["time"]?.integer ?? kdf["iterations"]?.integer ?? 0, memory: kdf["memory"]?.integer,
-          lanes: kdf["cpus"]?.integer))
+          time: kdf[isPBKDF2 ? "iterations" : "time"]?.integer ?? 0,
+          memory: isPBKDF2 ? nil : kdf["memory"]?.integer, lanes: isPBKDF2 ? nil : kdf["cpus"]?.integer,
+          isUnbound: isUnbound))
     }
     keyBits = bits
     keySlots = slots.sorted { $0.number < $1.number }

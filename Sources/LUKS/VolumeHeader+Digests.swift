@@ -8,24 +8,36 @@ import StrictJSON
 extension VolumeHeader {
   /// The hash functions that every build of libcryptsetup has, with the bytes of their digests.
   private static let hashes = ["sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64]
-  /// The lengths of salts in bytes; cryptsetup makes 32.
-  private static let saltLengths = 8...64
+  /// The length of a salt in bytes. libcryptsetup takes any key for the right one where a digest's salt has another.
+  private static let saltLength = 32
+
+  /// A digest, as far as its cost goes.
+  struct Digest {
+    let hash: String
+    let iterations: Int64
+    /// Whether it is that of the key of the data. The others are those of unbound key slots.
+    let isOfData: Bool
+  }
 
   /// Checks the digests of a LUKS2 header, and that every key slot has one.
   ///
   /// - Parameter slots: the numbers of the key slots.
-  /// - Returns: the iterations of each digest, with its hash.
+  /// - Returns: the digests, and the key slots that hold the key of the data.
   static func digests(
     _ json: JSONValue, slots: Set<Int>
-  ) throws(LUKSError) -> [(hash: String, iterations: Int64)] {
+  ) throws(LUKSError) -> (all: [Digest], opening: Set<Int>) {
     guard let digests = json["digests"]?.members, !digests.isEmpty, digests.count <= 32 else {
       throw damaged("there is no digest of the key")
     }
-    var costs: [(hash: String, iterations: Int64)] = []
+    var found: [Digest] = []
     var assigned: Set<Int> = []
     var opening: Set<Int>?
     for member in digests {
-      let name = "digest \(member.key.prefix(20))"
+      // "00" would be another one's for libcryptsetup.
+      guard let number = Int(member.key), number >= 0, String(number) == member.key else {
+        throw damaged("a digest has no number")
+      }
+      let name = "digest \(number)"
       guard member.value["type"]?.text == "pbkdf2", isCount(member.value["iterations"]),
         let iterations = member.value["iterations"]?.integer
       else { throw LUKSError(.unsupported, "the digest of the key is of an unknown type") }
@@ -44,7 +56,7 @@ extension VolumeHeader {
         guard opening == nil else { throw damaged("the data segment has several digests") }
         opening = numbers
       }
-      costs.append((hash, iterations))
+      found.append(Digest(hash: hash, iterations: iterations, isOfData: !segments.isEmpty))
     }
     if let missing = slots.subtracting(assigned).min() {
       throw damaged("key slot \(missing) has no digest: nothing tells whether its key is right")
@@ -53,15 +65,17 @@ extension VolumeHeader {
     guard !opening.isEmpty else {
       throw LUKSError(.keySlot, "no key slot belongs to the data segment: nothing opens it")
     }
-    return costs
+    return (found, opening)
   }
 
-  /// Checks the hash function and the salt of a key slot.
-  static func checkDerivation(_ slot: JSONValue, _ number: Int) throws(LUKSError) {
+  /// Checks the hash functions and the salt of a key slot.
+  ///
+  /// - Returns: the hash function of PBKDF2; nil for another derivation.
+  static func checkDerivation(_ slot: JSONValue, _ number: Int) throws(LUKSError) -> String? {
     let name = "key slot \(number)"
     _ = try hash(slot["af"]?["hash"], name)
-    if slot["kdf"]?["type"]?.text == "pbkdf2" { _ = try hash(slot["kdf"]?["hash"], name) }
     try checkSalt(slot["kdf"]?["salt"], name)
+    return slot["kdf"]?["type"]?.text == "pbkdf2" ? try hash(slot["kdf"]?["hash"], name).name : nil
   }
 
   /// Checks the digest of a LUKS1 header.
@@ -86,9 +100,8 @@ extension VolumeHeader {
   }
 
   private static func checkSalt(_ value: JSONValue?, _ name: String) throws(LUKSError) {
-    guard let salt = base64(value), saltLengths.contains(salt.count) else {
-      throw damaged(
-        "\(name) has no salt of \(saltLengths.lowerBound) to \(saltLengths.upperBound) bytes in base64")
+    guard base64(value)?.count == saltLength else {
+      throw damaged("\(name) has no salt of \(saltLength) bytes in base64")
     }
   }
 
@@ -97,7 +110,7 @@ extension VolumeHeader {
   }
 
   /// The numbers in a list, each once, and each of something that is there.
-  private static func references(
+  static func references(
     _ value: JSONValue?, to known: Set<Int>, _ kind: String, _ name: String
   ) throws(LUKSError) -> Set<Int> {
     guard let elements = value?.elements else { throw damaged("\(name) has no list of \(kind)s") }

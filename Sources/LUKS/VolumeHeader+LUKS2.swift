@@ -4,8 +4,6 @@ import StrictJSON
 extension VolumeHeader {
   /// The largest area for key slots that the format allows, in bytes.
   private static let largestSlotArea: Int64 = 128 << 20
-  /// More key slots than the format allows are never looked at.
-  private static let maximumKeySlots = 32
 
   init(version2 source: any VolumeSource) throws(LUKSError) {
     let copies = try HeaderCopies(reading: source)
@@ -27,50 +25,41 @@ extension VolumeHeader {
     guard let facts = VolumeFacts(version2: json, uuid: copies.uuid) else {
       throw Self.damaged("the data segment cannot be read")
     }
-    var areas: [Int: Range<Int64>] = [:]
-    var keyBytes: Int?
-    guard let slots = json["keyslots"]?.members else { throw Self.damaged("there is no list of key slots") }
-    for member in slots {
-      guard let number = Int(member.key), String(number) == member.key,
-        (0..<Self.maximumKeySlots).contains(number), areas[number] == nil
-      else { throw Self.damaged("a key slot has no number, or that of another") }
-      let (area, size) = try Self.keySlot(member.value, number, copies, offset)
-      guard keyBytes == nil || keyBytes == size else {
-        throw Self.damaged("key slots hold keys of different lengths")
-      }
-      guard !areas.values.contains(where: { $0.overlaps(area) }) else {
-        throw Self.damaged("key slot \(number) shares bytes with another")
-      }
-      keyBytes = size
-      areas[number] = area
+    let slots = try Self.keySlots(json, copies)
+    let (digests, opening) = try Self.digests(json, slots: Set(slots.keys))
+    let lengths = Set(slots.filter { opening.contains($0.key) }.values.map(\.keyBytes))
+    guard let keyBytes = lengths.first, lengths.count == 1 else {
+      throw Self.damaged("key slots hold keys of different lengths")
     }
-    guard let keyBytes else { throw LUKSError(.keySlot, "the volume has no key slot: nothing opens it") }
     let cipher = try VolumeCipher(name: name, keyBytes: keyBytes)
     var cost = UnlockCost()
-    for slot in facts.keySlots {
-      cost.add(slot, hash: json["keyslots"]?["\(slot.number)"]?["kdf"]?["hash"]?.text ?? "")
+    // The other key slots are never tried.
+    for slot in facts.keySlots where opening.contains(slot.number) {
+      guard let place = slots[slot.number] else { continue }
+      cost.add(slot, hash: place.hash, outputBytes: place.cipher.keyBits / 8)
     }
-    let digests = try Self.digests(json, slots: Set(areas.keys))
-    for digest in digests {
-      cost.add(digest: digest.iterations, hash: digest.hash, slots: facts.keySlots.count)
+    for digest in digests where digest.isOfData {
+      cost.add(digest: digest.iterations, hash: digest.hash, slots: opening.count)
     }
+    try Self.checkTokens(json, slots: Set(slots.keys))
     let data = length / sectorSize * sectorSize
     guard data == length || segment["size"]?.text == "dynamic" else {
       throw Self.damaged("the data segment has \(length) bytes, which is no multiple of the sector size")
     }
+    let areas = slots.mapValues(\.area)
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: UInt64(tweak), dataByteCount: data,
       payloadByteCount: try Self.payload(json, data), trailingByteCount: length - data,
       regions: copies.whole + order,
-      slotCiphers: Set(slots.compactMap { $0.value["area"]?["encryption"]?.text }), areas: areas,
+      slotCiphers: Set(slots.values.map(\.cipher.name)), areas: areas, openingSlots: opening,
       copies: copies, volumeByteCount: source.byteCount)
   }
 
   static func damaged(_ message: String) -> LUKSError { LUKSError(.damagedHeader, message) }
 
   /// A number beyond 32 bits: text of decimal digits.
-  private static func number(_ value: JSONValue?) -> Int64? {
+  static func number(_ value: JSONValue?) -> Int64? {
     guard let text = value?.text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       return nil
     }
@@ -79,8 +68,11 @@ extension VolumeHeader {
 
   private static func checkRequirements(_ json: JSONValue) throws(LUKSError) {
     guard let config = json["config"] else { throw damaged("the header has no configuration") }
+    if let flags = config["flags"], !isTexts(flags) {
+      throw damaged("the configuration's flags are no texts")
+    }
     guard let requirements = config["requirements"] else { return }
-    guard let mandatory = requirements["mandatory"]?.elements else {
+    guard requirements.members != nil, let mandatory = (requirements["mandatory"] ?? []).elements else {
       throw LUKSError(.requirements, "the header has requirements of an unknown form")
     }
     let names = mandatory.map { $0.text ?? "?" }
@@ -98,8 +90,10 @@ extension VolumeHeader {
     guard let segments = json["segments"]?.members, let first = segments.first else {
       throw damaged("there is no data segment")
     }
-    let flags = segments.flatMap { $0.value["flags"]?.elements ?? [] }.compactMap(\.text)
-    if flags.contains(where: { $0.contains("reencrypt") || $0.hasPrefix("backup-") }) {
+    let lists = segments.compactMap { $0.value["flags"] }
+    guard lists.allSatisfy(isTexts) else { throw damaged("the flags of a data segment are no texts") }
+    let flags = lists.flatMap { $0.elements ?? [] }.compactMap(\.text)
+    if flags.contains(where: { $0.contains("reencrypt") || $0.utf8.starts(with: "backup-".utf8) }) {
       throw LUKSError(
         .reencryption, "the volume is being re-encrypted: finish that with the program that began it")
     }
@@ -119,7 +113,7 @@ extension VolumeHeader {
   ) throws(LUKSError) -> (offset: Int64, length: Int64) {
     guard let offset = number(segment["offset"]), let size = segment["size"]?.text,
       let slotBytes = number(json["config"]?["keyslots_size"]), slotBytes <= largestSlotArea,
-      number(json["config"]?["json_size"]) == copies.length - 4096
+      slotBytes % 4096 == 0, number(json["config"]?["json_size"]) == copies.length - 4096
     else { throw damaged("the data segment has no place, or the header's sizes are wrong") }
     let headerEnd = 2 * copies.length + slotBytes
     guard offset >= headerEnd else {
@@ -144,48 +138,21 @@ extension VolumeHeader {
     return (offset, length)
   }
 
-  /// A key slot's area and the length of its key in bytes.
-  private static func keySlot(
-    _ slot: JSONValue, _ number: Int, _ copies: HeaderCopies, _ dataOffset: Int64
-  ) throws(LUKSError) -> (Range<Int64>, keyBytes: Int) {
-    switch slot["type"]?.text {
-    case "luks2": break
-    case "reencrypt":
-      throw LUKSError(
-        .reencryption, "the volume is being re-encrypted: finish that with the program that began it")
-    default: throw LUKSError(.unsupported, "key slot \(number) is of an unknown type")
-    }
-    guard let area = slot["area"], let af = slot["af"], let kdf = slot["kdf"],
-      let keyBytes = slot["key_size"]?.integer, (1...128).contains(keyBytes), area["type"]?.text == "raw",
-      af["type"]?.text == "luks1", let stripes = af["stripes"]?.integer, (1...4000).contains(stripes),
-      let offset = Self.number(area["offset"]), let size = Self.number(area["size"]),
-      let cipher = area["encryption"]?.text
-    else { throw damaged("key slot \(number) lacks a part, or one is out of range") }
-    if cipher.hasPrefix("cipher_null") || cipher == "null" {
-      throw LUKSError(
-        .nullCipher, "the key in slot \(number) is not encrypted: its cipher is the null cipher")
-    }
-    guard offset >= 2 * copies.length, size >= keyBytes * stripes,
-      size <= dataOffset - min(offset, dataOffset)
-    else {
-      throw damaged("key slot \(number) lies outside of the header, at byte \(offset), \(size) bytes long")
-    }
-    let isKnown =
-      switch kdf["type"]?.text {
-      case "argon2i", "argon2id":
-        isCount(kdf["time"]) && isCount(kdf["memory"]) && isCount(kdf["cpus"])
-      case "pbkdf2": isCount(kdf["iterations"])
-      default: false
-      }
-    guard isKnown else {
-      throw LUKSError(.unsupported, "key slot \(number) has an unknown key derivation, or an impossible one")
-    }
-    try checkDerivation(slot, number)
-    return (offset..<offset + size, Int(keyBytes))
+  /// Whether a value is a list of nothing but texts.
+  private static func isTexts(_ value: JSONValue) -> Bool {
+    value.elements?.allSatisfy { $0.text != nil } ?? false
   }
 
-  static func isCount(_ value: JSONValue?) -> Bool {
-    value?.integer.map { $0 > 0 && $0 <= Int64(UInt32.max) } ?? false
+  /// Checks that tokens have a type and belong to key slots that are there.
+  private static func checkTokens(_ json: JSONValue, slots: Set<Int>) throws(LUKSError) {
+    guard let tokens = json["tokens"]?.members else { throw damaged("there is no list of tokens") }
+    for member in tokens {
+      guard !member.key.isEmpty, member.key.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        member.value["type"]?.text?.isEmpty == false
+      else { throw damaged("a token has no number or no type") }
+      let name = "token \(member.key.prefix(20))"
+      _ = try references(member.value["keyslots"], to: slots, "key slot", name)
+    }
   }
 
   /// The length of what was encrypted, where a token notes that it is no multiple of the sector size

@@ -24,6 +24,8 @@ public struct VolumeHeader: Sendable {
   let slotCiphers: Set<String>
   /// Where each key slot's material lies.
   let areas: [Int: Range<Int64>]
+  /// The key slots that hold the key of the data. LUKS2 may have others, which are unbound: they hold a key of their own.
+  public let openingSlots: Set<Int>
   /// LUKS2: where the copies of the header lie, and in which order they may be overwritten.
   let copies: HeaderCopies?
   /// The length of the whole volume in bytes.
@@ -62,7 +64,7 @@ public struct VolumeHeader: Sendable {
     facts: VolumeFacts, cipher: VolumeCipher, cost: UnlockCost, firstSectorNumber: UInt64,
     dataByteCount: Int64, payloadByteCount: Int64, trailingByteCount: Int64, regions: [Range<Int64>],
     slotCiphers: Set<String>,
-    areas: [Int: Range<Int64>], copies: HeaderCopies?, volumeByteCount: Int64
+    areas: [Int: Range<Int64>], openingSlots: Set<Int>, copies: HeaderCopies?, volumeByteCount: Int64
   ) {
     self.facts = facts
     self.cipher = cipher
@@ -74,6 +76,7 @@ public struct VolumeHeader: Sendable {
     self.regions = regions
     self.slotCiphers = slotCiphers
     self.areas = areas
+    self.openingSlots = openingSlots
     self.copies = copies
     self.volumeByteCount = volumeByteCount
   }
@@ -98,30 +101,18 @@ public struct VolumeHeader: Sendable {
       throw LUKSError(
         .truncated, "the data begin at byte \(facts.dataOffset), behind the volume's end", offset: 104)
     }
-    var areas: [Int: Range<Int64>] = [:]
+    let areas = try Self.areas(version1: header, facts, keyBytes: keyBytes)
     var cost = UnlockCost()
-    for slot in facts.keySlots {
-      let field = 208 + slot.number * 48
-      let start = VolumeFacts.bigEndian(header[(field + 40)..<(field + 44)]) * 512
-      let stripes = VolumeFacts.bigEndian(header[(field + 44)..<(field + 48)])
-      let (size, overflow) = stripes.multipliedReportingOverflow(by: Int64(keyBytes))
-      let rounded = overflow ? Int64.max : (size + 511) / 512 * 512
-      guard stripes > 0, stripes <= 4000, start >= 1024, rounded <= facts.dataOffset - start, slot.time > 0
-      else {
-        throw LUKSError(
-          .damagedHeader, "key slot \(slot.number) lies outside of the header", offset: Int64(field))
-      }
-      areas[slot.number] = start..<start + rounded
-      cost.add(slot, hash: VolumeFacts.text(header[72..<104]))
-    }
+    let hash = VolumeFacts.text(header[72..<104])
+    for slot in facts.keySlots { cost.add(slot, hash: hash, outputBytes: keyBytes) }
     cost.add(
-      digest: VolumeFacts.bigEndian(header[164..<168]), hash: VolumeFacts.text(header[72..<104]),
-      slots: facts.keySlots.count)
+      digest: VolumeFacts.bigEndian(header[164..<168]), hash: hash, slots: facts.keySlots.count)
     let data = (source.byteCount - facts.dataOffset) / 512 * 512
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
       payloadByteCount: data, trailingByteCount: (source.byteCount - facts.dataOffset) % 512,
       regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
-      slotCiphers: [facts.cipher], areas: areas, copies: nil, volumeByteCount: source.byteCount)
+      slotCiphers: [facts.cipher], areas: areas, openingSlots: Set(areas.keys), copies: nil,
+      volumeByteCount: source.byteCount)
   }
 }

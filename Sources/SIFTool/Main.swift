@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encodings
 import ExecutionControl
 import Gcrypt
 import Glibc
@@ -46,19 +47,30 @@ enum Main {
 
   /// Help and version are data; everything else that parsing throws is a usage error.
   private static func reportUsage(_ error: any Error, asJSON: Bool = false) -> ExitStatus {
-    let message = SiftoolCommand.fullMessage(for: error)
+    let message = message(of: error)
     guard SiftoolCommand.exitCode(for: error) == .success else {
       if asJSON {
         try? Console.write(document: [JSONMember("error", ToolFailure.usage(message).json)])
       }
-      Console.note(message)
+      for line in message.split(separator: "\n", omittingEmptySubsequences: false) {
+        Console.note(String(line))
+      }
       return .usage
     }
     do {
-      try Console.write(message + "\n")
+      try Console.write(
+        lines: message.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
       return .done
     } catch {
       return report(error, of: nil)
+    }
+  }
+
+  /// What the parser has to say, in lines. An argument with a line end in it is quoted without.
+  private static func message(of error: any Error) -> String {
+    let arguments = ArgumentBytes.commandLine.filter { $0.contains("\n") }
+    return arguments.reduce(SiftoolCommand.fullMessage(for: error)) {
+      $0.replacing($1, with: VisibleText.line($1))
     }
   }
 
@@ -82,7 +94,7 @@ enum Main {
       // A failure to write this document too leaves the message on stderr.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
-    if !failure.message.isEmpty { Console.note("siftool: \(Array(failure.message.utf8).printable)") }
+    if !failure.message.isEmpty { Console.note("siftool: \(failure.message)") }
     return failure.status
   }
 }

@@ -1,3 +1,4 @@
+import Encodings
 import LinuxSystem
 
 /// A failure of a squashfs operation: a stable code, what, where, and the status beneath.
@@ -97,32 +98,5 @@ public struct SquashError: SystemErrorConvertible, Equatable, Sendable, CustomSt
   }
 }
 
-/// A name for a person: UTF-8 as it is, control characters and invalid bytes as `\\xNN`, a backslash doubled.
-public func escapedName(_ bytes: [UInt8]) -> String {
-  if bytes.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) {
-    return String(decoding: bytes, as: UTF8.self)
-  }
-  var text = ""
-  var rest = bytes[...]
-  while let first = rest.first {
-    let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-    guard let decoded = String(validating: rest.prefix(length), as: UTF8.self),
-      let scalar = decoded.unicodeScalars.first, decoded.unicodeScalars.count == 1
-    else {
-      text += hexEscape(first)
-      rest.removeFirst()
-      continue
-    }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .unassigned, .lineSeparator, .paragraphSeparator, .privateUse:
-      for byte in rest.prefix(length) { text += hexEscape(byte) }
-    default: text += scalar == "\\" ? "\\\\" : decoded
-    }
-    rest.removeFirst(length)
-  }
-  return text
-}
-
-private func hexEscape(_ byte: UInt8) -> String {
-  (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
-}
+/// A name for a person, from which its bytes can be told (spec/output.md, "Characters that are not shown").
+public func escapedName(_ bytes: [UInt8]) -> String { VisibleText.name(bytes) }

@@ -21,12 +21,15 @@ public struct JSONLimits: Sendable {
 public struct JSONParser: ~Escapable {
   private let bytes: Span<UInt8>
   private let limits: JSONLimits
+  /// Whether elements and members are kept; otherwise the value is only judged.
+  private let keepsValues: Bool
   private var offset = 0
 
   @_lifetime(copy bytes)
-  private init(_ bytes: Span<UInt8>, _ limits: JSONLimits) {
+  private init(_ bytes: Span<UInt8>, _ limits: JSONLimits, keepsValues: Bool) {
     self.bytes = bytes
     self.limits = limits
+    self.keepsValues = keepsValues
   }
 
   /// Parses a text that is one JSON value.
@@ -35,8 +38,21 @@ public struct JSONParser: ~Escapable {
   public static func parse(
     _ bytes: Span<UInt8>, limits: JSONLimits = JSONLimits()
   ) throws(JSONError) -> JSONValue {
+    try run(bytes, limits, keepsValues: true)
+  }
+
+  /// Judges a text that should be one JSON value, in memory that does not grow with the number of values in it.
+  ///
+  /// - Throws: ``JSONError`` with the byte where the text leaves the grammar or a limit.
+  public static func check(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
+    _ = try run(bytes.span, limits, keepsValues: false)
+  }
+
+  private static func run(
+    _ bytes: Span<UInt8>, _ limits: JSONLimits, keepsValues: Bool
+  ) throws(JSONError) -> JSONValue {
     guard bytes.count <= limits.bytes else { throw JSONError(.tooLong, at: limits.bytes) }
-    var parser = JSONParser(bytes, limits)
+    var parser = JSONParser(bytes, limits, keepsValues: keepsValues)
     parser.skipSpace()
     let value = try parser.value(depth: 0)
     parser.skipSpace()
@@ -94,7 +110,9 @@ public struct JSONParser: ~Escapable {
       skipSpace()
       guard try take(ifNext: UInt8(ascii: ":")) else { throw JSONError(.unexpectedByte, at: offset) }
       skipSpace()
-      members.append(JSONMember(key, try value(depth: depth)))
+      let value = try value(depth: depth)
+      // Keys that must not be repeated have to be known.
+      if keepsValues || !limits.keepsDuplicateKeys { members.append(JSONMember(key, value)) }
       skipSpace()
       if try take(ifNext: UInt8(ascii: "}")) { return .object(members) }
       guard try take(ifNext: UInt8(ascii: ",")) else { throw JSONError(.unexpectedByte, at: offset) }
@@ -109,7 +127,8 @@ public struct JSONParser: ~Escapable {
     if try take(ifNext: UInt8(ascii: "]")) { return .array(elements) }
     while true {
       skipSpace()
-      elements.append(try value(depth: depth))
+      let value = try value(depth: depth)
+      if keepsValues { elements.append(value) }
       skipSpace()
       if try take(ifNext: UInt8(ascii: "]")) { return .array(elements) }
       guard try take(ifNext: UInt8(ascii: ",")) else { throw JSONError(.unexpectedByte, at: offset) }

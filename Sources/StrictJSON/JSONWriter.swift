@@ -1,7 +1,9 @@
+import Encodings
+
 /// Writes JSON values as text.
 ///
-/// Control characters (C0, DEL and C1), line separators and the marks that reorder text are written as
-/// escapes, so that the text is safe to show on a terminal whatever the strings came from.
+/// Characters that are not shown (spec/output.md), such as control characters and the marks that reorder text, are
+/// written as escapes, so that the text is safe to show on a terminal whatever the strings came from.
 public struct JSONWriter: Sendable {
   private var output: [UInt8] = []
   private let isPretty: Bool
@@ -80,9 +82,12 @@ public struct JSONWriter: Sendable {
       case 10: append("\\n")
       case 12: append("\\f")
       case 13: append("\\r")
-      case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
-        let digits = String(scalar.value, radix: 16)
-        append("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+      case _ where !scalar.isShown:
+        // Beyond 16 bits they are two.
+        for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+          let digits = String(unit, radix: 16)
+          append("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+        }
       default: output.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
     }

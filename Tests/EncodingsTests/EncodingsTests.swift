@@ -25,4 +25,57 @@ import Testing
     #expect(Hexadecimal.bytes("abc".utf8) == nil)
     #expect(Hexadecimal.bytes("0x".utf8) == nil)
   }
+
+  /// Every character that Unicode has: what is not shown is in no output, and what is shown stays.
+  @Test func everyCharacter() throws {
+    var shown = 0
+    var faults: [UInt32] = []
+    for value in UInt32(0)...0x10FFFF {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let text = String(scalar)
+      let line = VisibleText.line(text)
+      // What was made visible stays as it is.
+      if (line == text) != scalar.isShown || !line.unicodeScalars.allSatisfy({ $0.isShown })
+        || VisibleText.line(line) != line
+      {
+        faults.append(value)
+      }
+      // What is quicker to tell is the same.
+      let isOther: Bool =
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
+          true
+        default: scalar.properties.isDefaultIgnorableCodePoint
+        }
+      if isOther == scalar.isShown { faults.append(value) }
+      shown += scalar.isShown ? 1 : 0
+    }
+    #expect(faults.isEmpty)
+    #expect(shown > 100_000)
+    let invisible: [ClosedRange<UInt32>] = [
+      0...0x1F, 0x7F...0x9F, 0xAD...0xAD, 0x34F...0x34F, 0x61C...0x61C, 0x115F...0x1160, 0x180B...0x180F,
+      0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0x3164...0x3164, 0xE000...0xF8FF, 0xFE00...0xFE0F,
+      0xFEFF...0xFEFF, 0xFFF0...0xFFFB, 0xE0000...0xE0FFF,
+    ]
+    for value in invisible.joined() {
+      #expect(Unicode.Scalar(value).map { !$0.isShown } ?? true, "U+\(String(value, radix: 16))")
+    }
+  }
+
+  @Test func visibleText() {
+    #expect(
+      VisibleText.line("a\u{1B}[31m\n\t\r\\\u{9B}\u{202E}é") == "a\\x1b[31m\\n\\t\\r\\\\u{9b}\\u{202e}é")
+    #expect(VisibleText.line("a\tb\n\t", keepsTabs: true) == "a\tb\\n\t")
+    #expect(VisibleText.line("\t\u{7F}", keepsTabs: true) == "\t\\x7f")
+    #expect(VisibleText.text([0x5C, 0xFF, 0x0A], doublesBackslashes: true) == "\\\\\\xff\\n")
+    // Too long forms, surrogates, and what is cut off, are no UTF-8.
+    for bytes in [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82], [0xF4, 0x90, 0x80, 0x80], [0x9B]]
+      as [[UInt8]]
+    {
+      let escaped = bytes.map { "\\x" + Hexadecimal.text([$0]) }.joined()
+      #expect(VisibleText.text(bytes, doublesBackslashes: false) == escaped)
+      #expect(VisibleText.name(bytes) == escaped)
+    }
+    #expect(VisibleText.name(Array("Grüße\\\u{202E}\n".utf8)) == "Grüße\\\\\\xe2\\x80\\xae\\x0a")
+  }
 }

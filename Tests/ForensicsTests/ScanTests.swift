@@ -120,6 +120,13 @@ import Testing
       #expect(
         recorded.count == 1 && recorded.wholeBytes == Int64(2 * line.utf8.count + failed.utf8.count + 3))
       #expect(try take("\0\0\0\0", by: count).wholeBytes == 0)
+      // What is cut off is a record's beginning, or the zeros that a power cut leaves.
+      for rest in ["", "{", #"{"pa"#, "\0\0", "{\0\0"] { try take("\(line)\n\(rest)", by: count).checkRest() }
+      for rest in ["x", " ", "\0\0SIF_MAGIC", "#!/bin/sh"] {
+        #expect { try take("\(line)\n\(rest)", by: count).checkRest() } throws: {
+          ($0 as? HashError)?.code == .list
+        }
+      }
       for bad in [
         "", "[]", "x", "\0", #"{"path":1}"#, #"{"path":"a"}"#, line.replacing("3", with: "\"3\""),
         line.replacing("\"path\"", with: "\"pathBytes\":\"zz\",\"path\""),

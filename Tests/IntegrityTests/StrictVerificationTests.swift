@@ -159,13 +159,11 @@ import Testing
       bytes.replaceSubrange(copy..<copy + 585, with: descriptor.encoded())
     }
     let forged = MemoryStorage(bytes)
-    let lenient = try verify(forged, ["ed25519.pub.asc"])
-    #expect(lenient.verdict == .ok, "\(lenient.reasons)")
-    let report = try strict(forged)
-    #expect(report.verdict == .malformed)
-    #expect(report.error?.code == .malformed)
-    #expect(report.reasons.contains { $0.contains("second primary system partition") })
-    #expect(report.reasons.contains { $0.contains("share") })
+    for report in [try verify(forged, ["ed25519.pub.asc"]), try strict(forged)] {
+      #expect(report.verdict == .malformed)
+      #expect(report.error?.code == .malformed)
+      #expect(report.reasons == ["object 1 and object 5 share 3 bytes"])
+    }
   }
 
   /// Signed after edits of every kind: what we leave behind is accepted, and dead bytes are not.

@@ -36,6 +36,30 @@ enum ForgedHeader {
     return try with(json: Array(text.replacing(old, with: new).utf8), in: volume)
   }
 
+  /// The volume with a value of its JSON replaced by another, or added; nil takes it away.
+  ///
+  /// - Parameter path: the names of the members that lead to it, with slashes between.
+  static func setting(
+    _ path: String, _ value: JSONValue?, in volume: [UInt8] = volume
+  ) throws -> [UInt8] {
+    let changed = try setting(path.split(separator: "/").map(String.init)[...], value, in: json(volume))
+    return try with(json: JSONWriter.compact(changed), in: volume)
+  }
+
+  private static func setting(
+    _ path: ArraySlice<String>, _ value: JSONValue?, in object: JSONValue
+  ) throws -> JSONValue {
+    guard let name = path.first, let members = object.members else {
+      throw LUKSError(.invalidArgument, "\(path) is not in \(object)")
+    }
+    let inner =
+      path.count == 1 ? value : try setting(path.dropFirst(), value, in: object[name] ?? .object([]))
+    guard let place = members.firstIndex(where: { $0.key == name }) else {
+      return .object(members + (inner.map { [JSONMember(name, $0)] } ?? []))
+    }
+    return .object(members[..<place] + (inner.map { [JSONMember(name, $0)] } ?? []) + members[(place + 1)...])
+  }
+
   /// Makes the checksum of the copy at an offset right again.
   static func seal(_ volume: inout [UInt8], _ start: Int, length: Int = 16384) throws {
     for index in start + 448..<start + 512 { volume[index] = 0 }

@@ -194,94 +194,31 @@ import Testing
     #expect(whole == Array(Volumes.payload(8192).prefix(4096)))
   }
 
-  @Test func costlyDerivations() throws {
-    func cost(_ kdf: String) throws -> UnlockCost {
-      let text = String(
-        decoding: JSONWriter.compact(try ForgedHeader.json(ForgedHeader.volume)), as: UTF8.self)
-      let start = try #require(text.range(of: #""kdf":{"#)?.lowerBound)
-      let end = try #require(text[start...].firstIndex(of: "}"))
-      let changed = text.replacingCharacters(
-        start..<text.index(after: end), "\"kdf\":{\(kdf),\"salt\":\"AAAAAAAAAAAAAAAA\"}")
-      let volume = try ForgedHeader.with(json: Array(changed.utf8))
-      return try VolumeHeader(checking: MemoryVolume(volume)).cost
-    }
-    func refusal(_ kdf: String, available: Int64 = 64 << 30) throws -> String? {
-      let cost = try cost(kdf)
-      do throws(LUKSError) {
-        try cost.check(available: available)
-        return nil
-      } catch {
-        #expect(error.code == .cost)
-        return error.message
-      }
-    }
-    let usual = #""type":"argon2id","time":4,"memory":1048576,"cpus":4"#
-    #expect(try refusal(usual) == nil)
-    #expect(try cost(usual).description == "argon2id, 4 passes over 1024 MiB")
-    #expect(try refusal(usual, available: 1 << 20)?.contains("free") == true)
-    let large = try refusal(#""type":"argon2id","time":4,"memory":4194305,"cpus":4"#)
-    #expect(large?.contains("more than 4096 MiB") == true)
-    let long = #""type":"argon2i","time":4294967295,"memory":4194304,"cpus":1"#
-    #expect(try refusal(long)?.contains("too long") == true)
-    let many = #""type":"pbkdf2","hash":"sha256","iterations":4294967295"#
-    #expect(try refusal(many)?.contains("too long") == true)
-    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":5000000"#) == nil)
-    #expect(
-      try refusal(#""type":"pbkdf2","hash":"sha256","iterations":50000000"#)?.contains("key slot 0") == true)
-    // SHA-512 takes twice as long.
-    #expect(try refusal(#""type":"pbkdf2","hash":"sha256","iterations":20000000"#) == nil)
-    #expect(
-      try refusal(#""type":"pbkdf2","hash":"sha512","iterations":20000000"#)?.contains("40 sec") == true)
-    #expect(try refusal(#""type":"argon2id","time":10,"memory":1048576,"cpus":4"#) == nil)
-    #expect(
-      try refusal(#""type":"argon2id","time":31,"memory":1048576,"cpus":4"#)?.contains("too long") == true)
-    // Each key that is tried costs as much.
-    let several = try cost(usual)
-    try several.check(keys: 7, available: 64 << 30)
-    #expect(throws: LUKSError.self) { try several.check(keys: 8, available: 64 << 30) }
-    // The iterations by which a key is recognised cost as much.
-    let text = String(
-      decoding: JSONWriter.compact(try ForgedHeader.json(ForgedHeader.volume)), as: UTF8.self)
-    let start = try #require(text.range(of: #""digests":"#)?.upperBound)
-    let place = try #require(text[start...].firstRange(of: #""iterations":1000"#))
-    let recognition = text.replacingCharacters(place, #""iterations":40000000"#)
-    let alone = try VolumeHeader(
-      checking: MemoryVolume(try ForgedHeader.with(json: Array(recognition.utf8)))
-    ).cost
-    #expect(alone.description.contains("digest, 40000000 iterations"), "\(alone.description)")
-    do throws(LUKSError) {
-      try alone.check(available: 64 << 30)
-      Issue.record("the digest is taken")
-    } catch { #expect(error.code == .cost && error.message.contains("for the digest"), "\(error.message)") }
-    let digest = try ForgedHeader.replacing(#""iterations":1000"#, #""iterations":150000000"#)
-    #expect(throws: LUKSError.self) {
-      try VolumeHeader(checking: MemoryVolume(digest)).cost.check(available: 64 << 30)
-    }
-  }
-
-  /// Random damage to the JSON, with checksums made right: never a trap, and never an answer that libcryptsetup
-  /// would have to be asked for.
+  /// Random damage to the JSON, with checksums made right: never a trap, and what is taken libcryptsetup takes too.
   @Test func randomChanges() throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
     let json = Array(ForgedHeader.volume[4096..<16384].prefix { $0 != 0 })
-    for _ in 0..<300 {
+    let digits = json.indices.filter { (0x30...0x39).contains(json[$0]) }
+    for round in 0..<600 {
       var changed = json
       for _ in 0..<Int.random(in: 1...3, using: &random) {
-        changed[Int.random(in: changed.indices, using: &random)] = UInt8.random(
-          in: 0x20...0x7E, using: &random)
+        // Half of them are other numbers, which most of the JSON is not.
+        if round % 2 == 0, let place = digits.randomElement(using: &random) {
+          changed[place] = UInt8.random(in: 0x30...0x39, using: &random)
+        } else {
+          changed[Int.random(in: changed.indices, using: &random)] = UInt8.random(
+            in: 0x20...0x7E, using: &random)
+        }
       }
       let volume = try ForgedHeader.with(json: changed)
       let source = MemoryVolume(volume)
-      guard let header = try? VolumeHeader(checking: source), (try? header.cost.check()) != nil,
-        header.cost.iterations < 100_000
-      else { continue }
+      guard let header = try? VolumeHeader(checking: source) else { continue }
+      _ = try header.device(source)
+      guard header.cost.iterations < 100_000, header.cost.memory == 0 else { continue }
       do throws(LUKSError) {
         _ = try header.unlock(Array("secret".utf8).span, in: source)
-      } catch {
-        let expected: [LUKSError.Code] = [.wrongKey, .library, .damagedHeader]
-        #expect(expected.contains(error.code), "seed \(seed): \(error)")
-      }
+      } catch { #expect(error.code == .wrongKey, "seed \(seed): \(error)") }
     }
   }
 }

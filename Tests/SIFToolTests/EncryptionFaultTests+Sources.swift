@@ -62,7 +62,7 @@ extension EncryptionFaultTests {
         guard let start = json.firstRange(of: "\"\(part)\""),
           let place = json[start.upperBound...].firstRange(of: "\"iterations\":1000")
         else { return json }
-        return json[..<place.lowerBound] + "\"iterations\":40000000" + json[place.upperBound...]
+        return json[..<place.lowerBound] + "\"iterations\":80000000" + json[place.upperBound...]
       }
       for arguments in [["ls", image], ["decrypt", image, "OUT"], ["rekey", image, "--remove"]] {
         try expect(arguments + ["--passphrase-file", fixture.phrase], 1, name)

@@ -174,6 +174,12 @@ import Testing
     #expect(
       refused.status == 1 && refused.output.isEmpty && refused.errors.contains("line 1"), "\(refused.errors)")
     #expect(try directory.read("text") == Array("some text\nand more".utf8))
+    // A file without a line end is no torn record where it begins like none.
+    let image = try Tool.read(Fixture.path("images/no-slots.sif")) + [UInt8](repeating: 7, count: 100)
+    let other = Array(image.filter { $0 != 0x0A })
+    try directory.write("image", other)
+    #expect(try run("scan", "images", "--resume", "image").status == 1)
+    #expect(try directory.read("image") == other)
     #expect(try run("scan", "images", "--resume", "images").status == 7)
     let locked = try shell(
       "python3 -c 'import fcntl, subprocess, sys; f = open(\"records\", \"r+\"); fcntl.lockf(f, fcntl.LOCK_EX); sys.exit(subprocess.run([\"siftool\", \"scan\", \"images\", \"--resume\", \"records\"]).returncode)'"

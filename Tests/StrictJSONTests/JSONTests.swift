@@ -86,6 +86,16 @@ private func parse(_ text: String, _ limits: JSONLimits = JSONLimits()) throws(J
         == "{\"b\":[1,\"x\\\"\\\\\\n\\u001b[0m\\u009b\\u202e\",null,true],\"a\":{},\"c\":[]}")
   }
 
+  /// What is not shown, beyond 16 bits too, is an escape that the parser reads as what it was.
+  @Test func invisibleCharacters() throws {
+    let text = "\u{7F}\u{61C}\u{200B}\u{2028}\u{2066}\u{FEFF}\u{115F}\u{E0041}é😀"
+    let written = JSONWriter.compact(.string(text))
+    #expect(
+      String(decoding: written, as: UTF8.self)
+        == #""\u007f\u061c\u200b\u2028\u2066\ufeff\u115f\udb40\udc41é😀""#)
+    #expect(try JSONParser.parse(written) == .string(text))
+  }
+
   @Test func prettySortsKeys() {
     #expect(
       String(decoding: JSONWriter.pretty(value), as: UTF8.self) == """

@@ -82,7 +82,7 @@ extension CarveFormats {
       budget.wastedJSON += text.count
       if let length {
         guard
-          (try? JSONParser.parse(Array(text[..<length]), limits: JSONLimits(keepsDuplicateKeys: true))) != nil
+          (try? JSONParser.check(Array(text[..<length]), limits: JSONLimits(keepsDuplicateKeys: true))) != nil
         else { return nil }
         // What was found was no waste.
         budget.wastedJSON = max(budget.wastedJSON - 2 * text.count, 0)

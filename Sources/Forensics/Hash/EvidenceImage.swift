@@ -115,12 +115,22 @@ public enum EvidenceContents: Sendable {
   ///
   /// - Parameter reader: the bytes of the partition; of an encrypted one that is open, those of its plain text.
   public init(reading reader: any RandomAccessReader) {
+    var budget = ContentBudget(fileSize: .max)
+    self.init(reading: reader, &budget)
+  }
+
+  /// Looks at the contents of a partition, where a budget pays for the header of an encrypted one.
+  public init(reading reader: any RandomAccessReader, _ budget: inout ContentBudget) {
     do throws(SquashError) {
       let start = try reader.bytes(6, at: 0)
       if start.starts(with: Array("hsqs".utf8)) {
         self = .squashfs(try SquashImage(reader))
       } else if let facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SquashError) in
-        try reader.bytes(count, at: offset)
+        guard budget.spend(Int64(count)) else {
+          throw SquashError(
+            .limitExceeded, "a partition that shares its bytes with too many others: not read")
+        }
+        return try reader.bytes(count, at: offset)
       }) {
         self = .encrypted(facts)
       } else {

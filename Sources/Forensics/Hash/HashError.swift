@@ -43,10 +43,18 @@ public struct HashError: Error, Equatable, Sendable, CustomStringConvertible {
 public struct HashBudget: Sendable {
   /// The bytes that may go through a digest altogether.
   public let limit: Int64
+  /// Whether there is also a limit to how often objects that share bytes may have them hashed.
+  private let limitsSharing: Bool
   private(set) var spent: Int64 = 0
 
+  /// How many times a byte is hashed, on the average, for objects that share it.
+  private static let mostOverlaps: Int64 = 32
+
   /// A budget of a number of bytes.
-  public init(limit: Int64) { self.limit = limit }
+  public init(limit: Int64) {
+    self.limit = limit
+    limitsSharing = false
+  }
 
   /// What is reasonable for a file that takes a number of bytes on its disk: 64 GiB, a minute's work, and 32
   /// times what is there.
@@ -54,6 +62,23 @@ public struct HashBudget: Sendable {
     let (product, overflow) = max(bytesOnDisk, 0).multipliedReportingOverflow(by: 32)
     let (sum, tooFar) = product.addingReportingOverflow(64 << 30)
     limit = overflow || tooFar ? Int64.max : sum
+    limitsSharing = true
+  }
+
+  /// Takes the bytes of ranges of a file out of the budget, of which some may lie over one another.
+  mutating func spend(_ ranges: [Range<Int64>]) throws(HashError) {
+    var (total, own, reached): (Int64, Int64, Int64) = (0, 0, 0)
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      try spend(Int64(range.count), on: "the bytes of the file and its objects")
+      total += Int64(range.count)
+      own += max(range.upperBound - max(range.lowerBound, reached), 0)
+      reached = max(reached, range.upperBound)
+    }
+    guard limitsSharing, total / Self.mostOverlaps > own else { return }
+    throw HashError(
+      .tooMuch,
+      "objects share their bytes: \(ByteText.decimal(total)) would have to be hashed for \(ByteText.decimal(own)) of "
+        + "the file")
   }
 
   /// Takes bytes out of the budget before they are hashed.

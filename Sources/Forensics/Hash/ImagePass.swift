@@ -24,9 +24,22 @@ public struct ImagePass {
     _ storage: any Storage, _ lists: [[Range<Int64>]], _ algorithm: HashAlgorithm,
     budget: inout HashBudget, progress: (Int64) -> Void = { _ in }
   ) throws(HashError) {
-    for range in lists.joined() {
-      try budget.spend(range.upperBound - range.lowerBound, on: "the bytes of the file and its objects")
+    // Of the same range the digest is computed once.
+    let places = lists.map { list in
+      var places: [Range<Int64>: Int] = [:]
+      return list.map { range in
+        let place = places[range] ?? places.count
+        places[range] = place
+        return place
+      }
     }
+    let wanted = lists
+    let lists = zip(lists, places).map { list, places in
+      var distinct: [Range<Int64>] = []
+      for (range, place) in zip(list, places) where place == distinct.count { distinct.append(range) }
+      return distinct
+    }
+    for list in lists { try budget.spend(list) }
     var digests = lists.map { [[UInt8]](repeating: [], count: $0.count) }
     // By where they begin, and so in every pass.
     var left = lists.map { list in
@@ -49,7 +62,7 @@ public struct ImagePass {
         for (number, digest) in zip(numbers, consumers[index].digests) { digests[index][number] = digest }
       }
     } while left.contains { !$0.isEmpty }
-    self.digests = digests
+    self.digests = wanted.indices.map { index in places[index].map { digests[index][$0] } }
     self.holeBytes = holeBytes
   }
 

@@ -59,12 +59,16 @@ struct MapCoverage {
       case nil: break
       }
     }
+    let header = named(byGroup.values.flatMap(\.self) + byObject.values.flatMap(\.self))
+    // No more than can be named are kept of any: many objects may have many signatures in common.
+    byGroup = byGroup.mapValues(named)
+    byObject = byObject.mapValues(named)
     var claims: [UInt32: [UInt32]] = [:]
     for object in image.descriptors where object.dataType != .signature {
       let all = (object.group.flatMap { byGroup[$0] } ?? []) + (byObject[object.id] ?? [])
       if !all.isEmpty { claims[object.id] = Self.named(all) }
     }
-    return (claims, named(byGroup.values.flatMap(\.self) + byObject.values.flatMap(\.self)))
+    return (claims, header)
   }
 
   private static func named(_ ids: [UInt32]) -> [UInt32] { Array(Set(ids).sorted().prefix(mostNamed)) }

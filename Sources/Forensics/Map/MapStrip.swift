@@ -2,10 +2,10 @@ import SIF
 
 extension ImageMap {
   /// Two lines for a terminal: the file to scale, and every part in a width that grows with the logarithm of its
-  /// length, so that the small ones are seen too; and a line that says what the signs mean.
-  public func strip(width: Int = 76) -> String {
+  /// length, so that the small ones are seen too; and a line that says what the signs mean. None for an empty file.
+  public func strip(width: Int = 76) -> [String] {
     let parts = parts(limit: max(width / 3, 2))
-    guard fileSize > 0, width > 0 else { return "" }
+    guard fileSize > 0, width > 0 else { return [] }
     let scaled = (0..<width).map { column -> Character in
       // The part that holds the middle of what the column stands for.
       let position = Int64((Double(column) + 0.5) / Double(width) * Double(fileSize))
@@ -26,8 +26,10 @@ extension ImageMap {
       let meaning = "\(part.sign) \(part.category.rawValue)"
       if !signs.contains(meaning) { signs.append(meaning) }
     }
-    return
-      "to scale   \(String(scaled))\neach part  \(String(parted))\n           \(signs.joined(separator: "  "))\n"
+    return [
+      "to scale   \(String(scaled))", "each part  \(String(parted))",
+      "           \(signs.joined(separator: "  "))",
+    ]
   }
 }
 

@@ -76,12 +76,13 @@ public struct ImageExamination: Sendable {
     _ check: ImageCheck, _ storage: any Storage
   ) throws(SIFError) -> [(object: UInt32, facts: VolumeFacts)] {
     var volumes: [(object: UInt32, facts: VolumeFacts)] = []
+    var budget = ContentBudget(fileSize: check.fileSize)
     for object in check.descriptors where object.dataType == .partition && volumes.count < mostVolumes {
       guard let end = object.end, object.offset >= 0, end <= check.fileSize, object.size > 0 else { continue }
       let reader = EvidenceReader(storage, object.offset..<end)
       // What cannot be read is among the findings.
       let facts = try? VolumeFacts(reading: { (count: Int, offset: Int64) throws(SquashError) in
-        try reader.bytes(count, at: offset)
+        budget.spend(Int64(count)) ? try reader.bytes(count, at: offset) : []
       })
       if let facts { volumes.append((object.id, facts)) }
     }
@@ -93,8 +94,10 @@ public struct ImageExamination: Sendable {
       let image = try Image(reading: found.storage)
       var budget = HashBudget(bytesOnDisk: try found.storage.bytesOnDisk())
       if let limit = policy.limit { budget = HashBudget(limit: limit) }
-      for descriptor in image.descriptors {
-        _ = try image.bytes(of: descriptor)
+      for descriptor in image.descriptors { _ = try image.bytes(of: descriptor) }
+      // Of an image that contradicts itself nothing is hashed.
+      let isSound = image.integrityFault == nil
+      for descriptor in image.descriptors where isSound {
         do throws(HashError) {
           try budget.spend(descriptor.size, on: "object \(descriptor.id)")
         } catch { return .skipped(error.description) }

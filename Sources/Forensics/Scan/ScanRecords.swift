@@ -71,6 +71,15 @@ public struct RecordedImages: Sendable {
     try checkLength()
   }
 
+  /// Checks, when all bytes were taken, that what has no end is what a record that was torn off leaves: its beginning, or
+  /// zeros. It is cut off, which is not done to a file of something else.
+  ///
+  /// - Throws: ``HashError/Code/list``.
+  public func checkRest() throws(HashError) {
+    guard let first = line.first, first != UInt8(ascii: "{"), !line.allSatisfy({ $0 == 0 }) else { return }
+    throw refusal("is no JSON object")
+  }
+
   private func checkLength() throws(HashError) {
     if line.count > Self.longestRecord { throw refusal("is longer than any record") }
   }
@@ -146,6 +155,7 @@ public final class RecordFile {
       try recorded.take(UnsafeRawBufferPointer(rebasing: block[..<count]))
       position += Int64(count)
     }
+    try recorded.checkRest()
     if recorded.wholeBytes < position { try descriptor.truncate(to: recorded.wholeBytes) }
     self.recorded = recorded
   }

@@ -104,16 +104,14 @@ public struct TimelineEntry: Sendable {
     return Array("0|".utf8) + Self.escaped(shown) + Array("|\(numbers.joined(separator: "|"))\n".utf8)
   }
 
-  /// What would end a field, as mactime reads it; and what would end a line, or a terminal would obey, in a form that
-  /// mactime leaves alone: it drops the entry of a name in which it meets a line end.
+  /// What would end a field, as mactime reads it; and what is not shown in a form that mactime leaves alone, and hands on
+  /// to whoever looks at its output: it drops the entry of a name in which it meets a line end.
   private static func escaped(_ name: [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
-    for byte in name {
+    for byte in VisibleText.name(name).utf8 {
       switch byte {
-      case UInt8(ascii: "|"), UInt8(ascii: "%"):
-        text += Array("%\(String(byte, radix: 16, uppercase: true))".utf8)
-      case 0x5C: text += [byte, byte]
-      case 0..<0x20, 0x7F: text += Array("\\x".utf8) + Array(Hexadecimal.text([byte]).utf8)
+      case UInt8(ascii: "|"): text += Array("%7C".utf8)
+      case UInt8(ascii: "%"): text += Array("%25".utf8)
       default: text.append(byte)
       }
     }

@@ -8,21 +8,33 @@ struct ContentCheck {
   /// The longest JSON that is parsed as a whole; of a longer one only the beginning is judged.
   private static let longestJSON: Int64 = 16 << 20
 
-  func run(_ collector: inout FindingCollector) throws(SIFError) {
+  /// - Parameter budget: pays for contents that are read as a whole.
+  func run(_ collector: inout FindingCollector, _ budget: inout ContentBudget) throws(SIFError) {
     switch object.metadata {
     case .partition(let partition): try checkPartition(partition, &collector)
-    case .signature: try checkSignature(&collector)
+    case .signature: try checkSignature(&collector, &budget)
     case .cryptographicMessage(let message): try checkMessage(message, &collector)
-    case .sbom(let format): try checkSBOM(format, &collector)
-    case .ociDigest(let digest): try checkDigest(digest, &collector)
+    case .sbom(let format): try checkSBOM(format, &collector, &budget)
+    case .ociDigest(let digest): try checkDigest(digest, &collector, &budget)
     case .none: break
     }
-    if [.labels, .genericJSON, .ociRootIndex].contains(object.dataType) { try checkJSON(&collector) }
+    if [.labels, .genericJSON, .ociRootIndex].contains(object.dataType) {
+      try checkJSON(&collector, &budget)
+    }
   }
 
   private func mismatch(_ collector: inout FindingCollector, _ what: String) {
     collector.add(
       .contentMismatch, .error, at: object.offset, object: object.id, "object \(object.id) is not \(what)")
+  }
+
+  /// Pays for reading the whole object; where the budget is spent, says so.
+  private func spend(_ budget: inout ContentBudget, _ collector: inout FindingCollector) -> Bool {
+    if budget.spend(object.size) { return true }
+    collector.add(
+      .contentNotJudged, .note, at: object.offset, object: object.id,
+      "the contents of object \(object.id) were not judged: it shares its bytes with too many others")
+    return false
   }
 
   private func checkPartition(
@@ -69,11 +81,13 @@ struct ContentCheck {
     }
   }
 
-  private func checkSignature(_ collector: inout FindingCollector) throws(SIFError) {
+  private func checkSignature(
+    _ collector: inout FindingCollector, _ budget: inout ContentBudget
+  ) throws(SIFError) {
     let start = try reader.prefix(64)
     guard !start.starts(with: ContentMagic.clearSigned) else { return }
     if start.first == UInt8(ascii: "{") {
-      try checkJSON(&collector)
+      try checkJSON(&collector, &budget)
     } else {
       mismatch(&collector, "a signature: neither a clear-signed message nor a DSSE envelope")
     }
@@ -97,9 +111,11 @@ struct ContentCheck {
     }
   }
 
-  private func checkSBOM(_ format: SBOMFormat, _ collector: inout FindingCollector) throws(SIFError) {
+  private func checkSBOM(
+    _ format: SBOMFormat, _ collector: inout FindingCollector, _ budget: inout ContentBudget
+  ) throws(SIFError) {
     switch format.name {
-    case let name where name.hasSuffix("-json"): try checkJSON(&collector)
+    case let name where name.hasSuffix("-json"): try checkJSON(&collector, &budget)
     case "cyclonedx-xml", "spdx-rdf":
       let text = try reader.prefix(64)
       let start = text.starts(with: [0xEF, 0xBB, 0xBF]) ? text.dropFirst(3) : text[...]
@@ -110,7 +126,9 @@ struct ContentCheck {
     }
   }
 
-  private func checkJSON(_ collector: inout FindingCollector) throws(SIFError) {
+  private func checkJSON(
+    _ collector: inout FindingCollector, _ budget: inout ContentBudget
+  ) throws(SIFError) {
     guard object.size <= Self.longestJSON else {
       let start = try reader.prefix(4096).first { !$0.isJSONSpace }
       if start != UInt8(ascii: "{"), start != UInt8(ascii: "[") {
@@ -118,9 +136,10 @@ struct ContentCheck {
       }
       return
     }
+    guard spend(&budget, &collector) else { return }
     let text = try reader.prefix(Int(object.size))
     do throws(JSONError) {
-      _ = try JSONParser.parse(text, limits: JSONLimits(keepsDuplicateKeys: true))
+      try JSONParser.check(text, limits: JSONLimits(keepsDuplicateKeys: true))
     } catch {
       // Valid JSON by its grammar, only more than this parser wants to know.
       if [.tooDeep, .loneSurrogate].contains(error.code) { return }
@@ -130,8 +149,11 @@ struct ContentCheck {
     }
   }
 
-  private func checkDigest(_ text: [UInt8], _ collector: inout FindingCollector) throws(SIFError) {
+  private func checkDigest(
+    _ text: [UInt8], _ collector: inout FindingCollector, _ budget: inout ContentBudget
+  ) throws(SIFError) {
     guard let expected = OCIDigest(text) else { return }  // reported with the descriptor
+    guard spend(&budget, &collector) else { return }
     var context = try SHA256Context()
     try reader.forEachBlock { (block) throws(SIFError) in context.update(block) }
     let actual = context.finalize()

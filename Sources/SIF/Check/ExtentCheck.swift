@@ -6,34 +6,12 @@ struct ExtentCheck {
   let fileSize: Int64
   let storage: any Storage
 
-  /// A range of the file that something owns.
-  private struct Extent {
-    let start: Int64
-    let end: Int64
-    /// The index of the object; nil for the header and the table.
-    let index: Int?
-  }
-
-  private func name(of extent: Extent) -> String {
-    if let index = extent.index { return "object \(objects[index].id)" }
-    return extent.start == 0 && extent.end == Int64(Header.byteCount)
-      ? "the global header" : "the descriptor table"
-  }
-
   /// The longest padding whose bytes are read: alignment never makes more.
   private static let longestPadding: Int64 = 1 << 16
 
   func run(_ collector: inout FindingCollector) throws(SIFError) {
     checkEach(&collector)
-    var extents = [Extent(start: 0, end: Int64(Header.byteCount), index: nil)]
-    if table.capacity > 0 {
-      extents.append(Extent(start: table.offset, end: table.end, index: nil))
-    }
-    for (index, object) in objects.enumerated() {
-      guard let end = object.end, object.size > 0 else { continue }
-      extents.append(Extent(start: object.offset, end: end, index: index))
-    }
-    extents.sort { ($0.start, $0.end) < ($1.start, $1.end) }
+    let extents = Extents(table: table, objects: objects)
     try checkNeighbours(extents, &collector)
     checkTruncation(extents, &collector)
   }
@@ -73,35 +51,33 @@ struct ExtentCheck {
     }
   }
 
-  private func checkNeighbours(_ extents: [Extent], _ collector: inout FindingCollector) throws(SIFError) {
-    var reached = extents[0]
-    for extent in extents.dropFirst() {
-      if extent.start < reached.end {
-        let shared = min(extent.end, reached.end) - extent.start
-        let object = (extent.index ?? reached.index).map { objects[$0] }
-        if let object {
+  private func checkNeighbours(_ extents: Extents, _ collector: inout FindingCollector) throws(SIFError) {
+    let reached = try extents.forEachNeighbours { (before, extent) throws(SIFError) in
+      if extent.start < before.end {
+        let shared = min(extent.end, before.end) - extent.start
+        if let object = (extent.index ?? before.index).map({ objects[$0] }) {
           collector.add(
             .objectOverlap, .error, at: extent.start, object: object.id,
-            "\(name(of: reached)) and \(name(of: extent)) share \(ByteText.decimal(shared))")
+            "\(extents.name(of: before)) and \(extents.name(of: extent)) share \(ByteText.decimal(shared))")
         }
-      } else if extent.start > reached.end {
-        try checkBetween(reached, extent, &collector)
+      } else if extent.start > before.end {
+        try checkBetween(before, extent, extents, &collector)
       }
-      if extent.end > reached.end { reached = extent }
     }
     // Room up to the data offset is layout, even when no object follows it.
     let end = max(reached.end, min(header.dataOffset, fileSize))
     if end < fileSize {
       collector.add(
         .trailingBytes, .note, at: end,
-        "\(ByteText.decimal(fileSize - end)) follow \(name(of: reached)), which is the last part of the image"
+        "\(ByteText.decimal(fileSize - end)) follow \(extents.name(of: reached)), which is the last part of the image"
       )
     }
   }
 
   /// Judges the bytes between two neighbours: room kept by layout or alignment, or a gap.
   private func checkBetween(
-    _ before: Extent, _ after: Extent, _ collector: inout FindingCollector
+    _ before: Extents.Extent, _ after: Extents.Extent, _ extents: Extents,
+    _ collector: inout FindingCollector
   ) throws(SIFError) {
     let length = after.start - before.end
     let explained =
@@ -112,7 +88,7 @@ struct ExtentCheck {
     guard explained else {
       collector.add(
         .gap, .note, at: before.end, object: nil,
-        "\(ByteText.decimal(length)) between \(name(of: before)) and \(name(of: after)) belong to nothing "
+        "\(ByteText.decimal(length)) between \(extents.name(of: before)) and \(extents.name(of: after)) belong to nothing "
           + "(a deleted object leaves such a gap)")
       return
     }
@@ -121,13 +97,13 @@ struct ExtentCheck {
     if let index = padding.firstIndex(where: { $0 != 0 }) {
       collector.add(
         .paddingNotZero, .note, at: before.end + Int64(index),
-        "the padding between \(name(of: before)) and \(name(of: after)) is not zero")
+        "the padding between \(extents.name(of: before)) and \(extents.name(of: after)) is not zero")
     }
   }
 
   /// One sentence that sums up what a truncated file still holds.
-  private func checkTruncation(_ extents: [Extent], _ collector: inout FindingCollector) {
-    guard let needed = extents.map(\.end).max(), needed > fileSize else { return }
+  private func checkTruncation(_ extents: Extents, _ collector: inout FindingCollector) {
+    guard let needed = extents.sorted.map(\.end).max(), needed > fileSize else { return }
     let whole = objects.filter { $0.size == 0 || $0.end.map { $0 <= fileSize } ?? false }.map(\.id)
     let intact =
       switch whole.count {

@@ -60,6 +60,7 @@ public struct Finding: Hashable, Sendable {
     case contentMismatch = "content-mismatch"
     case contentTruncated = "content-truncated"
     case contentUnreadable = "content-unreadable"
+    case contentNotJudged = "content-not-judged"
     case encryptedVolume = "encrypted-volume"
     case digestMismatch = "digest-mismatch"
     case unreadable

@@ -50,10 +50,11 @@ public struct ImageCheck: Sendable {
     Self.checkReferences(header, table, objects, &collector)
     try ExtentCheck(header: header, table: table, objects: objects, fileSize: size, storage: storage)
       .run(&collector)
+    var budget = ContentBudget(fileSize: size)
     for object in objects where object.end.map({ $0 <= size }) ?? false {
       let reader = ObjectReader(storage: storage, offset: object.offset, byteCount: object.size)
       do throws(SIFError) {
-        try ContentCheck(object: object, reader: reader).run(&collector)
+        try ContentCheck(object: object, reader: reader).run(&collector, &budget)
       } catch {
         collector.add(.unreadable, .error, at: object.offset, object: object.id, error.message)
       }
@@ -95,7 +96,12 @@ public struct ImageCheck: Sendable {
     guard let table else { return nil }
     let (size, overflow) = header.descriptorsTotal.multipliedReportingOverflow(
       by: Int64(Descriptor.byteCount))
-    if !overflow, header.descriptorsSize > size {
+    if let capacity = header.hiddenCapacity {
+      collector.add(
+        .tableSize, .warning, at: 88,
+        "an interrupted edit left \(capacity - header.descriptorsTotal) slots out of the descriptor table: the next edit "
+          + "puts them back")
+    } else if !overflow, header.descriptorsSize > size {
       collector.add(
         .tableSize, .warning, at: 104,
         "the header's size of the descriptors, \(header.descriptorsSize) bytes, is more than "
@@ -162,7 +168,8 @@ public struct ImageCheck: Sendable {
     _ collector: inout FindingCollector
   ) {
     let free = table.capacity - Int64(objects.count)
-    if header.descriptorsTotal == table.capacity, header.descriptorsFree != free {
+    if header.descriptorsTotal == table.capacity, header.descriptorsFree != free, header.hiddenCapacity == nil
+    {
       collector.add(
         .freeCount, .warning, at: 80,
         "the header counts \(header.descriptorsFree) free descriptors; \(free) of "

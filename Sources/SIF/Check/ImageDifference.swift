@@ -26,13 +26,15 @@ extension Image {
   /// All differences from another image: the file's length, header fields, each object's fields and bytes, by
   /// id, and the bytes that belong to no object: unused slots, padding, gaps, and what follows the last object.
   ///
-  /// - Throws: ``SIFError`` when a file cannot be read. An object that is not whole in its file is a difference.
+  /// - Throws: ``SIFError`` when a file cannot be read, and ``SIFError/Code/limitExceeded`` where so many objects share
+  ///   bytes that these would have to be read over and over. An object that is not whole in its file is a difference.
   public func differences(from other: Image) throws(SIFError) -> [ImageDifference] {
     var result: [ImageDifference] = []
     if fileSize != other.fileSize {
       result.append(ImageDifference(field: "fileSize", first: "\(fileSize)", second: "\(other.fileSize)"))
     }
     result += Self.compare(header.fields, other.header.fields, object: nil)
+    var pairs = PairsOfBytes(left: fileSize, right: other.fileSize)
     let mine = Dictionary(grouping: descriptors, by: \.id)
     let theirs = Dictionary(grouping: other.descriptors, by: \.id)
     for id in Set(mine.keys).union(theirs.keys).sorted() {
@@ -53,7 +55,9 @@ extension Image {
             }
             continue
           }
-          if let difference = try Self.compareBytes(left, right, object: id) { result.append(difference) }
+          if let offset = try pairs.firstDifference(left, right, object: id) {
+            result.append(ImageDifference(field: "bytes", objectID: id, offset: offset))
+          }
         case (let a, let b):
           result.append(
             ImageDifference(field: "object", objectID: id, first: a?.dataType.name, second: b?.dataType.name))
@@ -96,8 +100,9 @@ extension Image {
         ObjectReader(
           storage: image.storage, offset: range.lowerBound, byteCount: range.upperBound - range.lowerBound)
       }
-      let difference = try Self.compareBytes(reader(self), reader(other), object: nil)
-      if let offset = difference?.offset { return range.lowerBound + offset }
+      if let offset = try reader(self).firstDifference(from: reader(other), object: nil) {
+        return range.lowerBound + offset
+      }
     }
     return nil
   }
@@ -109,17 +114,55 @@ extension Image {
       a.1 == b.1 ? nil : ImageDifference(field: a.0, objectID: object, first: a.1, second: b.1)
     }
   }
+}
 
-  /// The first byte at which two objects of the same length differ. Different lengths are a field's difference.
-  private static func compareBytes(
-    _ left: ObjectReader, _ right: ObjectReader, object: UInt32?
-  ) throws(SIFError) -> ImageDifference? {
+/// Objects whose bytes were compared: where several share theirs, each pair is read once.
+private struct PairsOfBytes {
+  private struct Pair: Hashable {
+    let left: Int64
+    let right: Int64
+    let byteCount: Int64
+  }
+
+  /// How many times as many bytes as the files have are compared.
+  private static let mostOverlaps: Int64 = 8
+
+  private var known: [Pair: Int64?] = [:]
+  private var left: Int64
+
+  init(left: Int64, right: Int64) {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    let (limit, tooFar) = sum.multipliedReportingOverflow(by: Self.mostOverlaps)
+    self.left = overflow || tooFar ? .max : limit
+  }
+
+  mutating func firstDifference(
+    _ left: ObjectReader, _ right: ObjectReader, object: UInt32
+  ) throws(SIFError) -> Int64? {
     guard left.byteCount == right.byteCount else { return nil }
+    let pair = Pair(left: left.offset, right: right.offset, byteCount: left.byteCount)
+    if let difference = known[pair] { return difference }
+    guard left.byteCount <= self.left else {
+      throw SIFError(
+        .limitExceeded, "too many objects share their bytes: not compared", offset: left.offset,
+        objectID: object)
+    }
+    self.left -= left.byteCount
+    let difference = try left.firstDifference(from: right, object: object)
+    known[pair] = .some(difference)
+    return difference
+  }
+}
+
+extension ObjectReader {
+  /// The first byte at which two objects of the same length differ. Different lengths are a field's difference.
+  fileprivate func firstDifference(from right: ObjectReader, object: UInt32?) throws(SIFError) -> Int64? {
+    guard byteCount == right.byteCount else { return nil }
     let other = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { other.deallocate() }
     var position: Int64 = 0
     var found: Int64?
-    try left.forEachBlock { (block) throws(SIFError) in
+    try forEachBlock { (block) throws(SIFError) in
       guard found == nil else { return }
       let wanted = UnsafeMutableRawBufferPointer(rebasing: other[..<block.count])
       let count = try right.read(into: wanted, at: position)
@@ -133,8 +176,7 @@ extension Image {
       }
       position += Int64(block.count)
     }
-    guard let found else { return nil }
-    return ImageDifference(field: "bytes", objectID: object, first: nil, second: nil, offset: found)
+    return found
   }
 }
 

@@ -1,11 +1,15 @@
 extension ImageEditor {
   /// Mends what can be mended without losing a byte: the header's counters and its architecture, where the
-  /// descriptors prove them stale. Times and everything else stay as they are.
+  /// descriptors prove them stale, and the slots that an interrupted edit left out of the table. Times and everything else stay as they are.
   ///
   /// - Returns: a sentence for each thing that was mended; empty when there was nothing to do.
   public mutating func repairCounters() throws(SIFError) -> [String] {
     var header = image.header
     var mended: [String] = []
+    // Done when the image was opened for editing.
+    if restoredSlots > 0 {
+      mended.append("descriptor table: \(restoredSlots) slots that an interrupted edit left out are back")
+    }
     let free = image.table.capacity - Int64(image.descriptors.count)
     if header.descriptorsFree != free {
       mended.append("free descriptors: \(header.descriptorsFree) became \(free)")
@@ -23,7 +27,7 @@ extension ImageEditor {
     }
     header.architecture = architecture
     // Writing the header sets the free count and the architecture to what the descriptors say.
-    guard !mended.isEmpty else { return [] }
+    guard mended.count > (restoredSlots > 0 ? 1 : 0) else { return mended }
     try storage.withLock(.publishing) { () throws(SIFError) in try writeHeader(header) }
     return mended
   }

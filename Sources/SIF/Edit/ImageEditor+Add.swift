@@ -18,12 +18,9 @@ extension ImageEditor {
     var (descriptor, end) = try place(object)
     let oldSize = try storage.byteCount()
     do {
-      let needsDigest = object.metadata == .none && [.ociRootIndex, .ociBlob].contains(object.dataType)
-      let (size, digest) = try copy(&source, to: descriptor.offset, digesting: needsDigest)
-      descriptor.size = size
-      if let digest { descriptor.extra = Metadata.ociDigest(digest).encoded }
-      descriptor.sizeWithPadding = descriptor.offset - end + size
+      try fill(&descriptor, from: &source, behind: end)
       try writeHidden(descriptor)
+      try barrier()
     } catch {
       giveBack(oldSize)
       throw error
@@ -55,6 +52,7 @@ extension ImageEditor {
       if let metadata = result.metadata { descriptor.extra = metadata.encoded }
       descriptor.sizeWithPadding = descriptor.offset - end + descriptor.size
       try writeHidden(descriptor)
+      try barrier()
     } catch {
       giveBack(oldSize)
       throw error
@@ -64,17 +62,21 @@ extension ImageEditor {
   }
 
   /// Where an object goes: its descriptor without a size, and the end of the data before it.
-  private func place(_ object: NewObject) throws(SIFError) -> (Descriptor, end: Int64) {
+  ///
+  /// - Parameters:
+  ///   - slot: the free slot that it takes; the first one by default.
+  ///   - end: the end of the data before it; by default that of the image's.
+  func place(
+    _ object: NewObject, in slot: Int? = nil, behind end: Int64? = nil
+  ) throws(SIFError) -> (Descriptor, end: Int64) {
     try object.validate()
-    let slot = try firstFreeSlot()
-    if case .partition(let partition) = object.metadata, partition.type == .primarySystem,
-      let primary = image.primarySystemPartition
-    {
+    let slot = if let slot { slot } else { try firstFreeSlot() }
+    if object.isPrimarySystem, let primary = image.primarySystemPartition {
       throw SIFError(
         .primaryExists, "the image already has a primary system partition, object \(primary.id)")
     }
     try image.requireWholeObjects("adding behind it would fill what is missing with zeros")
-    let end = try image.endOfData()
+    let end = if let end { end } else { try image.endOfData() }
     let offset = try object.placement(behind: end)
     try image.requireDataArea(from: offset)
 
@@ -88,8 +90,20 @@ extension ImageEditor {
     return (descriptor, end)
   }
 
+  /// Writes an object's bytes, and completes its descriptor by them.
+  func fill(
+    _ descriptor: inout Descriptor, from source: inout some ByteSource & ~Copyable, behind end: Int64
+  ) throws(SIFError) {
+    let needsDigest =
+      descriptor.extra.isEmpty && [.ociRootIndex, .ociBlob].contains(descriptor.dataType)
+    let (size, digest) = try copy(&source, to: descriptor.offset, digesting: needsDigest)
+    descriptor.size = size
+    if let digest { descriptor.extra = Metadata.ociDigest(digest).encoded }
+    descriptor.sizeWithPadding = descriptor.offset - end + size
+  }
+
   /// Gives back what an unfinished object took, such as the last free blocks of a full disk.
-  private func giveBack(_ oldSize: Int64) {
+  func giveBack(_ oldSize: Int64) {
     if (try? storage.byteCount()) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
   }
 
@@ -105,11 +119,10 @@ extension ImageEditor {
 
   /// Writes the slot with its used byte 0. The data and the slot may reach the disk in any order: nobody sees
   /// either yet.
-  private func writeHidden(_ descriptor: Descriptor) throws(SIFError) {
+  func writeHidden(_ descriptor: Descriptor) throws(SIFError) {
     var hidden = descriptor
     hidden.used = 0
     try write(hidden.encoded(), at: image.table.position(ofSlot: descriptor.slot))
-    try barrier()
   }
 
   /// Writes the used byte, by which the object is there, and then the header.

@@ -5,14 +5,16 @@ public import SystemPackage
 ///
 /// An editor holds the image's writer lock for as long as it lives. Each edit writes what nobody sees yet
 /// (data, a slot whose used byte is 0), then changes the one byte that makes it visible, then the header's
-/// counters, with a synchronisation between these; deletion goes the other way. Stale counters that an
-/// interrupted edit left are mended by the next one.
+/// counters, with a synchronisation between these; deletion goes the other way. What an interrupted edit left, such
+/// as stale counters, is mended by the next one.
 public struct ImageEditor: ~Copyable {
   /// The image as the last edit left it.
   public internal(set) var image: Image
   let storage: any Storage
   let clock: EditClock
   private let ordersWrites: Bool
+  /// How many slots an interrupted edit had left out of the table.
+  let restoredSlots: Int64
 
   /// Begins editing.
   ///
@@ -31,17 +33,19 @@ public struct ImageEditor: ~Copyable {
   /// Takes over storage whose writer lock is held, and releases it when the image is not one to edit.
   private init(locked storage: any Storage, clock: EditClock, ordersWrites: Bool) throws(SIFError) {
     do {
-      let loaded = try Image(loading: storage)
+      var loaded = try Image(loading: storage)
       try loaded.validateForEditing()
-      self.init(of: loaded, clock: clock, ordersWrites: ordersWrites)
+      let restored = try loaded.restoreTable(ordersWrites: ordersWrites)
+      self.init(of: loaded, restored: restored, clock: clock, ordersWrites: ordersWrites)
     } catch {
       storage.unlock(.writing)
       throw error
     }
   }
 
-  private init(of image: Image, clock: EditClock, ordersWrites: Bool) {
+  private init(of image: Image, restored: Int64, clock: EditClock, ordersWrites: Bool) {
     self.image = image
+    restoredSlots = restored
     storage = image.storage
     self.clock = clock
     self.ordersWrites = ordersWrites
@@ -162,14 +166,14 @@ public struct ImageEditor: ~Copyable {
 
   /// Makes a system partition the primary one; the one that was becomes an ordinary system partition.
   ///
-  /// Nothing happens when it is the primary one already. The new one is marked first and the old one
-  /// unmarked second: in between the first of the two in the table counts (``Image/primarySystemPartition``).
+  /// Nothing happens when it is the primary one already. One write changes both types; where they do not lie in one
+  /// page of the file, the new one is marked before the old one is unmarked.
   ///
   /// - Throws: ``SIFError/Code/objectNotFound``, ``SIFError/Code/notPartition``,
   ///   ``SIFError/Code/notSystemPartition``.
   public mutating func setPrimaryPartition(id: UInt32) throws(SIFError) {
     let chosen = try image.object(id: id)
-    guard case .partition(var partition) = chosen.metadata else {
+    guard case .partition(let partition) = chosen.metadata else {
       throw SIFError(.notPartition, "object \(id) is not a partition", objectID: id)
     }
     let others = image.descriptors.filter { $0.isPartition(.primarySystem) && $0.slot != chosen.slot }
@@ -186,44 +190,54 @@ public struct ImageEditor: ~Copyable {
     header.architecture = partition.architecture
     header.modifiedAt = time
 
-    partition.type = .primarySystem
+    var types = [(slot: chosen.slot, type: PartitionType.primarySystem)]
+    types += others.map { ($0.slot, .system) }
     try storage.withLock(.publishing) { () throws(SIFError) in
-      try replacePartition(partition, ofSlot: chosen.slot, time: time)
-      for other in others {
-        guard case .partition(var old) = other.metadata else { continue }
-        old.type = .system
-        try replacePartition(old, ofSlot: other.slot, time: time)
+      try setTypes(types)
+      var stamp = LittleEndianWriter(capacity: 8)
+      stamp.append(time.seconds)
+      for (slot, _) in types {
+        let position = image.table.position(ofSlot: slot)
+        try write(stamp.bytes, at: position + Int64(Descriptor.modifiedAtFieldOffset))
       }
+      for (slot, type) in types { remember(type, ofSlot: slot, time: time) }
       try writeHeader(header)
     }
   }
 
-  /// Writes a partition's type and then its time of change, and remembers both.
-  private mutating func replacePartition(
-    _ partition: PartitionMetadata, ofSlot slot: Int, time: Timestamp
-  ) throws(SIFError) {
+  /// The bytes that the kernel takes of a write before it looks whether the process is to be killed.
+  private static let pageBytes: Int64 = 4096
+
+  /// Writes the types of partitions: the first one's first, where one write cannot do it.
+  private func setTypes(_ types: [(slot: Int, type: PartitionType)]) throws(SIFError) {
+    let offset = Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset
+    let fields = types.map { ($0.slot, offset, $0.type.encoded) }
+    let pages = types.flatMap { type in
+      let start = image.table.position(ofSlot: type.slot) + Int64(offset)
+      return [start / Self.pageBytes, (start + 3) / Self.pageBytes]
+    }
+    for step in Set(pages).count == 1 ? [fields] : fields.map({ [$0] }) {
+      try write(step)
+      try barrier()
+    }
+  }
+
+  private mutating func remember(_ type: PartitionType, ofSlot slot: Int, time: Timestamp) {
     guard let index = image.descriptors.firstIndex(where: { $0.slot == slot }) else { return }
-    let position = image.table.position(ofSlot: slot)
-    let field = Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset
-    try write(partition.encodedType, at: position + Int64(field))
-    try barrier()
-    var writer = LittleEndianWriter(capacity: 8)
-    writer.append(time.seconds)
-    try write(writer.bytes, at: position + Int64(Descriptor.modifiedAtFieldOffset))
     image.descriptors[index].modifiedAt = time
     // Only the type's field changes: whatever else the extra field holds stays.
     var extra = image.descriptors[index].extra
     extra += Array(repeating: 0, count: max(0, 8 - extra.count))
-    extra.replaceSubrange(4..<8, with: partition.encodedType)
+    extra.replaceSubrange(4..<8, with: type.encoded)
     image.descriptors[index].extra = extra.withoutTrailingNULs
   }
 }
 
-extension PartitionMetadata {
-  /// The type's four bytes.
-  fileprivate var encodedType: [UInt8] {
+extension PartitionType {
+  /// The field's four bytes.
+  fileprivate var encoded: [UInt8] {
     var writer = LittleEndianWriter(capacity: 4)
-    writer.append(type.rawValue)
+    writer.append(rawValue)
     return writer.bytes
   }
 }

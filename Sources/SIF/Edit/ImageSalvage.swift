@@ -27,6 +27,7 @@ public struct ImageSalvage: Sendable {
   private var slots: Set<Int> = []
   private var ids: Set<UInt32> = []
   private var keptBytes: Int64 = 0
+  private var budget: ContentBudget
 
   /// Writes what is intact of the image in `storage` into `destination`, which is empty.
   ///
@@ -36,6 +37,7 @@ public struct ImageSalvage: Sendable {
     of storage: any Storage, into destination: any Storage, clock: EditClock = .automatic
   ) throws(SIFError) {
     source = try LenientImage(reading: storage)
+    budget = ContentBudget(fileSize: source.fileSize)
     let orphans = try source.orphans()
     // A header that leads astray: what it leads to are no descriptors.
     let isAstray = source.isTableDoubtful && !orphans.isEmpty
@@ -150,7 +152,7 @@ public struct ImageSalvage: Sendable {
     var collector = FindingCollector()
     let reader = ObjectReader(storage: source.storage, offset: object.offset, byteCount: object.size)
     do throws(SIFError) {
-      try ContentCheck(object: object, reader: reader).run(&collector)
+      try ContentCheck(object: object, reader: reader).run(&collector, &budget)
     } catch {
       lose(object, "object \(object.id) cannot be read: \(error.message)")
       return nil
@@ -160,7 +162,9 @@ public struct ImageSalvage: Sendable {
       return nil
     }
     // Objects that share bytes are kept side by side, but not a thousand times the file.
-    guard object.size <= 2 * source.fileSize - keptBytes else {
+    guard object.size <= 2 * source.fileSize - keptBytes,
+      !collector.findings.contains(where: { $0.code == .contentNotJudged })
+    else {
       lose(object, "object \(object.id) shares its bytes with too many others")
       return nil
     }

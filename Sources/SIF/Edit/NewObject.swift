@@ -30,6 +30,11 @@ public struct NewObject: Hashable, Sendable {
   /// The alignment of partitions in bytes.
   static let partitionAlignment: Int64 = 4096
 
+  /// Whether the object is a primary system partition.
+  var isPrimarySystem: Bool {
+    if case .partition(let partition) = metadata { partition.type == .primarySystem } else { false }
+  }
+
   /// Throws ``SIFError/Code/invalidArgument`` for a value that the format has no room for.
   func validate() throws(SIFError) {
     guard name.count <= Descriptor.nameByteCount else {

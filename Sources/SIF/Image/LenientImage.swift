@@ -99,7 +99,10 @@ public struct LenientImage: Sendable {
   /// Whether the table has fewer slots than there is room for in front of the data, and than tables commonly have.
   private var isTableShort: Bool {
     let usual = Header.defaultCapacity * Int64(Descriptor.byteCount)
-    guard let header, table.isEmpty || table.lowerBound == Header.defaultDescriptorsOffset else {
+    // What an interrupted edit left out of the table was in no image.
+    guard let header, header.hiddenCapacity == nil,
+      table.isEmpty || table.lowerBound == Header.defaultDescriptorsOffset
+    else {
       return false
     }
     return table.count < usual && header.dataOffset >= Header.defaultDescriptorsOffset + usual

@@ -71,6 +71,19 @@ extension Image {
     descriptors.first { $0.isPartition(.primarySystem) }
   }
 
+  /// The object of a type that speaks of the primary system partition, such as its definition file: the only one in the
+  /// partition's group or, where its group has none, the only one of the image.
+  ///
+  /// - Returns: nil where there is none, and where there are several: groups of several images can be put together, and
+  ///   the first object that is found would speak of whatever program its author likes.
+  public func companion(ofType type: DataType) -> Descriptor? {
+    let all = objects(ofType: type)
+    let group = secondPrimary == nil ? primarySystemPartition?.group : nil
+    let near = group == nil ? [] : all.filter { $0.group == group }
+    let candidates = near.isEmpty ? all : near
+    return candidates.count == 1 ? candidates[0] : nil
+  }
+
   /// The architecture of the primary system partition: what the header should say. Nil without a primary
   /// partition, and where its own field holds something else, as an older reference leaves it behind.
   public var primaryArchitecture: Architecture? {

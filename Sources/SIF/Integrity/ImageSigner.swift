@@ -81,29 +81,13 @@ extension Image {
     }
     return result
   }
-
-  /// Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
-  private var duplicateID: SIFError? {
-    let ids = descriptors.map(\.id).sorted()
-    guard let place = ids.indices.dropFirst().first(where: { ids[$0] == ids[$0 - 1] }) else { return nil }
-    return SIFError(.multipleObjects, "several objects have the id \(ids[place])", objectID: ids[place])
-  }
-
-  /// Why no verdict can be given on what the image says: an object is not wholly there, or two have one id. Nil
-  /// where nothing of that kind is wrong.
-  var firstFault: SIFError? {
-    for descriptor in descriptors {
-      do throws(SIFError) { _ = try bytes(of: descriptor) } catch { return error }
-    }
-    return duplicateID
-  }
 }
 
 /// Signs images.
 public enum ImageSigner {
   /// Adds one signature for each group of a selection.
   ///
-  /// All of them are made before the first is added: where one cannot be made, the image is not changed.
+  /// All of them are made before any is added, and added in one step: at every moment others see all or none.
   ///
   /// - Parameters:
   ///   - editor: the image. Its own clock stamps the header and the new descriptors.
@@ -117,10 +101,11 @@ public enum ImageSigner {
     selection: IntegritySelection = IntegritySelection(), at time: Timestamp, threads: Int? = nil
   ) throws(IntegrityError) -> [Descriptor] {
     let image = editor.image
+    if let error = image.integrityFault ?? image.faultOfMessages { throw .image(error) }
     let groups = try image.signedGroups(selection)
     let algorithm = HashAlgorithm.sha256
     let digests = try ObjectDigests(
-      image, groups.flatMap(\.objects).map { ($0, algorithm) }, threads: threads ?? Workers.processors())
+      image, groups.lazy.flatMap(\.objects).map { ($0, algorithm) }, threads: threads ?? Workers.processors())
     let header = try IntegrityDigest.of(image.header.integrityBytes, algorithm)
     var messages: [(group: UInt32, signed: SignedMessage)] = []
     for group in groups {
@@ -137,18 +122,31 @@ public enum ImageSigner {
       let text = IntegrityMetadata(headerDigest: header, objects: objects).encoded
       messages.append((group.group, try signer.sign(text, at: time)))
     }
+    try Self.check(messages.map(\.signed), besides: image)
     return try reading { () throws(SIFError) in
-      var signatures: [Descriptor] = []
-      for message in messages {
-        var source = BytesSource(message.signed.bytes)
-        signatures.append(
-          try editor.add(
+      try editor.add(
+        messages.map { message in
+          (
             NewObject(
               .signature, metadata: .signature(message.signed.metadata), group: nil,
-              link: .group(message.group)),
-            from: &source))
-      }
-      return signatures
+              link: .group(message.group)), message.signed.bytes
+          )
+        })
+    }
+  }
+
+  /// Refuses messages that no verifier would read.
+  private static func check(_ messages: [SignedMessage], besides image: Image) throws(IntegrityError) {
+    let old = image.objects(ofType: .signature).reduce(0) { $0 + $1.size }
+    let new = messages.reduce(0) { $0 + Int64($1.bytes.count) }
+    let longest = messages.map { Int64($0.bytes.count) }.max() ?? 0
+    guard longest <= ImageVerifier.maximumMessageBytes, old + new <= ImageVerifier.maximumBytes else {
+      throw .image(
+        SIFError(
+          .limitExceeded,
+          "the signatures would have \(ByteText.decimal(old + new)), the longest \(ByteText.decimal(longest)): more than "
+            + "\(ImageVerifier.maximumBytes >> 20) MiB together, or \(ImageVerifier.maximumMessageBytes >> 20) MiB in one, "
+            + "are not read"))
     }
   }
 }

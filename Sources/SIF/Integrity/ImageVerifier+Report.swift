@@ -3,7 +3,8 @@ extension ImageVerifier {
   func report(_ groups: [SignedGroup]) throws(IntegrityError) -> VerificationReport {
     var vouchers: [(id: UInt32, identity: String)] = []
     for result in results where result.isConsidered {
-      for identity in result.validSigners.compactMap(\.identity) {
+      // Once each, however often a message repeats its signature.
+      for identity in Set(result.validSigners.compactMap(\.identity)) {
         for id in result.objects { vouchers.append((id, identity)) }
       }
     }

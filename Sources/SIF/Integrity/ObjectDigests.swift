@@ -24,15 +24,18 @@ struct ObjectDigests {
   ///
   /// - Parameter wanted: descriptors with the algorithms that their bytes are needed in, in any order and number.
   init(
-    _ image: Image, _ wanted: [(object: Descriptor, algorithm: HashAlgorithm)], threads: Int
+    _ image: Image, _ wanted: some Sequence<(Descriptor, HashAlgorithm)>, threads: Int
   ) throws(IntegrityError) {
-    for (object, algorithm) in wanted.sorted(by: { $0.object.id < $1.object.id }) {
-      if let last = jobs.indices.last, jobs[last].descriptor.id == object.id {
-        if !jobs[last].algorithms.contains(algorithm) { jobs[last].algorithms.append(algorithm) }
+    var places: [UInt32: Int] = [:]
+    for (object, algorithm) in wanted {
+      if let place = places[object.id] {
+        if !jobs[place].algorithms.contains(algorithm) { jobs[place].algorithms.append(algorithm) }
       } else {
+        places[object.id] = jobs.count
         jobs.append(Job(descriptor: object, algorithms: [algorithm]))
       }
     }
+    jobs.sort { $0.descriptor.id < $1.descriptor.id }
     // The largest first, so that no thread is left alone with it at the end.
     let todo = jobs
     let order = todo.indices.sorted { todo[$0].descriptor.size > todo[$1].descriptor.size }

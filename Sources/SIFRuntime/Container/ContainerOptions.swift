@@ -1,3 +1,4 @@
+import Encodings
 public import LinuxSystem
 public import SystemPackage
 
@@ -67,7 +68,7 @@ public struct ContainerOptions: Sendable {
   /// What is written to standard error where the program cannot be started, and the exit status then: asked beforehand,
   /// because by that time this process is another one.
   public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {
-    (Array("\($0)\n".utf8), 1)
+    (Array("\(VisibleText.line("\($0)"))\n".utf8), 1)
   }
   /// Told what is not as it was asked for, though not an error.
   public var onNote: @Sendable (String) -> Void = { _ in }

@@ -66,12 +66,13 @@ struct BodyfileCommand: ToolCommand {
         TimelineEntry(header, fileSize: image.fileSize, name: evidence.imageName), object: nil, path: nil)
     }
     let partitions = try evidence.partitions(of: image)
+    var headers = ContentBudget(fileSize: image.fileSize)
     for object in image.descriptors {
       try listing.add(
         TimelineEntry(object, name: evidence.name(of: object)), object: object, path: nil)
       guard partitions.contains(object.slot),
         let (squash, offset) = try evidence.files(
-          of: object, image, &listing.faults,
+          of: object, image, &listing.faults, &headers,
           leaveOut: { try listing.leaveOut($0, at: object.offset) })
       else { continue }
       do {

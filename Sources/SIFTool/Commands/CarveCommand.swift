@@ -43,15 +43,15 @@ struct CarveCommand: ToolCommand {
     }
     bar.clear()
     for problem in carving.problems {
-      progress.note("siftool: \(Array(problem.naming(image.path).description.utf8).printable)")
+      progress.note("siftool: \(problem.naming(image.path).description)")
     }
     let items = carving.items.filter { $0.confidence >= minConfidence }
     var files: [ExtractedItem] = []
     if let extract {
       files = try write(items, of: carving, from: storage, into: extract.path)
       progress.note(
-        "siftool: \(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in "
-          + "\(Array(extract.path.string.utf8).printable)")
+        "siftool: \(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.string)"
+      )
     }
     var failure = try state.change(of: storage)
     if output.json {
@@ -59,7 +59,7 @@ struct CarveCommand: ToolCommand {
         document: carving.members + (failure.map { [JSONMember("error", $0.json)] } ?? []),
         list: JSONList(key: "items", count: items.count) { items[$0].json(files.isEmpty ? nil : files[$0]) })
     } else {
-      try Console.write(carving.text(items))
+      try Console.write(lines: carving.lines(items))
     }
     failure?.isReported = output.json
     if let failure { throw failure }
@@ -108,28 +108,26 @@ extension CarvedItem.Confidence: ExpressibleByArgument {}
 
 /// What was carved, for people and for scripts.
 extension Carving {
-  fileprivate func text(_ items: [CarvedItem]) -> String {
+  fileprivate func lines(_ items: [CarvedItem]) -> [String] {
     func right(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
     }
-    var text =
+    var lines =
       items.isEmpty
-      ? "" : "\(right("OFFSET", 12)) \(right("LENGTH", 12)) \("KIND".padded(to: 16)) CONFIDENCE  REASON\n"
-    for item in items {
-      text +=
-        "\(right("\(item.offset)", 12)) \(right("\(item.length)", 12)) \(item.kind.rawValue.padded(to: 16)) "
-        + "\(item.confidence.rawValue.padded(to: 11)) \(item.reason)\n"
+      ? [] : ["\(right("OFFSET", 12)) \(right("LENGTH", 12)) \("KIND".padded(to: 16)) CONFIDENCE  REASON"]
+    lines += items.map { item in
+      "\(right("\(item.offset)", 12)) \(right("\(item.length)", 12)) \(item.kind.rawValue.padded(to: 16)) "
+        + "\(item.confidence.rawValue.padded(to: 11)) \(item.reason)"
     }
     let count = items.isEmpty ? "nothing" : "\(items.count) item\(items.count == 1 ? "" : "s")"
-    text += "\(count) found in \(searchedBytes) of \(fileSize) bytes\n"
-    for range in unreadable {
-      text += "bytes \(range.lowerBound)–\(range.upperBound - 1) could not be read\n"
-    }
+    lines.append("\(count) found in \(searchedBytes) of \(fileSize) bytes")
+    lines += unreadable.map { "bytes \($0.lowerBound)–\($0.upperBound - 1) could not be read" }
     if isCutShort {
-      text +=
-        "the search left something out: there are more than \(Self.mostItems) items, or too many false starts\n"
+      lines.append(
+        "the search left something out: there are more than \(Self.mostItems) items, or too many false starts"
+      )
     }
-    return text
+    return lines
   }
 
   /// The JSON document but for the items (spec/json/carve.schema.json).

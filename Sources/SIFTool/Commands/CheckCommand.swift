@@ -49,7 +49,7 @@ struct CheckCommand: ToolCommand {
         JSONMember("worst", worst.map { .string($0.rawValue) } ?? .null),
       ])
     } else {
-      try Console.write(text(of: check, findings, mended, salvaged))
+      try Console.write(lines: lines(of: check, findings, mended, salvaged))
     }
     if let salvaged, salvaged.kept.isEmpty, !findings.isEmpty || !salvaged.lost.isEmpty, worst != .error {
       var failure = ToolFailure(.malformed, code: "salvage", "nothing was salvaged: the new image is empty")
@@ -115,9 +115,9 @@ struct CheckCommand: ToolCommand {
       .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }.map(\.element)
   }
 
-  private func text(
+  private func lines(
     of check: ImageCheck, _ findings: [Finding], _ mended: [String], _ salvaged: ImageSalvage?
-  ) -> String {
+  ) -> [String] {
     var lines = mended.map { "mended   \($0)" }
     if let salvaged {
       let ids =
@@ -136,7 +136,7 @@ struct CheckCommand: ToolCommand {
     let objects = check.descriptors.count
     let subject = "\(objects) object\(objects == 1 ? "" : "s"), \(ByteText.decimal(check.fileSize))"
     lines.append(counts.isEmpty ? "sound: \(subject)" : "\(counts.joined(separator: ", ")); \(subject)")
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 }
 

@@ -9,6 +9,6 @@ struct CompletionCommand: ToolCommand {
   @Argument(help: "The shell.") var shell: CompletionShell
 
   func execute() throws {
-    try Console.write(SiftoolCommand.completionScript(for: shell) + "\n")
+    try Console.write(raw: Array((SiftoolCommand.completionScript(for: shell) + "\n").utf8))
   }
 }

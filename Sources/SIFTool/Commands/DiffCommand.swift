@@ -21,7 +21,7 @@ struct DiffCommand: ToolCommand {
         JSONMember("same", .bool(differences.isEmpty)),
       ])
     } else {
-      try Console.write(differences.map { $0.line + "\n" }.joined())
+      try Console.write(lines: differences.map(\.line))
     }
     if !differences.isEmpty {
       var failure = ToolFailure(.failure, code: "different", "")

@@ -77,6 +77,7 @@ struct HashCommand: ToolCommand {
     _ image: EvidenceImage, _ budget: HashBudget, _ listing: HashListing, _ unread: UnreadNames
   ) throws {
     var budget = budget
+    var headers = ContentBudget(fileSize: image.fileSize)
     let partitions = wants(.files) ? try evidence.partitions(of: image) : []
     var whole: [UInt8]?
     var digests: [[UInt8]] = []
@@ -115,18 +116,18 @@ struct HashCommand: ToolCommand {
         }
       }
       if partitions.contains(object.slot) {
-        try hashFiles(of: object, image, &budget, listing, unread)
+        try hashFiles(of: object, image, &budget, &headers, listing, unread)
       }
     }
   }
 
   private func hashFiles(
-    of object: Descriptor, _ image: EvidenceImage, _ budget: inout HashBudget, _ listing: HashListing,
-    _ unread: UnreadNames
+    of object: Descriptor, _ image: EvidenceImage, _ budget: inout HashBudget,
+    _ headers: inout ContentBudget, _ listing: HashListing, _ unread: UnreadNames
   ) throws {
     guard
       let (squash, _) = try evidence.files(
-        of: object, image, &listing.faults, leaveOut: { try listing.leaveOut($0) })
+        of: object, image, &listing.faults, &headers, leaveOut: { try listing.leaveOut($0) })
     else {
       unread.addAll(beneath: evidence.name(of: [], in: object))
       return

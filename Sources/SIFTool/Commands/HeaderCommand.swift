@@ -17,7 +17,7 @@ struct HeaderCommand: ToolCommand {
     if json {
       try Console.write(document: [image.header.jsonMember])
     } else {
-      try Console.write(image.header.fieldTable.text())
+      try Console.write(lines: image.header.fieldTable.lines())
     }
   }
 }

@@ -22,7 +22,8 @@ struct InfoCommand: ToolCommand {
     guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image) }
     let image = try Image(opening: image.path)
     let object = try image.object(id: id.value)
-    let facts = try image.volumeFacts(of: object)
+    var budget = ContentBudget(fileSize: image.fileSize)
+    let facts = try image.volumeFacts(of: object, &budget)
     let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
     if output.json {
       try Console.write(document: [
@@ -31,14 +32,14 @@ struct InfoCommand: ToolCommand {
         JSONMember("opened", opened?.json ?? .null),
       ])
     } else {
-      try Console.write(object.fieldTable.text(indent: 2, gap: 2))
-      if let facts { try Console.write(VolumeFields.text(of: object.id, facts)) }
-      if let opened { try Console.write(opened.text) }
+      try Console.write(lines: object.fieldTable.lines(indent: 2, gap: 2))
+      if let facts { try Console.write(lines: VolumeFields.lines(of: object.id, facts)) }
+      if let opened { try Console.write(lines: opened.lines) }
     }
   }
 
   static func show(_ id: ObjectID, _ path: PathArgument) throws {
     let table = try Image(opening: path.path).object(id: id.value).fieldTable
-    try Console.write(table.text(indent: 2, gap: 2))
+    try Console.write(lines: table.lines(indent: 2, gap: 2))
   }
 }

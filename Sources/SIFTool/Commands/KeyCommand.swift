@@ -47,7 +47,7 @@ struct KeyNewCommand: ToolCommand {
     let keys = try TransferableKey.read(packets.span)
     try store.add(keys, secret: true)
     try store.add(keys, secret: false)
-    try Console.write(made.primary.fingerprintText + "\n")
+    try Console.write(line: made.primary.fingerprintText)
   }
 }
 
@@ -70,7 +70,7 @@ struct KeyListCommand: ToolCommand {
     if output.json {
       try Console.write(document: [JSONMember("keys", .array(keys.map { $0.json(now) }))])
     } else {
-      try Console.write(keys.map { $0.text(now) }.joined(separator: "\n"))
+      try Console.write(lines: keys.map { $0.lines(now) }.joined(separator: [""]))
     }
   }
 }
@@ -115,10 +115,10 @@ struct KeyExportCommand: ToolCommand {
     if secret {
       for key in copies {
         let text = try key.armoredSecretKey()
-        try Console.write(text)
+        try Console.write(raw: text)
       }
     } else {
-      try Console.write(KeyArmor.publicKey(copies.flatMap(\.publicPackets)))
+      try Console.write(raw: KeyArmor.publicKey(copies.flatMap(\.publicPackets)))
     }
   }
 }
@@ -138,7 +138,7 @@ struct KeyRemoveCommand: ToolCommand {
 }
 
 extension Certificate {
-  fileprivate func text(_ now: Int64) -> String {
+  fileprivate func lines(_ now: Int64) -> [String] {
     var lines = ["\(primary.fingerprintText)  \(primary.algorithmName)"]
     lines += userIDs.map { "  \($0.bytes.printable)" }
     lines.append("  \(status(now: now).text(made: primary.creationTime, now))")
@@ -146,7 +146,7 @@ extension Certificate {
       lines.append("  subkey \(subkey.key.fingerprintText)  \(subkey.key.algorithmName)")
       lines.append("    \(status(of: subkey, now: now).text(made: subkey.key.creationTime, now))")
     }
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
   fileprivate func json(_ now: Int64) -> JSONValue {

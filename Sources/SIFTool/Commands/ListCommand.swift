@@ -18,7 +18,7 @@ struct ListCommand: ToolCommand {
     if json {
       try Console.write(document: [image.header.jsonMember], list: image.objectList)
     } else {
-      try Console.write(ObjectListing.text(of: image.descriptors))
+      try Console.write(raw: ObjectListing.text(of: image.descriptors))
     }
   }
 }

@@ -122,13 +122,14 @@ final class Listing {
 
   func begin() throws {
     isOpen = true
-    if form == .document { try output.append("{\n  \"entries\": [") }
+    if form == .document { try output.append(raw: "{\n  \"entries\": [".utf8) }
   }
 
   /// Names a directory before what is in it; documents and lines have paths.
   func heading(_ path: [UInt8], isFirst: Bool) throws {
     guard form == .short || form == .long else { return }
-    try output.append("\(isFirst ? "" : "\n")\(escapedName(path)):\n")
+    if !isFirst { try output.append(line: "") }
+    try output.append(line: "\(escapedName(path)):")
   }
 
   func note(_ fault: SquashError) {
@@ -148,23 +149,23 @@ final class Listing {
       return isPlain
     }
     if isPlain {
-      try output.append(line: name)
+      try output.append(plainLine: name)
     } else {
-      try output.append(line: Array(escapedName(Array(name)).utf8)[...])
+      try output.append(line: escapedName(Array(name)))
     }
   }
 
   func add(_ entry: Entry, name: [UInt8], _ reader: SquashReader) throws {
     switch form {
     case .short: return try add(name: name[...])
-    case .long: try output.append(entry.longLine(name))
+    case .long: try output.append(line: entry.longLine(name))
     case .lines:
-      try output.append(JSONWriter.compact(entry.json(try reader.extendedAttributes(of: entry.inode))))
-      try output.append("\n")
+      try output.append(raw: JSONWriter.compact(entry.json(try reader.extendedAttributes(of: entry.inode))))
+      try output.append(raw: "\n".utf8)
     case .document:
-      try output.append(count == 0 ? "\n    " : ",\n    ")
+      try output.append(raw: (count == 0 ? "\n    " : ",\n    ").utf8)
       let text = JSONWriter.pretty(entry.json(try reader.extendedAttributes(of: entry.inode)))
-      try output.append(Array(text.split(separator: 0x0A).joined(separator: Array("\n    ".utf8))))
+      try output.append(raw: Array(text.split(separator: 0x0A).joined(separator: Array("\n    ".utf8))))
     }
     count += 1
   }
@@ -174,12 +175,12 @@ final class Listing {
     isEnded = true
     if form == .document {
       if !isOpen { try begin() }
-      try output.append(count == 0 ? "],\n" : "\n  ],\n")
+      try output.append(raw: (count == 0 ? "],\n" : "\n  ],\n").utf8)
       var rest = [JSONMember("faults", .array(faults.map(\.json))), JSONMember("schemaVersion", 1)]
       if let failure { rest.append(JSONMember("error", failure.json)) }
       // The other members follow in order, without the brace that is open already.
-      try output.append(JSONWriter.pretty(.object(rest)).drop { $0 != 0x0A }.dropFirst())
-      try output.append("\n")
+      try output.append(raw: JSONWriter.pretty(.object(rest)).drop { $0 != 0x0A }.dropFirst())
+      try output.append(raw: "\n".utf8)
     }
     try output.flush()
   }

@@ -74,10 +74,10 @@ struct MountCommand: ToolCommand {
     if output.json {
       return try Console.write(document: [JSONMember("mounts", .array(mounts.map(\.json)))])
     }
-    for mount in mounts {
-      try Console.write(
-        "\(mount.target.bytes.printable)\t\(mount.kind.rawValue)\t\(mount.image.bytes.printable)\n")
+    let lines = mounts.map {
+      "\($0.target.bytes.printable)\t\($0.kind.rawValue)\t\($0.image.bytes.printable)"
     }
+    try Console.write(lines: lines, keepsTabs: true)
   }
 }
 

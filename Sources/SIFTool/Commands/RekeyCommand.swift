@@ -134,7 +134,7 @@ private struct KeyChange {
   /// Removes the slot that was opened, and the messages that are of no use without it.
   mutating func removeOld(_ editor: inout ImageEditor, _ progress: ProgressOptions) throws {
     let slot = opened.unlocked.slot
-    let others = slots.header.facts.keySlots.filter { $0.number != slot && $0.number != addedSlot }
+    let others = slots.header.openingSlots.filter { $0 != slot && $0 != addedSlot }
     let update = try slots.remove(slot)
     // Where no other old slot is left, no old message opens anything; of one that could not be read nobody knows.
     for message in oldMessages where others.isEmpty || message.id == opened.candidate.message {

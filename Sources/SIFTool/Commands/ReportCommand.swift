@@ -57,7 +57,7 @@ struct ReportCommand: ToolCommand {
     if let file {
       try Evidence.write(text, to: file.path, examining: storage)
     } else {
-      try Console.write(text)
+      try Console.write(raw: text)
     }
     failure?.isReported = file == nil && output.json
     if let failure { throw failure }

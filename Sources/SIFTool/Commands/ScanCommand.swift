@@ -70,7 +70,7 @@ struct ScanCommand: ToolCommand {
       render: { ScanRecord($0, policy: policy.identity) }
     ) { record in
       counts.add(record)
-      try output.append(record.line)
+      try output.append(raw: record.line)
       // A record at a time: what was found is kept whatever happens next.
       try output.flush()
     }

@@ -27,6 +27,12 @@ struct SignCommand: ToolCommand {
     let signatures = try signer.sign(&editor, selection: selection, at: time, isQuiet: progress.quiet)
     let names = ByteText.ranges(signatures.map(\.id))
     progress.note("siftool: signed: object\(signatures.count == 1 ? "" : "s") \(names)")
+    let groups = Set(signatures.compactMap(\.link))
+    if editor.image.header.id == .none, groups.count > 1 {
+      progress.note(
+        "siftool: warning: the image has no id: nothing ties its \(groups.count) signed groups together, and each may be "
+          + "put into another image without one")
+    }
     for object in editor.image.objects(inGroup: nil) where object.dataType != .signature {
       progress.note("siftool: warning: object \(object.id) is in no group and so not signed")
     }

@@ -37,7 +37,7 @@ struct VersionCommand: ToolCommand {
     if output.json {
       try Console.write(document: table.members)
     } else {
-      try Console.write(table.text(gap: 2))
+      try Console.write(lines: table.lines(gap: 2))
     }
   }
 }

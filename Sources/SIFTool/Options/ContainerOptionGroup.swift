@@ -105,10 +105,11 @@ struct ContainerOptionGroup: ParsableArguments {
     options.usesUnderlay = underlay
     options.report = {
       let failure = ToolFailure($0)
-      let text = "siftool: \(Array(failure.message.utf8).printable)\n"
-      return (Array(text.utf8), UInt8(clamping: failure.status.rawValue))
+      return (
+        Console.bytes(ofLine: "siftool: \(failure.message)"), UInt8(clamping: failure.status.rawValue)
+      )
     }
-    options.onNote = { Console.note("siftool: \(Array($0.utf8).printable)") }
+    options.onNote = { Console.note("siftool: \($0)") }
     return options
   }
 

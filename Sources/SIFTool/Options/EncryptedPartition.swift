@@ -76,8 +76,7 @@ struct EncryptedPartition {
     let candidates = try source.candidates(object, in: image)
     try checkCost(source, keys: candidates.count)
     if !source.isQuiet {
-      Console.note(
-        "siftool: opening partition \(object.id): \(Array(header.cost.description.utf8).printable)")
+      Console.note("siftool: opening partition \(object.id): \(header.cost.description)")
     }
     var last: LUKSError?
     for candidate in candidates {

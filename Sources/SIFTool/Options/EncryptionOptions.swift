@@ -182,13 +182,10 @@ final class NewVolumeKey: Sendable {
   /// Adds the messages to an image, linked to a partition and in its group.
   func addMessages(to editor: inout ImageEditor, for partition: Descriptor) throws -> [Descriptor] {
     let kind = CryptographicMessageMetadata(format: .pem, type: .rsaOAEP)
-    return try messages.map { message in
-      var source = BytesSource(message)
-      return try editor.add(
-        NewObject(
-          .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
-          link: .object(partition.id)), from: &source)
-    }
+    let object = NewObject(
+      .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
+      link: .object(partition.id))
+    return try editor.add(messages.map { (object, $0) })
   }
 }
 

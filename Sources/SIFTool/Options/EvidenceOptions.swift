@@ -75,14 +75,16 @@ struct EvidenceOptions: ParsableArguments {
   /// The files of a partition, and where in the image their file system begins, if its bytes lie there as they are; nil
   /// where there are no files to be read, which is then said.
   ///
-  /// - Parameter leaveOut: called for a partition whose files are not read although nothing is damaged.
+  /// - Parameters:
+  ///   - budget: pays for the headers of encrypted partitions.
+  ///   - leaveOut: called for a partition whose files are not read although nothing is damaged.
   func files(
     of object: Descriptor, _ image: EvidenceImage, _ faults: inout EvidenceFaults,
-    leaveOut: (LeftOutPartition) throws -> Void
+    _ budget: inout ContentBudget, leaveOut: (LeftOutPartition) throws -> Void
   ) throws -> (squash: SquashImage, offset: Int64?)? {
     let contents: EvidenceContents
     do throws(SIFError) {
-      contents = EvidenceContents(reading: try image.reader(of: object))
+      contents = EvidenceContents(reading: try image.reader(of: object), &budget)
     } catch {
       faults.note(error, in: object)
       return nil
@@ -94,7 +96,7 @@ struct EvidenceOptions: ParsableArguments {
       if let squash = try open(object, image) { return (squash, nil) }
       try note(
         object, .encrypted,
-        "is encrypted (LUKS\(facts.version), \(Array(facts.cipher.utf8).printable)): without a key its files are not read",
+        "is encrypted (LUKS\(facts.version), \(facts.cipher)): without a key its files are not read",
         leaveOut)
     case .other: try note(object, .notSquashfs, "holds no squashfs: its files are not read", leaveOut)
     }

@@ -83,6 +83,9 @@ enum PartitionChoice {
     let object: Descriptor
     if let id {
       object = try image.object(id: id.value)
+    } else if let fault = image.secondPrimary {
+      // Which of them runs must not be up to whoever put them together.
+      throw fault
     } else if let primary = image.primarySystemPartition {
       object = primary
     } else {
@@ -218,18 +221,21 @@ final class OutputBuffer: ByteSink {
     pending.bytes.reserveCapacity(1 << 17)
   }
 
-  func append(_ bytes: some Collection<UInt8>) throws {
+  /// Adds bytes as they are: contents, and documents of a form that has its own escapes.
+  func append(raw bytes: some Collection<UInt8>) throws {
     pending.bytes.append(contentsOf: bytes)
     if pending.bytes.count >= 1 << 16 { try flush() }
   }
 
-  func append(line: ArraySlice<UInt8>) throws {
+  /// Adds a line for people, with what a terminal would obey escaped as ``Console`` does.
+  func append(line: String) throws { try append(raw: Console.bytes(ofLine: line)) }
+
+  /// Adds a line of nothing but visible characters of ASCII.
+  func append(plainLine line: ArraySlice<UInt8>) throws {
     pending.bytes.append(contentsOf: line)
     pending.bytes.append(0x0A)
     if pending.bytes.count >= 1 << 16 { try flush() }
   }
-
-  func append(_ text: String) throws { try append(text.utf8) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
     let isLarge = bytes.count > 1 << 16

@@ -32,9 +32,9 @@ struct TrustOptions: ParsableArguments {
       if report.verdict != .malformed { return report }
       progress.note("siftool: nothing was verified: the image is malformed")
     } catch let error as SIFError {
-      progress.note("siftool: nothing was verified: \(Array(error.description.utf8).printable)")
+      progress.note("siftool: nothing was verified: \(error.description)")
     } catch let error as IntegrityError {
-      progress.note("siftool: nothing was verified: \(Array(ToolFailure(error).message.utf8).printable)")
+      progress.note("siftool: nothing was verified: \(ToolFailure(error).message)")
     }
     return nil
   }

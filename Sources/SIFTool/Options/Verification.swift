@@ -31,7 +31,7 @@ struct Verification {
     if printsJSON {
       try Console.write(document: report.document)
     } else {
-      try Console.write(report.text(isStrict: policy.isStrict))
+      try Console.write(lines: report.lines(isStrict: policy.isStrict))
     }
     guard let status = report.verdict.status else { return }
     let message = report.error?.naming(image.path).description ?? ""

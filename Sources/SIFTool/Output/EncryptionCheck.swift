@@ -12,14 +12,21 @@ enum EncryptionCheck {
   /// - Throws: ``ToolFailure`` where a key was given and opens nothing.
   static func findings(of image: Image, _ key: VolumeKeySource?) throws -> [Finding] {
     var findings: [Finding] = []
+    var budget = ContentBudget(fileSize: image.fileSize)
     for object in image.descriptors where object.isEncryptedSquashfs {
       // What is no volume at all is a finding already, and so is an object that the file does not hold.
-      guard let bytes = try? image.bytes(of: object), try bytes.prefix(6) == luksMagic else { continue }
+      guard let bytes = try? image.bytes(of: object), try bytes.prefix(6) == luksMagic,
+        budget.spend(min(object.size, longestHeaders))
+      else { continue }
       do {
         let partition = try EncryptedPartition(
           object, in: image, allowsAnyCipher: key?.allowsAnyCipher ?? false)
         if let cut = SquashfsExtent.cut(partition.header) { findings.append(finding(cut, object)) }
-        if let key { findings += try content(of: try partition.open(with: key, in: image), object) }
+        if let key {
+          findings += try content(of: try partition.open(with: key, in: image), object)
+        } else if let costly = cost(of: partition.header) {
+          findings.append(finding(costly, object))
+        }
       } catch let failure as ToolFailure {
         guard failure.status != .key else { throw failure }
         findings.append(finding(failure, object))
@@ -28,6 +35,15 @@ enum EncryptionCheck {
     return findings
   }
 
+  /// Why nobody opens the volume without being told to; nil where that costs little. What this machine has of memory
+  /// is no fact of the image.
+  private static func cost(of header: VolumeHeader) -> ToolFailure? {
+    do throws(LUKSError) { try header.cost.check(available: .max) } catch { return ToolFailure(error) }
+    return nil
+  }
+
+  /// Two copies of a header, in bytes.
+  private static let longestHeaders: Int64 = 8 << 20
   private static let luksMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
 
   /// Judges what a partition holds.

@@ -17,7 +17,7 @@ extension Inode {
 
 /// A file of a squashfs, as a line for people and as a JSON object.
 extension Entry {
-  /// One line: mode, links, owner, group, size or device, time in UTC, name, target.
+  /// One line for people: mode, links, owner, group, size or device, time in UTC, name, target.
   func longLine(_ name: [UInt8]) -> String {
     func right(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
@@ -25,7 +25,7 @@ extension Entry {
     let target = inode.symlinkTarget.map { " -> \(escapedName($0))" } ?? ""
     return "\(inode.modeText) \(right("\(inode.linkCount)", 3)) \(right("\(inode.userID)", 5))"
       + " \(right("\(inode.groupID)", 5)) \(right(inode.sizeText, 10)) \(inode.modificationTime.utcTime)"
-      + " \(escapedName(name))\(target)\n"
+      + " \(escapedName(name))\(target)"
   }
 
   /// The object of the JSON documents (spec/json/ls.schema.json).

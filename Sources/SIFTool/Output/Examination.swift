@@ -16,6 +16,20 @@ struct Examination {
     let files: FileStatistics?
     /// Why they cannot be read.
     let failure: ToolFailure?
+
+    init(object: UInt32, files: FileStatistics?, failure: ToolFailure?) {
+      self.object = object
+      self.files = files
+      self.failure = failure
+    }
+
+    /// A partition that is not looked into, as others have the same bytes.
+    init(sharing object: Descriptor) {
+      self.init(
+        object: object.id, files: nil,
+        failure: ToolFailure(
+          .malformed, code: SIFError.Code.malformed.rawValue, "it shares its bytes with too many others"))
+    }
   }
 
   let path: FilePath
@@ -88,8 +102,13 @@ struct Examination {
     self.image = image
     page = try image.map { try InspectPage($0, findings: found, opened: nil) }
     let contents = image.map { OpenedPartitions($0, key) }
+    var budget = ContentBudget(fileSize: size)
     partitions =
-      image?.objects(ofType: .partition).prefix(64).compactMap { contents?.examine($0, now: time) } ?? []
+      contents.map { contents in
+        contents.image.objects(ofType: .partition).prefix(64).map { object in
+          budget.spend(object.size) ? contents.examine(object, now: time) : Partition(sharing: object)
+        }
+      } ?? []
     inner = InnerTexts(contents)
     environment = image.flatMap { InnerTexts.object(of: $0, .environmentVariables) }
     implausible = ImplausibleTime.all(in: lenient.header, lenient.descriptors, now: time)
@@ -178,7 +197,8 @@ struct InnerTexts {
   private static let mostScripts = 32
 
   init(_ contents: OpenedPartitions?) {
-    guard let contents, let primary = contents.image.primarySystemPartition,
+    guard let contents, contents.image.secondPrimary == nil,
+      let primary = contents.image.primarySystemPartition,
       let bytes = try? contents.reader(of: primary), let squash = try? SquashImage(bytes),
       let reader = try? SquashReader(squash)
     else { return }
@@ -209,9 +229,10 @@ struct InnerTexts {
     return text
   }
 
-  /// The text of the first object of a type; nil where there is none, or where it is too long.
+  /// The text of the object of a type that speaks of the primary partition; nil where there is none, or where it is too
+  /// long.
   static func object(of image: Image, _ type: DataType) -> [UInt8]? {
-    guard let object = image.objects(ofType: type).first, object.size <= longest else { return nil }
+    guard let object = image.companion(ofType: type), object.size <= longest else { return nil }
     return try? image.bytes(of: object).prefix(Int(object.size))
   }
 }

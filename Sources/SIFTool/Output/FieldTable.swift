@@ -20,19 +20,19 @@ struct Field {
 struct FieldTable {
   var fields: [Field]
 
-  /// A line a field: the label and a colon, padded so that all values begin in one column.
+  /// Lines for people, one a field: the label and a colon, padded so that all values begin in one column.
   ///
   /// - Parameters:
   ///   - indent: spaces in front of each line.
   ///   - gap: spaces between the longest label and the values.
-  func text(indent: Int = 0, gap: Int = 1) -> String {
+  func lines(indent: Int = 0, gap: Int = 1) -> [String] {
     let shown = fields.compactMap { field in
       field.label.flatMap { label in field.text.map { (label + ":", $0) } }
     }
     let width = (shown.map { $0.0.unicodeScalars.count }.max() ?? 0) + gap
     return shown.map { label, text in
-      String(repeating: " ", count: indent) + label.padded(to: width) + text + "\n"
-    }.joined()
+      String(repeating: " ", count: indent) + label.padded(to: width) + text
+    }
   }
 
   /// The members of the JSON object.

@@ -74,10 +74,12 @@ final class HashListing {
     }
     if let met { return try say(met.change, name) }
     guard let digest else { return }
-    // A terminal would obey what a name can hold; a file gets the name as it is.
-    let shown = isTerminal ? Array(escapedName(name).utf8) : name
-    try output.append(
-      isTerminal ? Array("\(digest.hexadecimal)  ".utf8) + shown + [0x0A] : HashList.line(digest, shown))
+    // sha256sum knows no other escapes than those of the list: a file gets the name as it is.
+    if isTerminal {
+      try output.append(line: "\(digest.hexadecimal)  \(escapedName(name))")
+    } else {
+      try output.append(raw: HashList.line(digest, name))
+    }
   }
 
   private func change(_ change: HashChange, _ earlier: [UInt8]?) -> [JSONMember] {
@@ -88,7 +90,7 @@ final class HashListing {
   }
 
   private func say(_ change: HashChange, _ name: [UInt8]) throws {
-    try output.append("\(change.text.padded(to: 8)) \(escapedName(name))\n")
+    try output.append(line: "\(change.text.padded(to: 8)) \(escapedName(name))")
   }
 
   /// Ends the listing: what is missing, and how much there was.

@@ -1,3 +1,4 @@
+import Encodings
 import SIF
 import StrictJSON
 
@@ -141,12 +142,7 @@ extension Timestamp {
 extension [UInt8] {
   /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays, as the
   /// reference prints it.
-  var printable: String {
-    let text = String(validating: self, as: UTF8.self)
-    if let text, !text.contains("\\"), escapedText == text { return text }
-    let withoutBackslashes = escapedText.split(separator: "\\\\", omittingEmptySubsequences: false)
-    return withoutBackslashes.joined(separator: "\\")
-  }
+  var printable: String { VisibleText.text(self, doublesBackslashes: false) }
 
   /// As a JSON string: exact where the bytes are UTF-8, with escapes in the text where they are not.
   var json: JSONValue { .string(String(validating: self, as: UTF8.self) ?? escapedText) }

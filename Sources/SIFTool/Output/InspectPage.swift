@@ -9,6 +9,8 @@ struct InspectPage {
   private let findings: [Finding]
   let labels: [JSONMember]
   let definition: [UInt8]?
+  private let labelsObject: Descriptor?
+  private let definitionObject: Descriptor?
   let volumes: [(object: UInt32, facts: VolumeFacts)]
   private let opened: OpenedVolumeFields?
 
@@ -19,18 +21,21 @@ struct InspectPage {
     self.opened = opened
     self.image = image
     self.findings = findings
-    func contents(_ type: DataType) throws -> [UInt8]? {
-      guard let object = image.objects(ofType: type).first, object.size <= Self.longestText,
-        let reader = try? image.bytes(of: object)
-      else { return nil }
+    func contents(_ object: Descriptor?) throws -> [UInt8]? {
+      guard let object, object.size <= Self.longestText, let reader = try? image.bytes(of: object) else {
+        return nil
+      }
       return try reader.prefix(Int(object.size))
     }
-    definition = try contents(.definitionFile)
-    let text = try contents(.labels)
+    definitionObject = image.companion(ofType: .definitionFile)
+    labelsObject = image.companion(ofType: .labels)
+    definition = try contents(definitionObject)
+    let text = try contents(labelsObject)
     labels =
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
+    var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      try image.volumeFacts(of: object).map { (object.id, $0) }
+      try image.volumeFacts(of: object, &budget).map { (object.id, $0) }
     }
   }
 
@@ -38,40 +43,67 @@ struct InspectPage {
 
   /// Writes the page as text.
   func write(title: FilePath) throws(ToolFailure) {
-    try Console.write(summary(title))
+    try Console.write(lines: summary(title))
     if !image.descriptors.isEmpty {
-      try Console.write("\nObjects\n")
-      // In blocks: there may be a hundred thousand.
-      for start in stride(from: 0, to: image.descriptors.count, by: 500) {
-        try Console.write(image.descriptors[start...].prefix(500).map(Self.line(of:)).joined())
-      }
+      // One by one: there may be a hundred thousand.
+      try Console.write(lines: ["", "Objects"])
+      try Console.write(lines: image.descriptors.lazy.map(Self.line(of:)))
     }
-    var sections: [String] = []
     if !labels.isEmpty {
-      let table = FieldTable(fields: labels.map { Field(Array($0.key.utf8).printable, $0.value.shown) })
-      sections.append("Labels\n" + table.text(indent: 2, gap: 2))
+      let table = FieldTable(fields: labels.map { Field($0.key, $0.value.shown) })
+      try write("Labels\(origin(of: .labels))", table.lines(indent: 2, gap: 2))
     }
-    if let definition { sections.append("Definition file\n" + Self.indented(definition)) }
-    for object in image.descriptors where definition == nil && object.dataType == .definitionFile {
-      sections.append(
-        "Definition file\n  too long for a page, or not in the file: siftool dump \(object.id) writes it\n")
+    if let line = several(.labels) { try write("Labels", [line]) }
+    if let definition {
+      // Tabs are part of how people write definition files, and harmless.
+      try write("Definition file\(origin(of: .definitionFile))", Self.indented(definition), keepsTabs: true)
+    } else if let object = definitionObject {
+      try write(
+        "Definition file",
+        ["  too long for a page, or not in the file: siftool dump \(object.id) writes it"])
     }
+    if let line = several(.definitionFile) { try write("Definition file", [line]) }
     let signatures = image.objects(ofType: .signature)
     if !signatures.isEmpty {
-      let title = "Signatures (as they describe themselves; nothing is verified here)\n"
-      sections.append(title + signatures.map(line(ofSignature:)).joined())
+      try write(
+        "Signatures (as they describe themselves; nothing is verified here)",
+        signatures.map(line(ofSignature:)))
     }
     if !volumes.isEmpty {
-      let facts = volumes.map { VolumeFields.text(of: $0.object, $0.facts) }.joined()
-      sections.append("Encryption\n" + facts + (opened?.text ?? ""))
+      let lines = volumes.flatMap { VolumeFields.lines(of: $0.object, $0.facts) }
+      try write("Encryption", lines + (opened?.lines ?? []))
     }
-    sections.append("Check\n  " + verdict + "\n")
-    for section in sections { try Console.write("\n" + section) }
+    try write("Check", ["  " + verdict])
   }
 
-  private func summary(_ title: FilePath) -> String {
+  /// Where the definition file or the labels are that are not in the group of the primary partition, which they seem to
+  /// speak of.
+  func origin(of type: DataType) -> String {
+    guard let object = type == .labels ? labelsObject : definitionObject,
+      let primary = image.primarySystemPartition, object.group != primary.group
+    else {
+      return ""
+    }
+    return " (object \(object.id), which is not in the group of the primary partition)"
+  }
+
+  /// What is said in place of a text where nobody can tell which of several objects it is.
+  private func several(_ type: DataType) -> String? {
+    let all = image.objects(ofType: type)
+    guard all.count > 1, image.companion(ofType: type) == nil else { return nil }
+    return
+      "  one of objects \(ByteText.ranges(all.map(\.id))), and nothing says which: siftool dump writes each"
+  }
+
+  private func write(
+    _ title: String, _ lines: [String], keepsTabs: Bool = false
+  ) throws(ToolFailure) {
+    try Console.write(lines: ["", title] + lines, keepsTabs: keepsTabs)
+  }
+
+  private func summary(_ title: FilePath) -> [String] {
     var fields = [
-      Field("Image", Array(title.string.utf8).printable),
+      Field("Image", title.string),
       Field("Size", "\(ByteText.decimal(image.fileSize)) (\(image.fileSize) bytes)"),
     ]
     fields += image.header.fieldTable.fields.filter { field in
@@ -80,7 +112,7 @@ struct InspectPage {
     }
     let free = image.header.descriptorsTotal - Int64(image.descriptors.count)
     fields.append(Field("Objects", "\(image.descriptors.count), room for \(free) more"))
-    return FieldTable(fields: fields).text(gap: 2)
+    return FieldTable(fields: fields).lines(gap: 2)
   }
 
   private static func line(of object: Descriptor) -> String {
@@ -95,7 +127,7 @@ struct InspectPage {
     let what = "\(object.dataType.name)\(detail(of: object))"
     return
       "  \("\(object.id)".padded(to: 4)) \(what.padded(to: 50)) \(ByteText.decimal(object.size).padded(to: 10))"
-      + "  \(group)\(link)\(name)\n"
+      + "  \(group)\(link)\(name)"
   }
 
   static func detail(of object: Descriptor) -> String {
@@ -116,20 +148,18 @@ struct InspectPage {
       case .group(let group): "over group \(group)"
       case nil: "over nothing"
       }
-    guard case .signature(let signature) = object.metadata else { return "" }
+    guard case .signature(let signature) = object.metadata else { return "  object \(object.id), \(what)" }
     let signer = signature.fingerprint.map { "by \($0.hexadecimal.uppercased())" } ?? "without a fingerprint"
-    return "  object \(object.id), \(what), \(signer)\n"
+    return "  object \(object.id), \(what), \(signer)"
   }
 
-  private static func indented(_ text: [UInt8]) -> String {
+  private static func indented(_ text: [UInt8]) -> [String] {
     text.split(separator: 0x0A, omittingEmptySubsequences: false)
       .map { line in
-        // Tabs are part of how people write definition files, and harmless.
         let parts = line.split(separator: 0x09, omittingEmptySubsequences: false).map { Array($0).printable }
         return "  " + parts.joined(separator: "\t")
       }
       .reversed().drop { $0 == "  " }.reversed()
-      .joined(separator: "\n") + "\n"
   }
 
   private var verdict: String {
@@ -146,7 +176,9 @@ struct InspectPage {
       image.header.jsonMember,
       JSONMember("size", .integer(image.fileSize)),
       JSONMember("labels", .object(labels)),
+      JSONMember("labelsObject", labelsObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("definitionFile", definition?.json ?? .null),
+      JSONMember("definitionFileObject", definitionObject.map { .integer(Int64($0.id)) } ?? .null),
       JSONMember("encryption", .array(volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("opened", opened?.json ?? .null),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
@@ -157,6 +189,6 @@ struct InspectPage {
 extension JSONValue {
   /// A label's value: text as it is, anything else as JSON.
   var shown: String {
-    text.map { Array($0.utf8).printable } ?? String(decoding: JSONWriter.compact(self), as: UTF8.self)
+    text ?? String(decoding: JSONWriter.compact(self), as: UTF8.self)
   }
 }

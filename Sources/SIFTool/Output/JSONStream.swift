@@ -25,39 +25,36 @@ final class JSONStream {
   func add(_ members: [JSONMember]) throws {
     let value = JSONValue.object(members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
     guard isDocument else {
-      try output.append(JSONWriter.compact(value))
-      return try output.append("\n")
+      return try output.append(raw: JSONWriter.compact(value) + [0x0A])
     }
     try open()
-    try output.append(count == 0 ? "\n    " : ",\n    ")
+    try output.append(raw: (count == 0 ? "\n    " : ",\n    ").utf8)
     count += 1
     try output.append(
-      Array(JSONWriter.pretty(value).split(separator: 0x0A).joined(separator: Array("\n    ".utf8))))
+      raw: Array(JSONWriter.pretty(value).split(separator: 0x0A).joined(separator: Array("\n    ".utf8))))
   }
 
   private func open() throws {
     guard !isOpen else { return }
     isOpen = true
-    try output.append("{\n")
+    try output.append(raw: "{\n".utf8)
     for member in before {
-      try output.append("  ")
-      try output.append(JSONWriter.compact(.string(member.key)))
-      try output.append(": ")
-      try output.append(JSONWriter.compact(member.value))
-      try output.append(",\n")
+      try output.append(
+        raw: Array("  ".utf8) + JSONWriter.compact(.string(member.key)) + Array(": ".utf8)
+          + JSONWriter.compact(member.value) + Array(",\n".utf8))
     }
-    try output.append("  \"\(key)\": [")
+    try output.append(raw: "  \"\(key)\": [".utf8)
   }
 
   /// Ends the document with the members whose names sort behind the list's. Lines have no end.
   func end(_ rest: [JSONMember]) throws {
     if isDocument {
       try open()
-      try output.append(count == 0 ? "],\n" : "\n  ],\n")
+      try output.append(raw: (count == 0 ? "],\n" : "\n  ],\n").utf8)
       // The other members follow in order, without the brace that is open already.
       let text = JSONWriter.pretty(.object(rest + [JSONMember("schemaVersion", 1)]))
-      try output.append(text.drop { $0 != 0x0A }.dropFirst())
-      try output.append("\n")
+      try output.append(raw: text.drop { $0 != 0x0A }.dropFirst())
+      try output.append(raw: "\n".utf8)
     }
     try output.flush()
   }

@@ -6,18 +6,12 @@ import StrictJSON
 extension ImageMap {
   /// Writes the table: a line a region, and what does not fit into lines.
   func writeText() throws(ToolFailure) {
-    var text = strip() + "\n" + MapRow.title
-    for region in regions {
-      text += MapRow(region).line
-      if text.utf8.count > 1 << 16 {
-        try Console.write(text)
-        text = ""
-      }
-    }
-    try Console.write(text + summary)
+    try Console.write(lines: strip() + ["", MapRow.title])
+    try Console.write(lines: regions.lazy.map { MapRow($0).line })
+    try Console.write(lines: summary)
   }
 
-  private var summary: String {
+  private var summary: [String] {
     var lines = ["\(regions.count) regions, \(fileSize) bytes"]
     for overlap in overlaps {
       lines.append(
@@ -40,7 +34,7 @@ extension ImageMap {
     if !isVerified, regions.contains(where: { $0.coverage.state == .claimed }) {
       lines.append("signatures are claims: nothing was verified (--key, --keyring)")
     }
-    return lines.map { $0 + "\n" }.joined()
+    return lines
   }
 
   /// The JSON document but for the regions (spec/json/map.schema.json).
@@ -118,7 +112,7 @@ private struct MapRow {
       String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
     }
     return "\(right(offset, 12)) \(right(length, 12)) \(right(entropy, 7)) \(content.padded(to: 16)) "
-      + "\(signed.padded(to: 16)) \(digest.padded(to: 64)) \(what)\n"
+      + "\(signed.padded(to: 16)) \(digest.padded(to: 64)) \(what)"
   }
 }
 

@@ -1,6 +1,7 @@
 import SIF
 
-/// The table of `siftool list`, byte for byte the reference's.
+/// The table of `siftool list`, byte for byte the reference's. It holds numbers and words of the format, and no text of
+/// an image.
 enum ObjectListing {
   private static let rule = String(repeating: "-", count: 78) + "\n"
 

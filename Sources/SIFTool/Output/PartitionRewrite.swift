@@ -24,24 +24,9 @@ struct PartitionRewrite {
     self.partition = partition
     self.fileSystem = fileSystem
     self.messages = messages
-    signatures = try Self.broken(by: [partition] + messages, in: image)
-  }
-
-  /// The signatures over any of the objects.
-  private static func broken(by changed: [Descriptor], in image: Image) throws -> [Descriptor] {
-    let verifiers: [any MessageVerifier] = [
-      OpenPGPVerifier(KeyRing(), now: CurrentTime.timestamp), try DSSEVerifier([]),
-    ]
-    var found: [Descriptor] = []
-    for object in changed {
-      for signature in image.signatures(covering: object)
-      where !found.contains(where: { $0.slot == signature.slot }) {
-        // A signature of some of a group's objects holds on while these are as they were.
-        let stated = image.objectsStated(by: signature, using: verifiers)
-        if stated.map({ $0.contains(object.id) }) ?? true { found.append(signature) }
-      }
-    }
-    return found.sorted { $0.slot < $1.slot }
+    signatures = try image.signatures(
+      brokenBy: [partition] + messages,
+      using: [OpenPGPVerifier(KeyRing(), now: CurrentTime.timestamp), try DSSEVerifier([])])
   }
 
   /// Writes the new image and gives it its name.

@@ -11,7 +11,7 @@ extension Examination {
       bytes?.hexadecimal ?? "not computed: too many holes, or unreadable"
     }
     var facts = [
-      ("File", Array(path.string.utf8).printable), ("Size", "\(size) bytes"),
+      ("File", path.string), ("Size", "\(size) bytes"),
       ("SHA-256 before", digest(digests.before)), ("SHA-256 after", digest(digests.after)),
       ("File last changed", fileTime.iso8601), ("Tool", "siftool \(ToolVersion.number)"),
       ("Arguments", arguments.joined(separator: " ")),

@@ -206,25 +206,25 @@ struct ReportPage {
           ("Data begins at", "byte \(facts.dataOffset)"),
         ]
           + facts.keySlots.map { slot in
-            let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
-            let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-            let unit = slot.memory == nil ? "iterations" : "passes"
-            return ("Key slot \(slot.number)", "\(slot.kdf), \(slot.time) \(unit)\(memory)\(lanes)")
+            let title = VolumeFields.title(of: slot)
+            return (title.prefix(1).uppercased() + title.dropFirst(), VolumeFields.text(of: slot))
           })
     }
   }
 
   private mutating func texts() {
-    page.heading("Definition file")
+    page.heading("Definition file\(report.page?.origin(of: .definitionFile) ?? "")")
     if let text = report.page?.definition {
       page.preformatted(text)
     } else if let text = report.inner.definition {
-      page.paragraph("From inside the primary partition; no object holds one.", style: "note")
+      page.paragraph(
+        "From inside the primary partition; no object holds one, or nothing says which of several does.",
+        style: "note")
       page.preformatted(text)
     } else {
       page.paragraph("There is none, or it is too long for a page.")
     }
-    page.heading("Labels")
+    page.heading("Labels\(report.page?.origin(of: .labels) ?? "")")
     let own = report.page?.labels ?? []
     let labels = own.isEmpty ? report.inner.labels : own
     if labels.isEmpty {

@@ -21,7 +21,6 @@ final class TimelineListing {
   private let digest: DigestName
   private let output = OutputBuffer()
   private let stream: JSONStream
-  private let isTerminal = Console.isTerminal(STDOUT_FILENO)
   private var isBegun = false
   private var volumeOffset: Int64?
   private(set) var volumes = 0
@@ -43,25 +42,16 @@ final class TimelineListing {
   func begin(_ image: [UInt8]) throws {
     guard form == .dfxml else { return }
     isBegun = true
-    try output.append(DFXML.start(program: "siftool", version: ToolVersion.number, image: image))
+    try output.append(raw: DFXML.start(program: "siftool", version: ToolVersion.number, image: image))
   }
 
   /// Adds something that has times.
   func add(_ entry: TimelineEntry, object: Descriptor?, path: [UInt8]?) throws {
     switch form {
     case .dfxml: break
-    case .body:
-      let line = entry.bodyLine
-      // A terminal would obey what a name can hold.
-      try output.append(isTerminal ? Self.shown(line) : line)
+    case .body: try output.append(raw: entry.bodyLine)
     case .lines, .document: try stream.add(Self.members(entry, object, path))
     }
-  }
-
-  /// A line as a terminal may have it. Its backslashes are doubled already.
-  private static func shown(_ line: [UInt8]) -> [UInt8] {
-    let parts = line.dropLast().split(separator: 0x5C, omittingEmptySubsequences: false)
-    return Array(parts.map { escapedName(Array($0)) }.joined(separator: "\\").utf8) + [0x0A]
   }
 
   private static func members(
@@ -91,7 +81,7 @@ final class TimelineListing {
     case .lines: try stream.add([JSONMember("unread", partition.json)])
     case .dfxml:
       volumes += 1
-      try output.append(DFXML.unreadVolume(offset: offset, error: partition.message))
+      try output.append(raw: DFXML.unreadVolume(offset: offset, error: partition.message))
     }
   }
 
@@ -99,11 +89,11 @@ final class TimelineListing {
     guard form == .dfxml else { return }
     volumes += 1
     volumeOffset = offset
-    try output.append(DFXML.volumeStart(squash.superblock, offset: offset))
+    try output.append(raw: DFXML.volumeStart(squash.superblock, offset: offset))
   }
 
   func endVolume() throws {
-    if form == .dfxml { try output.append(DFXML.volumeEnd) }
+    if form == .dfxml { try output.append(raw: DFXML.volumeEnd) }
   }
 
   /// Adds a file of a partition.
@@ -118,7 +108,7 @@ final class TimelineListing {
       runs = try? reader.storedRuns(of: layout, limit: Self.mostRuns)
     }
     try output.append(
-      DFXML.file(
+      raw: DFXML.file(
         entry, partition: volumes, id: files, digest: hashed.digest.map { (digest.name, $0) }, runs: runs,
         offset: volumeOffset))
   }
@@ -127,12 +117,12 @@ final class TimelineListing {
   func add(_ object: Descriptor, _ name: [UInt8], range: Range<Int64>?, digest value: [UInt8]?) throws {
     files += 1
     try output.append(
-      DFXML.object(object, name: name, id: files, range: range, digest: value.map { (digest.name, $0) }))
+      raw: DFXML.object(object, name: name, id: files, range: range, digest: value.map { (digest.name, $0) }))
   }
 
   /// Ends the listing; a document says what went wrong.
   func end(_ failure: ToolFailure?) throws {
-    if isBegun { try output.append(DFXML.end) }
+    if isBegun { try output.append(raw: DFXML.end) }
     var rest = [faults.member, JSONMember("unread", .array(leftOut.map(\.json)))]
     if let failure { rest.append(JSONMember("error", failure.json)) }
     try stream.end(rest)

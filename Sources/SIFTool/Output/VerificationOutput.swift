@@ -6,14 +6,14 @@ extension VerificationReport {
   /// Each signature, each object, and last the verdict with its reasons.
   ///
   /// - Parameter isStrict: whether every uncovered range is listed; otherwise only how much padding there is.
-  func text(isStrict: Bool) -> String {
+  func lines(isStrict: Bool) -> [String] {
     var lines: [String] = []
     for signature in signatures {
       lines.append("signature \(signature.id) (\(signature.format)): \(signature.summary)")
       for signer in signature.signers { lines += signer.lines.map { "  \($0)" } }
     }
     for object in objects {
-      let signers = object.signedBy.map { Array($0.utf8).printable }.joined(separator: ", ")
+      let signers = object.signedBy.joined(separator: ", ")
       lines.append("object \(object.id): \(signers.isEmpty ? "not signed" : "signed by \(signers)")")
     }
     let ranges = uncovered.map { "  byte \($0.offset): \(ByteText.decimal($0.size)), \($0.what)" }
@@ -24,9 +24,9 @@ extension VerificationReport {
       lines.append(
         "not covered by any signature: \(ByteText.decimal(bytes)) of padding (see --json, --strict)")
     }
-    lines += reasons.map { Array($0.utf8).printable }
+    lines += reasons
     lines.append("verdict: \(verdict.rawValue)")
-    return lines.joined(separator: "\n") + "\n"
+    return lines
   }
 
   /// The JSON document.
@@ -74,10 +74,10 @@ extension SignatureResult {
 
 extension SignerVerdict {
   fileprivate var lines: [String] {
-    var lines = ["by \(fault == nil ? identity ?? "" : "key \(fingerprint ?? "unknown")")".printable]
+    var lines = ["by \(fault == nil ? identity ?? "" : "key \(fingerprint ?? "unknown")")"]
     if fault == nil {
-      if let fingerprint, fingerprint != identity { lines.append("with key \(fingerprint)".printable) }
-      lines += userIDs.prefix(4).map { $0.printable }
+      if let fingerprint, fingerprint != identity { lines.append("with key \(fingerprint)") }
+      lines += userIDs.prefix(4)
       if let signedAt { lines.append("at \(signedAt.iso8601)") }
       if let remark { lines.append(remark) }
     } else if let fault {
@@ -114,9 +114,4 @@ extension UncoveredRange {
       JSONMember("what", .string(what)),
     ])
   }
-}
-
-extension String {
-  /// The text with everything escaped that could disturb a terminal.
-  fileprivate var printable: String { Array(utf8).printable }
 }

@@ -6,23 +6,28 @@ import StrictJSON
 /// What is known of an encrypted partition without a key, as text and as JSON.
 enum VolumeFields {
   /// Lines for people, indented.
-  static func text(of object: UInt32, _ facts: VolumeFacts) -> String {
+  static func lines(of object: UInt32, _ facts: VolumeFacts) -> [String] {
     let bits = facts.keyBits.map { "\($0)-bit key, " } ?? ""
-    var text =
-      "  object \(object): LUKS\(facts.version), \(Array(facts.cipher.utf8).printable), \(bits)"
-      + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)\n"
-    for slot in facts.keySlots {
-      let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
-      let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
-      let unit = slot.memory == nil ? "iterations" : "passes"
-      text +=
-        "    key slot \(slot.number): \(Array(slot.kdf.utf8).printable), \(slot.time) \(unit)\(memory)\(lanes)\n"
-    }
-    for token in facts.tokens { text += "    token: \(Array(token.utf8).printable)\n" }
-    for requirement in facts.requirements {
-      text += "    requirement: \(Array(requirement.utf8).printable)\n"
-    }
-    return text
+    var lines = [
+      "  object \(object): LUKS\(facts.version), \(facts.cipher), \(bits)"
+        + "\(facts.sectorSize)-byte sectors, data at byte \(facts.dataOffset)"
+    ]
+    lines += facts.keySlots.map { "    \(title(of: $0)): \(text(of: $0))" }
+    lines += facts.tokens.map { "    token: \($0)" }
+    lines += facts.requirements.map { "    requirement: \($0)" }
+    return lines
+  }
+
+  /// A key slot's number, and whether it is unbound.
+  static func title(of slot: VolumeFacts.KeySlot) -> String {
+    "key slot \(slot.number)" + (slot.isUnbound ? " (unbound: opens no data)" : "")
+  }
+
+  /// What deriving the key of a slot takes.
+  static func text(of slot: VolumeFacts.KeySlot) -> String {
+    let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
+    let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
+    return "\(slot.kdf), \(slot.time) \(slot.memory == nil ? "iterations" : "passes")\(memory)\(lanes)"
   }
 
   /// The same as a JSON object.
@@ -41,7 +46,7 @@ enum VolumeFields {
             .object([
               JSONMember("slot", .integer(Int64(slot.number))), JSONMember("kdf", .string(slot.kdf)),
               JSONMember("time", .integer(slot.time)), JSONMember("memoryKiB", integer(slot.memory)),
-              JSONMember("lanes", integer(slot.lanes)),
+              JSONMember("lanes", integer(slot.lanes)), JSONMember("unbound", .bool(slot.isUnbound)),
             ])
           })),
       JSONMember("tokens", .array(facts.tokens.map { .string($0) })),
@@ -52,10 +57,12 @@ enum VolumeFields {
 
 extension Image {
   /// What the header of an encrypted partition says; nil for an object that is none, or has no header.
-  func volumeFacts(of object: Descriptor) throws -> VolumeFacts? {
+  ///
+  /// - Parameter budget: pays for what is read; where it is spent, nothing is known.
+  func volumeFacts(of object: Descriptor, _ budget: inout ContentBudget) throws -> VolumeFacts? {
     guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
     return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
-      try reader.read(count, at: offset)
+      budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
     })
   }
 }
@@ -83,10 +90,12 @@ struct OpenedVolumeFields {
   }
 
   /// Lines for people, indented.
-  var text: String {
-    "    opens with the key: slot \(slot)\n"
-      + "    squashfs: \(superblock.compression.description), \(superblock.inodeCount) inodes, "
-      + "\(superblock.bytesUsed) of \(byteCount) bytes\n"
+  var lines: [String] {
+    [
+      "    opens with the key: slot \(slot)",
+      "    squashfs: \(superblock.compression.description), \(superblock.inodeCount) inodes, "
+        + "\(superblock.bytesUsed) of \(byteCount) bytes",
+    ]
   }
 
   /// The same as a JSON object.

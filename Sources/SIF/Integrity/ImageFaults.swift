@@ -1,0 +1,55 @@
+/// What keeps anybody from saying what an image says, whoever signed it (spec/signatures.md, "Verification").
+extension Image {
+  /// The first reason why no signature says anything about the image: an object is not wholly there, two parts of the
+  /// image share bytes, two objects have one id, or two partitions are both the primary one. Nil where there is none.
+  public var integrityFault: SIFError? {
+    incompleteObject ?? sharedBytes ?? duplicateID ?? secondPrimary
+  }
+
+  /// An object that is not wholly in the file.
+  var incompleteObject: SIFError? {
+    for descriptor in descriptors {
+      do throws(SIFError) { _ = try bytes(of: descriptor) } catch { return error }
+    }
+    return nil
+  }
+
+  /// Signatures speak of objects by their ids: with two of one id nobody knows which is meant.
+  var duplicateID: SIFError? {
+    let ids = descriptors.map(\.id).sorted()
+    guard let place = ids.indices.dropFirst().first(where: { ids[$0] == ids[$0 - 1] }) else { return nil }
+    return SIFError(.multipleObjects, "several objects have the id \(ids[place])", objectID: ids[place])
+  }
+
+  /// A second primary system partition. Two groups can each be validly signed by one signer, for two images, and be put
+  /// together: which of the programs is started would be up to whoever did that.
+  public var secondPrimary: SIFError? {
+    let primaries = descriptors.filter { $0.isPartition(.primarySystem) }
+    guard primaries.count > 1 else { return nil }
+    return SIFError(
+      .malformed,
+      "objects \(primaries[0].id) and \(primaries[1].id) are both the primary system partition: setting the primary "
+        + "again settles it",
+      offset: table.position(ofSlot: primaries[1].slot)
+        + Int64(Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset),
+      objectID: primaries[1].id)
+  }
+
+  /// Why none of the signatures' messages is read: the image shares bytes, so that a message could be that of many
+  /// signatures, or there are more than an image has.
+  var faultOfMessages: SIFError? {
+    // What is cut off may lie over others for that reason alone.
+    if incompleteObject == nil, let sharedBytes { return sharedBytes }
+    var total: Int64 = 0
+    for signature in descriptors where signature.dataType == .signature {
+      // Longer ones are not read.
+      guard (0...ImageVerifier.maximumMessageBytes).contains(signature.size) else { continue }
+      total += signature.size
+    }
+    guard total > ImageVerifier.maximumBytes else { return nil }
+    return SIFError(
+      .limitExceeded,
+      "the signatures have \(ByteText.decimal(total)) together: more than "
+        + "\(ImageVerifier.maximumBytes >> 20) MiB are not read")
+  }
+}
