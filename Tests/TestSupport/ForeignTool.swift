@@ -18,37 +18,6 @@ public struct ToolError: Error, CustomStringConvertible {
   public let description: String
 }
 
-/// A directory that goes when the last reference to it does.
-public final class TemporaryDirectory: Sendable {
-  /// Its absolute path.
-  public let path: String
-
-  /// A new, empty directory that only this user can enter.
-  public init() throws {
-    // Short: GnuPG puts sockets inside, whose paths may have 107 bytes.
-    var template = Array("/tmp/sif-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw ToolError(description: "mkdtemp failed") }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    _ = try? Tool.run(["rm", "-rf", path])
-  }
-
-  /// The path of a file in the directory.
-  public func file(_ name: String) -> String { "\(path)/\(name)" }
-
-  /// Writes a file in the directory and returns its path.
-  @discardableResult
-  public func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    try Tool.write(file(name), bytes)
-    return file(name)
-  }
-
-  /// The bytes of a file in the directory.
-  public func read(_ name: String) throws -> [UInt8] { try Tool.read(file(name)) }
-}
-
 /// A program that was started and not waited for.
 public struct RunningTool: Sendable {
   /// Its process id.
@@ -105,14 +74,16 @@ public enum Tool {
     for (index, file) in files.enumerated() {
       posix_spawn_file_actions_adddup2(&actions, file, Int32(index))
     }
-    // The threads that tests run on block signals, which a program would inherit.
+    // The threads that tests run on block signals, and nohup(1) ignores one: a program would inherit that.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
-    sigaddset(&signals, SIGINT)
+    for number in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGCHLD] {
+      sigaddset(&signals, number)
+    }
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     let arguments = directory.map { ["env", "-C", $0] + arguments } ?? arguments
@@ -154,7 +125,7 @@ public enum Tool {
   ///
   /// Through time(1), which is small: a program started by this process is charged with this process's memory.
   public static func measure(_ arguments: [String]) throws -> (answer: ToolAnswer, peakMemory: Int) {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let answer = try run(["time", "-q", "-f", "%M", "-o", directory.file("memory")] + arguments)
     let kilobytes = String(decoding: try directory.read("memory"), as: UTF8.self)
     guard let count = Int(kilobytes.filter(\.isNumber)) else {

@@ -1,7 +1,7 @@
 /// The Go libraries that container runtimes sign and verify with, behind a small program.
 public enum GoOracle {
-  private static let program: Result<(TemporaryDirectory, String), any Error> = Result {
-    let directory = try TemporaryDirectory()
+  private static let program: Result<(Scratch, String), any Error> = Result {
+    let directory = try Scratch()
     // A go.mod beside the source lets GOPATH mode find import paths that end in /v2.
     try Tool.check(["mkdir", "-p", "\(directory.path)/src/oracle"])
     try directory.write("src/oracle/main.go", try Tool.read("\(Fixture.root)/Tests/Oracle/main.go"))
@@ -38,11 +38,11 @@ public enum GoOracle {
 
 /// GnuPG with a home directory of its own.
 public final class GnuPG: Sendable {
-  private let home: TemporaryDirectory
+  private let home: Scratch
 
   /// A home with keys imported.
   public init(importing keys: [UInt8]...) throws {
-    home = try TemporaryDirectory()
+    home = try Scratch()
     for key in keys { try Tool.check(command + ["--import"], input: key) }
   }
 
@@ -85,11 +85,11 @@ public final class GnuPG: Sendable {
 
 /// rnp with a home directory of its own.
 public final class RNP: Sendable {
-  private let home: TemporaryDirectory
+  private let home: Scratch
 
   /// A home with keys imported.
   public init(importing keys: [UInt8]...) throws {
-    home = try TemporaryDirectory()
+    home = try Scratch()
     for (index, key) in keys.enumerated() {
       let file = try home.write("key\(index)", key)
       try Tool.check(["rnpkeys", "--homedir", home.path, "--import", file])

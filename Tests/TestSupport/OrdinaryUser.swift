@@ -2,7 +2,7 @@
 /// have it.
 public enum OrdinaryUser {
   /// As `devices`: a /dev/fuse that root alone may open.
-  public static func closedFuse(in directory: TemporaryDirectory) -> String {
+  public static func closedFuse(in directory: Scratch) -> String {
     "mknod -m 600 \(directory.path)/closed c 10 229; mount --bind \(directory.path)/closed /dev/fuse"
   }
 
@@ -12,7 +12,7 @@ public enum OrdinaryUser {
   ///   - directory: a directory of the test's; afterwards everybody may enter it, and it has a copy of the tool.
   ///   - devices: what is done before, as root, in the same mount namespace.
   public static func run(
-    _ script: String, in directory: TemporaryDirectory, devices: String? = nil,
+    _ script: String, in directory: Scratch, devices: String? = nil,
     environment: [String: String] = [:]
   ) throws -> ToolAnswer {
     let fuse = "\(directory.path)/fuse-device"
