@@ -10,10 +10,10 @@ import Testing
   private static let ruleForUser1000 =
     "0x0200000001000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff"
 
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     try shell(
       """
       mkdir -m 755 policy other; umask 022
@@ -23,7 +23,7 @@ import Testing
 
   @discardableResult
   private func shell(_ script: String) throws -> String {
-    try Tool.check(["sh", "-c", "set -e; umask 022; cd \(directory.path); \(script)"]).text
+    try Shell.check("umask 022; \(script)", in: directory).text
   }
 
   private func configured(_ names: String...) throws(PolicyError) -> [ExecutionPolicy] {

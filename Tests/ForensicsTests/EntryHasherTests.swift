@@ -7,11 +7,11 @@ import Testing
 @testable import Forensics
 
 @Suite struct EntryHasherTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image")
     try Tool.check(
       [

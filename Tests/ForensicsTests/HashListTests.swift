@@ -9,7 +9,7 @@ import Testing
 
   /// What we write sha256sum reads, and what it writes we read: names of every byte that a name can have.
   @Test func asCoreutils() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let names = (1...255).filter { $0 != 0x2F }.map { [UInt8(ascii: "n"), UInt8($0), UInt8(ascii: "m")] }
     var list: [UInt8] = []
     for name in names {
@@ -24,7 +24,7 @@ import Testing
       }
       list += HashList.line(try HashContext.digest(.sha256, bytes.span.bytes), name)
     }
-    let lists = try TemporaryDirectory()
+    let lists = try Scratch()
     let ours = try lists.write("list", list)
     let check = try Tool.run(["sha256sum", "-c", "--strict", "--quiet", ours], in: directory.path)
     #expect(check.status == 0 && check.errors.isEmpty, "\(check.errors) \(check.text)")

@@ -7,9 +7,9 @@ import Testing
 @testable import Forensics
 
 @Suite struct ImagePassTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   private static func sha256(_ bytes: some Collection<UInt8>) throws -> [UInt8] {
     try HashContext.digest(.sha256, Array(bytes).span.bytes)

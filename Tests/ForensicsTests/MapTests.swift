@@ -87,7 +87,7 @@ import Testing
     let bytes =
       try Fixture.read("images/partitions.sif") + (0..<200_000).map { UInt8(truncatingIfNeeded: $0 * $0) }
     let map = try ImageMap(of: MemoryStorage(bytes))
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try directory.write("image", bytes)
     let program = """
       import hashlib, math, sys

@@ -7,9 +7,9 @@ import Testing
 @testable import Forensics
 
 @Suite struct ScanTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   private func paths(_ roots: [String], shard: Shard = .whole, same: Bool = false) -> [String] {
     var scan = DirectoryScan(roots.map { FilePath($0) }, shard: shard, staysOnFileSystem: same)
@@ -24,7 +24,7 @@ import Testing
     return paths
   }
 
-  private func shell(_ command: String) throws { try Tool.check(["sh", "-ec", command], in: directory.path) }
+  private func shell(_ script: String) throws { try Shell.check(script, in: directory) }
 
   /// Images by their content alone; nothing else is opened, followed, or waited for.
   @Test func whatIsFound() throws {
@@ -90,7 +90,7 @@ import Testing
       let parts = try (1...count).map { paths([directory.path], shard: try #require(Shard($0, of: count))) }
       #expect(parts.flatMap { $0 }.sorted() == whole.sorted() && parts.allSatisfy { !$0.isEmpty })
       // The part goes by the path from the root: not by where the root is, nor by the content.
-      let moved = try TemporaryDirectory()
+      let moved = try Scratch()
       try Tool.check(["cp", "-r", "\(directory.path)/x", moved.path])
       try Tool.check(["sh", "-c", "for f in x/y/*; do printf more >> $f; done"], in: moved.path)
       let second = paths([moved.path], shard: try #require(Shard(2, of: count)))

@@ -14,7 +14,7 @@ import Testing
     #expect(report.verdict == .ok, "\(report.reasons)")
     #expect(report.signatures.map(\.group) == [1, 2])
     #expect(report.signatures.map(\.objects) == [[1, 2], [3]])
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = try directory.write("image.sif", storage.bytes)
     let answer = try GoOracle.run(["verify", path, Fixture.path("keys/\(name).pub.asc")])
     #expect(answer.status == 0, "\(answer.errors)")
@@ -23,7 +23,7 @@ import Testing
   /// RSA and Ed25519 make one signature of one text: the whole image has to be the reference's.
   @Test(arguments: ["rsa2048", "ed25519"])
   func byteForByteTheReference(name: String) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let unsigned = try sampleImage()
     let path = try directory.write("image.sif", unsigned.bytes)
     let answer = try GoOracle.run(
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test func whatTheReferenceSignsWeVerify() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     for name in ["rsa2048", "ed25519", "nistp256", "nistp384", "nistp521"] {
       let path = try directory.write("\(name).sif", try sampleImage().bytes)
       try #require(

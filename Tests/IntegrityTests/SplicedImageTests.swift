@@ -58,7 +58,7 @@ import Testing
   }
 
   private func referenceAccepts(_ storage: MemoryStorage) throws -> Bool {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = try directory.write("image.sif", storage.bytes)
     return try GoOracle.run(["verify", path, Fixture.path("keys/ed25519.pub.asc")]).status == 0
   }

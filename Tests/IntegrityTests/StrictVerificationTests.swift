@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test func whatTheReferenceSigned() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     for name in ["rsa2048", "nistp384"] {
       let path = try directory.write("\(name).sif", try sampleImage().bytes)
       try Tool.check(["chmod", "600", path])

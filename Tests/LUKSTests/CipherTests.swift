@@ -10,7 +10,7 @@ import Testing
   private func volume(
     _ options: [String], _ body: (_ path: String, _ volume: [UInt8]) throws -> Void
   ) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = directory.file("volume")
     try Tool.check(["truncate", "-s", "20M", path])
     try Tool.check(

@@ -105,7 +105,7 @@ import Testing
     let expected = VolumeFacts.KeySlot(number: 0, kdf: "pbkdf2", time: 2_000_000_000)
     #expect(header.facts.keySlots == [expected])
     #expect(refusal(header.cost)?.contains("too long") == true)
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let dump = try Volumes.cryptsetup("luksDump", try directory.write("volume", volume)).text
     #expect(dump.contains("Iterations: 2000000000"), "\(dump)")
     var argon2 = try #require(argon2(time: 1000, memory: 1 << 20).members)

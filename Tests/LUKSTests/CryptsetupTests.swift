@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: shapes)
   func oursIsTheirs(shape: Shape) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let payload = Volumes.payload(300 << 10)
     let made = try Volumes.make(
       payload,
@@ -50,7 +50,7 @@ import Testing
 
   @Test(arguments: shapes.filter { $0.offset == FormatOptions.runtimeOffset })
   func theirsIsOurs(shape: Shape) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let payload = Volumes.payload(300 << 10, seed: 2)
     let path = try directory.write("volume", payload)
     try Tool.check(["truncate", "-s", "+32M", path])

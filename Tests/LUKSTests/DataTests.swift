@@ -56,7 +56,7 @@ import Testing
       #expect(try Volumes.open(made) == payload)
       let tokens = try VolumeHeader(checking: MemoryVolume(made)).facts.tokens
       #expect(tokens == (count % sectorSize == 0 ? [] : ["sif-payload"]))
-      let directory = try TemporaryDirectory()
+      let directory = try Scratch()
       let path = try directory.write("volume", made)
       #expect(try Volumes.cryptsetup("open", "--test-passphrase", "--key-file", "-", path).status == 0)
     }

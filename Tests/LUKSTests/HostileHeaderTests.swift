@@ -138,7 +138,7 @@ import Testing
       damaged[index] ^= 0xFF
       #expect(try Volumes.open(damaged) == payload, "byte \(index)")
       // cryptsetup thinks so too.
-      let directory = try TemporaryDirectory()
+      let directory = try Scratch()
       let path = try directory.write("volume", damaged)
       #expect(try Volumes.cryptsetup("open", "--test-passphrase", "--key-file", "-", path).status == 0)
     }

@@ -82,7 +82,7 @@ import Testing
 
   /// What is not used, and what cryptsetup takes, is no reason to refuse a volume.
   @Test func whatStaysAllowed() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     for (path, value) in [
       (Self.slot + "priority", 0), (Self.slot + "priority", 2), ("config/requirements", [:]),
       ("config/requirements", ["mandatory": []]), ("config/flags", ["allow-discards"]),
@@ -121,7 +121,7 @@ import Testing
 
   /// LUKS1 has few numbers; libcryptsetup looks at those of key slots that are not in use as well.
   @Test func luks1() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = directory.file("volume")
     try Tool.check(["truncate", "-s", "4M", path])
     try Tool.check(

@@ -41,7 +41,7 @@ import Testing
     // Nothing is left of what the slot held.
     #expect(ForgedHeader.volume[32768..<40960].contains { $0 != 0 })
     #expect(volume.bytes[32768..<290_816] != ForgedHeader.volume[32768..<290_816])
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = try directory.write("volume", volume.bytes)
     #expect(
       try Volumes.cryptsetup("open", "--test-passphrase", "--key-file", "-", path, passphrase: "second")
@@ -92,7 +92,7 @@ import Testing
         try volume.write(part)
       }
       #expect(try opens(volume.bytes, passphrase))
-      let directory = try TemporaryDirectory()
+      let directory = try Scratch()
       let path = try directory.write("volume", volume.bytes)
       let answer = try Volumes.cryptsetup(
         "open", "--test-passphrase", "--key-file", "-", path, passphrase: passphrase)

@@ -6,9 +6,9 @@ import Testing
 
 /// Volumes with key slots that hold a key of their own, as cryptsetup makes them with `luksAddKey --unbound`.
 @Suite struct UnboundTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   /// A volume whose key slot 1 is unbound, opens with "other" and holds a key of some bits.
   private func volume(bits: Int) throws -> [UInt8] {

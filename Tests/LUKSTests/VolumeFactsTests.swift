@@ -6,7 +6,7 @@ import Testing
 /// What a header says, against cryptsetup, which made it.
 @Suite struct VolumeFactsTests {
   private func facts(_ options: [String]) throws -> VolumeFacts? {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let volume = directory.file("volume")
     try Tool.check(["truncate", "-s", "20M", volume])
     try Tool.check(

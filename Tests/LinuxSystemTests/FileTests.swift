@@ -23,9 +23,9 @@ private final class Opened {
 
 /// Descriptors, locks, copies and replacement files, against the kernel and coreutils.
 @Suite struct FileTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   private func open(_ name: String, _ flags: Int32 = O_RDWR | O_CREAT) throws -> Opened {
     Opened(try OwnedDescriptor(opening: FilePath(directory.file(name)), flags: flags, mode: 0o644))

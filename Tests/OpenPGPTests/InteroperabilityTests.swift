@@ -129,7 +129,7 @@ private let algorithms = ["rsa2048", "rsa4096", "nistp256", "nistp384", "nistp52
     let gnupg = try GnuPG(importing: KeyArmor.publicKey(open))
     #expect(try gnupg.isGood(block, now: day(3)))
     #expect(try RNP(importing: open).isGood(block))
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let path = try directory.write("key.pgp", open)
     #expect(try GoOracle.verdicts([block], keys: path, now: day(3)) == [nil])
     // GnuPG signs with our secret key, and we take its signature.

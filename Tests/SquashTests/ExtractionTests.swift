@@ -12,15 +12,15 @@ import Testing
   @Test func whatIsThereAlreadyIsNotTouched() throws {
     let scratch = try Scratch()
     try shell(
-      "mkdir -p \(scratch["tree"])/dir \(scratch["out"]); cd \(scratch.path); echo new > tree/file; echo old > out/file"
+      "mkdir -p \(scratch.file("tree"))/dir \(scratch.file("out")); cd \(scratch.path); echo new > tree/file; echo old > out/file"
     )
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let error = #expect(throws: SquashError.self) {
-      try extract(try openImage(scratch["image"]), to: scratch["out"])
+      try extract(try openImage(scratch.file("image")), to: scratch.file("out"))
     }
     #expect(error?.errno == EEXIST)
     #expect(error?.path == Self.text("file"))
-    #expect(try shell("cat \(scratch["out"])/file") == "old\n")
+    #expect(try shell("cat \(scratch.file("out"))/file") == "old\n")
   }
 
   @Test(arguments: [false, true]) func aLinkWhereADirectoryIsMeantLeadsNowhere(resume: Bool) throws {
@@ -28,14 +28,14 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir -p tree/dir out elsewhere; echo secret > tree/dir/file; ln -s ../elsewhere out/dir"
     )
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let error = #expect(throws: SquashError.self) {
-      try extract(try openImage(scratch["image"]), to: scratch["out"]) {
+      try extract(try openImage(scratch.file("image")), to: scratch.file("out")) {
         $0.existing = resume ? .resume : .refuse
       }
     }
     #expect(error?.code == .system)
-    #expect(try shell("ls \(scratch["elsewhere"])") == "")
+    #expect(try shell("ls \(scratch.file("elsewhere"))") == "")
   }
 
   @Test func aLinkWhereAFileIsMeantIsReplacedNotFollowed() throws {
@@ -43,8 +43,8 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir -p tree out; echo new > tree/file; echo victim > victim; ln -s ../victim out/file"
     )
-    try write(scratch["tree"], to: scratch["image"])
-    try extract(try openImage(scratch["image"]), to: scratch["out"]) { $0.existing = .resume }
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out")) { $0.existing = .resume }
     #expect(try shell("cd \(scratch.path); cat victim out/file; test ! -L out/file") == "victim\nnew\n")
   }
 
@@ -59,9 +59,9 @@ import Testing
         (Self.text("a"), 3, link, 3), (Self.text("a"), 4, directory, 1), (Self.text("a/file"), 5, file, 2),
       ]
     }
-    let report = try extract(try SquashImage(MemoryReader(image.build())), to: scratch["out"])
+    let report = try extract(try SquashImage(MemoryReader(image.build())), to: scratch.file("out"))
     #expect(report.faults.map(\.code) == [.duplicateEntry, .hostileName])
-    #expect(try shell("ls -A \(scratch["out"]); readlink \(scratch["out"])/a") == "a\n/tmp\n")
+    #expect(try shell("ls -A \(scratch.file("out")); readlink \(scratch.file("out"))/a") == "a\n/tmp\n")
   }
 
   @Test func aHardLinkToWhatWasReplacedIsRefused() throws {
@@ -69,10 +69,10 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir tree; echo one > tree/a; for n in $(seq 1000); do echo $n > tree/m$n; done; ln tree/a tree/z; echo victim > victim"
     )
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let path = scratch.path
     let error = #expect(throws: SquashError.self) {
-      try extract(try openImage(scratch["image"]), to: scratch["out"]) { options in
+      try extract(try openImage(scratch.file("image")), to: scratch.file("out")) { options in
         options.onProgress = { report in
           guard report.entries == 512 else { return }
           while access("\(path)/out/a", F_OK) != 0 { usleep(1000) }
@@ -82,7 +82,7 @@ import Testing
       }
     }
     #expect(error?.errno == ESTALE)
-    #expect(try shell("stat -c %h \(scratch["victim"])") == "2\n")
+    #expect(try shell("stat -c %h \(scratch.file("victim"))") == "2\n")
   }
 
   @Test func aFullDestinationIsAnErrorWithAPath() throws {
@@ -90,9 +90,9 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir tree mnt; head -c 3000000 /dev/urandom > tree/big; mount -t tmpfs -o size=1m tmpfs mnt"
     )
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let error = #expect(throws: SquashError.self) {
-      try extract(try openImage(scratch["image"]), to: scratch["mnt"]) { $0.threads = 4 }
+      try extract(try openImage(scratch.file("image")), to: scratch.file("mnt")) { $0.threads = 4 }
     }
     #expect(error?.errno == ENOSPC)
     #expect(error?.path == Self.text("big"))
@@ -101,9 +101,9 @@ import Testing
   @Test func aReadOnlyDestinationIsAnErrorWithAPath() throws {
     let scratch = try Scratch()
     try shell("cd \(scratch.path); mkdir tree mnt; echo text > tree/file; mount -t tmpfs -o ro tmpfs mnt")
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let error = #expect(throws: SquashError.self) {
-      try extract(try openImage(scratch["image"]), to: scratch["mnt"])
+      try extract(try openImage(scratch.file("image")), to: scratch.file("mnt"))
     }
     #expect(error?.errno == EROFS)
     #expect(error?.path == Self.text("file"))
@@ -114,7 +114,7 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir -p tree elsewhere; for n in $(seq 100 600); do mkdir tree/d$n; echo $n > tree/d$n/file; done"
     )
-    try write(scratch["tree"], to: scratch["image"])
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let path = scratch.path
     let swaps = Atomic<Int>(0)
     // Another process turns directories into links as fast as it can while files go into them.
@@ -123,29 +123,29 @@ import Testing
     )
     for round in 0..<20 {
       do {
-        try extract(try openImage(scratch["image"]), to: scratch["out"]) { $0.existing = .resume }
+        try extract(try openImage(scratch.file("image")), to: scratch.file("out")) { $0.existing = .resume }
       } catch is SquashError { swaps.add(1, ordering: .relaxed) }
       if round == 19 { try shell("kill \(attacker) 2>/dev/null || true; sleep 0.2") }
     }
-    #expect(try shell("ls -A \(scratch["elsewhere"])") == "")
+    #expect(try shell("ls -A \(scratch.file("elsewhere"))") == "")
   }
 
   @Test func anInterruptedExtractionGoesOn() throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try write(scratch["tree"], to: scratch["image"])
-    let image = try openImage(scratch["image"])
-    try extract(image, to: scratch["out"])
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    let image = try openImage(scratch.file("image"))
+    try extract(image, to: scratch.file("out"))
     // As a process that died leaves it: a file half written, some missing, a directory not finished.
     try shell(
-      "cd \(scratch["out"]); head -c 1000 random > t; mv t random; rm -r many text usr/share; ln -s x usr/share-x; rm usr/share-x; chmod 700 a"
+      "cd \(scratch.file("out")); head -c 1000 random > t; mv t random; rm -r many text usr/share; ln -s x usr/share-x; rm usr/share-x; chmod 700 a"
     )
-    let report = try extract(image, to: scratch["out"]) { $0.existing = .resume }
-    try expectEqualTrees(scratch["tree"], scratch["out"])
+    let report = try extract(image, to: scratch.file("out")) { $0.existing = .resume }
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
     #expect(report.kept > 20)
     #expect(report.kept < report.entries - 600)
-    let again = try extract(image, to: scratch["out"]) { $0.existing = .resume }
-    try expectEqualTrees(scratch["tree"], scratch["out"])
+    let again = try extract(image, to: scratch.file("out")) { $0.existing = .resume }
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
     #expect(again.kept > report.kept + 600)
   }
 
@@ -164,27 +164,27 @@ import Testing
     ] as [([String], String?)])
   func partsByPathAndPattern(patterns: [String], expected: String?) throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try write(scratch["tree"], to: scratch["image"])
-    try extract(try openImage(scratch["image"]), to: scratch["out"]) {
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out")) {
       $0.selection = PathSelection(patterns: patterns.map(Self.text))
     }
     if let expected {
       let found = try shell(
-        "cd \(scratch["out"]); find . -mindepth 1 -printf '%P\\n' | sort -V | tr '\\n' ' '")
+        "cd \(scratch.file("out")); find . -mindepth 1 -printf '%P\\n' | sort -V | tr '\\n' ' '")
       #expect(found.split(separator: " ").sorted() == expected.split(separator: " ").sorted())
     } else {
-      try expectEqualTrees(scratch["tree"], scratch["out"])
+      try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
     }
   }
 
   @Test func withoutPrivilegeTheRestIsRecorded() throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try write(scratch["tree"], to: scratch["image"])
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
     let records = Mutex<[UnappliedAttributes]>([])
     // As the superuser, but told that it is not: owners stay as they are made, nodes are not made.
-    try extract(try openImage(scratch["image"]), to: scratch["out"]) {
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out")) {
       $0.isPrivileged = false
       $0.onUnapplied = { record in records.withLock { $0.append(record) } }
     }
@@ -199,10 +199,10 @@ import Testing
     #expect(setID.permissions == 0o4755)
     #expect(
       try shell(
-        "cd \(scratch["out"]); stat -c '%a %u' usr/bin/hard-1 text; test ! -e null; getfattr --only-values -n user.comment text"
+        "cd \(scratch.file("out")); stat -c '%a %u' usr/bin/hard-1 text; test ! -e null; getfattr --only-values -n user.comment text"
       ) == "755 0\n644 0\na comment")
     // An ordinary user can do it, too.
-    try shell("chown -R 65534 \(scratch["out"]); chmod 755 \(scratch.path)")
+    try shell("chown -R 65534 \(scratch.file("out")); chmod 755 \(scratch.path)")
   }
 
   @Test func faultsAreRefusedAndReportedWhileTheRestIsExtracted() throws {
@@ -214,7 +214,7 @@ import Testing
         (Self.text("x\u{0}"), 2, file, 2),
       ]
     }
-    let report = try extract(try SquashImage(MemoryReader(image.build())), to: scratch["out"])
+    let report = try extract(try SquashImage(MemoryReader(image.build())), to: scratch.file("out"))
     #expect(report.faults.map(\.code) == [.hostileName, .hostileName])
     #expect(try shell("cd \(scratch.path); find . -type f") == "./out/good\n")
   }
@@ -229,11 +229,11 @@ import Testing
       below = forged.directory(number: UInt32(number), [(name, UInt32(number + 1), below, 1)])
     }
     forged.root = below
-    let report = try extract(try SquashImage(MemoryReader(forged.build())), to: scratch["out"])
+    let report = try extract(try SquashImage(MemoryReader(forged.build())), to: scratch.file("out"))
     #expect(report.entries == 1001 && report.faultCount == 0)
     let depth = try shell(
       """
-      cd \(scratch["out"]); python3 - <<'EOF'
+      cd \(scratch.file("out")); python3 - <<'EOF'
       import os
       depth = 0
       while os.path.isdir('\(String(decoding: name, as: UTF8.self))'):

@@ -164,8 +164,8 @@ import Testing
   ])
   func blocksThatGrowBeyondTheirSizeAreRefused(compression: UInt16, bomb: String) throws {
     let scratch = try Scratch()
-    try shell("\(bomb) > \(scratch["bomb"])")
-    let bytes = try readBytes(scratch["bomb"])
+    try shell("\(bomb) > \(scratch.file("bomb"))")
+    let bytes = try readBytes(scratch.file("bomb"))
     try #require(bytes.count < 131_072)
     var forged = ForgedImage.withRoot { forged in
       [(Self.text("f"), 2, forged.file(number: 2, size: 131_072, words: [UInt32(bytes.count)]), 2)]
@@ -179,9 +179,9 @@ import Testing
   @Test func metadataThatGrowsBeyondItsBlockIsRefused() throws {
     let scratch = try Scratch()
     try shell(
-      "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(1 << 20), 9))' > \(scratch["bomb"])"
+      "python3 -c 'import sys,zlib; sys.stdout.buffer.write(zlib.compress(bytes(1 << 20), 9))' > \(scratch.file("bomb"))"
     )
-    let bytes = try readBytes(scratch["bomb"])
+    let bytes = try readBytes(scratch.file("bomb"))
     var forged = ForgedImage.withRoot { _ in [] }
     forged.data = ForgedImage.le(UInt16(bytes.count)) + bytes
     // The inode table is where the data is.

@@ -1,4 +1,5 @@
 import Squash
+import TestSupport
 import Testing
 
 /// Real images with bytes changed at random: whatever comes of it is an error or a fault, never a trap.
@@ -31,7 +32,7 @@ import Testing
         *) mksquashfs tree image -comp \(compressor) -b 4096 -noappend -quiet -no-progress -all-time 0;;
       esac
       """)
-    var bytes = try contents(of: scratch["image"])
+    var bytes = try contents(of: scratch.file("image"))
     let whole = try exerciseSquashfs(MemoryReader(bytes))
     #expect(whole.entries >= 15 && whole.faults == 0)
     let used = Int(try Superblock(reading: MemoryReader(bytes)).bytesUsed)

@@ -1,4 +1,5 @@
 import Squash
+import TestSupport
 import Testing
 
 /// Ranges of files, and listings that go on from a place: what a file system is asked for.
@@ -14,13 +15,13 @@ import Testing
       truncate -s 3000000 tree/hole; printf end >> tree/hole; truncate -s 9000001 tree/hole
       mksquashfs tree image -comp \(compressor) -b \(blockSize) -noappend -quiet -no-progress
       """)
-    let image = try openImage(scratch["image"])
+    let image = try openImage(scratch.file("image"))
     let cache = BlockCache(for: image)
     let readers = [try SquashReader(image), try SquashReader(image)]
     let seed = UInt64.random(in: .min ... .max)
     var random = Generator(state: seed)
     for name in ["many", "tiny", "empty", "even", "text", "hole"] {
-      let whole = try contents(of: scratch["tree/\(name)"])
+      let whole = try contents(of: scratch.file("tree/\(name)"))
       let layout = try #require(try readers[0].lookup(Array(name.utf8)).inode.layout)
       for _ in 0..<60 {
         let offset = Int64.random(in: 0...Int64(whole.count + 10), using: &random)
@@ -41,7 +42,7 @@ import Testing
     try shell(
       "cd \(scratch.path); mkdir tree; cd tree; seq -w 3000 | xargs touch; cd ..; mksquashfs tree image -quiet -no-progress"
     )
-    let reader = try SquashReader(try openImage(scratch["image"]))
+    let reader = try SquashReader(try openImage(scratch.file("image")))
     let root = try reader.root()
     var listing = try #require(DirectoryListing(root))
     var (names, rest): ([[UInt8]], [[UInt8]]) = ([], [])

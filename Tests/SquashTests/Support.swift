@@ -1,51 +1,12 @@
 import Glibc
 import LinuxSystem
 import Squash
+import TestSupport
 import Testing
 
-/// A directory of its own for one test, removed with the value.
-final class Scratch: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/squash-test-XXXXXX".utf8CString)
-    let made = mkdtemp(&template)
-    try #require(made != nil)
-    path = template.withUnsafeBufferPointer {
-      String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-  }
-
-  deinit { _ = try? shell("umount -q \(path)/mnt || true; chmod -R u+rwx \(path); rm -rf \(path)") }
-
-  subscript(_ name: String) -> String { path + "/" + name }
-}
-
-struct ShellFailure: Error {
-  var command: String
-  var status: Int32
-  var output: String
-}
-
-/// Runs a command of the shell; answers its output. Fails when the command does.
+/// Runs a script of the shell, each of whose commands has to succeed; returns its output.
 @discardableResult
-func shell(_ command: String) throws -> String {
-  let wrapped = "( set -e; export LC_ALL=C; \(command)\n) 2>&1"
-  guard let stream = popen(wrapped, "re") else {
-    throw ShellFailure(command: command, status: -1, output: "")
-  }
-  var output: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 65536)
-  while true {
-    let count = fread(&buffer, 1, buffer.count, stream)
-    if count == 0 { break }
-    output.append(contentsOf: buffer[..<count])
-  }
-  let status = pclose(stream)
-  let text = String(decoding: output, as: UTF8.self)
-  guard status == 0 else { throw ShellFailure(command: command, status: status, output: text) }
-  return text
-}
+func shell(_ script: String) throws -> String { try Shell.check("exec 2>&1; \(script)").text }
 
 /// The bytes of a small file.
 func readBytes(_ path: String) throws -> [UInt8] {
@@ -150,11 +111,11 @@ func listing(_ path: String, times: Bool = true) throws -> String {
 func differences(_ a: String, _ b: String) throws -> String {
   let scratch = try Scratch()
   for (name, path) in [("a", a), ("b", b)] {
-    let stream = try FileStream(scratch[name], flags: O_WRONLY | O_CREAT)
+    let stream = try FileStream(scratch.file(name), flags: O_WRONLY | O_CREAT)
     try Array(try listing(path).utf8).withUnsafeBytes { try stream.write($0) }
     stream.finish()
   }
-  return try shell("diff -a \(scratch["a"]) \(scratch["b"]) | head -20 || true")
+  return try shell("diff -a \(scratch.file("a")) \(scratch.file("b")) | head -20 || true")
 }
 
 /// Records the differences between two trees as a failure.

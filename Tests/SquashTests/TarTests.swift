@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import Squash
+import TestSupport
 import Testing
 
 /// Archives that GNU tar and bsdtar read back equal, and images from archives that they made.
@@ -15,27 +16,27 @@ import Testing
 
   @Test func gnuTarReadsTheStream() throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try write(scratch["tree"], to: scratch["image"])
-    let report = try stream(scratch["image"], to: scratch["archive"])
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    let report = try stream(scratch.file("image"), to: scratch.file("archive"))
     #expect(report.faultCount == 0)
     #expect(report.skipped == [Array("socket".utf8)])
     try shell(
       "cd \(scratch.path); mkdir out; tar --xattrs --xattrs-include='*' --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree"
     )
-    try expectEqualTrees(scratch["tree"], scratch["out"])
-    #expect(try shell("stat -c %b \(scratch["out"])/holes") < "9000000")
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
+    #expect(try shell("stat -c %b \(scratch.file("out"))/holes") < "9000000")
   }
 
   @Test func bsdtarReadsTheStream() throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try write(scratch["tree"], to: scratch["image"])
-    _ = try stream(scratch["image"], to: scratch["archive"])
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    _ = try stream(scratch.file("image"), to: scratch.file("archive"))
     try shell(
       "cd \(scratch.path); mkdir out; LC_ALL=C.UTF-8 bsdtar --numeric-owner -xpf archive -C out; rm tree/socket; touch -d @1600000000 tree out"
     )
-    try expectEqualTrees(scratch["tree"], scratch["out"])
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
   }
 
   @Test(arguments: [
@@ -48,18 +49,18 @@ import Testing
   ])
   func imagesFromArchives(command: String) throws {
     let scratch = try Scratch()
-    try makeTree(scratch["tree"])
-    try shell("cd \(scratch["tree"]); rm socket; touch -d @1600000000 .; \(command) ../archive .")
-    let report = try writeImage(to: scratch["image"]) {
-      let source = try FileStream(scratch["archive"], flags: O_RDONLY)
+    try makeTree(scratch.file("tree"))
+    try shell("cd \(scratch.file("tree")); rm socket; touch -d @1600000000 .; \(command) ../archive .")
+    let report = try writeImage(to: scratch.file("image")) {
+      let source = try FileStream(scratch.file("archive"), flags: O_RDONLY)
       try $0.add(archive: source)
       source.finish()
     }
     #expect(report.skipped.isEmpty)
-    try extract(try openImage(scratch["image"]), to: scratch["out"])
-    try expectEqualTrees(scratch["tree"], scratch["out"])
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out"))
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
     try shell("cd \(scratch.path); unsquashfs -q -n -d foreign image")
-    try expectEqualTrees(scratch["tree"], scratch["foreign"])
+    try expectEqualTrees(scratch.file("tree"), scratch.file("foreign"))
   }
 
   @Test(arguments: [
@@ -69,20 +70,20 @@ import Testing
     let scratch = try Scratch()
     try shell(
       """
-      mkdir -p \(scratch["tree"])/a/\(String(repeating: "d", count: 90)); cd \(scratch["tree"])
+      mkdir -p \(scratch.file("tree"))/a/\(String(repeating: "d", count: 90)); cd \(scratch.file("tree"))
       echo text > a/\(String(repeating: "d", count: 90))/\(String(repeating: "f", count: 90)); ln -s a link
       ln link-target hard 2>/dev/null || true; truncate -s 700000 holes; echo end >> holes
       for n in $(seq 1 60); do printf x >> many; truncate -s $((n * 40000)) many; done
       mkfifo pipe; mknod null c 1 3; find . -exec touch -h -d @1500000000 {} +
       \(command) ../archive .
       """)
-    try writeImage(to: scratch["image"]) {
-      let source = try FileStream(scratch["archive"], flags: O_RDONLY)
+    try writeImage(to: scratch.file("image")) {
+      let source = try FileStream(scratch.file("archive"), flags: O_RDONLY)
       try $0.add(archive: source)
       source.finish()
     }
-    try extract(try openImage(scratch["image"]), to: scratch["out"])
-    try expectEqualTrees(scratch["tree"], scratch["out"])
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out"))
+    try expectEqualTrees(scratch.file("tree"), scratch.file("out"))
   }
 
   @Test(arguments: ["../up", "a/../../up", "/..", ".."]) func namesThatLeadUpwardsAreRefused(name: String)
@@ -97,8 +98,8 @@ import Testing
       EOF
       """)
     let error = #expect(throws: SquashError.self) {
-      try writeImage(to: scratch["image"]) {
-        try $0.add(archive: try FileStream(scratch["archive"], flags: O_RDONLY))
+      try writeImage(to: scratch.file("image")) {
+        try $0.add(archive: try FileStream(scratch.file("archive"), flags: O_RDONLY))
       }
     }
     #expect(error?.code == .hostileName)
@@ -109,11 +110,11 @@ import Testing
     try shell(
       "cd \(scratch.path); seq 1 100000 > file; tar -czf whole file; head -c \(length) whole > archive")
     #expect(throws: SquashError.self) {
-      try writeImage(to: scratch["image"]) {
-        try $0.add(archive: try FileStream(scratch["archive"], flags: O_RDONLY))
+      try writeImage(to: scratch.file("image")) {
+        try $0.add(archive: try FileStream(scratch.file("archive"), flags: O_RDONLY))
       }
     }
-    #expect(throws: SquashError.self) { try openImage(scratch["image"]) }
+    #expect(throws: SquashError.self) { try openImage(scratch.file("image")) }
   }
 
   @Test func laterEntriesReplaceEarlierOnes() throws {
@@ -123,12 +124,12 @@ import Testing
       cd \(scratch.path); echo one > file; ln file other; tar -cf archive file other; rm file other; echo two > file
       tar -rf archive file; mkdir dir; touch dir/inside; tar -rf archive dir; tar -rf archive dir
       """)
-    try writeImage(to: scratch["image"]) {
-      try $0.add(archive: try FileStream(scratch["archive"], flags: O_RDONLY))
+    try writeImage(to: scratch.file("image")) {
+      try $0.add(archive: try FileStream(scratch.file("archive"), flags: O_RDONLY))
     }
-    try extract(try openImage(scratch["image"]), to: scratch["out"])
+    try extract(try openImage(scratch.file("image")), to: scratch.file("out"))
     #expect(
-      try shell("cd \(scratch["out"]); cat file other; stat -c %h file other; ls dir")
+      try shell("cd \(scratch.file("out")); cat file other; stat -c %h file other; ls dir")
         == "two\none\n1\n1\ninside\n")
   }
 }
