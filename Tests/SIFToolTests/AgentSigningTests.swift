@@ -4,25 +4,25 @@ import Testing
 /// `sign --gpg`, with keys in a GnuPG home of the test's own.
 @Suite struct AgentSigningTests {
   private let home: GnuPG
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
     home = try GnuPG(
       importing: try Fixture.read("keys/rsa2048.sec.asc"), try Fixture.read("keys/nistp384.sec.asc"),
       try Fixture.read("keys/subkeys.sec.asc"), try Fixture.read("keys/ed25519.pub.asc"))
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image.sif")
-    try Tool.check([Fixture.siftool, "new", image, "--deterministic"])
+    try Siftool.check("new", image, "--deterministic")
     let file = try directory.write("one", Array("one".utf8))
-    try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "generic", "--groupid", "1"])
+    try Siftool.check("add", image, file, "--datatype", "generic", "--groupid", "1")
   }
 
   private func siftool(_ arguments: [String], environment: [String: String] = [:]) throws -> ToolAnswer {
     let variables = [
       "HOME": directory.path, "GNUPGHOME": home.path, "SOURCE_DATE_EPOCH": "1704153600",
     ]
-    return try Tool.run([Fixture.siftool] + arguments, environment: variables.merging(environment) { $1 })
+    return try Siftool.run(arguments, environment: variables.merging(environment) { $1 })
   }
 
   /// The fingerprints of a key and its subkeys.

@@ -16,7 +16,7 @@ import Testing
   private static let partition = ["--datatype", "4", "--parttype", "3", "--partarch", "2", "--groupid", "1"]
 
   /// Everything that carving knows, and three things that it cannot know.
-  private static func samples(in directory: TemporaryDirectory) throws -> [Sample] {
+  private static func samples(in directory: Scratch) throws -> [Sample] {
     let shell = """
       mkdir tree && cp /bin/true tree/ && seq 1 5000 > tree/numbers
       mksquashfs tree padded.squashfs -quiet -no-progress -all-root > /dev/null
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test func deletedByTheReference() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let samples = try Self.samples(in: directory)
     let seed: UInt64 = 1_789
     var random = SeededRandom(seed: seed)
@@ -84,7 +84,7 @@ import Testing
       }
       let before = try Tool.check(["sha256sum", image]).text
       let found = directory.file("found\(round)")
-      try Tool.check([Fixture.siftool, "carve", image, "--extract", found, "--quiet"])
+      try Siftool.check("carve", image, "--extract", found, "--quiet")
       #expect(try Tool.check(["sha256sum", image]).text == before)
       let sums = try Tool.check(["sh", "-c", "sha256sum * | cut -d ' ' -f 1"], in: found).text
       for (index, sample) in order.enumerated() where isDeleted[index] {

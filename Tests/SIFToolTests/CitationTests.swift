@@ -5,7 +5,7 @@ import Testing
 @Suite struct CitationTests {
   /// What the script says of a project with one page and the lines given.
   private func check(_ lines: String...) throws -> ToolAnswer {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     try Tool.check(["mkdir", "-p", directory.file("spec/json"), directory.file("docs/decisions")])
     try directory.write("spec/README.md", Array("[the page](some-page.md) [it](json/it.schema.json)\n".utf8))
     try directory.write("spec/some-page.md", Array("# A page\n\n## One section\n".utf8))
@@ -44,7 +44,7 @@ import Testing
 
   /// What pages must have: a link to every file of spec/, links that lead somewhere, titles with their number.
   @Test func pagesThemselves() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     try Tool.check(["mkdir", "-p", directory.file("spec/json"), directory.file("docs/decisions")])
     try directory.write("spec/README.md", Array("[gone](gone.md) [it](page.md#nothing)\n".utf8))
     try directory.write("spec/page.md", Array("# A page\n".utf8))

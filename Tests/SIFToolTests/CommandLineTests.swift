@@ -4,19 +4,13 @@ import Testing
 
 /// The command line as its users rely on it: exit codes, one sentence, and the image untouched.
 @Suite struct CommandLineTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image.sif")
     try Tool.check(["cp", Fixture.path("images/two-systems.sif"), image])
-  }
-
-  private func run(_ arguments: String..., input: [UInt8] = [], environment: [String: String] = [:]) throws
-    -> ToolAnswer
-  {
-    try Tool.run([Fixture.siftool] + arguments, input: input, environment: environment)
   }
 
   /// One sentence on stderr, nothing on stdout, and the code.
@@ -53,18 +47,18 @@ import Testing
     let fifo = directory.file("fifo")
     try #require(mkfifo(fifo, 0o644) == 0)
     for command in ["list", "header", "check", "inspect"] {
-      expectFailure(try run(command, fifo), 5, "a FIFO")
-      expectFailure(try run(command, directory.path), 5, "a directory")
-      expectFailure(try run(command, "/dev/zero"), 5, "a character device")
-      expectFailure(try run(command, directory.file("nothing")), 7, "No such file or directory")
+      expectFailure(try Siftool.run(command, fifo), 5, "a FIFO")
+      expectFailure(try Siftool.run(command, directory.path), 5, "a directory")
+      expectFailure(try Siftool.run(command, "/dev/zero"), 5, "a character device")
+      expectFailure(try Siftool.run(command, directory.file("nothing")), 7, "No such file or directory")
     }
-    expectFailure(try run("del", "1", fifo), 5, "a FIFO")
-    expectFailure(try run("new", fifo), 7, "not a regular file")
-    expectFailure(try run("add", image, directory.path, "--datatype", "7"), 7, "directory")
+    expectFailure(try Siftool.run("del", "1", fifo), 5, "a FIFO")
+    expectFailure(try Siftool.run("new", fifo), 7, "not a regular file")
+    expectFailure(try Siftool.run("add", image, directory.path, "--datatype", "7"), 7, "directory")
     for count in [0, 1, 31, 32, 41, 42, 100, 127] {
       let cut = try directory.write("cut.sif", Array(try Tool.read(image).prefix(count)))
-      expectFailure(try run("list", cut), 5, count < 41 ? "not a SIF image" : "truncated")
-      #expect(try run("check", cut).status == 5)
+      expectFailure(try Siftool.run("list", cut), 5, count < 41 ? "not a SIF image" : "truncated")
+      #expect(try Siftool.run("check", cut).status == 5)
     }
   }
 
@@ -100,24 +94,25 @@ import Testing
       ["new", directory.file("x.sif"), "--launch", String(repeating: "x", count: 32)],
       ["grow", image, "--capacity", "5"],
     ] {
-      let answer = try Tool.run([Fixture.siftool] + arguments)
+      let answer = try Siftool.run(arguments)
       expectFailure(answer, 64, "")
       #expect(!answer.errors.isEmpty)
     }
     #expect(try Tool.read(image) == before)
-    let epoch = try run("new", directory.file("x.sif"), environment: ["SOURCE_DATE_EPOCH": "yesterday"])
+    let epoch = try Siftool.run(
+      "new", directory.file("x.sif"), environment: ["SOURCE_DATE_EPOCH": "yesterday"])
     expectFailure(epoch, 64, "SOURCE_DATE_EPOCH")
   }
 
   @Test func otherFailures() throws {
     let before = try Tool.read(image)
-    expectFailure(try run("info", "7", image), 1, "no object has the id 7")
-    expectFailure(try run("del", "7", image), 1, "no object has the id 7")
-    expectFailure(try run("setprim", "7", image), 1, "no object")
+    expectFailure(try Siftool.run("info", "7", image), 1, "no object has the id 7")
+    expectFailure(try Siftool.run("del", "7", image), 1, "no object has the id 7")
+    expectFailure(try Siftool.run("setprim", "7", image), 1, "no object")
     let second = [
       "add", image, "/etc/passwd", "--datatype", "4", "--partfs", "1", "--parttype", "2", "--partarch", "2",
     ]
-    expectFailure(try Tool.run([Fixture.siftool] + second), 1, "already has a primary")
+    expectFailure(try Siftool.run(second), 1, "already has a primary")
     #expect(try Tool.read(image) == before)
   }
 
@@ -127,7 +122,7 @@ import Testing
       withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(88..<96, with: $0) }
       let hostile = try directory.write("hostile.sif", bytes)
       for command in [["list", hostile], ["del", "1", hostile], ["setprim", "1", hostile]] {
-        let answer = try Tool.run([Fixture.siftool] + command)
+        let answer = try Siftool.run(command)
         expectFailure(answer, 5, words)
         #expect(
           answer.errors.contains("number of descriptors") || answer.errors.contains("size of the descriptors")
@@ -193,26 +188,26 @@ import Testing
       ["info", "1", hostile], ["header", hostile], ["inspect", hostile], ["check", hostile],
       ["info", "--json", "1", hostile], ["inspect", "--json", hostile], ["diff", hostile, image],
     ] {
-      let answer = try Tool.run([Fixture.siftool] + command)
+      let answer = try Siftool.run(command)
       #expect(!answer.output.isEmpty)
       #expect(
         answer.output.allSatisfy { $0 == 0x0A || $0 >= 0x20 && $0 != 0x7F }, "\(command): \(answer.text)")
     }
-    #expect(try run("info", "1", hostile).text.contains("Name:             \\x1b[31m\\n\\xff\n"))
+    #expect(try Siftool.run("info", "1", hostile).text.contains("Name:             \\x1b[31m\\n\\xff\n"))
   }
 
   @Test func truncatedObjects() throws {
     let bytes = Array(try Tool.read(image).dropLast(2))
     let cut = try directory.write("cut.sif", bytes)
-    let dump = try run("dump", "2", cut)
+    let dump = try Siftool.run("dump", "2", cut)
     #expect(dump.status == 5)
     #expect(dump.text == "tw")
     #expect(dump.errors.contains("object 2 is truncated: 2 of its 4 bytes"))
-    #expect(try run("dump", "1", cut).text == "one\n")
-    let check = try run("check", cut)
+    #expect(try Siftool.run("dump", "1", cut).text == "one\n")
+    let check = try Siftool.run("check", cut)
     #expect(check.status == 5)
     #expect(check.text.contains("truncated: 36.9 of 36.9 kB present; object 1 is intact"), "\(check.text)")
-    expectFailure(try run("add", cut, image, "--datatype", "7"), 5, "truncated")
+    expectFailure(try Siftool.run("add", cut, image, "--datatype", "7"), 5, "truncated")
     #expect(try Tool.read(cut) == bytes)
   }
 
@@ -220,10 +215,10 @@ import Testing
     let sparse = directory.file("sparse.sif")
     try Tool.check(["cp", image, sparse])
     try Tool.check(["truncate", "-s", "1T", sparse])
-    let check = try run("check", sparse)
+    let check = try Siftool.run("check", sparse)
     #expect(check.status == 5 || check.status == 0)
     #expect(check.text.contains("trailing-bytes"))
-    #expect(try run("list", sparse).status == 0)
+    #expect(try Siftool.run("list", sparse).status == 0)
     // A table of as many empty slots as fit into 1 TiB, and an object at its end.
     var bytes = try Tool.read(image)
     let count = Int64(1 << 40) / 585 - 100
@@ -233,11 +228,11 @@ import Testing
     let hostile = try directory.write("hostile.sif", bytes)
     try Tool.check(["truncate", "-s", "1T", hostile])
     for command in ["list", "check", "inspect"] {
-      let (answer, peakMemory) = try Tool.measure([Fixture.siftool, command, hostile])
+      let (answer, peakMemory) = try Siftool.measure([command, hostile])
       #expect(answer.status == 0 || answer.status == 5, "\(command): \(answer.errors)")
       #expect(peakMemory < 64 << 20, "\(command): \(peakMemory)")
     }
-    try Tool.check([Fixture.siftool, "compact", sparse])
+    try Siftool.check("compact", sparse)
     #expect(try Tool.check(["stat", "-c", "%s", sparse]).text == "36868\n")
   }
 
@@ -260,7 +255,7 @@ import Testing
       bytes.replaceSubrange(start + 73..<start + 173, with: name)
     }
     let large = try directory.write("large.sif", bytes)
-    let list = try run("list", large)
+    let list = try Siftool.run("list", large)
     #expect(list.output == (try Tool.check(["siftool", "list", large]).output))
     let commands = [
       ["list", large], ["list", "--json", large], ["check", large], ["info", "\(count)", large],
@@ -268,12 +263,13 @@ import Testing
       ["inspect", "--json", large], ["setprim", "1", large],
     ]
     for command in commands {
-      let (answer, peakMemory) = try Tool.measure([Fixture.siftool] + command)
+      let (answer, peakMemory) = try Siftool.measure(command)
       #expect(answer.status == (command[0] == "setprim" ? 1 : 0), "\(answer.errors)")
       #expect(peakMemory < 64 << 20, "\(command): \(peakMemory)")
     }
     #expect(
-      try run("add", large, image, "--datatype", "7").errors.contains("all 100000 descriptors are used"))
+      try Siftool.run("add", large, image, "--datatype", "7").errors.contains(
+        "all 100000 descriptors are used"))
   }
 
   @Test func pathsThatAreNotText() throws {
@@ -287,7 +283,7 @@ import Testing
     let link = directory.file("link.sif")
     try Tool.check(["ln", "-s", image, link])
     try Tool.check(["chmod", "640", image])
-    try Tool.check([Fixture.siftool, "new", link])
+    try Siftool.check("new", link)
     #expect(try Tool.check(["stat", "-c", "%F %a", link]).text == "symbolic link 777\n")
     #expect(try Tool.check(["stat", "-c", "%s %a", image]).text == "32176 640\n")
     #expect(try Tool.check(["ls", "-A", directory.path]).text == "image.sif\nlink.sif\n")

@@ -30,7 +30,7 @@ import Testing
 /// One image under both tools.
 private struct EditRun {
   private var random: SeededRandom
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let ours: String
   private let theirs: String
   private(set) var successes = 0
@@ -39,14 +39,14 @@ private struct EditRun {
 
   init(seed: UInt64, capacity: Int) throws {
     random = SeededRandom(seed: seed)
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     self.capacity = capacity
     ours = directory.file("ours.sif")
     theirs = directory.file("theirs.sif")
     if capacity == 48 {
       try Tool.check(["siftool", "new", theirs])
     } else {
-      try Tool.check([Fixture.siftool, "new", "--capacity", "\(capacity)", theirs])
+      try Siftool.check("new", "--capacity", "\(capacity)", theirs)
     }
     try Tool.check(["cp", theirs, ours])
   }

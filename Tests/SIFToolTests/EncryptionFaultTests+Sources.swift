@@ -10,7 +10,7 @@ extension EncryptionFaultTests {
     let key = ["--passphrase-file", fixture.phrase]
     func image(_ bytes: [UInt8], fs: String) throws -> String {
       let image = fixture.file("cut.sif")
-      try Tool.check([Fixture.siftool, "new", image])
+      try Siftool.check("new", image)
       try fixture.add(
         image, bytes, "--datatype", "partition", "--parttype", "2", "--partfs", fs, "--partarch", "2")
       return image

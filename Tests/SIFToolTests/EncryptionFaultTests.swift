@@ -90,7 +90,7 @@ import Testing
     try expect(["encrypt", fixture.plain, "OUT", "--kdf-memory", "5000"] + key, 64, "memory")
     // Its type says squashfs, and it is none.
     let other = fixture.file("other.sif")
-    try Tool.check([Fixture.siftool, "new", other])
+    try Siftool.check("new", other)
     try fixture.add(
       other, [UInt8](repeating: 7, count: 5000), "--datatype", "partition", "--parttype", "2", "--partfs",
       "1",
@@ -107,7 +107,7 @@ import Testing
     // The volume alone is cut: the object is whole, and what it holds is not.
     let volume = try fixture.dump(secret, 2)
     let short = fixture.file("short.sif")
-    try Tool.check([Fixture.siftool, "new", short])
+    try Siftool.check("new", short)
     try fixture.add(
       short, Array(volume.prefix(500_000)), "--datatype", "partition", "--parttype", "2", "--partfs", "5",
       "--partarch",
@@ -140,7 +140,7 @@ import Testing
         ]
           + options + [volume], input: Array("secret".utf8))
       let image = fixture.file("cipher.sif")
-      try Tool.check([Fixture.siftool, "new", image])
+      try Siftool.check("new", image)
       try fixture.add(
         image, try fixture.directory.read("volume"), "--datatype", "partition", "--parttype", "2", "--partfs",
         "5",
@@ -175,7 +175,7 @@ import Testing
       bytes.replaceSubrange(start + 448..<start + 480, with: digest.output)
     }
     let image = fixture.file("costly.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     try fixture.add(
       image, bytes, "--datatype", "partition", "--parttype", "2", "--partfs", "5", "--partarch", "2")
     for arguments in [["ls", image], ["decrypt", image, "OUT"], ["check", image], ["info", "1", image]] {
@@ -217,13 +217,14 @@ import Testing
     for (name, message) in cases {
       let image = fixture.file("case.sif")
       try Tool.check(["cp", secret, image])
-      try Tool.check([Fixture.siftool, "del", "3", image, "--quiet"])
+      try Siftool.check("del", "3", image, "--quiet")
       try fixture.add(
         image, message, "--datatype", "crypto-message", "--message-format", "pem", "--message-type",
         "rsa-oaep",
         "--link", "2")
-      let (answer, memory) = try Tool.measure(
-        [Fixture.siftool, "decrypt", image, fixture.file("never.sif"), "--pem-path", pem])
+      let (answer, memory) = try Siftool.measure([
+        "decrypt", image, fixture.file("never.sif"), "--pem-path", pem,
+      ])
       #expect(answer.status == 6, "\(name): \(answer.status) \(answer.errors)")
       #expect(memory < 64 << 20, "\(name)")
       #expect(access(fixture.file("never.sif"), F_OK) != 0)
@@ -249,13 +250,11 @@ import Testing
     ])
     let squashfs = try fixture.directory.read("odd.squashfs")
     try #require(squashfs.count % 512 != 0)
-    try Tool.check([Fixture.siftool, "new", odd], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
-    try Tool.check(
-      [
-        Fixture.siftool, "add", odd, fixture.file("odd.squashfs"), "--datatype", "partition", "--parttype",
-        "2",
-        "--partfs", "1", "--partarch", "2",
-      ], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
+    try Siftool.check("new", odd, environment: ["SOURCE_DATE_EPOCH": "1600000000"])
+    try Siftool.check(
+      "add", odd, fixture.file("odd.squashfs"), "--datatype", "partition", "--parttype",
+      "2",
+      "--partfs", "1", "--partarch", "2", environment: ["SOURCE_DATE_EPOCH": "1600000000"])
     let key = ["--passphrase-file", fixture.phrase]
     for sector in ["512", "4096"] {
       let secret = fixture.file("secret\(sector).sif")
@@ -270,7 +269,7 @@ import Testing
   }
 
   @Test func aFullDisk() throws {
-    let full = try TemporaryDirectory()
+    let full = try Scratch()
     let secret = try fixture.encrypt("secret.sif")
     for command in [["encrypt", fixture.plain], ["decrypt", secret]] {
       let answer = try Tool.run(
@@ -289,16 +288,14 @@ import Testing
   @Test func interruptions() throws {
     let big = fixture.file("big.sif")
     try Tool.check(["sh", "-c", "head -c 150M /dev/zero > \(fixture.file("rootfs/zeros"))"])
-    try Tool.check([
-      Fixture.siftool, "pack", fixture.file("rootfs"), big, "--plain", "--arch", "amd64", "--compression",
-      "lz4",
-    ])
+    try Siftool.check(
+      "pack", fixture.file("rootfs"), big, "--plain", "--arch", "amd64", "--compression",
+      "lz4")
     let before = try Tool.check(["ls", "-A", fixture.directory.path]).text
     for pause in [5_000, 30_000, 60_000, 90_000, 130_000, 200_000] {
       let output = fixture.file("out.sif")
-      let running = try Tool.start(
-        [Fixture.siftool, "encrypt", big, output, "--passphrase-file", fixture.phrase]
-          + EncryptionFixture.cheap)
+      let running = try Siftool.start(
+        ["encrypt", big, output, "--passphrase-file", fixture.phrase] + EncryptionFixture.cheap)
       usleep(UInt32(pause))
       running.signal(SIGINT)
       let answer = try running.wait()

@@ -53,7 +53,7 @@ import Testing
       "--pbkdf-force-iterations", "1000", volume, try fixture.directory.write("other", Array("other".utf8)),
     ])
     let image = fixture.file("unbound.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     try fixture.add(
       image, try fixture.directory.read("volume"), "--datatype", "partition", "--parttype", "2", "--partfs",
       "5", "--partarch", "2")

@@ -2,7 +2,7 @@ import TestSupport
 
 /// An image with a small squashfs, and keys to encrypt it with.
 final class EncryptionFixture: Sendable {
-  let directory: TemporaryDirectory
+  let directory: Scratch
   /// A plain image with one partition, id 2, and a definition file.
   let plain: String
   /// A file with the passphrase "secret" and a newline.
@@ -12,7 +12,7 @@ final class EncryptionFixture: Sendable {
   static let cheap = ["--kdf", "pbkdf2", "--kdf-time", "1000"]
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     plain = directory.file("plain.sif")
     phrase = try directory.write("phrase", Array("secret\n".utf8))
     try Tool.check([
@@ -22,11 +22,9 @@ final class EncryptionFixture: Sendable {
       head -c 1500000 /dev/urandom > rootfs/noise; echo 'Bootstrap: scratch' > definition
       """,
     ])
-    try Tool.check(
-      [
-        Fixture.siftool, "pack", directory.file("rootfs"), plain, "--plain", "--arch", "amd64", "--deffile",
-        directory.file("definition"),
-      ], environment: ["SOURCE_DATE_EPOCH": "1600000000"])
+    try Siftool.check(
+      "pack", directory.file("rootfs"), plain, "--plain", "--arch", "amd64", "--deffile",
+      directory.file("definition"), environment: ["SOURCE_DATE_EPOCH": "1600000000"])
   }
 
   func file(_ name: String) -> String { directory.file(name) }
@@ -35,8 +33,8 @@ final class EncryptionFixture: Sendable {
   func siftool(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:]
   ) throws -> ToolAnswer {
-    try Tool.run(
-      [Fixture.siftool] + arguments, input: input,
+    try Siftool.run(
+      arguments, input: input,
       environment: ["SOURCE_DATE_EPOCH": "1600000000", "HOME": directory.path].merging(environment) { $1 })
   }
 
@@ -56,7 +54,7 @@ final class EncryptionFixture: Sendable {
 
   /// The bytes of an object.
   func dump(_ image: String, _ id: Int) throws -> [UInt8] {
-    try Tool.check([Fixture.siftool, "dump", "\(id)", image]).output
+    try Siftool.check("dump", "\(id)", image).output
   }
 
   /// The image with the JSON of its LUKS2 header changed, in both copies, with checksums that are right.
@@ -84,7 +82,7 @@ final class EncryptionFixture: Sendable {
   /// Adds an object to an image.
   func add(_ image: String, _ bytes: [UInt8], _ options: String...) throws {
     let source = try directory.write("object", bytes)
-    try Tool.check([Fixture.siftool, "add", image, source] + options)
+    try Siftool.check(["add", image, source] + options)
   }
 }
 

@@ -4,11 +4,11 @@ import Testing
 
 /// `hash`, `bodyfile` and `scan` read evidence of every kind, sound or damaged, and leave it as it is.
 @Suite struct EvidenceReadingTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("images/app.sif")
     try Tool.check(
       [
@@ -18,18 +18,12 @@ import Testing
         ln rootfs/data rootfs/link; i=0; while [ $i -lt 50 ]; do echo $i > rootfs/bin/$i; i=$((i + 1)); done
         """,
       ], in: directory.path)
-    try Tool.check([
-      Fixture.siftool, "pack", directory.file("rootfs"), image, "--plain", "--quiet", "--arch", "amd64",
-    ])
+    try Siftool.check("pack", directory.file("rootfs"), image, "--plain", "--quiet", "--arch", "amd64")
   }
 
   private static let commands = [
     ["hash"], ["hash", "--json"], ["bodyfile"], ["bodyfile", "--dfxml"], ["scan"],
   ]
-
-  private func run(_ arguments: [String]) throws -> ToolAnswer {
-    try Tool.run([Fixture.siftool] + arguments, in: directory.path)
-  }
 
   /// Nothing of the image changes, its access time neither, nor that of the directory that it lies in.
   @Test func untouched() throws {
@@ -43,7 +37,9 @@ import Testing
     let set = try times()
     #expect(set != before && set.contains("2001-02-03 04:05:06.7"))
     for command in Self.commands {
-      #expect(try run(command + (command == ["scan"] ? ["images"] : ["images/app.sif"])).status == 0)
+      #expect(
+        try Siftool.run(command + (command == ["scan"] ? ["images"] : ["images/app.sif"]), in: directory)
+          .status == 0)
       #expect(try times() == set, "\(command)")
     }
     // The time would have changed: another reader changes it.
@@ -85,22 +81,22 @@ import Testing
   /// A terabyte of holes is refused at once, or left out, and never read.
   @Test func terabytes() throws {
     try Tool.check(["truncate", "-s", "1T", image])
-    let refused = try run(["hash", image])
+    let refused = try Siftool.run("hash", image, in: directory)
     #expect(
       refused.status == 1 && refused.errors.contains("1.1 TB") && refused.errors.contains("--limit"),
       "\(refused.errors)")
-    #expect(try run(["hash", image, "--only", "objects", "--only", "files"]).status == 0)
-    #expect(try run(["bodyfile", image]).status == 0)
-    #expect(try run(["scan", image]).text.contains(#""size":1099511627776"#))
+    #expect(try Siftool.run("hash", image, "--only", "objects", "--only", "files", in: directory).status == 0)
+    #expect(try Siftool.run("bodyfile", image, in: directory).status == 0)
+    #expect(try Siftool.run("scan", image, in: directory).text.contains(#""size":1099511627776"#))
     // An object that claims the whole file.
     try Tool.check(
       [
         "sh", "-c",
         "printf '\\000\\000\\000\\000\\377\\000\\000\\000' | dd of=images/app.sif bs=1 seek=4121 conv=notrunc",
       ], in: directory.path)
-    let scan = try run(["scan", image])
+    let scan = try Siftool.run("scan", image, in: directory)
     #expect(scan.status == 0 && scan.text.contains(#""verdict":"not-verified""#), "\(scan.text)")
-    #expect(try run(["bodyfile", "--dfxml", image]).status == 1)
+    #expect(try Siftool.run("bodyfile", "--dfxml", image, in: directory).status == 1)
   }
 
   @Test func otherThings() throws {
@@ -109,31 +105,31 @@ import Testing
       for (path, status) in [
         ("pipe", 5), ("images", 5), ("/dev/null", 5), ("nothing", 7), ("rootfs/data", 5),
       ] as [(String, Int32)] {
-        let answer = try run(command + [path])
+        let answer = try Siftool.run(command + [path], in: directory)
         #expect(answer.status == status, "\(command) \(path) \(answer.errors)")
       }
     }
-    #expect(try run(["hash", image, "--id", "9"]).status == 1)
-    #expect(try run(["hash", image, "--threads", "0"]).status == 64)
+    #expect(try Siftool.run("hash", image, "--id", "9", in: directory).status == 1)
+    #expect(try Siftool.run("hash", image, "--threads", "0", in: directory).status == 64)
   }
 
   /// What is left of an image whose table is cut off, and of one that lost its last object.
   @Test func partsOfImages() throws {
     let bytes = try Tool.read(image)
     try directory.write("images/table.sif", Array(bytes.prefix(20_000)))
-    let hash = try run(["hash", "images/table.sif"])
+    let hash = try Siftool.run("hash", "images/table.sif", in: directory)
     #expect(hash.status == 5 && hash.errors.contains("descriptor table"), "\(hash.errors)")
     #expect(
       hash.text.hasPrefix(try Tool.check(["sha256sum", directory.file("images/table.sif")]).text.prefix(64)))
     #expect(hash.text.hasSuffix("  images/table.sif\n"))
     try directory.write("images/short.sif", Array(bytes.dropLast(9000)))
     for command in [["hash"], ["bodyfile"], ["bodyfile", "--dfxml"]] {
-      let short = try run(command + ["images/short.sif"])
+      let short = try Siftool.run(command + ["images/short.sif"], in: directory)
       #expect(
         short.status == 5 && short.errors.contains("object 1 is truncated"), "\(command) \(short.errors)")
       #expect(short.text.contains(command == ["hash"] ? "  images/short.sif" : "images/short.sif#1"))
     }
-    let document = try run(["hash", "images/table.sif", "--json"])
+    let document = try Siftool.run("hash", "images/table.sif", "--json", in: directory)
     #expect(try JSONSchema.faults(of: document.output, schema: "hash") == "")
     #expect(document.text.contains(#""code": "truncated""#))
   }
@@ -148,17 +144,16 @@ import Testing
         "1000", volume, "-",
       ],
       input: Array("secret".utf8))
-    try Tool.check([
-      Fixture.siftool, "add", image, volume, "--datatype", "4", "--partfs", "5", "--parttype", "3",
-      "--partarch", "2", "--quiet",
-    ])
-    let hash = try run(["hash", image])
+    try Siftool.check(
+      "add", image, volume, "--datatype", "4", "--partfs", "5", "--parttype", "3",
+      "--partarch", "2", "--quiet")
+    let hash = try Siftool.run("hash", image, in: directory)
     #expect(
       hash.status == 0 && hash.errors.contains("object 2 is encrypted (LUKS2, aes-xts-plain64)"),
       "\(hash.errors)")
     #expect(hash.text.contains("#2\n") && hash.text.contains("#1/bin/file\n") && !hash.text.contains("#2/"))
-    #expect(try run(["scan", image]).text.contains(#""cipher":"aes-xts-plain64""#))
-    #expect(try run(["bodyfile", image]).text.contains("#2 ($SIF_DESCRIPTOR)"))
+    #expect(try Siftool.run("scan", image, in: directory).text.contains(#""cipher":"aes-xts-plain64""#))
+    #expect(try Siftool.run("bodyfile", image, in: directory).text.contains("#2 ($SIF_DESCRIPTOR)"))
   }
 
   /// With its key an encrypted partition is as any other; its files are those that were encrypted.
@@ -166,20 +161,20 @@ import Testing
     let phrase = try directory.write("phrase", Array("correct horse".utf8))
     try Tool.check(["chmod", "600", phrase])
     let sealed = directory.file("images/sealed.sif")
-    try Tool.check([
-      Fixture.siftool, "encrypt", image, sealed, "--passphrase-file", phrase, "--kdf-memory", "32", "--quiet",
-    ])
-    let plain = try run(["hash", image, "--only", "files", "--prefix", "."])
+    try Siftool.check("encrypt", image, sealed, "--passphrase-file", phrase, "--kdf-memory", "32", "--quiet")
+    let plain = try Siftool.run("hash", image, "--only", "files", "--prefix", ".", in: directory)
     let options = ["--passphrase-file", phrase, "--only", "files", "--id", "1"]
-    let inside = try run(["hash", sealed] + options)
+    let inside = try Siftool.run(["hash", sealed] + options, in: directory)
     #expect(inside.status == 0 && !plain.output.isEmpty)
     #expect(inside.text.replacing("\(sealed)#1/", with: "./") == plain.text, "\(inside.errors)")
-    let body = try run(["bodyfile", sealed, "--passphrase-file", phrase, "--dfxml"])
+    let body = try Siftool.run("bodyfile", sealed, "--passphrase-file", phrase, "--dfxml", in: directory)
     // The bytes of the image are not those of any file.
     #expect(body.status == 0 && body.text.contains("<filename>bin/file</filename>"))
     #expect(body.text.contains(" fs_offset=") && body.text.components("img_offset=") == 1, "\(body.errors)")
     try directory.write("wrong", Array("wrong".utf8))
-    #expect(try run(["hash", sealed, "--passphrase-file", directory.file("wrong")]).status == 6)
+    #expect(
+      try Siftool.run("hash", sealed, "--passphrase-file", directory.file("wrong"), in: directory).status == 6
+    )
   }
 
   /// Damage anywhere ends in records, faults and exit codes.
@@ -221,13 +216,12 @@ import Testing
         "head -c 90M /dev/urandom > rootfs/large; i=0; mkdir rootfs/many; while [ $i -lt 5000 ]; do echo $i > rootfs/many/$i; i=$((i + 1)); done",
       ],
       in: directory.path)
-    try Tool.check([
-      Fixture.siftool, "pack", directory.file("rootfs"), directory.file("images/large.sif"), "--plain",
-      "--quiet", "--arch", "amd64",
-    ])
+    try Siftool.check(
+      "pack", directory.file("rootfs"), directory.file("images/large.sif"), "--plain",
+      "--quiet", "--arch", "amd64")
     for command in Self.commands {
-      let (answer, peak) = try Tool.measure(
-        [Fixture.siftool] + command + [
+      let (answer, peak) = try Siftool.measure(
+        command + [
           command == ["scan"] ? directory.file("images") : directory.file("images/large.sif")
         ])
       #expect(answer.status == 0 && peak < 64 << 20, "\(command): \(peak >> 20) MiB")

@@ -5,9 +5,7 @@ import Testing
 
 /// What is examined stays as it is, and what is found in it harms nobody who reads of it.
 @Suite struct EvidenceTests {
-  private static let tool = Fixture.siftool
-
-  private static func commands(_ image: String, _ directory: TemporaryDirectory) -> [[String]] {
+  private static func commands(_ image: String, _ directory: Scratch) -> [[String]] {
     // Results take nobody's place: each run has files of its own.
     let number = UInt32.random(in: 0 ... .max)
     return [
@@ -21,7 +19,7 @@ import Testing
 
   /// Bytes, access and modification times, and locks.
   @Test func nothingOfTheFileChanges() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try directory.write("image.sif", try Fixture.read("images/groups-and-links.sif"))
     // An access time older than the modification: a kernel with relatime would renew it.
     try Tool.check(["touch", "-a", "-d", "2001-01-01", image])
@@ -53,9 +51,9 @@ import Testing
       exit $status
       """
     for command in Self.commands(image, directory) {
-      let place = try TemporaryDirectory()
+      let place = try Scratch()
       let answer = try Tool.run(
-        ["bash", "-c", script, "bash", holder, Self.tool] + command, environment: ["IMAGE": image],
+        ["bash", "-c", script, "bash", holder, Fixture.siftool] + command, environment: ["IMAGE": image],
         in: place.path)
       #expect(answer.status == 0, "\(command): \(answer.errors)")
       // The other program's lock, and none of ours.
@@ -67,14 +65,14 @@ import Testing
 
   /// An immutable file, one that may only be read, and one on a file system that is mounted to be read.
   @Test func whatCannotBeWrittenCanBeExamined() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try directory.write("image.sif", try Fixture.read("images/groups-and-links.sif"))
     try Tool.check(["chmod", "400", image])
     // Not every file system knows the attribute; the permissions are there anyway.
     let isImmutable = try Tool.run(["chattr", "+i", image]).status == 0
     defer { if isImmutable { _ = try? Tool.run(["chattr", "-i", image]) } }
     for command in Self.commands(image, directory) {
-      #expect(try Tool.run([Self.tool] + command).status == 0, "\(command)")
+      #expect(try Siftool.run(command).status == 0, "\(command)")
     }
     guard geteuid() == 0 else { return }
     let mount = directory.file("mounted")
@@ -87,34 +85,34 @@ import Testing
     else { return }
     for command in Self.commands("\(mount)/image.sif", directory) {
       let answer = try Tool.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", mount, image, Self.tool] + command)
+        ["unshare", "-m", "sh", "-c", script, "sh", mount, image, Fixture.siftool] + command)
       #expect(answer.status == 0, "\(command): \(answer.errors)")
     }
   }
 
   /// Who may not keep the access time is told so; what is no file to read is refused as elsewhere.
   @Test func refusals() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     try Tool.check(["mkfifo", directory.file("fifo")])
     for command in ["map", "carve", "report"] {
-      #expect(try Tool.run([Self.tool, command, directory.file("fifo")]).status == 5)
-      #expect(try Tool.run([Self.tool, command, directory.path]).status == 5)
-      #expect(try Tool.run([Self.tool, command, directory.file("missing")]).status == 7)
-      #expect(try Tool.run([Self.tool, command]).status == 64)
+      #expect(try Siftool.run(command, directory.file("fifo")).status == 5)
+      #expect(try Siftool.run(command, directory.path).status == 5)
+      #expect(try Siftool.run(command, directory.file("missing")).status == 7)
+      #expect(try Siftool.run(command).status == 64)
     }
-    #expect(try Tool.run([Self.tool, "carve", "/dev/null"]).status == 5)
+    #expect(try Siftool.run("carve", "/dev/null").status == 5)
     guard geteuid() == 0 else { return }
     let image = try directory.write("image.sif", try Fixture.read("images/partitions.sif"))
     try Tool.check(["chmod", "755", directory.path])
     try Tool.check(["chmod", "444", image])
     let other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    let answer = try Tool.run(other + [Self.tool, "map", image])
+    let answer = try Tool.run(other + [Fixture.siftool, "map", image])
     // The tool itself may lie where others cannot go.
     if answer.status != 126, answer.status != 127 {
       #expect(answer.status == 0, "\(answer.errors)")
       #expect(answer.errors.contains("its access time may change"))
       try Tool.check(["chmod", "400", image])
-      #expect(try Tool.run(other + [Self.tool, "map", image]).status == 7)
+      #expect(try Tool.run(other + [Fixture.siftool, "map", image]).status == 7)
     }
   }
 
@@ -147,9 +145,9 @@ import Testing
     """
 
   @Test func pagesAreHarmless() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try ForensicsCommandTests.specimen(in: directory)
-    try Tool.check([Self.tool, "report", image, "-o", directory.file("report.html")])
+    try Siftool.check("report", image, "-o", directory.file("report.html"))
     let page = try directory.write("inspector.py", Array(Self.inspector.utf8))
     let text = try Tool.check(["python3", page, directory.file("report.html")]).text
     for number in 2...6 { #expect(text.contains("alert(\(number))"), "\(number)") }
@@ -157,10 +155,10 @@ import Testing
       "<img src=x onerror=alert(1)>", "\\xff\\x1b[31mred", "\\x1b[31m</pre>", "SHA-256 before", "-rwsr-xr-x",
       "2031-01-01", "gap between",
     ] { #expect(text.contains(words), "\(words)") }
-    let answer = try Tool.check([Self.tool, "report", image, "--json"])
+    let answer = try Siftool.check("report", image, "--json")
     #expect(try JSONSchema.faults(of: answer.output, schema: "report") == "")
     for command in [["map", image], ["carve", image], ["report", image]] {
-      let output = try Tool.check([Self.tool] + command).output
+      let output = try Siftool.check(command).output
       #expect(!output.contains(0x1B), "\(command)")
     }
   }
@@ -170,14 +168,14 @@ import Testing
     let image = Fixture.path("images/\(name)")
     let environment = ["SOURCE_DATE_EPOCH": "1700000000"]
     // Of images with faults the exit code tells.
-    let status = try Tool.run([Self.tool, "check", image]).status
-    let first = try Tool.run([Self.tool, "report", image], environment: environment)
+    let status = try Siftool.run("check", image).status
+    let first = try Siftool.run("report", image, environment: environment)
     #expect(first.status == status)
-    #expect(try Tool.run([Self.tool, "report", image], environment: environment).output == first.output)
-    let directory = try TemporaryDirectory()
+    #expect(try Siftool.run("report", image, environment: environment).output == first.output)
+    let directory = try Scratch()
     let page = try directory.write("inspector.py", Array(Self.inspector.utf8))
     try Tool.check(["python3", page, try directory.write("page.html", first.output)])
-    let answer = try Tool.run([Self.tool, "report", image, "--json"], environment: environment)
+    let answer = try Siftool.run("report", image, "--json", environment: environment)
     #expect(answer.status == status)
     #expect(try JSONSchema.faults(of: answer.output, schema: "report") == "")
     let digests = try JSONParser.parse(answer.output)["acquisition"]
@@ -189,31 +187,30 @@ import Testing
 
   /// Files of an encrypted partition are listed with its key; without it there are its facts.
   @Test func encryptedPartitions() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try ForensicsCommandTests.specimen(in: directory)
     try directory.write("secret", Array("correct horse".utf8))
     try directory.write("wrong", Array("battery staple".utf8))
     let sealed = directory.file("sealed.sif")
-    try Tool.check([
-      Self.tool, "encrypt", image, sealed, "--passphrase-file", directory.file("secret"), "--kdf-memory", "8",
-      "--quiet",
-    ])
-    let without = try Tool.check([Self.tool, "report", sealed])
+    try Siftool.check(
+      "encrypt", image, sealed, "--passphrase-file", directory.file("secret"), "--kdf-memory", "8",
+      "--quiet")
+    let without = try Siftool.check("report", sealed)
     #expect(without.text.contains("it is encrypted, and no key was given"))
     #expect(without.text.contains("aes-xts-plain64"))
     #expect(!without.text.contains("-rwsr-xr-x"))
     let key = ["--passphrase-file", directory.file("secret")]
-    let with = try Tool.check([Self.tool, "report", sealed, "--quiet"] + key)
+    let with = try Siftool.check(["report", sealed, "--quiet"] + key)
     #expect(with.text.contains("-rwsr-xr-x"))
     let wrong = ["--passphrase-file", directory.file("wrong")]
-    let answer = try Tool.run([Self.tool, "report", sealed, "--json"] + wrong)
+    let answer = try Siftool.run(["report", sealed, "--json"] + wrong)
     #expect(answer.status == 6)
     #expect(try JSONSchema.faults(of: answer.output, schema: "report") == "")
   }
 
   /// Of a damaged image the report says what can be said, and the commands end as they should.
   @Test func reportsOfDamagedImages() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let page = try directory.write("inspector.py", Array(Self.inspector.utf8))
     let seed: UInt64 = 31_337
     var random = SeededRandom(seed: seed)
@@ -227,23 +224,23 @@ import Testing
       }
       if round.isMultiple(of: 2) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
       let image = try directory.write("image.sif", bytes)
-      let answer = try Tool.run([Self.tool, "report", image])
+      let answer = try Siftool.run("report", image)
       let note = "seed \(seed), round \(round): \(answer.errors)"
       #expect([0, 5].contains(answer.status), "\(note)")
       try Tool.check(["python3", page, try directory.write("page.html", answer.output)])
-      let json = try Tool.run([Self.tool, "report", image, "--json"])
+      let json = try Siftool.run("report", image, "--json")
       #expect(json.status == answer.status, "\(note)")
       #expect(try JSONSchema.faults(of: json.output, schema: "report") == "", "\(note)")
-      #expect([0, 5].contains(try Tool.run([Self.tool, "map", image]).status), "\(note)")
-      #expect(try Tool.run([Self.tool, "carve", image]).status == 0, "\(note)")
+      #expect([0, 5].contains(try Siftool.run("map", image).status), "\(note)")
+      #expect(try Siftool.run("carve", image).status == 0, "\(note)")
     }
   }
 
   /// In a browser the page shows its drawing, in its colours and where it should be.
   @Test func pagesRender() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try ForensicsCommandTests.specimen(in: directory)
-    try Tool.check([Self.tool, "report", image, "-o", directory.file("report.html")])
+    try Siftool.check("report", image, "-o", directory.file("report.html"))
     try Tool.check([
       "timeout", "600", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
       "--user-data-dir=\(directory.file("profile"))", "--host-resolver-rules=MAP * ~NOTFOUND",

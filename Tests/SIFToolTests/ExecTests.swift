@@ -4,10 +4,10 @@ import Testing
 
 /// An image with busybox for all programs, and what tests of programs look at.
 final class ExecFixture: Sendable {
-  let directory: TemporaryDirectory
+  let directory: Scratch
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     try Tool.check([
       "sh", "-c",
       """
@@ -44,8 +44,7 @@ final class ExecFixture: Sendable {
 
   /// As root, with the tool in the path.
   func root(_ script: String) throws -> ToolAnswer {
-    try Tool.run(
-      ["sh", "-c", "cd \(directory.path); PATH=\(Fixture.siftool.dropLast(8)):$PATH; \(script)"])
+    try Shell.run(script, in: directory)
   }
 
   /// What is left of this fixture: processes, loop devices and mounts.

@@ -5,11 +5,10 @@ import Testing
 
 /// `map`, `carve`, `report` and `check --salvage` as users run them.
 @Suite struct ForensicsCommandTests {
-  private static let tool = Fixture.siftool
   private static let key = Fixture.path("keys/rsa2048.sec.asc")
 
   private static func json(_ arguments: [String], status: Int32 = 0) throws -> JSONValue {
-    let answer = try Tool.run([tool] + arguments + ["--json"])
+    let answer = try Siftool.run(arguments + ["--json"])
     #expect(answer.status == status, "\(arguments): \(answer.errors)")
     return try JSONParser.parse(answer.output, limits: JSONLimits(bytes: 64 << 20))
   }
@@ -19,7 +18,7 @@ import Testing
   }
 
   /// A packed tree with hostile names, labels and definition file, signed, and one object deleted.
-  static func specimen(in directory: TemporaryDirectory) throws -> String {
+  static func specimen(in directory: Scratch) throws -> String {
     let shell = """
       mkdir -p tree/etc tree/bin tree/tmp && cp /bin/true tree/bin/ && chmod 4755 tree/bin/true
       printf x > tree/etc/plain && chmod 666 tree/etc/plain && chmod 1777 tree/tmp
@@ -39,14 +38,14 @@ import Testing
       ["add", image, "labels.json", "--datatype", "generic-json"], ["del", "6", image],
     ]
     for step in steps {
-      try Tool.check([tool] + step, in: directory.path)
+      try Siftool.check(step, in: directory)
     }
     return image
   }
 
   /// A squashfs that nobody can read is no sound image, whoever is asked.
   @Test func unreadableSquashfs() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try Self.specimen(in: directory)
     let list = try Self.json(["list", image])
     let partition = try #require(
@@ -58,11 +57,11 @@ import Testing
         "printf '\\377\\377\\377\\377\\377\\377\\377\\177' | dd of=\"$0\" bs=1 seek=\(offset + 64) conv=notrunc status=none",
         image,
       ])
-    let check = try Tool.run([Self.tool, "check", image])
+    let check = try Siftool.run("check", image)
     #expect(check.status == 5 && check.text.contains("content-unreadable"), "\(check.text)")
-    #expect(try Tool.run([Self.tool, "scan", image, "-q"]).text.contains(#""code":"content-unreadable""#))
+    #expect(try Siftool.run("scan", image, "-q").text.contains(#""code":"content-unreadable""#))
     let page = directory.file("page.html")
-    #expect(try Tool.run([Self.tool, "report", image, "-o", page, "--quiet"]).status == 5)
+    #expect(try Siftool.run("report", image, "-o", page, "--quiet").status == 5)
     let html = String(decoding: try Tool.read(page), as: UTF8.self)
     #expect(html.contains("content-unreadable") && !html.contains("sound, ") && !html.contains(">sound<"))
   }
@@ -72,7 +71,7 @@ import Testing
   @Test(arguments: Fixture.imageNames)
   func mapsAreAsTheSchemaSaysAndAsTheReferenceLists(name: String) throws {
     let path = Fixture.path("images/\(name)")
-    let answer = try Tool.check([Self.tool, "map", path, "--json"])
+    let answer = try Siftool.check("map", path, "--json")
     #expect(try JSONSchema.faults(of: answer.output, schema: "map") == "")
     let map = try JSONParser.parse(answer.output)
     let size = Int64(try Fixture.read("images/\(name)").count)
@@ -97,17 +96,16 @@ import Testing
   }
 
   @Test func coverageIsClaimedOrVerified() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = directory.file("image.sif")
-    try Tool.check([Self.tool, "new", image])
+    try Siftool.check("new", image)
     for file in ["keys/pem-rsa.pem", "images/one-slot.sif"] {
-      try Tool.check(
-        [Self.tool, "add", image, Fixture.path(file), "--datatype", "generic", "--groupid", "1"])
+      try Siftool.check("add", image, Fixture.path(file), "--datatype", "generic", "--groupid", "1")
     }
-    try Tool.check([Self.tool, "add", image, Fixture.path("keys/ring.pgp"), "--datatype", "generic"])
+    try Siftool.check("add", image, Fixture.path("keys/ring.pgp"), "--datatype", "generic")
     let secret = try directory.write("key", try Tool.read(Self.key))
-    try Tool.check(
-      [Self.tool, "sign", image, "--key", secret, "--group-id", "1"],
+    try Siftool.check(
+      "sign", image, "--key", secret, "--group-id", "1",
       environment: ["SOURCE_DATE_EPOCH": "1704153600"])
     func states(_ arguments: [String]) throws -> [String] {
       let map = try Self.json(["map", image] + arguments)
@@ -137,14 +135,13 @@ import Testing
 
   /// A partition a thousand times the rest: every other part still has its cell, its row and its figures.
   @Test func drawingsShowTheSmallBesideTheLarge() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try Self.specimen(in: directory)
     try Tool.check(["truncate", "-s", "40M", directory.file("large")])
-    try Tool.check([
-      Self.tool, "add", image, directory.file("large"), "--datatype", "partition", "--partfs", "raw",
-      "--parttype", "data", "--partarch", "amd64", "--quiet",
-    ])
-    try Tool.check([Self.tool, "map", image, "--svg", directory.file("map.svg")])
+    try Siftool.check(
+      "add", image, directory.file("large"), "--datatype", "partition", "--partfs", "raw",
+      "--parttype", "data", "--partarch", "amd64", "--quiet")
+    try Siftool.check("map", image, "--svg", directory.file("map.svg"))
     let program = """
       import sys, xml.dom.minidom as dom
       page = dom.parse(sys.argv[1])
@@ -169,7 +166,7 @@ import Testing
   }
 
   @Test func damagedImagesAreMappedToo() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let bytes = try Fixture.read("images/groups-and-links.sif")
     let truncated = try directory.write("truncated.sif", Array(bytes.prefix(9000)))
     let map = try Self.json(["map", truncated], status: 5)
@@ -177,13 +174,13 @@ import Testing
     #expect(map["error"]?["code"]?.text == "truncated")
     let text = try directory.write("text", Array("no image at all\n".utf8))
     #expect(try Self.json(["map", text], status: 5)["regions"]?.elements?.count == 1)
-    let answer = try Tool.run([Self.tool, "map", truncated, "--json"])
+    let answer = try Siftool.run("map", truncated, "--json")
     #expect(try JSONSchema.faults(of: answer.output, schema: "map") == "")
   }
 
   /// A terabyte of hole takes no time, and the map says what it did not hash.
   @Test func sparseFiles() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try directory.write("sparse.sif", try Fixture.read("images/plain-types.sif"))
     try Tool.check(["truncate", "-s", "1T", image])
     let map = try Self.json(["map", image])
@@ -192,7 +189,7 @@ import Testing
     #expect(last["sha256"] == .null)
     #expect((last["holeBytes"]?.integer ?? 0) > 1_099_500_000_000)
     #expect(Self.numbers(map["regions"], "length").reduce(0, +) == 1 << 40)
-    let text = try Tool.check([Self.tool, "map", image]).text
+    let text = try Siftool.check("map", image).text
     #expect(text.contains("bytes lie in holes of the file"))
     #expect(try Self.json(["carve", image])["items"]?.elements?.isEmpty == true)
     let report = try Self.json(["report", image])
@@ -202,10 +199,10 @@ import Testing
   // MARK: Carve
 
   @Test func extractionNeverWritesOverAnything() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = try Self.specimen(in: directory)
     let found = directory.file("found")
-    try Tool.check([Self.tool, "carve", image, "--extract", found, "--quiet"])
+    try Siftool.check("carve", image, "--extract", found, "--quiet")
     let manifest = try Tool.read("\(found)/manifest.json")
     #expect(try JSONSchema.faults(of: manifest, schema: "carve") == "")
     let items = try JSONParser.parse(manifest)["items"]?.elements ?? []
@@ -219,7 +216,7 @@ import Testing
     #expect(try items.contains { try Tool.read("\(found)/\($0["file"]?.text ?? "")") == message })
     // The second time everything is there already: an error, and nothing is touched.
     let before = try Tool.check(["sh", "-c", "sha256sum *; ls -l --time-style=full-iso"], in: found).text
-    let again = try Tool.run([Self.tool, "carve", image, "--extract", found])
+    let again = try Siftool.run("carve", image, "--extract", found)
     #expect(again.status == 7)
     #expect(again.errors.contains("File exists"))
     #expect(
@@ -228,7 +225,7 @@ import Testing
     let half = directory.file("half")
     try Tool.check(["mkdir", half])
     try Tool.write("\(half)/manifest.json", Array("mine".utf8))
-    #expect(try Tool.run([Self.tool, "carve", image, "--extract", half]).status == 7)
+    #expect(try Siftool.run("carve", image, "--extract", half).status == 7)
     #expect(try Tool.check(["ls", half]).text == "manifest.json\n")
     #expect(try Tool.read("\(half)/manifest.json") == Array("mine".utf8))
     let high = try Self.json(["carve", image, "--min-confidence", "high"])["items"]?.elements ?? []
@@ -238,40 +235,39 @@ import Testing
   // MARK: Salvage
 
   @Test func salvagedImagesVerify() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let image = directory.file("image.sif")
-    try Tool.check([Self.tool, "new", image])
-    try Tool.check(
-      [Self.tool, "add", image, Fixture.path("keys/ring.pgp"), "--datatype", "generic", "--groupid", "1"])
+    try Siftool.check("new", image)
+    try Siftool.check("add", image, Fixture.path("keys/ring.pgp"), "--datatype", "generic", "--groupid", "1")
     let secret = try directory.write("key", try Tool.read(Self.key))
     let past = ["SOURCE_DATE_EPOCH": "1704153600"]
-    try Tool.check([Self.tool, "sign", image, "--key", secret], environment: past)
-    try Tool.check([Self.tool, "add", image, "/bin/true", "--datatype", "generic", "--groupid", "2"])
+    try Siftool.check("sign", image, "--key", secret, environment: past)
+    try Siftool.check("add", image, "/bin/true", "--datatype", "generic", "--groupid", "2")
     let bytes = try Tool.read(image)
     // The end is gone, and so is the magic.
     let damaged = try directory.write("damaged.sif", Array(bytes.dropLast(100)))
     try Tool.check(["sh", "-c", "printf X | dd of=\(damaged) bs=1 seek=34 conv=notrunc 2> /dev/null"])
     let out = directory.file("out.sif")
-    let answer = try Tool.run([Self.tool, "check", damaged, "--salvage", out, "--json"])
+    let answer = try Siftool.run("check", damaged, "--salvage", out, "--json")
     #expect(answer.status == 5)
     #expect(try JSONSchema.faults(of: answer.output, schema: "check") == "")
     let salvaged = try JSONParser.parse(answer.output)["salvaged"]
     #expect(Self.ids(salvaged?["kept"]) == [1, 2])
-    #expect(try Tool.run([Self.tool, "check", out]).status == 0)
-    #expect(try Tool.run([Self.tool, "verify", out, "--key", secret]).status == 0)
+    #expect(try Siftool.run("check", out).status == 0)
+    #expect(try Siftool.run("verify", out, "--key", secret).status == 0)
     #expect(try Tool.run(["siftool", "list", out]).status == 0)
-    #expect(try Tool.run([Self.tool, "check", "/dev/null", "--salvage", directory.file("none")]).status == 5)
+    #expect(try Siftool.run("check", "/dev/null", "--salvage", directory.file("none")).status == 5)
     #expect(try Tool.run(["ls", directory.file("none")]).status != 0)
   }
 
   /// Results never go where the evidence is.
   @Test func theImageItselfIsNotWrittenTo() throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let bytes = try Fixture.read("images/partitions.sif")
     let image = try directory.write("image.sif", bytes)
     try Tool.check(["ln", image, directory.file("link.sif")])
     for arguments in [["map", "--svg"], ["report", "-o"], ["check", "--salvage"]] {
-      let answer = try Tool.run([Self.tool, arguments[0], image, arguments[1], directory.file("link.sif")])
+      let answer = try Siftool.run(arguments[0], image, arguments[1], directory.file("link.sif"))
       #expect(answer.status == 64, "\(arguments): \(answer.errors)")
     }
     #expect(try Tool.read(image) == bytes)

@@ -5,16 +5,12 @@ import Testing
 /// `new`, `add`, `del`, `setprim`, `compact`, `grow`, `check` and `diff` at their edges: the files that they replace or may
 /// not replace, the least and the greatest sizes, and numbers as people write them.
 @Suite struct FormatCommandTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let object: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     object = try directory.write("object", Array("object".utf8))
-  }
-
-  private func ours(_ arguments: String...) throws -> ToolAnswer {
-    try Tool.run([Fixture.siftool] + arguments)
   }
 
   /// Debian's setprim writes letters where the architecture's digits belong; the header has them right.
@@ -31,10 +27,10 @@ import Testing
     try Tool.check(["siftool", "setprim", "1", image])
     func architecture() throws -> [UInt8] { Array(try Tool.read(image)[45..<48]) }
     #expect(try architecture() == Array("06\0".utf8))
-    try Tool.check([Fixture.siftool, "add", image, object, "--datatype", "7"])
+    try Siftool.check("add", image, object, "--datatype", "7")
     #expect(try architecture() == Array("06\0".utf8))
     for command in [["compact", image], ["grow", image, "--capacity", "60"], ["check", "--repair", image]] {
-      _ = try Tool.run([Fixture.siftool] + command)
+      _ = try Siftool.run(command)
       #expect(try architecture() == Array("06\0".utf8), "\(command)")
     }
   }
@@ -46,7 +42,7 @@ import Testing
       try Tool.check(["chown", "65534:65534", image])
       try Tool.check(["chmod", "4750", image])
       try Tool.check(["setfattr", "-n", "user.note", "-v", "kept", image])
-      try Tool.check([Fixture.siftool] + command)
+      try Siftool.check(command)
       #expect(try Tool.check(["stat", "-c", "%u %g %a", image]).text == "65534 65534 4750\n", "\(command)")
       #expect(try Tool.check(["getfattr", "--only-values", "-n", "user.note", image]).text == "kept")
     }
@@ -72,31 +68,29 @@ import Testing
   @Test func linksToNothingLeadToTheNewFile() throws {
     let link = directory.file("link.sif")
     try Tool.check(["ln", "-s", "target.sif", link])
-    try Tool.check([Fixture.siftool, "new", link])
+    try Siftool.check("new", link)
     #expect(try Tool.check(["readlink", link]).text == "target.sif\n")
     #expect(try directory.read("target.sif").count == 32176)
   }
 
   @Test func longFileNames() throws {
     let image = directory.file(String(repeating: "n", count: 251) + ".sif")
-    try Tool.check([Fixture.siftool, "new", image])
-    try Tool.check([Fixture.siftool, "grow", "--capacity", "60", image])
+    try Siftool.check("new", image)
+    try Siftool.check("grow", "--capacity", "60", image)
   }
 
   @Test func emptyAlignedObjectsAreWhole() throws {
     let image = directory.file("image.sif")
     let empty = try directory.write("empty", [])
-    try Tool.check([Fixture.siftool, "new", image])
-    try Tool.check(
-      [
-        Fixture.siftool, "add", image, empty, "--datatype", "4", "--parttype", "3", "--partfs", "4",
-        "--partarch", "2",
-      ])
-    try Tool.check([Fixture.siftool, "add", image, empty, "--datatype", "7", "--alignment", "65536"])
-    #expect(try ours("check", image).status == 0)
-    #expect(try ours("dump", "1", image).status == 0)
-    try Tool.check([Fixture.siftool, "compact", image])
-    #expect(try ours("check", image).status == 0)
+    try Siftool.check("new", image)
+    try Siftool.check(
+      "add", image, empty, "--datatype", "4", "--parttype", "3", "--partfs", "4",
+      "--partarch", "2")
+    try Siftool.check("add", image, empty, "--datatype", "7", "--alignment", "65536")
+    #expect(try Siftool.run("check", image).status == 0)
+    #expect(try Siftool.run("dump", "1", image).status == 0)
+    try Siftool.check("compact", image)
+    #expect(try Siftool.run("check", image).status == 0)
   }
 
   @Test func anImageIsNoObjectOfItself() throws {
@@ -105,7 +99,7 @@ import Testing
     try Tool.check(["cp", Fixture.path("images/two-systems.sif"), image])
     try Tool.check(["ln", image, link])
     for source in [image, link] {
-      let answer = try ours("add", image, source, "--datatype", "7")
+      let answer = try Siftool.run("add", image, source, "--datatype", "7")
       #expect(answer.status == 64)
       #expect(answer.errors.contains("itself"))
     }
@@ -146,21 +140,21 @@ import Testing
     for offset in [2000, 4096 + 585 + 100, 20_000, 32_182] {
       var other = bytes
       other[offset] ^= 0xFF
-      let answer = try ours("diff", image, try directory.write("other.sif", other))
+      let answer = try Siftool.run("diff", image, try directory.write("other.sif", other))
       #expect(answer.status == 1, "byte \(offset)")
       #expect(
         answer.text == "file  the bytes that belong to no object differ first at byte \(offset)\n",
         "\(answer.text)")
     }
-    let longer = try ours("diff", image, try directory.write("longer.sif", bytes + [0]))
+    let longer = try Siftool.run("diff", image, try directory.write("longer.sif", bytes + [0]))
     #expect(longer.status == 1)
     #expect(longer.text.hasPrefix("file  fileSize"), "\(longer.text)")
-    let cut = try ours("diff", image, try directory.write("cut.sif", bytes.dropLast()))
+    let cut = try Siftool.run("diff", image, try directory.write("cut.sif", bytes.dropLast()))
     #expect(cut.text.contains("object 3  bytes  whole | truncated"), "\(cut.text)")
   }
 
   @Test func usageErrorsAreDocumentsToo() throws {
-    let answer = try ours("list", "--json")
+    let answer = try Siftool.run("list", "--json")
     #expect(answer.status == 64)
     #expect(answer.text.contains("\"code\": \"usage\""))
   }
@@ -168,7 +162,7 @@ import Testing
   @Test func dataOffsetsBehindTheFileAreNamed() throws {
     var bytes = try Fixture.read("images/two-systems.sif")
     withUnsafeBytes(of: Int64(1 << 31).littleEndian) { bytes.replaceSubrange(112..<120, with: $0) }
-    let answer = try ours("check", try directory.write("image.sif", bytes))
+    let answer = try Siftool.run("check", try directory.write("image.sif", bytes))
     #expect(answer.status == 5)
     #expect(answer.text.contains("data offset, 2147483648, lies behind the end of the file"))
     #expect(!answer.text.contains("deletion"))
@@ -176,11 +170,11 @@ import Testing
 
   @Test func deepButValidJSONIsNoFault() throws {
     let image = directory.file("image.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     for text in [String(repeating: "[", count: 100) + String(repeating: "]", count: 100), "\"\\ud800\""] {
       let file = try directory.write("json", Array(text.utf8))
-      try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "6"])
+      try Siftool.check("add", image, file, "--datatype", "6")
     }
-    #expect(try ours("check", image).text.hasPrefix("sound"))
+    #expect(try Siftool.run("check", image).text.hasPrefix("sound"))
   }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct HostileLinkTests {
   /// None of them reads or changes a directory of the host, in any mode.
   @Test(arguments: [0, 65534]) func linksEverywhere(user: Int) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     let canary = "/mnt/\(directory.path.dropFirst(5))"
     defer { _ = try? Tool.run(["rm", "-rf", canary]) }
     let answer = try Tool.run([

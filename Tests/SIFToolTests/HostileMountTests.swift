@@ -4,9 +4,9 @@ import Testing
 /// Images that were damaged or forged, mounted through our server and run: it never hangs, never dies, and leaves no
 /// mount. What the reader makes of them is in the tests of Squash.
 @Suite struct HostileMountTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   /// Mounts the images, walks and reads what is there, and counts what came of it.
   private static let walk = #"""

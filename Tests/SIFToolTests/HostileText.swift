@@ -10,7 +10,7 @@ final class HostileText: Sendable {
   /// The text as a string of JSON.
   static let json = String(decoding: JSONWriter.compact(.string(text)), as: UTF8.self)
 
-  let directory: TemporaryDirectory
+  let directory: Scratch
   /// A directory with nothing but the image in it, and the image.
   let place: String
   let image: String
@@ -34,7 +34,7 @@ final class HostileText: Sendable {
 
   init() throws {
     fixture = try EncryptionFixture()
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     place = directory.file("place")
     image = "\(place)/evil\(Self.text).sif"
     try Tool.check(["mkdir", place])
@@ -65,7 +65,7 @@ final class HostileText: Sendable {
   }
 
   /// Names, targets and extended attributes of files, in an archive: it can hold any of them.
-  private static func makeTree(_ directory: TemporaryDirectory) throws {
+  private static func makeTree(_ directory: Scratch) throws {
     try directory.write("text", Array(text.utf8))
     let script = """
       import io, tarfile

@@ -176,7 +176,7 @@ import Testing
 
   /// The commands that the tool has, by its own account, and whether they have the option --json.
   private static func commandsOfTheTool() throws -> [(name: String, hasJSON: Bool)] {
-    let help = try JSONParser.parse(try Tool.check([Fixture.siftool, "--experimental-dump-help"]).output)
+    let help = try JSONParser.parse(try Siftool.check("--experimental-dump-help").output)
     func leaves(_ command: JSONValue, _ path: [String]) -> [(String, Bool)] {
       let inner = (command["subcommands"]?.elements ?? []).filter { $0["commandName"]?.text != "help" }
       if inner.isEmpty {

@@ -5,15 +5,11 @@ import Testing
 
 /// Signed texts and keys that are longer than libgcrypt can hold in one value, and others at which it ends the process.
 @Suite struct LongMessageTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let trusted = Fixture.path("keys/pem-ed25519.pub.pem")
 
   init() throws {
-    directory = try TemporaryDirectory()
-  }
-
-  private func siftool(_ arguments: String...) throws -> ToolAnswer {
-    try Tool.run([Fixture.siftool] + arguments, environment: ["HOME": directory.path], in: directory.path)
+    directory = try Scratch()
   }
 
   private func key(_ name: String) throws -> String {
@@ -83,19 +79,19 @@ import Testing
     _ image: String, _ status: Int32, _ verdict: String, _ words: String,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let text = try siftool("verify", image, "--key", trusted)
+    let text = try Siftool.run("verify", image, "--key", trusted, in: directory)
     #expect(text.status == status, "\(text.errors)", sourceLocation: sourceLocation)
     #expect(text.text.contains(words), "\(text.text)", sourceLocation: sourceLocation)
-    let document = try siftool("verify", image, "--key", trusted, "--json")
+    let document = try Siftool.run("verify", image, "--key", trusted, "--json", in: directory)
     #expect(document.status == status, sourceLocation: sourceLocation)
     #expect(
       try JSONParser.parse(document.output)["verdict"]?.text == verdict, sourceLocation: sourceLocation)
-    let record = try siftool("scan", "images", "--key", trusted, "--quiet")
+    let record = try Siftool.run("scan", "images", "--key", trusted, "--quiet", in: directory)
     #expect(record.status == 0, "\(record.errors)", sourceLocation: sourceLocation)
     #expect(record.text.contains("\"\(verdict)\""), "\(record.text)", sourceLocation: sourceLocation)
-    let page = try siftool("report", image, "--key", trusted)
+    let page = try Siftool.run("report", image, "--key", trusted, in: directory)
     #expect(page.status == 0, "\(page.errors)", sourceLocation: sourceLocation)
-    let report = try siftool("report", image, "--key", trusted, "--json")
+    let report = try Siftool.run("report", image, "--key", trusted, "--json", in: directory)
     #expect(report.status == 0, sourceLocation: sourceLocation)
     #expect(
       try JSONParser.parse(report.output)["verification"]?["verdict"]?.text == verdict,
@@ -108,7 +104,7 @@ import Testing
   /// The text that is signed names every object: with 400 of them it is longer than 65,536 bytes.
   @Test func manyObjects() throws {
     let image = directory.file("many.sif")
-    try Tool.check([Fixture.siftool, "new", image, "--capacity", "420"])
+    try Siftool.check("new", image, "--capacity", "420")
     let storage = MemoryStorage(try Tool.read(image))
     var editor = try ImageEditor(editing: storage)
     for number in 1...400 {
@@ -117,9 +113,10 @@ import Testing
     }
     try Tool.write(image, storage.bytes)
     for name in ["pem-ed25519", "pem-p256"] {
-      let signed = try siftool("sign", image, "--key", try key("\(name).pem"), "--quiet")
+      let signed = try Siftool.run("sign", image, "--key", try key("\(name).pem"), "--quiet", in: directory)
       #expect(signed.status == 0, "\(signed.errors)")
-      let answer = try siftool("verify", image, "--key", Fixture.path("keys/\(name).pub.pem"))
+      let answer = try Siftool.run(
+        "verify", image, "--key", Fixture.path("keys/\(name).pub.pem"), in: directory)
       #expect(answer.status == 0, "\(answer.errors)")
       #expect(answer.text.contains("good, over objects 1"), "\(answer.text.prefix(300))")
       if name == "pem-ed25519" {
@@ -127,7 +124,7 @@ import Testing
         #expect(payload.status == 0, "\(payload.errors)")
         #expect(try JSONParser.parse(payload.output)["objects"]?.elements?.count == 400)
       }
-      try Tool.check([Fixture.siftool, "del", "401", image, "--quiet"])
+      try Siftool.check("del", "401", image, "--quiet")
     }
   }
 
@@ -149,7 +146,8 @@ import Testing
   private func expectRefusal(
     _ command: String, _ key: String, _ words: String = "", sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let answer = try siftool(command, try image(textBytes: 1000, isValid: true), "--key", key)
+    let answer = try Siftool.run(
+      command, try image(textBytes: 1000, isValid: true), "--key", key, in: directory)
     #expect(answer.status == 6, "\(answer.errors)", sourceLocation: sourceLocation)
     #expect(answer.errors.contains(words), "\(answer.errors)", sourceLocation: sourceLocation)
     #expect(answer.errors.split(separator: "\n").count == 1, sourceLocation: sourceLocation)

@@ -4,10 +4,10 @@ import Testing
 
 /// `mount` and `unmount` on the real binary: through the kernel and through FUSE, as root and as nobody.
 @Suite struct MountTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     try Tool.check([
       "sh", "-c",
       """
@@ -22,10 +22,6 @@ import Testing
       \(Fixture.siftool) dump "$(\(Fixture.siftool) list --json app.sif | grep -m1 '"id": [0-9]' | tr -dc 0-9)" app.sif > part
       """,
     ])
-  }
-
-  private func shell(_ script: String) throws -> ToolAnswer {
-    try Tool.run(["sh", "-c", "cd \(directory.path); PATH=\(Fixture.siftool.dropLast(8)):$PATH; \(script)"])
   }
 
   private func asNobody(_ script: String, devices: String? = nil) throws -> ToolAnswer {
@@ -44,7 +40,7 @@ import Testing
 
   /// What squashfuse, the kernel and our server show is the same, in every attribute.
   @Test func whatIsShown() throws {
-    let answer = try shell(
+    let answer = try Shell.run(
       """
       set -e; \(Self.show)
       squashfuse_ll part mnt; show mnt > squashfuse; umount mnt
@@ -53,17 +49,17 @@ import Testing
       siftool mount app.sif mnt; show mnt > kernel; more mnt > more-kernel; siftool mount --list >> list
       siftool unmount mnt; diff squashfuse fuse; diff fuse kernel
       sed -i 's/ 255 131072$/ 255/; s/ 256 131072$/ 255/' more-fuse more-kernel; diff more-fuse more-kernel; grep "$PWD/" list
-      """)
+      """, in: directory)
     #expect(answer.status == 0, "\(answer.text.prefix(3000)) \(answer.errors)")
     #expect(
       answer.text == "\(directory.path)/mnt\tfuse\t\(directory.path)/app.sif\n"
         + "\(directory.path)/mnt\tkernel\t\(directory.path)/app.sif\n", "\(answer.text.prefix(3000))")
     // A namespace that another test made meanwhile has the mount too, until it goes.
-    let rest = try shell(
+    let rest = try Shell.run(
       """
       for i in $(seq 600); do [ -n "$(losetup -j app.sif)" ] || break; sleep 0.1; done
       grep -c \(directory.path) /proc/self/mountinfo; losetup -j app.sif
-      """)
+      """, in: directory)
     #expect(rest.text == "0\n")
   }
 
@@ -78,7 +74,7 @@ import Testing
     #expect(answer.status == 0, "\(answer.errors)")
     let lines = answer.text.split(separator: "\n").map(String.init)
     #expect(lines.first == "\(directory.path)/mnt\tfuse\t\(directory.path)/app.sif")
-    let sum = try shell("sha256sum < rootfs/text").text.dropLast()
+    let sum = try Shell.run("sha256sum < rootfs/text", in: directory).text.dropLast()
     #expect(lines.contains(String(sum)))
     #expect(lines.contains("1500") && lines.contains("denied"))
     #expect(lines.contains("read-only") && lines.contains("nodev"))
@@ -104,20 +100,20 @@ import Testing
   }
 
   @Test func imagesThatChangeWhileTheyAreMounted() throws {
-    let answer = try shell(
+    let answer = try Shell.run(
       """
       cp app.sif cut.sif; siftool mount --fuse cut.sif mnt; truncate -s 40000 cut.sif
       sha256sum mnt/text 2>&1; echo $?; siftool unmount mnt
       cp app.sif new.sif; siftool mount --fuse new.sif mnt; printf x > tmp; mv tmp new.sif
       sha256sum < mnt/text; siftool unmount mnt; sha256sum < rootfs/text
-      """)
+      """, in: directory)
     let lines = answer.text.split(separator: "\n")
     #expect(lines.count == 4 && lines[0].hasSuffix("Input/output error") && lines[1] == "1")
     #expect(lines.count == 4 && lines[2] == lines[3], "\(answer.text) \(answer.errors)")
   }
 
   @Test func verifiedFirst() throws {
-    let answer = try shell(
+    let answer = try Shell.run(
       """
       openssl genpkey -algorithm ed25519 -out key.pem 2> /dev/null; openssl pkey -in key.pem -pubout -out pub.pem
       openssl genpkey -algorithm ed25519 -out other.pem 2> /dev/null
@@ -127,14 +123,16 @@ import Testing
       siftool mount --verify --key other.pem signed.sif mnt; echo $?
       cp signed.sif bad.sif; printf X | dd of=bad.sif bs=1 seek=50000 conv=notrunc 2> /dev/null
       siftool mount --verify --key pub.pem bad.sif mnt; echo $?; siftool mount --verify part mnt 2> /dev/null; echo $?
-      """)
+      """, in: directory)
     #expect(answer.text == "2\n0\n0\n3\n4\n64\n", "\(answer.text) \(answer.errors)")
     #expect(answer.errors.contains("siftool: the image's verdict is tampered"), "\(answer.errors)")
-    #expect(try shell("losetup -j bad.sif; grep -c \(directory.path)/mnt /proc/self/mountinfo").text == "0\n")
+    #expect(
+      try Shell.run("losetup -j bad.sif; grep -c \(directory.path)/mnt /proc/self/mountinfo", in: directory)
+        .text == "0\n")
   }
 
   @Test func whatCannotBeMounted() throws {
-    let answer = try shell(
+    let answer = try Shell.run(
       """
       mount -t tmpfs none other
       t() { siftool "$@" 2>&1; echo $?; }
@@ -143,7 +141,7 @@ import Testing
       head -c 40000 part > cut; t mount cut mnt; printf '\\377' | dd of=part bs=1 seek=46 conv=notrunc 2> /dev/null
       t mount part mnt; t mount --id 99 app.sif mnt; printf hsqs > tiny; t mount tiny mnt; t exec tiny true
       siftool new empty.sif; t mount empty.sif mnt; t ls tiny; t ls empty.sif
-      """)
+      """, in: directory)
     let text = answer.text.replacing(directory.path, with: "D")
     #expect(
       text.hasPrefix(
@@ -189,13 +187,13 @@ import Testing
 
   /// Many at once find a loop device each, and leave none, once namespaces that were copied meanwhile are gone too.
   @Test func manyAtOnce() throws {
-    let answer = try shell(
+    let answer = try Shell.run(
       """
       mkdir -p m; for i in $(seq 200); do mkdir m/$i; siftool mount app.sif m/$i & done; wait
       cat m/*/etc/link | wc -l; for i in $(seq 200); do siftool unmount m/$i & done; wait
       for i in $(seq 1200); do [ "$(losetup -j app.sif)" ] || break; sleep 0.1; done
       losetup -j app.sif; grep -c \(directory.path)/m/ /proc/self/mountinfo
-      """)
+      """, in: directory)
     #expect(answer.text == "\(200 * 90000)\n0\n", "\(answer.text) \(answer.errors.prefix(2000))")
   }
 
@@ -205,13 +203,13 @@ import Testing
       printf secret > phrase; chmod 644 phrase; \(Fixture.siftool) encrypt app.sif secret.sif --passphrase-file phrase \
         --kdf pbkdf2 --kdf-time 1000 --quiet; chmod 644 secret.sif; printf wrong > wrong; chmod 644 wrong
       """
-    #expect(try shell(script).status == 0)
+    #expect(try Shell.run(script, in: directory).status == 0)
     let mount = """
       siftool mount --fuse --passphrase-file phrase secret.sif mnt; echo $?; wc -l < mnt/etc/hard; siftool unmount mnt
       siftool mount --passphrase-file wrong secret.sif mnt; echo $?
       siftool mount secret.sif mnt < /dev/null; echo $?
       """
-    for answer in [try shell(mount), try asNobody(mount)] {
+    for answer in [try Shell.run(mount, in: directory), try asNobody(mount)] {
       #expect(answer.text == "0\n90000\n6\n6\n", "\(answer.text) \(answer.errors)")
     }
   }

@@ -16,7 +16,7 @@ import Testing
     }
     for command in commands {
       let theirs = try Tool.run(["siftool"] + command)
-      let ours = try Tool.run([Fixture.siftool] + command)
+      let ours = try Siftool.run(command)
       #expect(ours.output == theirs.output, "\(command)\n\(ours.text)\n\(theirs.text)")
       #expect((ours.status == 0) == (theirs.status == 0), "\(command): \(ours.errors)")
       #expect(ours.errors.isEmpty == (ours.status == 0), "\(command): \(ours.errors)")
@@ -31,7 +31,7 @@ import Testing
     4_102_444_800, 253_402_300_799, 253_402_300_800, 9_223_372_036_854, Int64.max - 1, Int64.max,
   ])
   func extremeValues(value: Int64) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     var bytes = try Fixture.read("images/groups-and-links.sif")
     let raw = withUnsafeBytes(of: value.littleEndian) { Array($0) }
     bytes.replaceSubrange(64..<72, with: raw)  // created at
@@ -46,7 +46,7 @@ import Testing
       let theirs = try Tool.run(["siftool"] + command)
       // With as many free descriptors as there are, the reference takes the image for empty.
       if theirs.status != 0 { continue }
-      let ours = try Tool.run([Fixture.siftool] + command)
+      let ours = try Siftool.run(command)
       #expect(ours.output == theirs.output, "\(command)\n\(ours.text)\n\(theirs.text)")
     }
   }

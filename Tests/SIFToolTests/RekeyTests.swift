@@ -134,7 +134,7 @@ import Testing
 
   @Test func noRoomForAMessage() throws {
     let small = fixture.file("small.sif")
-    try Tool.check([Fixture.siftool, "new", small, "--capacity", "1"])
+    try Siftool.check("new", small, "--capacity", "1")
     try fixture.add(
       small, try fixture.dump(fixture.plain, 2), "--datatype", "partition", "--parttype", "2", "--partfs",
       "1",

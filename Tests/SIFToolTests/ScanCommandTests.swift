@@ -4,10 +4,10 @@ import Testing
 
 /// `scan` as users meet it, on the real binary.
 @Suite struct ScanCommandTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     try Tool.check(
       [
         "sh", "-ec",
@@ -20,14 +20,6 @@ import Testing
       ], in: directory.path)
   }
 
-  private func run(_ arguments: String..., environment: [String: String] = [:]) throws -> ToolAnswer {
-    try Tool.run([Fixture.siftool] + arguments, environment: environment, in: directory.path)
-  }
-
-  private func shell(_ command: String) throws -> ToolAnswer {
-    try Tool.run(["sh", "-c", command.replacing("siftool", with: Fixture.siftool)], in: directory.path)
-  }
-
   /// The values of a string member, line by line.
   private func values(_ text: String, _ key: String) -> [String] {
     text.split(separator: "\n").map { line in
@@ -38,14 +30,12 @@ import Testing
   private func signed(_ name: String) throws {
     let image = directory.file("images/\(name)")
     try directory.write("data", Array("data".utf8))
-    try Tool.check([Fixture.siftool, "new", image])
-    try Tool.check([
-      Fixture.siftool, "add", image, directory.file("data"), "--datatype", "generic", "--groupid", "1",
-    ])
+    try Siftool.check("new", image)
+    try Siftool.check("add", image, directory.file("data"), "--datatype", "generic", "--groupid", "1")
     let key = directory.file("key.asc")
     try Tool.check(["install", "-m", "600", Fixture.path("keys/ed25519.sec.asc"), key])
-    try Tool.check(
-      [Fixture.siftool, "sign", image, "--key", key, "--quiet"],
+    try Siftool.check(
+      "sign", image, "--key", key, "--quiet",
       environment: ["SOURCE_DATE_EPOCH": "1704153600"])
   }
 
@@ -53,7 +43,7 @@ import Testing
   @Test func records() throws {
     try signed("ok.sif")
     let key = Fixture.path("keys/ed25519.pub.asc")
-    let scan = try run("scan", "images", "--key", key)
+    let scan = try Siftool.run("scan", "images", "--key", key, in: directory)
     #expect(scan.status == 0)
     let lines = scan.output.split(separator: 0x0A).map(Array.init)
     #expect(lines.count == Fixture.imageNames.count + 5)
@@ -62,7 +52,7 @@ import Testing
     }
     let paths = values(scan.text, "path")
     for (path, verdict) in zip(paths, values(scan.text, "verdict")) where !path.contains("\u{FFFD}") {
-      let verify = try run("verify", path, "--key", key, "--json")
+      let verify = try Siftool.run("verify", path, "--key", key, "--json", in: directory)
       if verdict != "malformed" {
         #expect(values(verify.text.filter { !$0.isWhitespace }, "verdict") == [verdict], "\(path)")
       }
@@ -75,16 +65,21 @@ import Testing
       scan.text.contains(#""pathBytes":"696d616765732f646565702fff1b5b33316d""#)
         && !scan.output.contains(0x1B))
     for threads in ["1", "3"] {
-      #expect(try run("scan", "images", "--key", key, "--threads", threads).output == scan.output)
+      #expect(
+        try Siftool.run("scan", "images", "--key", key, "--threads", threads, in: directory).output
+          == scan.output)
     }
     // A policy is that of verify.
-    let other = try run("scan", "images/ok.sif", "--key", Fixture.path("keys/rsa2048.pub.asc"), "-q")
+    let other = try Siftool.run(
+      "scan", "images/ok.sif", "--key", Fixture.path("keys/rsa2048.pub.asc"), "-q", in: directory)
     #expect(values(other.text, "verdict") == ["untrusted"] && other.errors.isEmpty)
     #expect(
-      values(try run("scan", "images/ok.sif", "--key", key, "--threshold", "2").text, "verdict") == [
-        "untrusted"
-      ])
-    #expect(try run("scan", "images", "--signer", "1234").status == 64)
+      values(
+        try Siftool.run("scan", "images/ok.sif", "--key", key, "--threshold", "2", in: directory).text,
+        "verdict") == [
+          "untrusted"
+        ])
+    #expect(try Siftool.run("scan", "images", "--signer", "1234", in: directory).status == 64)
     #expect(
       scan.errors.hasPrefix("siftool: \(lines.count) images in \(lines.count + 1) files: 2 malformed, "),
       "\(scan.errors)")
@@ -103,17 +98,19 @@ import Testing
     for line in failed { #expect(try JSONSchema.faults(of: Array(line.utf8), schema: "scan") == "") }
     #expect(scan.text.split(separator: "\n").count == Fixture.imageNames.count + 5)
     try Tool.check(["chmod", "700", directory.file("images/closed")])
-    let missing = try run("scan", "images", "nowhere")
+    let missing = try Siftool.run("scan", "images", "nowhere", in: directory)
     #expect(missing.status == 7 && missing.output.isEmpty && missing.errors.contains("nowhere"))
   }
 
   @Test func shards() throws {
-    let whole = try run("scan", "images", "-q").text.split(separator: "\n")
+    let whole = try Siftool.run("scan", "images", "-q", in: directory).text.split(separator: "\n")
     let parts = try (1...3).map {
-      try run("scan", "images", "-q", "--shard", "\($0)/3").text.split(separator: "\n")
+      try Siftool.run("scan", "images", "-q", "--shard", "\($0)/3", in: directory).text.split(separator: "\n")
     }
     #expect(parts.flatMap { $0 }.sorted() == whole.sorted() && parts.allSatisfy { !$0.isEmpty })
-    for bad in ["0/3", "4/3", "3", "a/b"] { #expect(try run("scan", "images", "--shard", bad).status == 64) }
+    for bad in ["0/3", "4/3", "3", "a/b"] {
+      #expect(try Siftool.run("scan", "images", "--shard", bad, in: directory).status == 64)
+    }
   }
 
   /// Stopped at any moment, a scan goes on to the same records.
@@ -121,16 +118,14 @@ import Testing
     // The last one takes a while: a gigabyte has to be hashed.
     let image = directory.file("images/zz.sif")
     try Tool.check(["sh", "-c", "truncate -s 1G zeros"], in: directory.path)
-    try Tool.check([Fixture.siftool, "new", image])
-    try Tool.check([
-      Fixture.siftool, "add", image, directory.file("zeros"), "--datatype", "generic", "--groupid", "1", "-q",
-    ])
+    try Siftool.check("new", image)
+    try Siftool.check("add", image, directory.file("zeros"), "--datatype", "generic", "--groupid", "1", "-q")
     try Tool.check(["install", "-m", "600", Fixture.path("keys/ed25519.sec.asc"), directory.file("key.asc")])
-    try Tool.check(
-      [Fixture.siftool, "sign", image, "--key", directory.file("key.asc"), "--quiet"],
+    try Siftool.check(
+      "sign", image, "--key", directory.file("key.asc"), "--quiet",
       environment: ["SOURCE_DATE_EPOCH": "1704153600"])
     let scan = ["scan", "images", "--key", Fixture.path("keys/ed25519.pub.asc"), "-q"]
-    let whole = try Tool.check([Fixture.siftool] + scan, in: directory.path)
+    let whole = try Siftool.check(scan, in: directory)
     let resume = [Fixture.siftool] + scan + ["--resume", "records"]
     let records = directory.file("records")
     for signal in [SIGKILL, SIGINT, SIGTERM] {
@@ -154,15 +149,14 @@ import Testing
   }
 
   @Test func goingOn() throws {
-    #expect(try run("scan", "images", "-q", "--resume", "records").status == 0)
+    #expect(try Siftool.run("scan", "images", "-q", "--resume", "records", in: directory).status == 0)
     let first = try directory.read("records")
     // An image that was changed is looked at again, and so is a new one.
-    try Tool.check([
-      Fixture.siftool, "add", directory.file("images/empty.sif"), Fixture.path("README.md"), "--datatype",
-      "generic", "-q",
-    ])
+    try Siftool.check(
+      "add", directory.file("images/empty.sif"), Fixture.path("README.md"), "--datatype",
+      "generic", "-q")
     try Tool.check(["cp", Fixture.path("images/empty-id.sif"), directory.file("images/new.sif")])
-    let second = try run("scan", "images", "--resume", "records")
+    let second = try Siftool.run("scan", "images", "--resume", "records", in: directory)
     #expect(
       second.errors.contains(" 2 unsigned, ") && second.errors.hasSuffix("recorded before\n"),
       "\(second.errors)")
@@ -170,7 +164,7 @@ import Testing
     #expect(values(String(decoding: added, as: UTF8.self), "path") == ["images/empty.sif", "images/new.sif"])
     // What is no file of records stays as it is.
     try directory.write("text", Array("some text\nand more".utf8))
-    let refused = try run("scan", "images", "--resume", "text")
+    let refused = try Siftool.run("scan", "images", "--resume", "text", in: directory)
     #expect(
       refused.status == 1 && refused.output.isEmpty && refused.errors.contains("line 1"), "\(refused.errors)")
     #expect(try directory.read("text") == Array("some text\nand more".utf8))
@@ -178,32 +172,33 @@ import Testing
     let image = try Tool.read(Fixture.path("images/no-slots.sif")) + [UInt8](repeating: 7, count: 100)
     let other = Array(image.filter { $0 != 0x0A })
     try directory.write("image", other)
-    #expect(try run("scan", "images", "--resume", "image").status == 1)
+    #expect(try Siftool.run("scan", "images", "--resume", "image", in: directory).status == 1)
     #expect(try directory.read("image") == other)
-    #expect(try run("scan", "images", "--resume", "images").status == 7)
-    let locked = try shell(
-      "python3 -c 'import fcntl, subprocess, sys; f = open(\"records\", \"r+\"); fcntl.lockf(f, fcntl.LOCK_EX); sys.exit(subprocess.run([\"siftool\", \"scan\", \"images\", \"--resume\", \"records\"]).returncode)'"
-    )
+    #expect(try Siftool.run("scan", "images", "--resume", "images", in: directory).status == 7)
+    let locked = try Shell.run(
+      "python3 -c 'import fcntl, subprocess, sys; f = open(\"records\", \"r+\"); fcntl.lockf(f, fcntl.LOCK_EX); sys.exit(subprocess.run([\"siftool\", \"scan\", \"images\", \"--resume\", \"records\"]).returncode)'",
+      in: directory)
     #expect(locked.status == 7, "\(locked.errors)")
   }
 
   /// A path within another one adds nothing, in either order; another name of a file does.
   @Test func pathsWithinPaths() throws {
-    let whole = Set(values(try run("scan", "images", "-q").text, "path"))
+    let whole = Set(values(try Siftool.run("scan", "images", "-q", in: directory).text, "path"))
     let order = [
       ["images", "images/deep", "images/empty.sif"], ["images/deep", "images/empty.sif", "images"],
       ["images", "images", "images/deep/../deep"],
     ]
     for paths in order {
-      let records = try Tool.check([Fixture.siftool, "scan", "-q"] + paths, in: directory.path).text
+      let records = try Siftool.check(["scan", "-q"] + paths, in: directory).text
       #expect(values(records, "path").count == whole.count, "\(paths)")
       let parts = try (1...3).map {
-        try Tool.check([Fixture.siftool, "scan", "-q", "--shard", "\($0)/3"] + paths, in: directory.path).text
+        try Siftool.check(["scan", "-q", "--shard", "\($0)/3"] + paths, in: directory).text
       }
       #expect(parts.joined().split(separator: "\n").sorted() == records.split(separator: "\n").sorted())
     }
     try Tool.check(["ln", "images/empty.sif", "images/linked.sif"], in: directory.path)
-    let linked = values(try run("scan", "images/empty.sif", "images", "-q").text, "path")
+    let linked = values(
+      try Siftool.run("scan", "images/empty.sif", "images", "-q", in: directory).text, "path")
     #expect(Set(linked) == whole.union(["images/linked.sif"]) && linked.count == whole.count + 1)
   }
 
@@ -218,9 +213,9 @@ import Testing
     var total = 0
     for policy in policies {
       let scan = ["scan", "images"] + policy
-      let fresh = try Tool.check([Fixture.siftool] + scan + ["-q"], in: directory.path)
+      let fresh = try Siftool.check(scan + ["-q"], in: directory)
       let before = (try? directory.read("records")) ?? []
-      let resumed = try Tool.run([Fixture.siftool] + scan + ["--resume", "records"], in: directory.path)
+      let resumed = try Siftool.run(scan + ["--resume", "records"], in: directory)
       #expect(resumed.status == 0)
       #expect(try directory.read("records").dropFirst(before.count).elementsEqual(fresh.output))
       let count = fresh.output.count { $0 == 0x0A }
@@ -257,9 +252,12 @@ import Testing
       cluster + ["run", directory.path, "--output", directory.file("job-%a"), "--chdir", directory.path]
     let arguments = [script, "3", directory.file("images"), directory.file("records")]
     try Tool.check(batch + ["--array=1-3"] + arguments, environment: environment)
-    let whole = try run("scan", directory.file("images"), "-q").text.split(separator: "\n").sorted()
-    let merged = try shell("cat records/part-*.ndjson").text.split(separator: "\n").sorted()
-    let said = try shell("cat job-*").text
+    let whole = try Siftool.run("scan", directory.file("images"), "-q", in: directory).text.split(
+      separator: "\n"
+    ).sorted()
+    let merged = try Shell.run("cat records/part-*.ndjson", in: directory).text.split(separator: "\n")
+      .sorted()
+    let said = try Shell.run("cat job-*", in: directory).text
     #expect(merged == whole && !merged.isEmpty, "\(said)")
     // A part that failed is done alone, and is the same part.
     let part = try directory.read("records/part-2.ndjson")

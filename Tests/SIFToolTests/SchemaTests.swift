@@ -26,7 +26,7 @@ import Testing
   @Test(arguments: ["list", "header", "inspect", "check"])
   func documentsOfImages(command: String) throws {
     let documents = try Fixture.imageNames.map {
-      try Tool.run([Fixture.siftool, command, "--json", Fixture.path("images/\($0)")]).output
+      try Siftool.run(command, "--json", Fixture.path("images/\($0)")).output
     }
     try validate(documents, against: command)
   }
@@ -34,19 +34,19 @@ import Testing
   @Test func otherDocuments() throws {
     let image = Fixture.path("images/groups-and-links.sif")
     let infos = try (1...8).map {
-      try Tool.check([Fixture.siftool, "info", "--json", "\($0)", image]).output
+      try Siftool.check("info", "--json", "\($0)", image).output
     }
     try validate(infos, against: "info")
-    try validate([try Tool.check([Fixture.siftool, "version", "--json"]).output], against: "version")
-    try validate([try Tool.check([Fixture.siftool, "mount", "--list", "--json"]).output], against: "mount")
+    try validate([try Siftool.check("version", "--json").output], against: "version")
+    try validate([try Siftool.check("mount", "--list", "--json").output], against: "mount")
     let other = Fixture.path("images/plain-types.sif")
-    let diff = try Tool.run([Fixture.siftool, "diff", "--json", image, other])
+    let diff = try Siftool.run("diff", "--json", image, other)
     #expect(diff.status == 1)
     try validate([diff.output], against: "diff")
     let failures = [
       ["list", "--json", "/dev/zero"], ["info", "--json", "99", image], ["header", "--json", "/nothing"],
     ]
-    try validate(try failures.map { try Tool.run([Fixture.siftool] + $0).output }, against: "error")
+    try validate(try failures.map { try Siftool.run($0).output }, against: "error")
   }
 
   /// A document that is not as the schema says does not pass: the validator validates.

@@ -6,10 +6,10 @@ import Testing
 /// number of descriptors.
 @Suite struct SharedBytesCommandTests {
   private static let count = 4000
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let trusted = Fixture.path("keys/ed25519.pub.asc")
 
-  init() throws { directory = try TemporaryDirectory() }
+  init() throws { directory = try Scratch() }
 
   /// An image of objects over the same data.
   ///

@@ -4,22 +4,17 @@ import Testing
 
 /// `sign`, `verify` and `key`: what scripts rely on.
 @Suite struct SigningCommandTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     for text in ["one", "two"] {
       let file = try directory.write(text, Array(text.utf8))
-      try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "generic", "--groupid", "1"])
+      try Siftool.check("add", image, file, "--datatype", "generic", "--groupid", "1")
     }
-  }
-
-  private func siftool(_ arguments: String..., environment: [String: String] = [:]) throws -> ToolAnswer {
-    let home = ["HOME": directory.path].merging(environment) { $1 }
-    return try Tool.run([Fixture.siftool] + arguments, environment: home)
   }
 
   private func key(_ name: String) throws -> String {
@@ -31,17 +26,18 @@ import Testing
 
   @Test(arguments: ["ed25519.sec.asc", "pem-p256.pem"])
   func signAndVerify(name: String) throws {
-    #expect(try siftool("verify", image, "--key", try key("ed25519.pub.asc")).status == 2)
-    let signed = try siftool("sign", image, "--key", try key(name))
+    #expect(try Siftool.run("verify", image, "--key", try key("ed25519.pub.asc"), in: directory).status == 2)
+    let signed = try Siftool.run("sign", image, "--key", try key(name), in: directory)
     #expect(signed.status == 0)
     #expect(signed.output.isEmpty)
     #expect(signed.errors == "siftool: signed: object 3\n")
-    let verified = try siftool("verify", image, "--key", try key(name))
+    let verified = try Siftool.run("verify", image, "--key", try key(name), in: directory)
     #expect(verified.status == 0, "\(verified.text)")
     #expect(verified.text.hasSuffix("verdict: ok\n"))
-    #expect(try siftool("verify", image, "--key", try key("rsa2048.pub.asc")).status == 3)
-    #expect(try siftool("verify", image).status == 6)
-    let report = try document(try siftool("verify", "--json", image, "--key", try key(name)))
+    #expect(try Siftool.run("verify", image, "--key", try key("rsa2048.pub.asc"), in: directory).status == 3)
+    #expect(try Siftool.run("verify", image, in: directory).status == 6)
+    let report = try document(
+      try Siftool.run("verify", "--json", image, "--key", try key(name), in: directory))
     #expect(report["verdict"] == "ok")
     #expect(try JSONSchema.faults(of: JSONWriter.compact(report), schema: "verify") == "")
     #expect(report["schemaVersion"] == 1)
@@ -51,8 +47,8 @@ import Testing
     var bytes = try directory.read("image.sif")
     bytes[32176 + 4] ^= 1
     try directory.write("image.sif", bytes)
-    let tampered = try siftool("verify", "--json", image, "--key", try key(name))
-    for answer in [tampered, try siftool("verify", "--json", image)] {
+    let tampered = try Siftool.run("verify", "--json", image, "--key", try key(name), in: directory)
+    for answer in [tampered, try Siftool.run("verify", "--json", image, in: directory)] {
       #expect(try JSONSchema.faults(of: answer.output, schema: "verify") == "")
     }
     #expect(tampered.status == 4)
@@ -62,71 +58,73 @@ import Testing
   @Test func keysFromElsewhere() throws {
     let text = String(decoding: try Fixture.read("keys/locked.sec.asc"), as: UTF8.self)
     let secret = try directory.write("secret", Array("correct horse\n".utf8))
-    let locked = try siftool("sign", image, "--key-env", "KEY", environment: ["KEY": text])
+    let locked = try Siftool.run("sign", image, "--key-env", "KEY", environment: ["KEY": text], in: directory)
     #expect(locked.status == 6)
     #expect(locked.errors.contains("locked by a passphrase"))
-    let wrong = try siftool(
-      "sign", image, "--key-env", "KEY", environment: ["KEY": text, "SIFTOOL_PASSPHRASE": "battery"])
+    let wrong = try Siftool.run(
+      "sign", image, "--key-env", "KEY", environment: ["KEY": text, "SIFTOOL_PASSPHRASE": "battery"],
+      in: directory)
     #expect(wrong.status == 6)
-    let good = try siftool(
-      "sign", image, "--key-env", "KEY", "--passphrase-file", secret, environment: ["KEY": text])
+    let good = try Siftool.run(
+      "sign", image, "--key-env", "KEY", "--passphrase-file", secret, environment: ["KEY": text],
+      in: directory)
     #expect(good.status == 0, "\(good.errors)")
-    #expect(try siftool("verify", image, "--key", try key("locked.pub.asc")).status == 0)
+    #expect(try Siftool.run("verify", image, "--key", try key("locked.pub.asc"), in: directory).status == 0)
   }
 
   /// The forms that are done without the argument parser, and the same with it.
   @Test func bothWaysOfReadingTheCommandLine() throws {
     let good = try key("ed25519.pub.asc")
     let other = try key("rsa2048.pub.asc")
-    #expect(try siftool("sign", image, "--key", try key("ed25519.sec.asc")).status == 0)
+    #expect(try Siftool.run("sign", image, "--key", try key("ed25519.sec.asc"), in: directory).status == 0)
     for keys in [[good], [other], [good, other], [directory.file("none")], []] {
-      let short = try Tool.run([Fixture.siftool, "verify", image] + keys.flatMap { ["--key", $0] })
-      let first = try Tool.run([Fixture.siftool, "verify"] + keys.flatMap { ["--key", $0] } + [image])
-      let parsed = try Tool.run(
-        [Fixture.siftool, "verify", "--threshold=1", image] + keys.map { "--key=\($0)" })
+      let short = try Siftool.run(["verify", image] + keys.flatMap { ["--key", $0] })
+      let first = try Siftool.run(["verify"] + keys.flatMap { ["--key", $0] } + [image])
+      let parsed = try Siftool.run(["verify", "--threshold=1", image] + keys.map { "--key=\($0)" })
       #expect(short.status == parsed.status)
       #expect(short.output == parsed.output)
       #expect(short.errors == parsed.errors)
       #expect(first.output == parsed.output)
     }
-    #expect(try siftool("verify", image, "--key").status == 64)
-    #expect(try siftool("verify", image, "--key", "--all").status == 64)
-    #expect(try siftool("verify", image, image).status == 64)
-    #expect(try siftool("verify", "--key", good).status == 64)
-    #expect(try siftool("verify", "").status == 64)
+    #expect(try Siftool.run("verify", image, "--key", in: directory).status == 64)
+    #expect(try Siftool.run("verify", image, "--key", "--all", in: directory).status == 64)
+    #expect(try Siftool.run("verify", image, image, in: directory).status == 64)
+    #expect(try Siftool.run("verify", "--key", good, in: directory).status == 64)
+    #expect(try Siftool.run("verify", "", in: directory).status == 64)
   }
 
   @Test func sharedPrivateKeys() throws {
     let path = try key("ed25519.sec.asc")
     try Tool.check(["chmod", "644", path])
-    let answer = try siftool("sign", image, "--key", path)
+    let answer = try Siftool.run("sign", image, "--key", path, in: directory)
     #expect(answer.status == 0)
     #expect(answer.errors.contains("others can read the private key"))
   }
 
   @Test func keyRings() throws {
-    let made = try siftool("key", "new", "--user-id", "test <test@example.org>", "--no-passphrase")
+    let made = try Siftool.run(
+      "key", "new", "--user-id", "test <test@example.org>", "--no-passphrase", in: directory)
     let fingerprint = String(made.text.dropLast())
     #expect(fingerprint.count == 40)
     let modes = try Tool.check(
       ["stat", "-c", "%a %n", "keys", "keys/pgp-public", "keys/pgp-secret"],
       in: directory.file(".singularity"))
     #expect(modes.text == "700 keys\n600 keys/pgp-public\n600 keys/pgp-secret\n")
-    #expect(try siftool("sign", image).status == 0)
-    #expect(try siftool("verify", image, "--signer", fingerprint).status == 0)
-    #expect(try siftool("verify", image, "--threshold", "2").status == 3)
-    #expect(try siftool("key", "import", Fixture.path("keys/ring.pgp")).status == 0)
-    let list = try siftool("key", "list", "--json")
+    #expect(try Siftool.run("sign", image, in: directory).status == 0)
+    #expect(try Siftool.run("verify", image, "--signer", fingerprint, in: directory).status == 0)
+    #expect(try Siftool.run("verify", image, "--threshold", "2", in: directory).status == 3)
+    #expect(try Siftool.run("key", "import", Fixture.path("keys/ring.pgp"), in: directory).status == 0)
+    let list = try Siftool.run("key", "list", "--json", in: directory)
     #expect(try JSONSchema.faults(of: list.output, schema: "key-list") == "")
     let keys = try document(list)["keys"]?.elements ?? []
     #expect(keys.count == 4)
-    let exported = try siftool("key", "export", fingerprint)
+    let exported = try Siftool.run("key", "export", fingerprint, in: directory)
     #expect(try GnuPG(importing: exported.output).run(["--list-keys", fingerprint]).status == 0)
-    let secret = try siftool("key", "export", "--secret", fingerprint)
+    let secret = try Siftool.run("key", "export", "--secret", fingerprint, in: directory)
     #expect(try GnuPG(importing: secret.output).run(["--list-secret-keys", fingerprint]).status == 0)
-    #expect(try siftool("key", "remove", fingerprint).status == 0)
-    #expect(try siftool("verify", image).status == 3)
-    #expect(try siftool("key", "export", fingerprint).status == 6)
-    #expect(try siftool("key", "new", "--user-id", "x").status == 6)
+    #expect(try Siftool.run("key", "remove", fingerprint, in: directory).status == 0)
+    #expect(try Siftool.run("verify", image, in: directory).status == 3)
+    #expect(try Siftool.run("key", "export", fingerprint, in: directory).status == 6)
+    #expect(try Siftool.run("key", "new", "--user-id", "x", in: directory).status == 6)
   }
 }

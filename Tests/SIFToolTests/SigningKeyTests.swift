@@ -5,20 +5,15 @@ import Testing
 
 /// `sign`: keys that are none, keys that do not go together, and what becomes of secrets.
 @Suite struct SigningKeyTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     let file = try directory.write("one", Array("one".utf8))
-    try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "generic", "--groupid", "1"])
-  }
-
-  private func siftool(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ToolAnswer {
-    try Tool.run(
-      [Fixture.siftool] + arguments, environment: ["HOME": directory.path].merging(environment) { $1 })
+    try Siftool.check("add", image, file, "--datatype", "generic", "--groupid", "1")
   }
 
   private func key(_ name: String) throws -> String {
@@ -31,7 +26,7 @@ import Testing
     _ keys: [String], _ status: Int32, _ words: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let before = try Tool.read(image)
-    let answer = try siftool(["sign", image] + keys.flatMap { ["--key", $0] })
+    let answer = try Siftool.run(["sign", image] + keys.flatMap { ["--key", $0] }, in: directory)
     #expect(answer.status == status, "\(answer.errors)", sourceLocation: sourceLocation)
     #expect(answer.errors.contains(words), "\(answer.errors)", sourceLocation: sourceLocation)
     #expect(answer.errors.split(separator: "\n").count == 1, sourceLocation: sourceLocation)
@@ -71,31 +66,34 @@ import Testing
     let keys = ["pem-p256.aes128.pem", "pem-rsa.aes256.pem"]
     let options = try keys.flatMap { ["--key", try key($0)] }
     let secret = try directory.write("secret", Array("correct horse\n".utf8))
-    #expect(try siftool(["sign", image] + options + ["--passphrase-file", secret]).status == 0)
-    let signed = try siftool(["sign", image] + options, ["SIFTOOL_PASSPHRASE": "correct horse"])
+    #expect(
+      try Siftool.run(["sign", image] + options + ["--passphrase-file", secret], in: directory).status == 0)
+    let signed = try Siftool.run(
+      ["sign", image] + options, environment: ["SIFTOOL_PASSPHRASE": "correct horse"], in: directory)
     #expect(signed.status == 0, "\(signed.errors)")
     let publics = ["pem-p256.pub.pem", "pem-rsa.pub.pem"].flatMap { ["--key", Fixture.path("keys/\($0)")] }
-    #expect(try siftool(["verify", image, "--threshold", "2", "--strict"] + publics).status == 0)
+    #expect(
+      try Siftool.run(["verify", image, "--threshold", "2", "--strict"] + publics, in: directory).status == 0)
     // With one key of two the other signer's bytes are nobody's.
-    #expect(try siftool(["verify", image] + publics.prefix(2)).status == 0)
-    #expect(try siftool(["verify", image, "--strict"] + publics.prefix(2)).status == 2)
+    #expect(try Siftool.run(["verify", image] + publics.prefix(2), in: directory).status == 0)
+    #expect(try Siftool.run(["verify", image, "--strict"] + publics.prefix(2), in: directory).status == 2)
   }
 
   @Test func ungroupedObjects() throws {
     let add = ["add", image, directory.file("one"), "--datatype", "generic", "--groupid", "0"]
-    #expect(try siftool(add).status == 0)
+    #expect(try Siftool.run(add, in: directory).status == 0)
     let options = ["sign", image, "--key", try key("ed25519.sec.asc")]
-    let answer = try siftool(options)
+    let answer = try Siftool.run(options, in: directory)
     #expect(answer.status == 0)
     #expect(answer.errors.contains("warning: object 2 is in no group and so not signed\n"))
-    #expect(try siftool(options + ["--quiet"]).errors.isEmpty)
+    #expect(try Siftool.run(options + ["--quiet"], in: directory).errors.isEmpty)
   }
 
   @Test func quietLeavesOutWarnings() throws {
     let path = try key("ed25519.sec.asc")
     try Tool.check(["chmod", "644", path])
-    #expect(try siftool(["sign", image, "--key", path]).errors.contains("others can read"))
-    #expect(try siftool(["sign", image, "--key", path, "-q"]).errors.isEmpty)
+    #expect(try Siftool.run("sign", image, "--key", path, in: directory).errors.contains("others can read"))
+    #expect(try Siftool.run("sign", image, "--key", path, "-q", in: directory).errors.isEmpty)
   }
 
   /// Variables with secrets are gone before anything else is waited for: while the passphrase is awaited, the key's
@@ -104,8 +102,8 @@ import Testing
     let fifo = directory.file("fifo")
     try #require(mkfifo(fifo, 0o600) == 0)
     let text = String(decoding: try Fixture.read("keys/locked.sec.asc"), as: UTF8.self)
-    let process = try Tool.start(
-      [Fixture.siftool, "sign", image, "--key-env", "SECRET_KEY", "--passphrase-file", fifo],
+    let process = try Siftool.start(
+      "sign", image, "--key-env", "SECRET_KEY", "--passphrase-file", fifo,
       environment: ["SECRET_KEY": text, "HOME": directory.path])
     // Returns when the tool opens the other end, for which it must have read the key.
     let descriptor = open(fifo, O_WRONLY)
@@ -128,12 +126,12 @@ import Testing
     let script = try directory.write(
       "gpg", Array("#!/bin/sh\nenv >> \(noted)\nexec /usr/bin/gpg \"$@\"\n".utf8))
     try Tool.check(["chmod", "755", script])
-    let answer = try siftool(
-      ["sign", image, "--gpg", String(try #require(fingerprint))],
-      [
+    let answer = try Siftool.run(
+      "sign", image, "--gpg", String(try #require(fingerprint)),
+      environment: [
         "GNUPGHOME": gnupg.path, "PATH": "\(directory.path):/usr/bin:/bin", "SIFTOOL_PASSPHRASE": "secret",
         "SINGULARITY_ENCRYPTION_PASSPHRASE": "secret",
-      ])
+      ], in: directory)
     #expect(answer.status == 0, "\(answer.errors)")
     let environment = String(decoding: try Tool.read(noted), as: UTF8.self)
     #expect(environment.contains("GNUPGHOME="))

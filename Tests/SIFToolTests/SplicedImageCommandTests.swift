@@ -118,7 +118,7 @@ import Testing
     #expect(unclear.contains("Labels\n  one of objects 3, 7, and nothing says which"), "\(unclear)")
     #expect(unclear.contains("Definition file\n  one of objects 2, 6, and nothing says which"))
     // Those of another group are shown with where they are from.
-    try Tool.check([Fixture.siftool, "del", "6", fixture.directory.file("apart.sif"), "-q"])
+    try Siftool.check("del", "6", fixture.directory.file("apart.sif"), "-q")
     let (other, origin) = try inspect("apart.sif")
     #expect(other["definitionFile"] == "Bootstrap: old\n" && other["definitionFileObject"] == 2)
     #expect(

@@ -4,43 +4,42 @@ import Testing
 
 /// `ls`, `extract`, `tar` and `pack` where something is in their way: names, attributes, damage, few open files.
 @Suite struct SquashFaultTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     _ = try shell(
       """
       set -e; mkdir -p root/d; echo 1 > root/one; ln -s d root/link; echo x > root/d/f
-      tar -cf root.tar -C root .; $S pack root app.sif --arch amd64 --plain -q
+      tar -cf root.tar -C root .; siftool pack root app.sif --arch amd64 --plain -q
       """)
   }
 
   @discardableResult
-  private func shell(_ command: String) throws -> String {
-    try Tool.check(
-      ["bash", "-c", "cd \(directory.path); \(command)"], environment: ["S": Fixture.siftool]
-    ).text
+  private func shell(_ script: String) throws -> String {
+    let answer = try Shell.run(script, with: "bash", in: directory)
+    try #require(answer.status == 0, "\(answer.text) \(answer.errors)")
+    return answer.text
   }
 
   private func fails(_ command: String, _ status: Int32, saying text: String) throws {
-    let answer = try Tool.run(
-      ["bash", "-c", "cd \(directory.path); \(command)"], environment: ["S": Fixture.siftool])
+    let answer = try Shell.run(command, with: "bash", in: directory)
     #expect(answer.status == status, "\(command): \(answer.errors)")
     #expect(answer.errors.contains(text), "\(command): \(answer.errors)")
   }
 
   @Test func theInputIsNeverTheOutput() throws {
     try shell("cp app.sif same.sif; ln same.sif other.sif; cp root.tar copy.tar")
-    try fails("$S tar same.sif -o other.sif -q", 64, saying: "is the input")
-    try fails("$S pack copy.tar copy.tar --arch amd64 -q", 64, saying: "is the input")
+    try fails("siftool tar same.sif -o other.sif -q", 64, saying: "is the input")
+    try fails("siftool pack copy.tar copy.tar --arch amd64 -q", 64, saying: "is the input")
     try shell("cmp same.sif app.sif && cmp copy.tar root.tar")
   }
 
   @Test func whatMatchesNothingLeavesNothing() throws {
     try shell("cp root.tar kept.tar")
-    try fails("$S tar app.sif 'zz*' -o kept.tar -q", 1, saying: "nothing in the image matches")
-    try fails("$S tar app.sif 'zz*' -o new.tar -q", 1, saying: "nothing in the image matches")
-    try fails("$S extract app.sif 'zz*' -C new -q", 1, saying: "nothing in the image matches")
+    try fails("siftool tar app.sif 'zz*' -o kept.tar -q", 1, saying: "nothing in the image matches")
+    try fails("siftool tar app.sif 'zz*' -o new.tar -q", 1, saying: "nothing in the image matches")
+    try fails("siftool extract app.sif 'zz*' -C new -q", 1, saying: "nothing in the image matches")
     try shell("cmp kept.tar root.tar && ! [ -e new.tar ] && ! [ -e new ]")
   }
 
@@ -48,10 +47,10 @@ import Testing
     try shell(
       """
       set -e; setfattr -n user.a=b -v v root/one; setfattr -n user.p%3Dq -v w root/one
-      $S pack root odd.sif --arch amd64 --plain -q; mkdir ours
-      $S tar odd.sif -q | tar --xattrs '--xattrs-include=*' -xf - -C ours
-      tar --xattrs -cf odd.tar -C root .; $S pack odd.tar theirs.sif --arch amd64 --plain -q
-      $S extract theirs.sif -C theirs -q
+      siftool pack root odd.sif --arch amd64 --plain -q; mkdir ours
+      siftool tar odd.sif -q | tar --xattrs '--xattrs-include=*' -xf - -C ours
+      tar --xattrs -cf odd.tar -C root .; siftool pack odd.tar theirs.sif --arch amd64 --plain -q
+      siftool extract theirs.sif -C theirs -q
       """)
     let want = try shell("cd root; getfattr -d one")
     #expect(want.contains("=\"v\"") && want.contains("user.p%3Dq=\"w\""))
@@ -76,11 +75,11 @@ import Testing
       END
       """)
     try fails(
-      "$S pack long.tar long.sif --arch amd64 --plain -q", 1,
+      "siftool pack long.tar long.sif --arch amd64 --plain -q", 1,
       saying: "file: an extended attribute of 70000 bytes")
     for length in [0, 251] {
       try fails(
-        "$S pack name-\(length).tar long.sif --arch amd64 --plain -q", 1,
+        "siftool pack name-\(length).tar long.sif --arch amd64 --plain -q", 1,
         saying: "file: an extended attribute with a name of \(length + 5) bytes")
     }
     try shell("! [ -e long.sif ]")
@@ -90,7 +89,7 @@ import Testing
     try shell(
       """
       set -e; chmod 755 .; mkdir -p closed/d; echo x > closed/d/f; chmod 000 closed/d
-      $S pack closed closed.sif --arch amd64 --plain -q; mkdir free; chmod 777 free; cp $S free/siftool
+      siftool pack closed closed.sif --arch amd64 --plain -q; mkdir free; chmod 777 free; cp $(command -v siftool) free/siftool
       N='setpriv --reuid 65534 --regid 65534 --clear-groups'
       $N free/siftool extract closed.sif -C free/out -q; $N free/siftool extract closed.sif -C free/out --resume -q
       """)
@@ -98,55 +97,54 @@ import Testing
   }
 
   @Test func archivesThatAreNoneAreNamed() throws {
-    try fails("$S pack /dev/null no.sif --arch amd64", 5, saying: "the archive is empty")
-    try fails("true | $S pack - no.sif --arch amd64", 5, saying: "the archive is empty")
-    try fails("head -c 512 root.tar | $S pack - no.sif --arch amd64", 5, saying: "cut off")
-    try fails("xz -k root.tar; $S pack root.tar.xz no.sif --arch amd64", 1, saying: "compressed with xz")
+    try fails("siftool pack /dev/null no.sif --arch amd64", 5, saying: "the archive is empty")
+    try fails("true | siftool pack - no.sif --arch amd64", 5, saying: "the archive is empty")
+    try fails("head -c 512 root.tar | siftool pack - no.sif --arch amd64", 5, saying: "cut off")
+    try fails("xz -k root.tar; siftool pack root.tar.xz no.sif --arch amd64", 1, saying: "compressed with xz")
     try fails(
-      "bzip2 -k root.tar; $S pack root.tar.bz2 no.sif --arch amd64", 1, saying: "compressed with bzip2")
-    try fails("$S pack root - --arch amd64", 64, saying: "standard output")
+      "bzip2 -k root.tar; siftool pack root.tar.bz2 no.sif --arch amd64", 1, saying: "compressed with bzip2")
+    try fails("siftool pack root - --arch amd64", 64, saying: "standard output")
   }
 
   @Test func aSlashAtTheEndFollowsTheLink() throws {
-    #expect(try shell("$S ls app.sif link/") == "f\n")
-    #expect(try shell("$S ls app.sif link") == "link\n")
-    try fails("$S ls app.sif one/", 1, saying: "not a directory")
+    #expect(try shell("siftool ls app.sif link/") == "f\n")
+    #expect(try shell("siftool ls app.sif link") == "link\n")
+    try fails("siftool ls app.sif one/", 1, saying: "not a directory")
   }
 
   @Test func theImageIsNotPackedIntoItself() throws {
     try shell(
-      "cd root; SOURCE_DATE_EPOCH=1 $S pack . app.sif --arch amd64 --plain -q; cp app.sif ../first.sif")
-    try shell("cd root; SOURCE_DATE_EPOCH=1 $S pack . app.sif --arch amd64 --plain -q")
-    #expect(try shell("$S ls root/app.sif") == "d\nlink\none\n")
-    try fails("cd root; $S pack . app.sif --arch amd64 --plain", 0, saying: "app.sif: the image itself")
+      "cd root; SOURCE_DATE_EPOCH=1 siftool pack . app.sif --arch amd64 --plain -q; cp app.sif ../first.sif")
+    try shell("cd root; SOURCE_DATE_EPOCH=1 siftool pack . app.sif --arch amd64 --plain -q")
+    #expect(try shell("siftool ls root/app.sif") == "d\nlink\none\n")
+    try fails("cd root; siftool pack . app.sif --arch amd64 --plain", 0, saying: "app.sif: the image itself")
   }
 
   @Test func labelsAreText() throws {
     try shell("echo '{\"a\":1}' > labels.json")
-    try fails("$S pack root no.sif --arch amd64 --labels labels.json -q", 64, saying: "labels")
-    try fails("$S pack root no.sif --arch amd64 --label $'a=\\xff' -q", 64, saying: "UTF-8")
+    try fails("siftool pack root no.sif --arch amd64 --labels labels.json -q", 64, saying: "labels")
+    try fails("siftool pack root no.sif --arch amd64 --label $'a=\\xff' -q", 64, saying: "UTF-8")
   }
 
   @Test func severalPathsAreListedUnderTheirNames() throws {
-    #expect(try shell("$S ls app.sif one d link/") == "one\n\nd:\nf\n\nlink/:\nf\n")
-    let answer = try Tool.run(
-      ["bash", "-c", "cd \(directory.path); $S ls app.sif nope one"], environment: ["S": Fixture.siftool])
+    #expect(try shell("siftool ls app.sif one d link/") == "one\n\nd:\nf\n\nlink/:\nf\n")
+    let answer = try Shell.run("siftool ls app.sif nope one", in: directory)
     #expect(answer.status == 1 && answer.text == "one\n" && answer.errors.contains("nope"))
-    try fails("$S ls app.sif --json --ndjson", 64, saying: "exclude")
+    try fails("siftool ls app.sif --json --ndjson", 64, saying: "exclude")
   }
 
   @Test func bareFileSystemsAreNamed() throws {
     try shell("truncate -s 1M bare.ext3; mkfs.ext3 -q bare.ext3")
-    try fails("$S ls bare.ext3", 1, saying: "an ext2, ext3 or ext4 file system")
+    try fails("siftool ls bare.ext3", 1, saying: "an ext2, ext3 or ext4 file system")
   }
 
   @Test func theArchiveGoesToStandardOutputByItsName() throws {
-    #expect(try shell("$S tar app.sif one -o - | tar -t; [ -e ./- ] || echo none") == "one\nnone\n")
+    #expect(try shell("siftool tar app.sif one -o - | tar -t; [ -e ./- ] || echo none") == "one\nnone\n")
   }
 
   @Test func theBarFitsTheTerminal() throws {
     let drawn = try shell(
-      "head -c 30000000 /dev/urandom > root/big; script -qec 'stty cols 30; $S pack root bar.sif --arch amd64 --plain' /dev/null < /dev/null"
+      "head -c 30000000 /dev/urandom > root/big; script -qec 'stty cols 30; siftool pack root bar.sif --arch amd64 --plain' /dev/null < /dev/null"
     )
     let lines = drawn.split(whereSeparator: { $0 == "\r" || $0 == "\n" || $0 == "\r\n" })
     #expect(lines.allSatisfy { $0.count < 30 }, "\(lines)")
@@ -159,9 +157,9 @@ import Testing
       """
       set -e; for i in $(seq 300); do mkdir -p "wide/$((i % 9))/$i"; echo $i > "wide/$((i % 9))/$i/f"; done
       mkdir deep; cd deep; for i in $(seq 150); do mkdir -p side/x d; echo $i > f; echo $i > side/x/g; cd d; done
-      cd \(directory.path); $S pack wide wide.sif --plain --arch amd64 -q; $S pack deep deep.sif --plain --arch amd64 -q
+      cd \(directory.path); siftool pack wide wide.sif --plain --arch amd64 -q; siftool pack deep deep.sif --plain --arch amd64 -q
       for tree in wide deep; do for threads in 2 16; do for files in 64 96; do
-        (ulimit -n $files; $S extract $tree.sif -C out-$tree-$threads-$files --threads $threads -q)
+        (ulimit -n $files; siftool extract $tree.sif -C out-$tree-$threads-$files --threads $threads -q)
         diff -r $tree out-$tree-$threads-$files; done; done; done
       """)
   }
@@ -174,8 +172,8 @@ import Testing
         printf "$n" > sizes/$n-a; head -c $n /dev/urandom > sizes/$n-b; done
       for options in "" "-b 1M" "-comp zstd -b 256K -no-fragments"; do
         mksquashfs sizes sizes.sqfs -noappend -quiet -no-progress $options
-        mkdir back; $S tar sizes.sqfs -q | tar -C back -xf -; diff -r sizes back; rm -r back
-        $S cat sizes.sqfs $(ls sizes) | cmp - <(cd sizes; cat *); done; echo same
+        mkdir back; siftool tar sizes.sqfs -q | tar -C back -xf -; diff -r sizes back; rm -r back
+        siftool cat sizes.sqfs $(ls sizes) | cmp - <(cd sizes; cat *); done; echo same
       """)
     #expect(text == "same\n")
   }
@@ -187,7 +185,7 @@ import Testing
       set -e; mkdir nodes half; ln -s target nodes/link; mkfifo -m 700 nodes/pipe; mknod -m 600 nodes/device c 1 3
       chown -h 5:6 nodes/*; touch -h -d @1000 nodes/*; mksquashfs nodes nodes.sqfs -quiet -no-progress
       ln -s target half/link; mkfifo -m 777 half/pipe; mknod -m 777 half/device c 1 3
-      $S extract nodes.sqfs -C half --resume -q; cd half; stat -c '%N %a %u %g %Y' *
+      siftool extract nodes.sqfs -C half --resume -q; cd half; stat -c '%N %a %u %g %Y' *
       """)
     #expect(text == "'device' 600 5 6 1000\n'link' -> 'target' 777 5 6 1000\n'pipe' 700 5 6 1000\n")
   }
@@ -196,7 +194,7 @@ import Testing
   @Test func manifests() throws {
     let text = try shell(
       #"""
-      chmod 755 .; mkdir mine; chown 4242 mine; cp $S siftool; chmod 755 siftool
+      chmod 755 .; mkdir mine; chown 4242 mine; cp $(command -v siftool) siftool; chmod 755 siftool
       mkdir tree tree/own tree/nodes; echo x > tree/own/file; setfattr -n user.k -v v tree/own/file; chmod 400 tree/own/file
       mknod tree/nodes/null c 1 3; mksquashfs tree tree.sqfs -quiet -no-progress; chmod 644 tree.sqfs
       t() { setpriv --reuid 4242 --regid 4242 --clear-groups timeout 300 ./siftool extract -q tree.sqfs "$@" 2>&1; }
@@ -235,7 +233,7 @@ import Testing
   }
 
   @Test func oneExtractionAtATime() throws {
-    try fails("mkdir busy; flock busy $S extract app.sif -C busy --resume -q", 7, saying: "is going on")
+    try fails("mkdir busy; flock busy siftool extract app.sif -C busy --resume -q", 7, saying: "is going on")
   }
 
   /// A file whose content is damaged is named and absent; all others are there.
@@ -251,7 +249,7 @@ import Testing
         for place in range(start, start + 300): content[place] ^= 0x55
       open("many.sqfs", "wb").write(content)
       END
-      for threads in 1 4; do rm -rf out; $S extract many.sqfs -C out --threads $threads -q 2> errors; echo $?
+      for threads in 1 4; do rm -rf out; siftool extract many.sqfs -C out --threads $threads -q 2> errors; echo $?
         sed -n '$s/ entr.*//p' errors; diff -r many out; stat -c %a out/d; done
       """#)
     let lines = text.split(separator: "\n").map(String.init)
@@ -271,12 +269,13 @@ import Testing
       (head -c -8 root.tgz; head -c 4 /dev/zero; tail -c 4 root.tgz) > wrong.tgz; (cat root.tgz; head -c 1000 /dev/zero) > padded.tgz
       """)
     for name in ["cut.tgz", "cut.zst"] {
-      try fails("$S pack \(name) new.sif --plain --arch amd64 -q", 5, saying: "cut off")
+      try fails("siftool pack \(name) new.sif --plain --arch amd64 -q", 5, saying: "cut off")
     }
-    try fails("$S pack wrong.tgz new.sif --plain --arch amd64 -q", 5, saying: "damaged")
+    try fails("siftool pack wrong.tgz new.sif --plain --arch amd64 -q", 5, saying: "damaged")
     for name in ["root.tgz", "root.tar.zst", "padded.tgz"] {
       try shell(
-        "$S pack \(name) new.sif --plain --arch amd64 -q; $S cat new.sif one | cmp - root/one && rm new.sif")
+        "siftool pack \(name) new.sif --plain --arch amd64 -q; siftool cat new.sif one | cmp - root/one && rm new.sif"
+      )
     }
   }
 
@@ -291,7 +290,7 @@ import Testing
         file.pax_headers = {"SCHILY.acl.access": "user::rw-", "SCHILY.acl.default": "", "SCHILY.xattr.user.k": "v"}
         archive.addfile(file, io.BytesIO(b"x"))
       END
-      $S pack odd.tar odd.sif --plain --arch amd64 2>&1; $S extract odd.sif -C odd -q; getfattr -d odd/file
+      siftool pack odd.tar odd.sif --plain --arch amd64 2>&1; siftool extract odd.sif -C odd -q; getfattr -d odd/file
       """)
     #expect(
       text == """
@@ -308,7 +307,7 @@ import Testing
     let text = try shell(
       #"""
       chmod 755 .; mkdir -p mine way/to/it; chown 4242 mine; chmod 2751 way/to; mksquashfs way way.sqfs -quiet -no-progress
-      chmod 644 way.sqfs; cp $S siftool; chmod 755 siftool
+      chmod 644 way.sqfs; cp $(command -v siftool) siftool; chmod 755 siftool
       setpriv --reuid 4242 --regid 4242 --clear-groups ./siftool extract -q way.sqfs -C mine/out to/it
       sed 's/.*"mode":"\([0-7]*\)","path":"\([^"]*\)".*/\1 \2/' mine/out.manifest.ndjson | sort -k 2
       """#)

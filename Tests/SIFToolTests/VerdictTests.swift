@@ -4,21 +4,21 @@ import Testing
 
 /// What `verify` says of an image, in its exit code, as text and as a document: each of the verdicts.
 @Suite struct VerdictTests {
-  private let directory: TemporaryDirectory
+  private let directory: Scratch
   private let image: String
   private let trusted: String
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try Scratch()
     image = directory.file("image.sif")
     trusted = Fixture.path("keys/ed25519.pub.asc")
     let secret = try directory.write("key", try Fixture.read("keys/ed25519.sec.asc"))
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     let file = try directory.write("one", Array("one".utf8))
-    try Tool.check([Fixture.siftool, "add", image, file, "--datatype", "generic", "--groupid", "1"])
+    try Siftool.check("add", image, file, "--datatype", "generic", "--groupid", "1")
     try Tool.check(["cp", image, directory.file("unsigned.sif")])
     try Tool.check(["chmod", "600", secret])
-    try Tool.check([Fixture.siftool, "sign", image, "--key", secret, "--quiet"])
+    try Siftool.check("sign", image, "--key", secret, "--quiet")
   }
 
   /// Verifies with and without `--json`: one document of the schema, and the same verdict at the end of the text.
@@ -28,11 +28,10 @@ import Testing
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> JSONValue {
     let environment = ["HOME": directory.path]
-    let text = try Tool.run([Fixture.siftool, "verify", image] + options, environment: environment)
+    let text = try Siftool.run(["verify", image] + options, environment: environment)
     #expect(text.status == status, "\(text.errors)", sourceLocation: sourceLocation)
     #expect(text.text.hasSuffix("verdict: \(verdict)\n"), sourceLocation: sourceLocation)
-    let answer = try Tool.run(
-      [Fixture.siftool, "verify", "--json", image] + options, environment: environment)
+    let answer = try Siftool.run(["verify", "--json", image] + options, environment: environment)
     #expect(answer.status == status, sourceLocation: sourceLocation)
     #expect(answer.errors == text.errors, sourceLocation: sourceLocation)
     #expect(
@@ -83,7 +82,7 @@ import Testing
     #expect(try verify(text, [], 5, "malformed")["error"]?["code"] == "not-sif")
     #expect(try verify(directory.path, [], 5, "malformed")["error"]?["code"] == "not-sif")
     // A file that cannot be read says nothing.
-    let missing = try Tool.run([Fixture.siftool, "verify", "--json", directory.file("none")])
+    let missing = try Siftool.run("verify", "--json", directory.file("none"))
     #expect(missing.status == 7)
     #expect(try JSONSchema.faults(of: missing.output, schema: "error") == "")
   }
@@ -121,7 +120,7 @@ import Testing
     let uncovered = document["uncovered"]?.elements?.compactMap { $0["what"]?.text } ?? []
     #expect(uncovered.count == 4)
     #expect(uncovered.allSatisfy { $0.hasSuffix("ed at") })
-    let text = try Tool.run([Fixture.siftool, "verify", image] + options)
+    let text = try Siftool.run(["verify", image] + options)
     #expect(text.text.contains("  byte 64: 8 bytes, header: created at\n"))
     let architecture = try verify(try changed { $0[46] = 0x32 }, options, 2, "unsigned")
     #expect(architecture["uncovered"]?.elements?.first?["what"] == "header: architecture")

@@ -22,7 +22,7 @@ import Testing
 
       """
     for image in ours {
-      let info = try Tool.check([Fixture.siftool, "list", image]).text
+      let info = try Siftool.check("list", image).text
       let line = try #require(info.split(separator: "\n").last { $0.contains("FS (") })
       let range = line.split(separator: "|")[3].split(separator: "-").compactMap {
         Int($0.filter(\.isNumber))
@@ -58,7 +58,7 @@ import Testing
     try #require(answer.status == 0 && answer.text == "mounted\nmounted\n", "\(answer.text)\(answer.errors)")
 
     let image = fixture.file("theirs.sif")
-    try Tool.check([Fixture.siftool, "new", image])
+    try Siftool.check("new", image)
     try fixture.add(
       image, try fixture.directory.read("theirs"), "--datatype", "partition", "--parttype", "primary-system",
       "--partfs", "encrypted-squashfs", "--partarch", "amd64")
@@ -74,7 +74,7 @@ import Testing
 
   /// A kernel that misses its timer, on a busy host, is started once more; any other panic is a failure.
   @Test(arguments: ["IO-APIC + timer doesn't work!", "Out of memory"]) func anotherTry(panic: String) throws {
-    let directory = try TemporaryDirectory()
+    let directory = try Scratch()
     // In place of the machine: it panics the first time, and runs the command the second time.
     let machine = """
       #!/bin/bash
