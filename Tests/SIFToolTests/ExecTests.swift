@@ -334,7 +334,10 @@ final class ExecFixture: Sendable {
     let nested = try fixture.root("unshare -Urm siftool exec plain.sif id -u")
     #expect(nested.text == "0\n", "\(nested.errors)")
     let root = try fixture.root(
-      "unshare -m sh -c 'mount --bind /dev/null /dev/loop-control; siftool exec plain.sif id -u; grep -c fuse.siftool /proc/mounts'"
+      """
+      unshare -m sh -c 'mount --bind /dev/null /dev/loop-control; grep fuse.siftool /proc/mounts > before
+        siftool exec plain.sif id -u; grep fuse.siftool /proc/mounts > after; cmp before after; echo $?'
+      """
     )
     #expect(root.text == "0\n0\n" && root.errors.contains("mounting through FUSE"), "\(root.errors)")
   }
