@@ -116,6 +116,7 @@ import Testing
     let many = try signedImage(capacity: 2000)
     try addCopies(1023, to: many)
     #expect(try verify(many, ["ed25519.pub.asc"]).verdict == .ok)
+    #expect(throws: IntegrityError.self) { try sign(many, "ed25519.sec.asc") }
     try addCopies(1, to: many)
     let report = try verify(many, ["ed25519.pub.asc"])
     #expect(report.verdict == .malformed)

@@ -1,44 +1,7 @@
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import SIF
-
-/// Storage that records every write, cut and synchronisation.
-private final class RecordingStorage: Storage {
-  enum Event {
-    case write(offset: Int64, bytes: [UInt8])
-    case truncate(Int64)
-    case synchronize
-  }
-
-  private let memory: MemoryStorage
-  private let log = Mutex<[Event]>([])
-
-  init(_ bytes: [UInt8]) { memory = MemoryStorage(bytes) }
-
-  var events: [Event] { log.withLock { $0 } }
-  var bytes: [UInt8] { memory.bytes }
-
-  func byteCount() -> Int64 { memory.byteCount() }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    try memory.read(into: buffer, at: offset)
-  }
-
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
-    try memory.write(bytes, at: offset)
-    let copy = bytes.withUnsafeBytes { Array($0) }
-    log.withLock { $0.append(.write(offset: offset, bytes: copy)) }
-  }
-
-  func truncate(to length: Int64) throws(SIFError) {
-    try memory.truncate(to: length)
-    log.withLock { $0.append(.truncate(length)) }
-  }
-
-  func synchronize() { log.withLock { $0.append(.synchronize) } }
-}
 
 /// Power cuts: whatever part of an edit reached the disk, the image opens as the old one or the new one, and
 /// the next writer goes on from there.
@@ -224,6 +187,32 @@ private final class RecordingStorage: Storage {
     try replay("add three", on: storage.bytes, torn: { _ in true }) { editor in
       let added = try editor.add(objects)
       #expect(added.map(\.id) == [2, 5, 7])
+    }
+  }
+
+  /// Where the disk fails in between, what was to be added stays hidden, whatever is edited next.
+  @Test func addSeveralOnAFailingDisk() throws {
+    for failing in 0...9 {
+      let storage = FailingStorage(try Self.start(capacity: 16))
+      var editor = try ImageEditor(editing: storage)
+      storage.failAfter(failing)
+      let objects = (1...2).map { (NewObject(.generic, group: $0), [UInt8(1)]) }
+      let code = EditorTests.code { () throws(SIFError) in try editor.add(objects) }
+      storage.failAfter(nil)
+      try editor.delete(id: 1)
+      _ = consume editor
+      let image = try Image(reading: storage)
+      #expect(image.descriptors.count { $0.slot > 5 } == (code == nil ? 2 : 0), "after \(failing) steps")
+      #expect(image.descriptors.count == (code == nil ? 7 : 5))
+      // With the slots or without them, it can be edited.
+      var next = try ImageEditor(editing: storage)
+      #expect(code != nil || next.image.header.descriptorsTotal == 16)
+      if next.image.header.descriptorsFree > 0 {
+        var source = BytesSource([1])
+        try next.add(NewObject(.generic), from: &source)
+      }
+      let check = try ImageCheck(of: storage)
+      #expect(check.findings.allSatisfy { $0.severity < .error }, "after \(failing) steps: \(check.findings)")
     }
   }
 

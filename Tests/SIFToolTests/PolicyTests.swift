@@ -195,6 +195,20 @@ import Testing
     #expect(other.text == "2 \n", "\(other.errors)")
   }
 
+  /// A second primary partition, chosen or not, is no reason to ask whose signature covers which.
+  @Test func twoPrimaryPartitions() throws {
+    let answer = try under(
+      list: list("whitelist", [Self.ed25519]),
+      """
+      siftool dump 1 plain.sif > part; cp data/signed.sif data/two.sif
+      siftool add data/two.sif part --datatype partition --parttype system --partfs squashfs --partarch amd64 --groupid 2 -q
+      printf '\\002' | dd of=data/two.sif bs=1 seek=$((4096 + 2 * 585 + 205)) conv=notrunc status=none
+      siftool sign data/two.sif --key ed25519.sec.asc --group-id 2 -q; echo $?
+      t data/two.sif; o='--id 1'; t data/two.sif; o='--id 3'; t data/two.sif; o='--id 1'; t data/signed.sif
+      """)
+    #expect(answer.text == "5\n5 \n5 \n5 \n0 \n", "\(answer.text) \(answer.errors)")
+  }
+
   @Test func keyRingsOfThePolicy() throws {
     let rule = list("whitelist", [Self.ed25519])
     func status(_ script: String) throws -> String {

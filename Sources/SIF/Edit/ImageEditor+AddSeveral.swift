@@ -36,14 +36,21 @@ extension ImageEditor {
     var header = image.header
     header.dataSize = end - header.dataOffset
     header.modifiedAt = clock.time(for: header)
+    let table = image.table
     try storage.withLock(.publishing) { () throws(SIFError) in
       if slots[0] > image.descriptors.last?.slot ?? -1 {
-        try publishBehindTable(descriptors)
+        try writeBehindTable(descriptors)
       } else {
         try publishBetween(descriptors)
       }
+      let before = image
+      image.table = table
       image.descriptors = (image.descriptors + descriptors).sorted { $0.slot < $1.slot }
-      try writeHeader(header)
+      do throws(SIFError) { try writeHeader(header) } catch {
+        // Hidden still, where they were.
+        if before.table.capacity < table.capacity { image = before }
+        throw error
+      }
     }
     return descriptors
   }
@@ -51,29 +58,39 @@ extension ImageEditor {
   /// Slots for several objects: those behind all used ones, where they can be hidden together; where these are too few,
   /// the first free ones.
   private func freeSlots(_ count: Int) throws(SIFError) -> [Int] {
+    let capacity = Int(image.table.capacity)
     let first = (image.descriptors.last?.slot ?? -1) + 1
-    if Int64(first) + Int64(count) <= image.table.capacity { return Array(first..<first + count) }
-    let used = Set(image.descriptors.map(\.slot))
-    let free = (0..<first).filter { !used.contains($0) } + Array(first..<Int(image.table.capacity))
-    guard free.count >= count else {
+    if count <= capacity - first { return Array(first..<first + count) }
+    let freeCount = capacity - image.descriptors.count
+    guard count <= freeCount else {
       throw SIFError(
         .noFreeDescriptor,
-        "\(count) descriptors are needed, and \(free.count) of \(image.table.capacity) are free; growing the image "
-          + "makes more")
+        "\(count) descriptors are needed, and \(freeCount) of \(capacity) are free; growing the image makes more"
+      )
     }
-    return Array(free.prefix(count))
+    var free: [Int] = []
+    var next = 0
+    for used in image.descriptors.map(\.slot) + [capacity] {
+      free += Array((next..<used).prefix(count - free.count))
+      next = used + 1
+    }
+    return free
   }
 
   /// Leaves the slots behind the used ones out of the table, and writes the descriptors there. The header that is written
   /// next has the whole table again: its 128 bytes lie in one sector, and so nobody ever sees a part of them.
-  private func publishBehindTable(_ descriptors: [Descriptor]) throws(SIFError) {
+  private mutating func writeBehindTable(_ descriptors: [Descriptor]) throws(SIFError) {
+    let table = image.table
     var hiding = image.header
     hiding.descriptorsTotal = Int64(descriptors[0].slot)
     hiding.descriptorsFree = Header.hidingFreeCount
+    hiding.descriptorsSize = table.end - table.offset
     try write(hiding.encoded(), at: 0)
     try barrier()
-    try write(
-      descriptors.flatMap { $0.encoded() }, at: image.table.position(ofSlot: descriptors[0].slot))
+    // Where anything fails from here on, they stay hidden, whatever else is edited.
+    image.header = hiding
+    image.table = DescriptorTable(offset: table.offset, capacity: hiding.descriptorsTotal)
+    try write(descriptors.flatMap { $0.encoded() }, at: table.position(ofSlot: descriptors[0].slot))
     try barrier()
   }
 

@@ -2,12 +2,18 @@
 extension Image {
   /// The first reason why no signature says anything about the image: an object is not wholly there, two parts of the
   /// image share bytes, two objects have one id, or two partitions are both the primary one. Nil where there is none.
-  public var integrityFault: SIFError? {
-    incompleteObject ?? sharedBytes ?? duplicateID ?? secondPrimary
+  public var integrityFault: SIFError? { firstFault?.error }
+
+  /// The same, with whether it is that parts of the image share bytes. What is cut off may lie over others for that reason
+  /// alone.
+  var firstFault: (error: SIFError, isOfSharedBytes: Bool)? {
+    if let incompleteObject { return (incompleteObject, false) }
+    if let sharedBytes { return (sharedBytes, true) }
+    return (duplicateID ?? secondPrimary).map { ($0, false) }
   }
 
   /// An object that is not wholly in the file.
-  var incompleteObject: SIFError? {
+  private var incompleteObject: SIFError? {
     for descriptor in descriptors {
       do throws(SIFError) { _ = try bytes(of: descriptor) } catch { return error }
     }
@@ -35,11 +41,8 @@ extension Image {
       objectID: primaries[1].id)
   }
 
-  /// Why none of the signatures' messages is read: the image shares bytes, so that a message could be that of many
-  /// signatures, or there are more than an image has.
-  var faultOfMessages: SIFError? {
-    // What is cut off may lie over others for that reason alone.
-    if incompleteObject == nil, let sharedBytes { return sharedBytes }
+  /// Messages of signatures that are more than are read.
+  var excessOfMessages: SIFError? {
     var total: Int64 = 0
     for signature in descriptors where signature.dataType == .signature {
       // Longer ones are not read.

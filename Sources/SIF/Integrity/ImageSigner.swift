@@ -101,7 +101,7 @@ public enum ImageSigner {
     selection: IntegritySelection = IntegritySelection(), at time: Timestamp, threads: Int? = nil
   ) throws(IntegrityError) -> [Descriptor] {
     let image = editor.image
-    if let error = image.integrityFault ?? image.faultOfMessages { throw .image(error) }
+    if let error = image.integrityFault ?? image.excessOfMessages { throw .image(error) }
     let groups = try image.signedGroups(selection)
     let algorithm = HashAlgorithm.sha256
     let digests = try ObjectDigests(
@@ -137,16 +137,18 @@ public enum ImageSigner {
 
   /// Refuses messages that no verifier would read.
   private static func check(_ messages: [SignedMessage], besides image: Image) throws(IntegrityError) {
-    let old = image.objects(ofType: .signature).reduce(0) { $0 + $1.size }
-    let new = messages.reduce(0) { $0 + Int64($1.bytes.count) }
+    let old = image.objects(ofType: .signature)
+    let total = old.reduce(0) { $0 + $1.size } + messages.reduce(0) { $0 + Int64($1.bytes.count) }
     let longest = messages.map { Int64($0.bytes.count) }.max() ?? 0
-    guard longest <= ImageVerifier.maximumMessageBytes, old + new <= ImageVerifier.maximumBytes else {
-      throw .image(
-        SIFError(
-          .limitExceeded,
-          "the signatures would have \(ByteText.decimal(old + new)), the longest \(ByteText.decimal(longest)): more than "
-            + "\(ImageVerifier.maximumBytes >> 20) MiB together, or \(ImageVerifier.maximumMessageBytes >> 20) MiB in one, "
-            + "are not read"))
+    var reason: String?
+    if longest > ImageVerifier.maximumMessageBytes {
+      reason = "the signature would have \(longest) bytes: \(ImageVerifier.maximumMessageBytes) are the most"
+    } else if total > ImageVerifier.maximumBytes {
+      reason = "the signatures would have \(total) bytes together: \(ImageVerifier.maximumBytes) are the most"
+    } else if old.count + messages.count > ImageVerifier.mostSigners {
+      reason =
+        "the image would have \(old.count + messages.count) signatures: \(ImageVerifier.mostSigners) are the most"
     }
+    if let reason { throw .image(SIFError(.limitExceeded, reason)) }
   }
 }

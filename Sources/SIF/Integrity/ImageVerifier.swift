@@ -38,7 +38,7 @@ public struct ImageVerifier {
   /// More than the messages of all signatures of an image are long together, in bytes.
   static let maximumBytes: Int64 = 16 << 20
   /// More than there are signatures in all messages: each of them takes milliseconds.
-  private static let mostSigners = 1024
+  static let mostSigners = 1024
   /// The most objects that one signature names of those that it does not cover, or that are gone.
   private static let mostNamed = 16
 
@@ -57,8 +57,13 @@ public struct ImageVerifier {
     threads: Int? = nil
   ) throws(IntegrityError) -> VerificationReport {
     var verifier = ImageVerifier(image, verifiers, policy, threads ?? Workers.processors())
-    if let error = image.faultOfMessages { return verifier.report(malformed: error) }
-    if let error = image.integrityFault {
+    let fault = image.firstFault
+    if let fault, fault.isOfSharedBytes {
+      // No message is read: it could be that of many signatures.
+      return verifier.report(malformed: fault.error)
+    }
+    if let error = image.excessOfMessages { return verifier.report(malformed: error) }
+    if let error = fault?.error {
       for index in verifier.signatures.indices where !verifier.hasTooManySigners { _ = verifier.open(index) }
       return verifier.report(malformed: error)
     }

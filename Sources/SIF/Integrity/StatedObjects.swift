@@ -10,7 +10,8 @@ extension Image {
   public func signatures(
     brokenBy changed: [Descriptor], using verifiers: [any MessageVerifier]
   ) throws(SIFError) -> [Descriptor] {
-    if let faultOfMessages { throw faultOfMessages }
+    if let fault = firstFault, fault.isOfSharedBytes { throw fault.error }
+    if let excessOfMessages { throw excessOfMessages }
     let ids = Set(changed.map(\.id))
     var smallest: [UInt32: UInt32] = [:]
     for group in Set(changed.compactMap(\.group)) { smallest[group] = .max }
