@@ -8,38 +8,10 @@ import Testing
 
   init() throws { directory = try Scratch() }
 
-  /// Mounts the images, walks and reads what is there, and counts what came of it.
-  private static let walk = #"""
-    # Some of the trees have more paths than anybody can walk: the first are enough.
-    look() { (cd mnt; find . -printf '%y %p\0' | head -zn 3000 > ../names; ls -lR . | head -n 3000
-      sed -zn 's/^. //p' ../names | xargs -0 getfattr -hdm -
-      for how in 'head -qc 70000' 'tail -qc 9'; do sed -zn 's/^f //p' ../names | xargs -0 $how; done) > /dev/null 2>&1; }
-    export -f look; refused=0 mounted=0
-    each() {
-      for image in "$@"; do
-        timeout -s KILL 600 siftool mount --fuse $PWD/$image mnt 2> errors
-        case $? in 0) ;; 1|5|7) refused=$((refused + 1)); continue ;; *) echo "$image: $?"; cat errors; continue ;; esac
-        timeout -s KILL 600 bash -c look; [ $? != 137 ] || echo "$image hangs"
-        # A server that died would have taken the mount along.
-        timeout -s KILL 600 stat -f mnt > /dev/null || echo "$image: nobody answers"
-        siftool unmount mnt && mounted=$((mounted + 1)) || siftool unmount --lazy mnt
-      done
-    }
-    left() {
-      for i in $(seq 1200); do
-        n=$(grep -c "$PWD" /proc/self/mountinfo)$(pgrep -fc "^siftool .*$PWD"); [ $n = 00 ] && break; sleep 0.05; done
-      echo "left $n"
-    }
-
-    """#
-
+  /// Runs a script of bash; for its `each` and `left` see Tests/Scripts/hostile-mounts.sh.
   private func bash(_ script: String) throws -> ToolAnswer {
-    try directory.write(
-      "script",
-      Array(
-        "cd \(directory.path); PATH=\(Fixture.siftool.dropLast(8)):$PATH; mkdir -p mnt\n\(Self.walk)\(script)"
-          .utf8))
-    return try Tool.run(["timeout", "-s", "KILL", "3000", "bash", directory.file("script")])
+    try directory.write("script", ". \(Fixture.script("hostile-mounts.sh"))\n\(script)")
+    return try Shell.run("timeout -s KILL 3000 bash script", in: directory)
   }
 
   @Test(arguments: ["gzip", "zstd"]) func mutations(compressor: String) throws {

@@ -10,44 +10,12 @@ import Testing
 
   /// Runs a script of bash, as root in a mount namespace of its own whose /dev/fuse is everybody's.
   ///
-  /// `left` waits until nothing is left of the fixture, and says what is; `step` runs the tool as nobody or root,
-  /// ended by a signal at the n-th call of one kind in one of its processes, and fails where there was none.
+  /// For the script's `left` and `step` see Tests/Scripts/killed-at-steps.sh.
   private func bash(_ script: String) throws -> ToolAnswer {
-    let directory = fixture.directory.path
-    try fixture.directory.write(
-      "script",
-      Array(
-        #"""
-        cd \#(directory); install -m 755 \#(Fixture.siftool) siftool; mknod -m 666 fuse-device c 10 229
-        mount --bind fuse-device /dev/fuse; export PATH=$PWD:$PATH HOME=/nonexistent; m=$PWD/work
-        nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all"
-        count() {
-          echo "$(grep -c " $m " /proc/self/mountinfo) mounts" "$(pgrep -fc "^[^ ]*siftool .*$PWD/plain.sif") processes" \
-            "$(losetup -j plain.sif | wc -l) loop devices"
-        }
-        left() {
-          for i in $(seq 1200); do now=$(count); [ "$now" = "$before" ] && return; sleep 0.05; done; echo "left by $*: $now"
-        }
-        steps=0 mounted=0; before=$(count)
-        step() { # USER SIGNAL CALL NUMBER ARGUMENT...
-          local user=$1 signal=$2 call=$3 number=$4; shift 4
-          # The tracer may end a moment after the traced.
-          rm -f trace
-          timeout -s KILL 600 strace -D -u $user -f -qq -o trace -e trace=$call -e inject=$call:signal=$signal:when=$number \
-            siftool "$@" > output 2>&1
-          status=$?
-          for i in $(seq 60); do
-            grep -qsE -- "--- SIG$signal|killed by SIG$signal" trace || ! pgrep -f "^strace .*$PWD/plain.sif" > /dev/null && break
-            sleep 0.05
-          done
-          grep -qE -- "--- SIG$signal|killed by SIG$signal" trace || return 1
-          steps=$((steps + 1))
-        }
-        \#(script)
-        """#.utf8))
-    return try Tool.run([
-      "timeout", "-s", "KILL", "3000", "unshare", "-m", "bash", fixture.directory.file("script"),
-    ])
+    try Tool.check(["install", "-m", "755", Fixture.siftool, fixture.directory.file("siftool")])
+    try fixture.directory.write("script", ". \(Fixture.script("killed-at-steps.sh"))\n\(script)")
+    return try Tool.run(
+      ["timeout", "-s", "KILL", "3000", "unshare", "-m", "bash", "script"], in: fixture.directory.path)
   }
 
   /// Whoever of the four processes (the tool, the two of the server, the helper) gets the signal first: the mount is

@@ -11,6 +11,9 @@ public enum Fixture {
   /// The path of a file under `testdata/`.
   public static func path(_ name: String) -> String { "\(root)/testdata/\(name)" }
 
+  /// The path of a script under `Tests/Scripts/`.
+  public static func script(_ name: String) -> String { "\(root)/Tests/Scripts/\(name)" }
+
   /// The bytes of a file under `testdata/`.
   public static func read(_ name: String) throws -> [UInt8] { try Tool.read(path(name)) }
 
