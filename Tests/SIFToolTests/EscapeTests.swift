@@ -10,27 +10,12 @@ import Testing
   /// The image's loader would be the one of the host's executable, were that executed inside: it keeps the file open, and
   /// writes to it as soon as nobody runs it any more.
   @Test(arguments: [false, true]) func theExecutable(isRoot: Bool) throws {
-    let loader = #"""
-      static long call(long n, long a, long b, long c) {
-        long r;
-        __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
-        return r;
-      }
-      void _start(void) {
-        call(1, 1, (long)"loaded\n", 7);
-        call(33, call(2, (long)"/proc/self/exe", 0, 0), 20, 0);
-        char *arguments[] = {"/bin/late", 0}, *environment[] = {0};
-        call(59, (long)arguments[0], (long)arguments, (long)environment);
-        call(60, 99, 0, 0);
-      }
-      """#
-    try fixture.directory.write("loader.c", Array(loader.utf8))
     try fixture.directory.write("main.c", Array("int main(void) { return 5; }".utf8))
     try Tool.check([
       "sh", "-c",
       #"""
       set -e; cd \#(fixture.directory.path); mkdir rootfs/lib64
-      gcc -nostdlib -static -O1 -fno-stack-protector -fcf-protection=none -o rootfs/lib64/ld-linux-x86-64.so.2 loader.c
+      gcc -nostdlib -static -O1 -fno-stack-protector -fcf-protection=none -o rootfs/lib64/ld-linux-x86-64.so.2 \#(Fixture.script("loader.c"))
       gcc -o rootfs/bin/interpreted main.c -Wl,--dynamic-linker=/proc/self/exe
       printf '#!/bin/sh\n(for i in $(seq 20); do printf WRITTEN >> /proc/self/fd/20; sleep 0.1; done) > /dev/null 2>&1 &\n' \
         > rootfs/bin/late

@@ -8,30 +8,10 @@ import Testing
   /// An image with a program that makes system calls by their numbers, also those of 32 bits.
   init() throws {
     fixture = try ExecFixture()
-    let source = #"""
-      #include <errno.h>
-      #include <stdio.h>
-      #include <stdlib.h>
-      #include <string.h>
-      #include <unistd.h>
-      int main(int count, char **words) {
-        long a[4] = {0, 0, 0, 0}, result;
-        for (int i = 2; i < count && i < 6; i++) a[i - 2] = strtoul(words[i], 0, 0);
-        if (!strcmp(words[0], "call32")) {
-          __asm__ volatile("int $0x80" : "=a"(result) : "a"(a[0] * 0 + atol(words[1])), "b"(a[0]), "c"(a[1]) : "memory");
-        } else {
-          result = syscall(atol(words[1]), a[0], a[1], a[2], a[3]);
-          if (result < 0) result = -errno;
-        }
-        printf("%ld\n", result < 0 ? result : 0);
-        return 0;
-      }
-      """#
-    try fixture.directory.write("call.c", Array(source.utf8))
     try Tool.check([
       "sh", "-c",
       """
-      set -e; cd \(fixture.directory.path); gcc -O1 -static -o rootfs/bin/call call.c; ln rootfs/bin/call rootfs/bin/call32
+      set -e; cd \(fixture.directory.path); gcc -O1 -static -o rootfs/bin/call \(Fixture.script("call.c")); ln rootfs/bin/call rootfs/bin/call32
       \(Fixture.siftool) pack rootfs calls.sif --plain --arch amd64; chmod 644 calls.sif
       """,
     ])
