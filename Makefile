@@ -11,7 +11,8 @@ RELEASE = .build/release/siftool
 STATIC = .build/static
 ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error sodium seccomp))
 ORDER = Scripts/startup-order.txt
-RELEASE_FLAGS = -c release --product siftool --static-swift-stdlib --disable-local-rpath \
+# Without the cache of the plan: it would be taken from a build with other flags, such as `swift build -c release`.
+RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --static-swift-stdlib --disable-local-rpath \
   -Xswiftc -L$(CURDIR)/$(STATIC) -Xlinker -llzma -Xlinker -llz4 -Xlinker -lgpg-error \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs \
   -Xlinker --no-export-dynamic -Xlinker --symbol-ordering-file=$(CURDIR)/$(ORDER) \
@@ -53,7 +54,8 @@ lint:
 $(MAN): release
 	rm -rf $(MAN)
 	mkdir -p $(MAN)
-	$(SWIFT) package plugin --allow-writing-to-directory $(CURDIR)/$(MAN) generate-manual --multi-page \
+	# In a place of its own: it builds the tool without the flags of the release, and would leave that one in its place.
+	$(SWIFT) package --scratch-path .build/manual plugin --allow-writing-to-directory $(CURDIR)/$(MAN) generate-manual --multi-page \
 	  --output-directory $(CURDIR)/$(MAN)
 
 install: release $(MAN)
