@@ -64,37 +64,37 @@ let package = Package(
     .target(name: "CLauncher"),
 
     // Floor 1, ground: what every format and every container stands on.
-    module("Encodings", []),
-    module("StrictJSON", ["Encodings"]),
+    module("Bytes", []),
+    module("StrictJSON", ["Bytes"]),
     module("TOML", ["CToml", "StrictJSON"]),
-    module("LinuxSystem", ["CLinux", systemPackage]),
+    module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
     module("Gcrypt", ["CGcrypt", "CSodium"]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
-    module("SIF", ["Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("SIF", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module(
       "Squash",
       [
-        "CDeflate", "CLinux", "CSquashfs", "CZlib", "CZstd", "Encodings", "Gcrypt", "LinuxSystem",
+        "CDeflate", "CLinux", "CSquashfs", "CZlib", "CZstd", "Bytes", "Gcrypt", "LinuxSystem",
         systemPackage,
       ]),
     module(
-      "LUKS", ["CCryptsetup", "CLinux", "Encodings", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Encodings", "Gcrypt", "LinuxSystem", "SIF"]),
-    module("PEMKeys", ["Encodings", "Gcrypt"]),
-    module("DSSE", ["Encodings", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
-    module("ExecutionControl", ["CLinux", "Encodings", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
+      "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", "SIF"]),
+    module("PEMKeys", ["Bytes", "Gcrypt"]),
+    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
+    module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
     module(
       "Forensics",
-      ["Encodings", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+      ["Bytes", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
 
     // Floor 4, containers.
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "Encodings", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON",
+        "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON",
         "TOML",
         systemPackage,
       ]),
@@ -103,7 +103,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "DSSE", "Encodings", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "CLinux", "CStart", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -129,7 +129,7 @@ let package = Package(
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
-    tests("EncodingsTests", ["Encodings"]),
+    tests("BytesTests", ["Bytes"]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import StrictJSON
 
 /// Why a text is no envelope that can be judged.

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import StrictJSON
 public import SystemPackage
 import TOML

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import StrictJSON
 
 /// The checks of what a volume key is recognised by (spec/encryption.md, "Checks of the header").

@@ -1,8 +1,9 @@
+public import Bytes
 import CLinux
 public import SystemPackage
 
 /// A system call that failed: what was being done, to what, and the kernel's reason.
-public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct SystemError: Fault, Equatable, Sendable {
   /// The kernel's reason.
   public let errno: Errno
   /// What was being done, as a verb phrase: `open`, `write`, `take a lock on`.
@@ -16,6 +17,12 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     self.operation = operation
     self.path = path
   }
+
+  /// The same word for every failed call.
+  public var identifier: String { "system" }
+
+  /// The operating system's.
+  public var kind: FaultKind { .system }
 
   /// One sentence without a final stop: `cannot open image.sif: No such file or directory`.
   public var description: String {

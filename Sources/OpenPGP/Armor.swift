@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import Gcrypt
 
 /// ASCII armor (RFC 9580 section 6).

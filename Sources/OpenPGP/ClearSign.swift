@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import Gcrypt
 
 /// A cleartext signed message (RFC 9580 section 7), as SIF stores signatures: one block that is the whole data.

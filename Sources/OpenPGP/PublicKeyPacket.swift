@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import Gcrypt
 
 /// A public key or public subkey (RFC 9580 section 5.5.2), or the public part of a secret one.

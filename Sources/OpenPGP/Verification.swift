@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 public import Gcrypt
 
 /// What one signature packet is worth.

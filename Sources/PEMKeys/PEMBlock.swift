@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import Gcrypt
 
 /// A block of a PEM file (RFC 7468): its label and the bytes within, which may be secret.

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 public import Gcrypt
 
 /// A key that was encrypted to an RSA key, in the PEM form that a cryptographic message of an image holds

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Encodings
+import Bytes
 import ExecutionControl
 import Gcrypt
 import Glibc

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import LinuxSystem
 
 /// A failure of a squashfs operation: a stable code, what, where, and the status beneath.

@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 
 /// Writes JSON values as text.
 ///

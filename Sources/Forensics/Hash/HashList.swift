@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 public import Gcrypt
 
 /// Lists of digests as `sha256sum` and its kin write them (spec/timeline.md, "Hash lists").

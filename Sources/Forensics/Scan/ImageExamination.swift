@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 public import Gcrypt
 public import LUKS
 public import SIF

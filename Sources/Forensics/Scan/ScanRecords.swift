@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 import Gcrypt
 import Glibc
 import LinuxSystem

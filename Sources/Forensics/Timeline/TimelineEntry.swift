@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 public import SIF
 public import Squash
 

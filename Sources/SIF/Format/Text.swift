@@ -1,4 +1,4 @@
-import Encodings
+import Bytes
 
 extension Array<UInt8> {
   /// The bytes of a text of hexadecimal digits in either case, or nil for any other text.

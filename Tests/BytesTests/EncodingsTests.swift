@@ -1,7 +1,7 @@
-import Encodings
+import Bytes
 import Testing
 
-@Suite struct EncodingsTests {
+@Suite struct BytesTests {
   /// RFC 4648 section 10.
   @Test(arguments: [
     ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),

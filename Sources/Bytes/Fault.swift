@@ -1,0 +1,42 @@
+/// What every error of the project says of itself, so that one function can turn any of them into text, JSON and an exit
+/// code.
+///
+/// A fault names facts. What an option of some tool could do about it is for that tool to add.
+public protocol Fault: Error, CustomStringConvertible {
+  /// A stable word for scripts, such as `not-squashfs`.
+  var identifier: String { get }
+  /// Whose fault it is, which decides the exit code.
+  var kind: FaultKind { get }
+  /// One sentence, without a final stop: what is wrong, and where.
+  var description: String { get }
+  /// Where in the image or file, in bytes from its start.
+  var offset: Int64? { get }
+  /// The id of the object of the image that it is about.
+  var objectID: UInt32? { get }
+  /// The fault that caused this one, such as a failed system call.
+  var underlying: (any Fault)? { get }
+}
+
+extension Fault {
+  public var offset: Int64? { nil }
+  public var objectID: UInt32? { nil }
+  public var underlying: (any Fault)? { nil }
+}
+
+/// Whose fault a failure is.
+public enum FaultKind: Sendable {
+  /// The bytes of an image or file: truncated, malformed, or something else altogether.
+  case malformed
+  /// A key or passphrase: missing, wrong, or unusable.
+  case key
+  /// The operating system refused or failed.
+  case system
+  /// A value that the caller gave makes no sense.
+  case argument
+  /// A program of an image is not executable.
+  case notExecutable
+  /// A program of an image does not exist.
+  case programNotFound
+  /// Anything else: what was asked for is not there, or cannot be done.
+  case other
+}
