@@ -18,8 +18,11 @@ public protocol Fault: Error, CustomStringConvertible {
 }
 
 extension Fault {
+  /// A fault without a place.
   public var offset: Int64? { nil }
+  /// A fault that is not about one object.
   public var objectID: UInt32? { nil }
+  /// A fault that nothing else caused.
   public var underlying: (any Fault)? { nil }
 }
 
@@ -37,6 +40,8 @@ public enum FaultKind: Sendable {
   case notExecutable
   /// A program of an image does not exist.
   case programNotFound
+  /// Nobody who is trusted has signed the image.
+  case untrusted
   /// Anything else: what was asked for is not there, or cannot be done.
   case other
 }

@@ -1,8 +1,8 @@
-import Bytes
+public import Bytes
 import StrictJSON
 
 /// Why a text is no envelope that can be judged.
-public struct DSSEError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct DSSEError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
     /// Not JSON, or not an envelope's members.
@@ -24,6 +24,12 @@ public struct DSSEError: Error, Equatable, Sendable, CustomStringConvertible {
     self.code = code
     self.what = what
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .malformed }
 
   /// One sentence.
   public var description: String { "DSSE: \(what)" }

@@ -1,5 +1,7 @@
+public import Bytes
+
 /// Why an image may not be mounted or run.
-public struct PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct PolicyError: Fault, Equatable, Sendable {
   /// What kind of refusal this is. The raw value is stable and appears in JSON.
   public enum Code: String, Sendable {
     /// The policy itself cannot be relied on: everything is denied until it is mended.
@@ -27,12 +29,18 @@ public struct PolicyError: Error, Equatable, Sendable, CustomStringConvertible {
       .unusable, "\(file) \(reason): until that is mended, its policy denies every image")
   }
 
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { code == .signers ? .untrusted : .system }
+
   /// One sentence without a final stop.
   public var description: String { message }
 }
 
 /// Why a file of a policy cannot be understood, and where.
-public struct PolicySyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct PolicySyntaxError: Fault, Equatable, Sendable {
   /// The line, counted from 1; 0 where the whole file is meant.
   public let line: Int
   /// What is wrong, as a clause.
@@ -42,6 +50,12 @@ public struct PolicySyntaxError: Error, Equatable, Sendable, CustomStringConvert
     self.line = line
     self.reason = reason
   }
+
+  /// The same word for every fault of a policy.
+  public var identifier: String { PolicyError.Code.unusable.rawValue }
+
+  /// The operating system's: the file is the administrators'.
+  public var kind: FaultKind { .system }
 
   /// The clause, with the line where there is one.
   public var description: String { line == 0 ? reason : "line \(line): \(reason)" }

@@ -1,7 +1,8 @@
+public import Bytes
 import CGcrypt
 
 /// A failure that libgcrypt reported.
-public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct GcryptError: Fault, Equatable, Sendable {
   /// libgcrypt's status (`gcry_error_t`): source and code together.
   public let status: UInt32
   /// What was being done, as a verb phrase: "open a sha256 digest".
@@ -46,6 +47,12 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
   public func isCondition(_ condition: Condition) -> Bool {
     gcry_err_code(status) == condition.code
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { "library" }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .other }
 
   /// One sentence: what failed, and libgcrypt's own words for why.
   public var description: String {

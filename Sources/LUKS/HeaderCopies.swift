@@ -66,7 +66,7 @@ struct HeaderCopies: Sendable {
     } catch {
       throw LUKSError(
         .damagedHeader, "the header's JSON is malformed: \(error)",
-        offset: counting.range.lowerBound + 4096 + Int64(error.offset))
+        offset: counting.range.lowerBound + 4096 + Int64(error.position))
     }
   }
 

@@ -1,8 +1,9 @@
+public import Bytes
 public import Gcrypt
 public import LinuxSystem
 
 /// Why a volume was not opened, made or changed.
-public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct LUKSError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable, CaseIterable {
     /// No LUKS volume.
@@ -65,6 +66,22 @@ public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
 
   /// A failed system call.
   public init(_ error: SystemError) { self.init(.system, error.description, errno: error.errno.rawValue) }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .notLUKS, .truncated, .damagedHeader: .malformed
+    case .wrongKey: .key
+    case .system: .system
+    case .invalidArgument: .argument
+    case .cipher, .nullCipher, .detachedData, .integrity, .reencryption, .requirements, .unsupported, .cost,
+      .noFreeKeySlot, .keySlot, .noLibrary, .library:
+      .other
+    }
+  }
 
   /// One sentence: what, and where.
   public var description: String { message + (offset.map { " (at byte \($0) of the volume)" } ?? "") }

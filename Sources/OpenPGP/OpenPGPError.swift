@@ -1,7 +1,8 @@
+public import Bytes
 import Gcrypt
 
 /// Why OpenPGP data was not understood, or a key not used.
-public struct OpenPGPError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct OpenPGPError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
     /// The data ends within a packet, or a length points beyond its packet.
@@ -37,22 +38,28 @@ public struct OpenPGPError: Error, Equatable, Sendable, CustomStringConvertible 
   /// What it was, as a phrase.
   public let what: String
   /// The byte of the data at which it was found, where there is one.
-  public let offset: Int?
+  public let position: Int?
 
   /// An error of its kind, with what and where.
   public init(_ code: Code, _ what: String, at offset: Int? = nil) {
     self.code = code
     self.what = what
-    self.offset = offset
+    position = offset
   }
 
   init(_ error: GcryptError) {
     self.init(error.isCondition(.badKey) ? .unusableKey : .library, error.description)
   }
 
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .key }
+
   /// One sentence: what is wrong and at which byte.
   public var description: String {
-    "OpenPGP: \(what)" + (offset.map { " (at byte \($0))" } ?? "")
+    "OpenPGP: \(what)" + (position.map { " (at byte \($0))" } ?? "")
   }
 }
 

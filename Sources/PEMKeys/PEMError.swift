@@ -1,7 +1,8 @@
+public import Bytes
 import Gcrypt
 
 /// Why a PEM file gave no key.
-public struct PEMError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct PEMError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
     /// No PEM block, or none with a key.
@@ -38,6 +39,12 @@ public struct PEMError: Error, Equatable, Sendable, CustomStringConvertible {
   init(_ error: GcryptError) {
     self.init(error.isCondition(.badKey) ? .unusableKey : .library, error.description)
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .key }
 
   /// One sentence.
   public var description: String { "PEM: \(what)" }

@@ -1,5 +1,7 @@
+public import Bytes
+
 /// Why a text is not JSON, and where.
-public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct JSONError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
     /// The text ends within a value.
@@ -29,13 +31,19 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The kind of fault.
   public let code: Code
   /// The byte of the text where it was found, counted from 0.
-  public let offset: Int
+  public let position: Int
 
   /// An error of its kind and place.
   public init(_ code: Code, at offset: Int) {
     self.code = code
-    self.offset = offset
+    position = offset
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .malformed }
 
   /// One sentence: what is wrong and at which byte.
   public var description: String {
@@ -53,6 +61,6 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
       case .tooDeep: "too deeply nested"
       case .tooLong: "too long"
       }
-    return "JSON: \(what) (at byte \(offset))"
+    return "JSON: \(what) (at byte \(position))"
   }
 }

@@ -1,14 +1,21 @@
+public import Bytes
 import CToml
 import StrictJSON
 
 /// Why a text is not TOML, or not TOML that is taken here, and where.
-public struct TOMLError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct TOMLError: Fault, Equatable, Sendable {
   /// What is wrong, in words.
   public let reason: String
   /// The line, counted from 1; 0 where the whole text is meant.
   public let line: Int
   /// The column, counted from 1; 0 where the whole line is meant.
   public let column: Int
+
+  /// A stable word for scripts.
+  public var identifier: String { "malformed-toml" }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .malformed }
 
   /// One sentence: what is wrong and where.
   public var description: String {

@@ -129,13 +129,13 @@ public struct Container {
       guard needsUserNamespace else {
         guard error.errno == .notPermitted else { throw RuntimeError(error) }
         throw RuntimeError(
-          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need; --userns does without",
-          system: error)
+          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
+          lacking: .privilegedNamespaces)
       }
       throw RuntimeError(
         .unavailable,
         "starting a program without privilege needs a user namespace, and the system allows none "
-          + "(\(error.errno.description)); `siftool extract` and `siftool mount` do without", system: error)
+          + "(\(error.errno.description))", system: error, lacking: .userNamespace)
     }
     // The files that take the maps are the user's only in a process that is open to others.
     let wasPrivate = ProcessPrivacy.isPrivate
@@ -145,9 +145,8 @@ public struct Container {
       try mapper.map()
     } else if needsUserNamespace {
       let (user, group) = options.isFakeRoot ? (0, 0) : (identity.user, identity.group)
-      try translating { () throws(SystemError) in
-        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group))
-      }
+      try translating(
+        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group)))
     }
     if needsUserNamespace, !capabilities.contains(.administration) {
       // Where this program itself runs in a container, the settings may be closed.
@@ -206,9 +205,8 @@ public struct Container {
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
     guard !needsUserNamespace else { return wanted }
     // Beyond the bounding set, nothing stays over execve(2).
-    let own = try translating { () throws(SystemError) in
-      try Capabilities.effective().intersection(Capabilities.bounding())
-    }
+    let own = try translating(
+      try Capabilities.effective().intersection(Capabilities.bounding()))
     guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
       throw RuntimeError(
         .unavailable,

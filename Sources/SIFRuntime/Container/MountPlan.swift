@@ -96,18 +96,16 @@ struct MountPlan {
       try bind("/proc", isOptional: false)
     }
     if options.namespaces.contains(.network) {
-      let host = try translating { () throws(SystemError) in
-        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices])
-      }
+      let host = try translating(
+        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices]))
       add("/sys", .system(host))
     } else {
       try bind("/sys", isOptional: true, isReadOnly: true)
     }
     if let group = options.controlGroup {
       // In place of the host's: nothing can be changed there, and those of others are out of sight.
-      let tree = try translating { () throws(SystemError) in
-        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices])
-      }
+      let tree = try translating(
+        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices]))
       add("/sys/fs/cgroup", .bind(tree))
     }
     if options.isContained {

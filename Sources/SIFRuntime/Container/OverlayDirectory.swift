@@ -24,7 +24,7 @@ struct OverlayDirectory: ~Copyable {
   ///   - outside: directories and files that must not lie in it: what is written inside would be written there.
   /// - Throws: ``RuntimeError``, with the directory as it was.
   init(_ path: FilePath, outside: [FilePath]) throws(RuntimeError) {
-    let status = try translating { () throws(SystemError) in try Self.status(of: path) }
+    let status = try translating(try Self.status(of: path))
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw RuntimeError(
         .unsupportedFileSystem,
@@ -36,9 +36,8 @@ struct OverlayDirectory: ~Copyable {
         .invalidArgument,
         "\(path.string) cannot be an overlay: \(place.string) is in it, and not the overlay's")
     }
-    let directory = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: resolved, flags: O_RDONLY | O_DIRECTORY)
-    }
+    let directory = try translating(
+      try OwnedDescriptor(opening: resolved, flags: O_RDONLY | O_DIRECTORY))
     try Self.lock(directory, path)
     try Self.check(directory, path)
     self.path = resolved
@@ -100,7 +99,7 @@ struct OverlayDirectory: ~Copyable {
   private static func require(
     _ name: [UInt8], of directory: borrowing OwnedDescriptor, _ path: FilePath, _ text: String
   ) throws(RuntimeError) {
-    let status = try translating { () throws(SystemError) in try directory.status(of: name) }
+    let status = try translating(try directory.status(of: name))
     guard let status, status.st_mode & S_IFMT == S_IFDIR else {
       throw RuntimeError(.invalidArgument, "\(path.string) is no overlay: its \(text) is no directory")
     }

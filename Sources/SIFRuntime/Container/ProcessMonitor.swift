@@ -24,7 +24,7 @@ enum ProcessMonitor {
   ) throws(RuntimeError) -> Int32 {
     // The first process of a namespace cannot end by a signal as its program did: it says so instead.
     var sending: OwnedDescriptor?
-    let receiving = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&sending) }
+    let receiving = try translating(try OwnedDescriptor.socketPair(&sending))
     let last = sending?.rawValue ?? -1
     var old = sigset_t()
     var waited = signals

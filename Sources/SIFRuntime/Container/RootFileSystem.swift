@@ -35,9 +35,8 @@ struct RootFileSystem {
     }
     for directory in [image, skeleton, merged, emptyDirectory] { try make(directory) }
     let file = emptyFile
-    _ = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
-    }
+    _ = try translating(
+      try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444))
   }
 
   private func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
@@ -49,7 +48,7 @@ struct RootFileSystem {
   /// Makes the launcher's file, where only this process gets at it.
   func makeLauncher() throws(RuntimeError) -> LauncherFile {
     let path = stage.appending("launcher")
-    return try translating { () throws(SystemError) in try LauncherFile(at: path) }
+    return try translating(try LauncherFile(at: path))
   }
 
   /// Mounts the image with `mount`, lays everything else over it, and makes the result this process's root.
@@ -84,16 +83,16 @@ struct RootFileSystem {
       try lay(mount, place)
       // In this order: a bind over one of these is the user's own word.
       if identity.user == 0 {
-        try translating { () throws(SystemError) in try protectMachine(at: mount.target, beneath: place) }
+        try translating(try protectMachine(at: mount.target, beneath: place))
       }
     }
-    try translating { () throws(SystemError) in try file.protect(places, beneath: place) }
+    try translating(try file.protect(places, beneath: place))
     plan.closeTrees()
-    try translating { () throws(SystemError) in try Mounting.pivotRoot(to: root) }
+    try translating(try Mounting.pivotRoot(to: root))
   }
 
   private func naming(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
-    try translating { () throws(SystemError) in try OwnedDescriptor.naming(path) }
+    try translating(try OwnedDescriptor.naming(path))
   }
 
   /// A list of users or groups of the image; empty where there is none, or, with a note, where it cannot be taken over.
@@ -153,7 +152,7 @@ struct RootFileSystem {
       guard isDirectory else {
         return .impossible("\(path.string) is no directory in the image: nothing can be bound beneath it")
       }
-      let current = try translating { () throws(SystemError) in try there.currentPath() }
+      let current = try translating(try there.currentPath())
       return try build(
         Array(current.components.dropFirst(image.components.count)), parts[found...], mount, top)
     }
@@ -174,9 +173,8 @@ struct RootFileSystem {
       path.append(name)
       let isLast = index == existing.count + missing.count - 1
       if isLast, !mount.isDirectory {
-        _ = try translating { () throws(SystemError) in
-          try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644)
-        }
+        _ = try translating(
+          try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644))
         return .made
       }
       guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 else {
@@ -225,8 +223,7 @@ struct RootFileSystem {
       if options.overlay == .none { return try underlay() }
       throw RuntimeError(
         .unavailable,
-        "the kernel makes no overlay here (\(error.errno.description)), which --writable-tmpfs and --overlay need",
-        system: error)
+        "the kernel makes no overlay here (\(error.errno.description))", system: error, lacking: .overlay)
     }
     return merged
   }

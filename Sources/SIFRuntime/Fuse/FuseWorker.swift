@@ -82,13 +82,12 @@ final class FuseWorker: @unchecked Sendable {
 
   /// The inode that the kernel knows by a number.
   func inode(_ node: UInt64) throws(FuseFailure) -> Inode {
-    try translating { () throws(SquashError) in
-      try reader.inode(at: node == Self.rootNode ? reader.rootReference : node &- 2)
-    }
+    try reading(
+      try reader.inode(at: node == Self.rootNode ? reader.rootReference : node &- 2))
   }
 
   private func lookUp(_ name: [UInt8], in directory: Inode) throws(FuseFailure) {
-    let listed = try translating { () throws(SquashError) in try reader.listed(name, in: directory) }
+    let listed = try reading(try reader.listed(name, in: directory))
     guard let listed else {
       // A name that is not there never will be.
       reply.append(UInt64(0))
@@ -97,7 +96,7 @@ final class FuseWorker: @unchecked Sendable {
       for _ in 0..<13 { reply.append(UInt64(0)) }
       return
     }
-    append(entryOf: try translating { () throws(SquashError) in try reader.inode(of: listed) }, listed)
+    append(entryOf: try reading(try reader.inode(of: listed)), listed)
   }
 
   /// An entry of 128 bytes: the number of the inode, for how long that is true, and its attributes.
@@ -152,7 +151,7 @@ final class FuseWorker: @unchecked Sendable {
     guard let offset = Int64(exactly: offset), offset < layout.size else { return true }
     let count = Int(min(Int64(min(count, FuseReply.longest)), layout.size - offset))
     var isSent = false
-    try translating { () throws(SquashError) in
+    try reading { () throws(SquashError) in
       try reader.read(layout, at: offset, count: count, session.cache) { (bytes) throws(SquashError) in
         if bytes.count == count {
           // All in one block: straight from the cache.
@@ -170,14 +169,14 @@ final class FuseWorker: @unchecked Sendable {
 
   private func appendAttribute(_ name: [UInt8], of inode: Inode, room: UInt32) throws(FuseFailure) {
     try requireAttributes()
-    let all = try translating { () throws(SquashError) in try reader.extendedAttributes(of: inode) }
+    let all = try reading(try reader.extendedAttributes(of: inode))
     guard let attribute = all.first(where: { $0.name == name }) else { throw FuseFailure(ENODATA) }
     try append(attribute.value, room: room)
   }
 
   private func appendAttributeNames(of inode: Inode, _ request: FuseRequest) throws(FuseFailure) {
     try requireAttributes()
-    let all = try translating { () throws(SquashError) in try reader.extendedAttributes(of: inode) }
+    let all = try reading(try reader.extendedAttributes(of: inode))
     // The kernel lets root alone read these: others do not see them.
     let hidden = Array("trusted.".utf8)
     var names: [UInt8] = []
@@ -222,6 +221,13 @@ struct FuseFailure: Error {
 }
 
 /// Runs a body, and turns what is wrong with an image into what the kernel is told.
-func translating<Result>(_ body: () throws(SquashError) -> Result) throws(FuseFailure) -> Result {
+func reading<Result>(_ body: () throws(SquashError) -> Result) throws(FuseFailure) -> Result {
   do { return try body() } catch { throw FuseFailure(error) }
+}
+
+/// The same for one expression.
+func reading<Result>(
+  _ call: @autoclosure () throws(SquashError) -> Result
+) throws(FuseFailure) -> Result {
+  do { return try call() } catch { throw FuseFailure(error) }
 }

@@ -9,10 +9,6 @@ struct ControlGroupPlace: ~Copyable {
   /// The group beside the new one that this process had to move to: one with controllers has no processes of its own.
   let refuge: String?
 
-  private static let help =
-    "resource limits need a control group of your own: "
-    + "start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
-
   /// Finds the place, and has its controllers work there.
   init(for controllers: Set<String>, named name: String) throws(RuntimeError) {
     let (top, path) = try Self.own()
@@ -44,18 +40,18 @@ struct ControlGroupPlace: ~Copyable {
       if parts.popLast() == nil { break }
     }
     let reason = reasons.first ?? ""
+    guard geteuid() != 0 else { throw RuntimeError(.unavailable, "resource limits cannot be set: \(reason)") }
     throw RuntimeError(
-      .unavailable, geteuid() == 0 ? "resource limits cannot be set: \(reason)" : "\(Self.help) (\(reason))")
+      .unavailable, "resource limits need a control group of your own (\(reason))", lacking: .ownControlGroup)
   }
 
   /// Where the hierarchy of version 2 is mounted, and this process's group in it.
   private static func own() throws(RuntimeError) -> (top: FilePath, path: FilePath) {
-    let mounts = try translating { () throws(SystemError) in try MountTable.read() }
+    let mounts = try translating(try MountTable.read())
       .filter { $0.type == "cgroup2" }
     let standard: FilePath = "/sys/fs/cgroup"
-    let text = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: "/proc/self/cgroup", flags: O_RDONLY).readToEnd(limit: 1 << 16)
-    }
+    let text = try translating(
+      try OwnedDescriptor(opening: "/proc/self/cgroup", flags: O_RDONLY).readToEnd(limit: 1 << 16))
     let line = text.split(separator: 0x0A).first { $0.starts(with: Array("0::/".utf8)) }
     guard let mount = mounts.last(where: { $0.target == standard }) ?? mounts.last, let line,
       case let path = FilePath(bytes: Array(line.dropFirst(3))), !path.components.contains("..")

@@ -22,9 +22,8 @@ struct LimitedGroup: ~Copyable {
     let name = "siftool-\(Self.randomName())"
     let place = try ControlGroupPlace(for: limits.controllers, named: name)
     let guardian = try Self.startGuardian(place, Array(name.utf8))
-    let parent = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY)
-    }
+    let parent = try translating(
+      try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY))
     let group: ControlGroup
     do { group = try ControlGroup(beneath: parent, named: name) } catch {
       throw RuntimeError(.unavailable, "resource limits cannot be set: \(error)", system: error)
@@ -139,7 +138,7 @@ extension ResourceLimits.Limit {
     _ file: ResourceLimits.ControlFile, _ group: borrowing ControlGroup
   ) throws(RuntimeError) {
     let effective =
-      try translating { () throws(SystemError) in try group.read("\(file.name).effective") } ?? ""
+      try translating(try group.read("\(file.name).effective")) ?? ""
     let line = String(effective.prefix { !$0.isNewline })
     guard let wanted = NumberList.parse(file.text), let got = NumberList.parse(line), got == wanted else {
       throw RuntimeError(.unavailable, "\(place): of \(file.text), only \"\(line)\" is to be had here")

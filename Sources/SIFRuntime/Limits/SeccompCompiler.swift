@@ -208,7 +208,7 @@ private struct Context: ~Copyable {
 
   /// The kernel's instructions, eight bytes each.
   borrowing func export() throws(RuntimeError) -> [UInt64] {
-    let file = try translating { () throws(SystemError) in try OwnedDescriptor.memory(named: "filter") }
+    let file = try translating(try OwnedDescriptor.memory(named: "filter"))
     let status = seccomp_export_bpf(context, file.rawValue)
     guard status == 0 else { throw failure("the filter", status) }
     let bytes = try translating { () throws(SystemError) in

@@ -37,8 +37,8 @@ public enum FuseMount {
       let reason = error.errno == .noSuchFileOrDirectory ? "there is none" : error.errno.description
       throw RuntimeError(
         .unavailable,
-        "mounting without privilege needs /dev/fuse, and \(reason); `siftool extract` needs nothing of the kind",
-        system: error)
+        "mounting without privilege needs /dev/fuse, and \(reason)", system: error,
+        lacking: .fuseDevice)
     }
   }
 
@@ -52,8 +52,7 @@ public enum FuseMount {
     guard let program = find(helper) else {
       throw RuntimeError(
         .unavailable,
-        "mounting without privilege needs the program \(helper) (package fuse3); `siftool exec` and "
-          + "`siftool extract` do without it")
+        "mounting without privilege needs the program \(helper) (package fuse3)", lacking: .fuseHelper)
     }
     let options =
       "ro,nosuid,nodev,default_permissions,\(forAll ? "allow_other," : "")subtype=siftool,fsname="
@@ -63,8 +62,8 @@ public enum FuseMount {
     ]
     var theirs: OwnedDescriptor?
     var output: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let messages = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&output) }
+    let mine = try translating(try OwnedDescriptor.socketPair(&theirs))
+    let messages = try translating(try OwnedDescriptor.socketPair(&output))
     let (socket, stream) = (theirs?.rawValue ?? -1, output?.rawValue ?? -1)
     let process = try translating { () throws(SystemError) in
       try Forking.child {
@@ -78,7 +77,7 @@ public enum FuseMount {
     theirs = nil
     output = nil
     defer { _ = try? Forking.wait(for: process) }
-    let device = try translating { () throws(SystemError) in try mine.receive(path: "/dev/fuse") }
+    let device = try translating(try mine.receive(path: "/dev/fuse"))
     guard let device else {
       let text = (try? messages.readToEnd(limit: 4096)) ?? []
       let line = String(decoding: text.prefix { $0 != 0x0A }, as: UTF8.self)

@@ -35,7 +35,7 @@ public enum ImageMounts {
   /// Root alone may look at the marks of loop devices. To others a squashfs is ours whose loop device ends within its file
   /// and with its last user, as ours do and hardly any other's.
   public static func list() throws(RuntimeError) -> [ImageMount] {
-    try translating { () throws(SystemError) in try MountTable.read() }.compactMap(recognize)
+    try translating(try MountTable.read()).compactMap(recognize)
   }
 
   private static func recognize(_ entry: MountEntry) -> ImageMount? {
@@ -90,7 +90,7 @@ public enum ImageMounts {
 
   /// A path free of links.
   static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
-    try translating { () throws(SystemError) in try path.resolvingLinks() }
+    try translating(try path.resolvingLinks())
   }
 
   /// Unmounts an image.
@@ -121,11 +121,11 @@ public enum ImageMounts {
     if mount.kind == .fuse, geteuid() != 0 {
       return try FuseMount.unmountThroughHelper(place, lazily: lazily)
     }
-    try translating { () throws(SystemError) in try Mounting.unmount(place, lazily: lazily) }
+    try translating(try Mounting.unmount(place, lazily: lazily))
   }
 
   /// What is mounted on a place, last of all.
   static func top(at place: FilePath) throws(RuntimeError) -> MountEntry? {
-    try translating { () throws(SystemError) in try MountTable.read() }.last { $0.target == place }
+    try translating(try MountTable.read()).last { $0.target == place }
   }
 }

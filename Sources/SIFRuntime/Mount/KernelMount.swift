@@ -39,9 +39,8 @@ public enum KernelMount {
   }
 
   private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
-    try translating { () throws(SystemError) in
-      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices])
-    }
+    try translating(
+      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices]))
   }
 }
 

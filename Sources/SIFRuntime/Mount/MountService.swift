@@ -31,9 +31,8 @@ public enum MountService {
         }
       }
     }
-    let answer = try translating { () throws(SystemError) in
-      try helper.channel?.readToEnd(limit: 1 << 16) ?? []
-    }
+    let answer = try translating(
+      try helper.channel?.readToEnd(limit: 1 << 16) ?? [])
     guard answer.isEmpty || answer.last != 0 else { return }
     let text = String(decoding: answer, as: UTF8.self)
     throw RuntimeError(.unavailable, text.isEmpty ? "the server of the mount has died" : text)

@@ -88,9 +88,3 @@ extension VerificationReport {
     return Set(names.map { $0.uppercased() })
   }
 }
-
-extension ToolFailure {
-  init(_ error: PolicyError) {
-    self.init(error.code == .signers ? .untrusted : .system, code: error.code.rawValue, error.description)
-  }
-}

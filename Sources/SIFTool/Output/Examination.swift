@@ -160,17 +160,7 @@ final class OpenedPartitions {
       let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: key.allowsAnyCipher)
       return .success(DecryptingReader(reader: try partition.open(with: key, in: image).reader()))
     } catch {
-      return .failure(Self.failure(error))
-    }
-  }
-
-  private static func failure(_ error: any Error) -> ToolFailure {
-    switch error {
-    case let error as ToolFailure: error
-    case let error as LUKSError: ToolFailure(error)
-    case let error as SquashError: ToolFailure(error)
-    case let error as SIFError: ToolFailure(error)
-    default: ToolFailure(.failure, code: "unreadable", "it cannot be read")
+      return .failure(ToolFailure(error))
     }
   }
 
@@ -179,7 +169,7 @@ final class OpenedPartitions {
       let files = try FileStatistics(try reader(of: object), now: now)
       return Examination.Partition(object: object.id, files: files, failure: nil)
     } catch {
-      return Examination.Partition(object: object.id, files: nil, failure: Self.failure(error))
+      return Examination.Partition(object: object.id, files: nil, failure: ToolFailure(error))
     }
   }
 }
