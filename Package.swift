@@ -66,9 +66,9 @@ let package = Package(
     // Floor 1, ground: what every format and every container stands on.
     module("Bytes", []),
     module("StrictJSON", ["Bytes"]),
-    module("TOML", ["CToml", "StrictJSON"]),
+    module("TOML", ["Bytes", "CToml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
-    module("Gcrypt", ["CGcrypt", "CSodium"]),
+    module("Gcrypt", ["Bytes", "CGcrypt", "CSodium"]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
@@ -124,20 +124,20 @@ let package = Package(
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
-    tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
+    tests("SIFToolTests", ["SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("BytesTests", ["Bytes"]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
-    tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
-    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
-    tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
-    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
+    tests("OpenPGPTests", ["Bytes", "Gcrypt", "OpenPGP", "SIF", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "StrictJSON", "TestSupport"]),
+    tests("IntegrityTests", ["Gcrypt", "OpenPGP", "SIF", "TestSupport"]),
+    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
-    tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
+    tests("ForensicsTests", ["Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17
 )
