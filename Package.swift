@@ -28,7 +28,6 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "SIF", targets: ["SIF"]),
-    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
@@ -141,3 +140,10 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer needs its own instrumentation in every module, and its own main: Fuzz/run.sh builds it, and nobody else sees it.
+if Context.environment["SWIFT_SIF_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Program", swiftSettings: settings))
+}

@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 seconds=$1
 shift
-swift build -c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld 2>&1 | grep -E "error|Build" | tail -n 3
+SWIFT_SIF_FUZZ=1 swift build --package-path .. --scratch-path .build -c release --product fuzz -Xswiftc -sanitize=fuzzer,address \
+  -Xswiftc -use-ld=lld 2>&1 | grep -E "error|Build" | tail -n 3
 binary=.build/release/fuzz
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || read -ra targets <<< "$("$binary")"
