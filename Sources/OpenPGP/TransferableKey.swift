@@ -30,7 +30,7 @@ public final class TransferableKey: Sendable {
   ///
   /// - Throws: ``OpenPGPError`` if the secret key is missing.
   public func armoredSecretKey() throws(OpenPGPError) -> SecureBytes {
-    guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) does not have its secret part here") }
+    guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) has no secret part") }
     let copy = try copyOfPackets()
     var count = 1
     Armor.encode(copy.span, .privateKey) { _ in count += 1 }
