@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The fuzz targets: a package of their own, because every module has to be built with the fuzzer's and the
-/// address sanitizer's instrumentation. run.sh builds and runs them.
+/// The fuzz targets. They are a separate package, because every module has to be built with the
+/// instrumentation of the fuzzer and the address sanitizer. run.sh builds and runs them.
 let package = Package(
   name: "fuzz",
   dependencies: [.package(name: "swift-sif", path: "..")],

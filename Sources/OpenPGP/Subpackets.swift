@@ -60,7 +60,7 @@ struct Subpackets: Hashable, Sendable {
     case (3, true): lifetime = try Self.number(&cursor)
     case (9, true): keyLifetime = try Self.number(&cursor)
     case (16, _):
-      guard body.count == 8 else { throw cursor.fail(.malformedPacket, "a key ID that is not 8 bytes long") }
+      guard body.count == 8 else { throw cursor.fail(.malformedPacket, "a key ID not 8 bytes long") }
       let keyID = BigEndian.integer64(try cursor.array(8))
       // The hashed area takes precedence over the other.
       if isHashed || issuerKeyID == nil { issuerKeyID = keyID }
@@ -96,7 +96,7 @@ struct Subpackets: Hashable, Sendable {
 
   /// A time of four bytes of seconds. Zero means none, but as a creation time it is the epoch.
   private static func number(_ cursor: inout ByteCursor) throws(OpenPGPError) -> Int64 {
-    guard cursor.remaining == 4 else { throw cursor.fail(.malformedPacket, "a time that is not 4 bytes long") }
+    guard cursor.remaining == 4 else { throw cursor.fail(.malformedPacket, "a time not 4 bytes long") }
     return Int64(try cursor.integer(4))
   }
 
