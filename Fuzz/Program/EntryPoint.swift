@@ -1,7 +1,7 @@
 import FuzzTargets
 import Glibc
 
-/// Hands the decoder that the variable FUZZ_TARGET names to libFuzzer; without one, lists the names.
+/// Runs libFuzzer on the decoder that the variable FUZZ_TARGET names; without that, lists the names.
 @main
 enum EntryPoint {
   static let target = getenv("FUZZ_TARGET").flatMap { FuzzTarget.all[String(cString: $0)] }
@@ -21,7 +21,7 @@ enum EntryPoint {
   }
 }
 
-/// libFuzzer's own loop; it has no header that Swift could import.
+/// libFuzzer's own loop. It has no header that Swift could import.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
   _ count: UnsafeMutablePointer<CInt>,

@@ -140,7 +140,7 @@ import Testing
         7
         \(help("…"))
         7
-        siftool: rules for devices are root's to set
+        siftool: only root can set rules for devices
          4 left 0.0
 
         """, "\(answer.text) \(answer.errors)")
