@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
+    .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
@@ -67,7 +68,7 @@ let package = Package(
     module("StrictJSON", ["Bytes"]),
     module("TOML", ["Bytes", "CToml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
-    module("Gcrypt", ["Bytes", "CGcrypt", "CSodium"]),
+    module("Gcrypt", ["Bytes", "CGcrypt", "CSodium", "LinuxSystem", systemPackage]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
@@ -79,15 +80,21 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", "SIF"]),
+    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem"]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
-    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
+    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
     module(
+      "ImageTrust",
+      [
+        "Bytes", "DSSE", "ExecutionControl", "Gcrypt", "LinuxSystem", "OpenPGP", "PEMKeys", "SIF",
+        "StrictJSON", systemPackage,
+      ]),
+    module(
       "Forensics",
-      ["Bytes", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+      ["Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
 
     // Floor 4, containers.
     module(
@@ -102,7 +109,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "CLinux", "CStart", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -114,8 +121,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF", "SIFRuntime",
-        "Squash",
+        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP", "PEMKeys", "SIF",
+        "SIFRuntime", "Squash",
         "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -123,16 +130,18 @@ let package = Package(
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
-    tests("SIFToolTests", ["SIF", "SIFTool", "StrictJSON", "TestSupport"]),
+    tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("BytesTests", ["Bytes"]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
-    tests("OpenPGPTests", ["Bytes", "Gcrypt", "OpenPGP", "SIF", "TestSupport"]),
-    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "StrictJSON", "TestSupport"]),
-    tests("IntegrityTests", ["Gcrypt", "OpenPGP", "SIF", "TestSupport"]),
+    tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "TestSupport"]),
+    tests(
+      "ImageTrustTests",
+      ["DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport", systemPackage]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

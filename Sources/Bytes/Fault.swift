@@ -40,8 +40,12 @@ public enum FaultKind: Sendable {
   case notExecutable
   /// A program of an image does not exist.
   case programNotFound
+  /// The image, or a part of it that matters, is not signed.
+  case notSigned
   /// Nobody who is trusted has signed the image.
   case untrusted
+  /// What was signed has been altered since.
+  case tampered
   /// Anything else: what was asked for is not there, or cannot be done.
   case other
 }

@@ -20,7 +20,8 @@ public struct DSSEError: Fault, Equatable, Sendable {
   /// What it was, as a phrase.
   public let what: String
 
-  init(_ code: Code, _ what: String) {
+  /// An error of its kind.
+  public init(_ code: Code, _ what: String) {
     self.code = code
     self.what = what
   }

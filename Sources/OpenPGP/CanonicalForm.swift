@@ -2,7 +2,7 @@ extension ClearSignedMessage {
   /// Whether a message is encoded in the only allowed way (spec/signatures.md, "Strict verification"):
   /// without armor headers, blanks, and other line endings or lengths, and with nothing outside the signed
   /// parts except the issuer. The armor's checksum is optional, because writers differ in that.
-  static func isCanonical(_ bytes: [UInt8]) -> Bool {
+  public static func isCanonical(_ bytes: [UInt8]) -> Bool {
     do {
       let message = try ClearSignedMessage(reading: bytes)
       guard let first = message.signatures.first else { return false }

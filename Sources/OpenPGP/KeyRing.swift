@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 
 /// Keys: those that signatures are verified with and, if the data has them, the secret ones.
@@ -51,7 +52,7 @@ public struct KeyRing: Sendable {
 
   /// The keys whose primary key or subkey has that ID.
   public func certificates(withKeyID keyID: UInt64) -> [Certificate] {
-    places[firstPlace(keyID, 0)...].prefix { $0.keyID == keyID }.map { certificates[$0.index] }
+    places[places.binarySearch { $0.keyID < keyID }...].prefix { $0.keyID == keyID }.map { certificates[$0.index] }
   }
 
   /// The key whose primary key or subkey has that fingerprint.
@@ -82,20 +83,10 @@ public struct KeyRing: Sendable {
 
   private mutating func enter(_ certificate: Certificate, at index: Int) {
     for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID) {
-      let place = firstPlace(keyID, index)
+      let place = places.binarySearch { $0 < (keyID, index) }
       guard place == places.count || places[place] != (keyID, index) else { continue }
       places.insert((keyID, index), at: place)
     }
-  }
-
-  /// The index of the first element of ``places`` that is not less.
-  private func firstPlace(_ keyID: UInt64, _ index: Int) -> Int {
-    var (low, high) = (0, places.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if places[middle] < (keyID, index) { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 
   private mutating func add(_ secret: SecretKey) {

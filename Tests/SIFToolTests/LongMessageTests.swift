@@ -1,3 +1,4 @@
+import ImageTrust
 import SIF
 import StrictJSON
 import TestSupport
@@ -204,6 +205,6 @@ private struct NotingSigner: MessageSigner {
 
   func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
     note.text = text
-    throw .signer(code: "none", message: "nothing is signed")
+    throw .selection("nothing is signed")
   }
 }

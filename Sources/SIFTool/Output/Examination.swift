@@ -1,5 +1,6 @@
 import Forensics
 import Glibc
+import ImageTrust
 import LUKS
 import LinuxSystem
 import SIF
@@ -92,7 +93,7 @@ struct Examination {
     fileTime = Timestamp(seconds: Int64(status.st_mtim.tv_sec))
     let bar = ProgressBar(total: 3 * size, shown: progress.showsProgress)
     let before = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
-    verification = try trust.verify(path, in: storage, progress)
+    verification = try trust.verify(storage, progress)
     map = try ImageMap(of: storage, verification: verification) { bar.advance(by: $0) }
     let found = try ImageCheck(of: storage).findings
     findings = found

@@ -1,5 +1,6 @@
 import Bytes
 import Forensics
+import ImageTrust
 import LinuxSystem
 import SIFRuntime
 import StrictJSON
@@ -22,6 +23,23 @@ enum ExitStatus: Int32 {
   /// A program of an image that cannot be executed, and one that is not there: as shells have it.
   case notExecutable = 126
   case notFound = 127
+
+  /// The exit code for a kind of fault.
+  init(_ kind: FaultKind) {
+    self =
+      switch kind {
+      case .malformed: .malformed
+      case .key: .key
+      case .system: .system
+      case .argument: .usage
+      case .notSigned: .notSigned
+      case .untrusted: .untrusted
+      case .tampered: .tampered
+      case .notExecutable: .notExecutable
+      case .programNotFound: .notFound
+      case .other: .failure
+      }
+  }
 }
 
 /// Why a command ends without having done its work.
@@ -53,17 +71,7 @@ struct ToolFailure: Error {
 
   /// Any fault, with its exit code and, where an option of this tool helps, the option.
   init(_ fault: any Fault) {
-    status =
-      switch fault.kind {
-      case .malformed: .malformed
-      case .key: .key
-      case .system: .system
-      case .argument: .usage
-      case .untrusted: .untrusted
-      case .notExecutable: .notExecutable
-      case .programNotFound: .notFound
-      case .other: .failure
-      }
+    status = ExitStatus(fault.kind)
     code = fault.identifier
     message = fault.description + (Self.remedy(for: fault) ?? "")
     offset = fault.offset
@@ -82,6 +90,8 @@ struct ToolFailure: Error {
   /// The end of the sentence: which option or command of this tool does without what is missing.
   private static func remedy(for fault: any Fault) -> String? {
     switch fault {
+    case KeyError.severalKeys: "; choose one with --fingerprint"
+    case KeyError.notPEM: ": sign once for each --key"
     case let error as HashError where error.code == .tooMuch: "; --limit allows more"
     case let error as RuntimeError:
       switch error.lacking {
