@@ -141,7 +141,10 @@ let package = Package(
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "TestSupport"]),
     tests(
       "ImageTrustTests",
-      ["DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport", systemPackage]),
+      [
+        "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
+        systemPackage,
+      ]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

@@ -52,7 +52,9 @@ public struct KeyRing: Sendable {
 
   /// The keys whose primary key or subkey has that ID.
   public func certificates(withKeyID keyID: UInt64) -> [Certificate] {
-    places[places.binarySearch { $0.keyID < keyID }...].prefix { $0.keyID == keyID }.map { certificates[$0.index] }
+    places[places.binarySearch { $0.keyID < keyID }...].prefix { $0.keyID == keyID }.map {
+      certificates[$0.index]
+    }
   }
 
   /// The key whose primary key or subkey has that fingerprint.

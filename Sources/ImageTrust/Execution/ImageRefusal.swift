@@ -62,7 +62,8 @@ public enum ImageRefusal: Fault {
       "the image's verdict is \(verdict.rawValue)"
         + (reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; "))
     case .notCovered(let object): "no signature covers object \(object)"
-    case .writable(let path, let how): "\(path.string) \(how): what was verified could be altered while it is used"
+    case .writable(let path, let how):
+      "\(path.string) \(how): what was verified could be altered while it is used"
     case .fault(let fault): fault.description
     }
   }

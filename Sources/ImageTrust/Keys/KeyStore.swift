@@ -107,7 +107,9 @@ public struct KeyStore: Sendable {
     let bytes = try KeyError.reading(try SecretFile.read(path))
     let entries: [RingEntry]
     let fault: OpenPGPError?
-    do throws(OpenPGPError) { (entries, fault) = try RingEntry.read(bytes.span) } catch { throw .fault(error) }
+    do throws(OpenPGPError) { (entries, fault) = try RingEntry.read(bytes.span) } catch {
+      throw .fault(error)
+    }
     // Writing anew what was read would lose the rest.
     if let fault { throw .brokenRing(path, fault) }
     return entries

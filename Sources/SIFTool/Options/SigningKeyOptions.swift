@@ -43,7 +43,9 @@ struct SigningKeyOptions: ParsableArguments {
     _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, isQuiet: Bool
   ) throws -> [Descriptor] {
     let identity: SigningIdentity
-    do { identity = try self.identity(at: time) { Console.warn($0, isQuiet: isQuiet) } } catch KeyError.notOpenPGP {
+    do { identity = try self.identity(at: time) { Console.warn($0, isQuiet: isQuiet) } } catch KeyError
+      .notOpenPGP
+    {
       throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
     }
     return try ImageSigner.sign(&editor, with: identity, selection: selection, at: time)
