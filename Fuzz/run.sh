@@ -1,8 +1,8 @@
 #!/bin/bash
-# run.sh SECONDS [TARGET...]   fuzzes each target for a time; new inputs go into Fuzz/.build/corpus
+# run.sh SECONDS [TARGET...]   fuzzes each target for that time; new inputs go into Fuzz/.build/corpus
 #
-# A failure ends the run; its input is in Fuzz/crashes/. After the fix, rename the input so that it says what
-# it is, and keep it there: the tests replay it.
+# A crash ends the run; its input is in Fuzz/crashes/. After the fault is fixed, the input stays there under a name that
+# says what it is, and the tests replay it.
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=$1
