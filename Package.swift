@@ -27,6 +27,7 @@ let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: 
 let package = Package(
   name: "swift-sif",
   products: [
+    .library(name: "Bytes", targets: ["Bytes"]),
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
@@ -115,29 +116,29 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF", "SIFRuntime",
-        "Squash",
-        "StrictJSON",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF",
+        "SIFRuntime", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-    tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
+    tests("SIFTests", ["Bytes", "SIF", "Gcrypt", "TestSupport"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
-    tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
-    tests("BytesTests", ["Bytes"]),
+    tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
-    tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
+    tests("IntegrityTests", ["Bytes", "OpenPGP", "SIF", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
-    tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
+    tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
-    tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
+    tests(
+      "ForensicsTests", ["Bytes", "Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -1,3 +1,4 @@
+import Bytes
 import Squash
 
 /// Walking, reading and the attributes of a squashfs image.

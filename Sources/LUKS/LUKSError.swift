@@ -1,3 +1,4 @@
+public import Bytes
 public import Gcrypt
 public import LinuxSystem
 
@@ -66,28 +67,34 @@ public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A failed system call.
   public init(_ error: SystemError) { self.init(.system, error.description, errno: error.errno.rawValue) }
 
+  /// A failure of the bytes that the volume lies in. What the operating system said comes out in its words.
+  public init(_ fault: StorageFault) {
+    if let error = fault.underlying as? SystemError {
+      self.init(error)
+      return
+    }
+    let code: Code =
+      switch fault.code {
+      case .truncated, .limitExceeded: .truncated
+      case .invalidArgument: .invalidArgument
+      case .system: .system
+      case .source: fault.kind == .system ? .system : .library
+      }
+    self.init(code, fault.description, offset: fault.offset)
+  }
+
   /// One sentence: what, and where.
   public var description: String { message + (offset.map { " (at byte \($0) of the volume)" } ?? "") }
 }
 
-/// The bytes of a volume, to be read at any offset and from any thread.
-public protocol VolumeSource: Sendable {
-  /// How many bytes there are.
-  var byteCount: Int64 { get }
-  /// Reads at an offset until the buffer is full or the bytes end; answers how many were read.
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LUKSError) -> Int
+/// Reads or writes the bytes of a volume, whose failures become errors of volumes.
+func accessing<Result>(
+  _ access: @autoclosure () throws(StorageFault) -> Result
+) throws(LUKSError) -> Result {
+  do { return try access() } catch { throw LUKSError(error) }
 }
 
-extension VolumeSource {
-  /// The bytes at an offset, at most `count`; fewer where they end. The caller bounds `count`: it is allocated.
-  func read(_ count: Int, at offset: Int64) throws(LUKSError) -> [UInt8] {
-    var failure: LUKSError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      do throws(LUKSError) {
-        initialized = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return bytes
-  }
+extension StorageFault {
+  /// A failure of libgcrypt, in what decrypts or encrypts on the way.
+  init(_ error: GcryptError) { self.init(.source, error.description) }
 }

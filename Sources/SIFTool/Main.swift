@@ -79,6 +79,7 @@ enum Main {
     switch error {
     case let error as ToolFailure: failure = error
     case let error as SIFError: failure = ToolFailure(error)
+    case let error as StorageFault: failure = ToolFailure(error)
     case let error as SquashError: failure = ToolFailure(error)
     case let error as SystemError: failure = ToolFailure(error)
     case let error as IntegrityError: failure = ToolFailure(error)

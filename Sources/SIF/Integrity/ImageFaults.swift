@@ -1,3 +1,5 @@
+import Bytes
+
 /// What keeps anybody from saying what an image says, whoever signed it (spec/signatures.md, "Verification").
 extension Image {
   /// The first reason why no signature says anything about the image: an object is not wholly there, two parts of the
@@ -36,8 +38,8 @@ extension Image {
       .malformed,
       "objects \(primaries[0].id) and \(primaries[1].id) are both the primary system partition: setting the primary "
         + "again settles it",
-      offset: table.position(ofSlot: primaries[1].slot)
-        + Int64(Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset),
+      offset: table.position(of: Descriptor.Fields.extra, inSlot: primaries[1].slot)
+        + PartitionMetadata.typeFieldOffset,
       objectID: primaries[1].id)
   }
 

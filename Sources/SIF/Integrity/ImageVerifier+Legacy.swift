@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 
 /// Signatures of before metadata was signed: a text with a digest of objects' bytes (spec/signatures.md, "Legacy

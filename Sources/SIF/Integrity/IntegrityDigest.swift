@@ -1,3 +1,4 @@
+import Bytes
 public import Gcrypt
 
 /// A digest with its algorithm, as signature metadata writes it: `sha256:` and hexadecimal digits

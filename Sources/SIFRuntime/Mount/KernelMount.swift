@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 public import LinuxSystem
 import SIF
@@ -30,7 +31,7 @@ public enum KernelMount {
   private static func map(
     _ volume: ImageVolume, _ encryption: VolumeEncryption, over device: FilePath
   ) throws(RuntimeError) -> KernelMapping {
-    let range = EncryptedRange(storage: volume.storage, offset: volume.offset, byteCount: volume.byteCount)
+    let range = Window(volume.storage, start: volume.offset, byteCount: volume.byteCount)
     do {
       return try KernelMapping(encryption.header, encryption.key, of: range, over: device)
     } catch {
@@ -41,22 +42,6 @@ public enum KernelMount {
   private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
     try translating { () throws(SystemError) in
       try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices])
-    }
-  }
-}
-
-/// The bytes of an encrypted partition, as the file has them.
-private struct EncryptedRange: VolumeSource {
-  let storage: FileStorage
-  let offset: Int64
-  let byteCount: Int64
-
-  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) -> Int {
-    do {
-      return try storage.read(into: buffer, at: position, ofWindowAt: offset, byteCount: byteCount)
-    } catch {
-      throw LUKSError(
-        error.code == .system ? .system : .truncated, error.message, errno: error.system?.errno.rawValue)
     }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import LUKS
 import PEMKeys
 import SIF
@@ -39,6 +40,7 @@ struct LsCommand: ToolCommand {
         switch error {
         case let error as SquashError: ToolFailure(error)
         case let error as SIFError: ToolFailure(error)
+        case let error as StorageFault: ToolFailure(error)
         case let error as LUKSError: ToolFailure(error)
         case let error as PEMError: ToolFailure(error)
         case let error as ToolFailure: error
@@ -129,7 +131,7 @@ final class Listing {
   func heading(_ path: [UInt8], isFirst: Bool) throws {
     guard form == .short || form == .long else { return }
     if !isFirst { try output.append(line: "") }
-    try output.append(line: "\(escapedName(path)):")
+    try output.append(line: "\(path.escapedName):")
   }
 
   func note(_ fault: SquashError) {
@@ -151,7 +153,7 @@ final class Listing {
     if isPlain {
       try output.append(plainLine: name)
     } else {
-      try output.append(line: escapedName(Array(name)))
+      try output.append(line: name.escapedName)
     }
   }
 

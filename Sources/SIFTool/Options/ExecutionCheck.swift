@@ -1,3 +1,4 @@
+import Bytes
 import DSSE
 import ExecutionControl
 import LinuxSystem

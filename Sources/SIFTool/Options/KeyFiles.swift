@@ -1,3 +1,4 @@
+import Bytes
 import DSSE
 import Gcrypt
 import Glibc

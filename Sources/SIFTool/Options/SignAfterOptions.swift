@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import SIF
 
 /// Signing in the same run: the options of `sign`, with another name each.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import DSSE
 import Gcrypt
 import OpenPGP

@@ -1,3 +1,4 @@
+import Bytes
 import Forensics
 import Gcrypt
 import LUKS
@@ -70,6 +71,9 @@ struct ToolFailure: Error {
     objectID = error.objectID
   }
 
+  /// A failure of the image's storage.
+  init(_ fault: StorageFault) { self.init(SIFError(fault)) }
+
   init(_ error: SystemError) {
     self.init(.system, code: "system", error.description)
   }
@@ -105,6 +109,7 @@ struct ToolFailure: Error {
     switch error {
     case let error as ToolFailure: self = error
     case let error as SIFError: self.init(error)
+    case let error as StorageFault: self.init(error)
     case let error as SquashError: self.init(error)
     case let error as SystemError: self.init(error)
     case let error as HashError: self.init(error)

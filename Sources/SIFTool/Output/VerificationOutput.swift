@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 import StrictJSON
 
