@@ -1,20 +1,32 @@
 /// Reads a structure's fields one by one, in disk order, never past its end. All integers are little-endian and
 /// unaligned.
 package struct LittleEndianReader: ~Escapable {
-  @usableFromInline package let bytes: RawSpan
+  private let bytes: RawSpan
   /// The offset of the next field within the structure.
-  package var position: Int
+  package private(set) var position: Int
 
   /// A reader at an offset of a structure.
   @_lifetime(copy bytes)
-  @inlinable package init(_ bytes: RawSpan, at position: Int = 0) {
+  package init(_ bytes: RawSpan, at position: Int = 0) {
     self.bytes = bytes
     self.position = position
   }
 
   /// The next integer. A structure that is shorter than its fields reads as if zeros followed.
-  @inlinable package mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) -> Value
-  {
+  package mutating func integer() -> UInt8 { next() }
+  /// The next integer.
+  package mutating func integer() -> UInt16 { next() }
+  /// The next integer.
+  package mutating func integer() -> UInt32 { next() }
+  /// The next integer.
+  package mutating func integer() -> UInt64 { next() }
+  /// The next integer.
+  package mutating func integer() -> Int32 { next() }
+  /// The next integer.
+  package mutating func integer() -> Int64 { next() }
+
+  // Generic here alone: what other modules call is compiled for its type, as no generic function is across modules.
+  private mutating func next<Value: FixedWidthInteger>() -> Value {
     var value: Value = 0
     for index in 0..<MemoryLayout<Value>.size where position + index < bytes.byteCount {
       value |=
@@ -60,7 +72,17 @@ package struct LittleEndianWriter {
   package init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
   /// Appends an integer.
-  package mutating func append(_ value: some FixedWidthInteger) { bytes.append(littleEndian: value) }
+  package mutating func append(_ value: UInt8) { bytes.append(value) }
+  /// Appends an integer.
+  package mutating func append(_ value: UInt16) { bytes.append(littleEndian: value) }
+  /// Appends an integer.
+  package mutating func append(_ value: UInt32) { bytes.append(littleEndian: value) }
+  /// Appends an integer.
+  package mutating func append(_ value: UInt64) { bytes.append(littleEndian: value) }
+  /// Appends an integer.
+  package mutating func append(_ value: Int32) { bytes.append(littleEndian: value) }
+  /// Appends an integer.
+  package mutating func append(_ value: Int64) { bytes.append(littleEndian: value) }
 
   /// Appends a byte array, cut or NUL-padded to `count` bytes.
   package mutating func append(_ field: [UInt8], count: Int) {

@@ -2,17 +2,11 @@ public import Bytes
 
 /// An open file whose bytes are read and written at any offset.
 public final class RandomAccessFile: RandomAccess, RandomWritable {
-  private let descriptor: OwnedDescriptor
+  /// The open file, for calls that need it: mapping, copying between files.
+  public let descriptor: OwnedDescriptor
 
   /// Takes over a descriptor of a regular file or a block device.
   public init(adopting descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
-
-  /// The descriptor, for calls that need one: mapping, copying between files.
-  public func withDescriptor<Result: ~Copyable, Failure: Error>(
-    _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try body(descriptor)
-  }
 
   /// The number of bytes that the file has now.
   public var byteCount: Int64 {

@@ -40,9 +40,7 @@ public final class FileStorage: Storage {
     }
     isWritable = writable
     let mode =
-      try translating { () throws(SystemError) in
-        try withDescriptor { (file) throws(SystemError) in try file.status().st_mode }
-      } & S_IFMT
+      try translating { () throws(SystemError) in try file.descriptor.status().st_mode } & S_IFMT
     guard mode == S_IFREG || mode == S_IFBLK else {
       throw SIFError(.notSIF, "not a SIF image: it is \(Self.kind(mode))", path: path)
     }
@@ -76,19 +74,19 @@ public final class FileStorage: Storage {
   }
 
   /// The path that the file was opened by.
-  public var path: FilePath { file.withDescriptor { $0.path } }
+  public var path: FilePath { file.descriptor.path }
 
   /// The descriptor of the open file, for calls that need one: mapping, copying between files.
   public func withDescriptor<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try file.withDescriptor(body)
+    try body(file.descriptor)
   }
 
   /// Whether the path has another file behind it now: this one was replaced or removed.
   func hasLostItsName() throws(SIFError) -> Bool {
     try translating { () throws(SystemError) in
-      let mine = try withDescriptor { (file) throws(SystemError) in try file.status() }
+      let mine = try file.descriptor.status()
       var named = stat()
       try SystemError.check("examine", path) { path.withPlatformString { stat($0, &named) } }
       return (mine.st_dev, mine.st_ino) != (named.st_dev, named.st_ino)
@@ -131,9 +129,8 @@ public final class FileStorage: Storage {
   /// A file system without locks is no obstacle to readers; a writer refuses to go on without one.
   public func lock(_ lock: StorageLock) throws(SIFError) {
     do {
-      try withDescriptor { (file) throws(SystemError) in
-        try file.lock(exclusive: lock != .loading, start: lock.position, length: 1, patience: Self.patience)
-      }
+      try file.descriptor.lock(
+        exclusive: lock != .loading, start: lock.position, length: 1, patience: Self.patience)
     } catch  where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
       let other = lock == .loading ? "a writer" : "another program"
       throw SIFError(
@@ -146,7 +143,7 @@ public final class FileStorage: Storage {
   /// Releases a lock.
   public func unlock(_ lock: StorageLock) {
     // Nothing can be done about a failure, and the last close releases every lock.
-    try? withDescriptor { (file) throws(SystemError) in try file.unlock(start: lock.position, length: 1) }
+    try? file.descriptor.unlock(start: lock.position, length: 1)
   }
 }
 
