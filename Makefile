@@ -1,17 +1,17 @@
-# make demo    install what is needed, build, pack a real root file system into an image and inspect it
-# make test    install what is needed, build, run all tests
-# make install put siftool, its man pages, completions and licences under PREFIX
+# make demo    install the packages it needs, build, pack a real root file system into an image and inspect it
+# make test    install the packages it needs, build, run all tests
+# make install install siftool, its man pages, completions and licences under PREFIX
 # make bench, make fuzz, make lint, make docs
 
 PREFIX ?= /usr/local
 SWIFT ?= swift
 RELEASE = .build/release/siftool
-# One file that starts fast and runs wherever this glibc does: the libraries that it always needs are inside, and
-# relocations are packed (docs/decisions/0008-one-static-file.md).
+# siftool is one file that starts fast and runs wherever this glibc does: it contains the libraries that it always needs,
+# and relocations are packed (docs/decisions/0008-one-static-file.md).
 STATIC = .build/static
 ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error sodium seccomp))
 ORDER = Scripts/startup-order.txt
-# Without the cache of the plan: it would be taken from a build with other flags, such as `swift build -c release`.
+# The cached build plan is disabled, because it could come from a build with other flags, such as `swift build -c release`.
 RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --static-swift-stdlib --disable-local-rpath \
   -Xswiftc -L$(CURDIR)/$(STATIC) -Xlinker -llzma -Xlinker -llz4 -Xlinker -lgpg-error \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs \
@@ -50,11 +50,11 @@ lint:
 	Scripts/check-links.sh
 	Scripts/check-floors.sh
 
-# One man page a command, and completions for the three shells, both made from the commands themselves.
+# One man page for each command, made from the commands themselves.
 $(MAN): release
 	rm -rf $(MAN)
 	mkdir -p $(MAN)
-	# In a place of its own: it builds the tool without the flags of the release, and would leave that one in its place.
+	# A build directory of its own: the plugin builds the tool without the release flags, and would replace the released one.
 	$(SWIFT) package --scratch-path .build/manual plugin --allow-writing-to-directory $(CURDIR)/$(MAN) generate-manual --multi-page \
 	  --output-directory $(CURDIR)/$(MAN)
 

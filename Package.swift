@@ -29,9 +29,9 @@ let package = Package(
   products: [
     .library(name: "Bytes", targets: ["Bytes"]),
     .library(name: "SIF", targets: ["SIF"]),
-    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
+    .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
@@ -67,9 +67,9 @@ let package = Package(
     // Floor 1, ground: what every format and every container stands on.
     module("Bytes", []),
     module("StrictJSON", ["Bytes"]),
-    module("TOML", ["CToml", "StrictJSON"]),
+    module("TOML", ["Bytes", "CToml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
-    module("Gcrypt", ["CGcrypt", "CSodium"]),
+    module("Gcrypt", ["Bytes", "CGcrypt", "CSodium", "LinuxSystem", systemPackage]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
@@ -81,15 +81,21 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", "SIF"]),
+    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem"]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
-    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
+    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
     module(
+      "ImageTrust",
+      [
+        "Bytes", "DSSE", "ExecutionControl", "Gcrypt", "LinuxSystem", "OpenPGP", "PEMKeys", "SIF",
+        "StrictJSON", systemPackage,
+      ]),
+    module(
       "Forensics",
-      ["Bytes", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+      ["Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
 
     // Floor 4, containers.
     module(
@@ -104,7 +110,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "CLinux", "CStart", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -116,29 +122,41 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF",
-        "SIFRuntime", "Squash", "StrictJSON",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
+        "PEMKeys",
+        "SIF", "SIFRuntime", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["Bytes", "SIF", "Gcrypt", "TestSupport"]),
-    tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
+    tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
-    tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
-    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
-    tests("IntegrityTests", ["Bytes", "OpenPGP", "SIF", "TestSupport"]),
-    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
+    tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "TestSupport"]),
+    tests(
+      "ImageTrustTests",
+      [
+        "Bytes", "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
+        systemPackage,
+      ]),
+    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
-    tests(
-      "ForensicsTests", ["Bytes", "Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
+    tests("ForensicsTests", ["Bytes", "Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer needs its own instrumentation in every module, and its own main: Fuzz/run.sh builds it, and nobody else sees it.
+if Context.environment["SWIFT_SIF_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Program", swiftSettings: settings))
+}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """ratio.py RUNS LIMIT NAME COMMAND_A COMMAND_B
 
-Runs two shell commands in turn, A B A B ..., and prints a line with both medians, the ratio of A to B (the
-median of the ratios pair by pair) and whether it is within the limit. With PREPARE in the environment that
-command runs, untimed, before each of them.
+Runs two shell commands alternately, A B A B ..., and prints a line with both medians, the ratio of A to B (the
+median over the pairs) and whether it is within the limit. If PREPARE is in the environment, that command runs,
+untimed, before each of them.
 
-The exit status is 0 within the limit, 1 over it, and 2 where a command failed.
+The exit status is 0 within the limit, 1 over it, and 2 if a command failed.
 """
 import os
 import statistics

@@ -1,14 +1,14 @@
 #!/bin/bash
-# run.sh SIFTOOL [SECTION...]   ratios against the peers, side by side in one run; fails when one is over its limit, and
-# stops at the first step that fails
+# run.sh SIFTOOL [SECTION...]   prints ratios against the peers, measured alternately in one run; fails when one is over its
+# limit, and stops at the first step that fails
 set -Eeuo pipefail
-trap 'echo "run.sh: stopped, since this failed: $BASH_COMMAND" >&2' ERR
+trap 'echo "run.sh: stopped, because this failed: $BASH_COMMAND" >&2' ERR
 built=$(realpath "$1")
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 memory=
-# What a section mounted goes first, or its files would be removed as well.
+# Unmount first; otherwise the files in the mounts would be removed as well.
 cleanup() {
   for place in "$work" ${memory:+"$memory"}; do
     awk -v "place=$place/" 'index($2 "/", place) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
@@ -18,17 +18,18 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
 
-# Where a disk would be what is measured, sections work in memory: with 6 GiB of room in /dev/shm, or in a tmpfs of ours.
+# Sections work in memory when a disk would dominate the times: in /dev/shm if it has 6 GiB of room, or in a tmpfs of ours.
 if [ -w /dev/shm ] && [ "$(df --output=avail -B1G /dev/shm | tail -n 1)" -ge 6 ]; then
   memory=$(mktemp -d /dev/shm/bench-XXXXXX)
 else
   mkdir "$work/memory"
   mount -t tmpfs -o size=6g bench "$work/memory" ||
-    { echo "run.sh: /dev/shm has no 6 GiB that can be written, and a tmpfs cannot be mounted" >&2; exit 1; }
+    { echo "run.sh: /dev/shm has less than 6 GiB of writable room, and a tmpfs cannot be mounted" >&2; exit 1; }
   memory=$work/memory
 fi
 
-# As installed: a file that a linker has just written lies in memory in smaller pieces, and starts more slowly.
+# Measure the tool as installed: a file that a linker has just written lies in memory in smaller pieces, and starts more
+# slowly.
 siftool=$work/siftool
 install -m 755 "$built" "$siftool"
 status=0
@@ -38,7 +39,7 @@ ratio() {
   "$here/ratio.py" "$@" || result=$?
   case $result in 0) ;; 1) status=1 ;; *) exit 1 ;; esac
 }
-# peak MEBIBYTES NAME COMMAND...   a line with the most memory that a command holds
+# peak MEBIBYTES NAME COMMAND...   prints a line with the peak memory of a command
 peak() {
   local limit=$1 name=$2
   shift 2

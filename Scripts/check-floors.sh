@@ -1,9 +1,10 @@
 #!/bin/bash
 # check-floors.sh
 #
-# Package.swift lists the modules by floor, lowest first, after comments that begin with "// Floor N". A module imports what
-# is on lower floors, and on its own floor only what is listed before it; the network (floor 5) is for the tools alone.
-# Reads the imports of all sources, and fails on one that breaks this, and on a module without a floor.
+# Package.swift lists the modules by floor, lowest first, after comments that begin with "// Floor N". A module may import
+# modules of lower floors, and of its own floor those that are listed before it; only the tools may import the network
+# (floor 5). This script reads the imports of all sources, and fails on one that breaks these rules, and on a module
+# without a floor.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +22,7 @@ while IFS= read -r line; do
     floor[$name]=$current
     place[$name]=$((position += 1))
   elif [[ -n $current && $previous =~ module\($ && $line =~ \"([A-Za-z0-9]+)\", ]]; then
-    # The formatter has broken the line before the name.
+    # The formatter has put the name on a line of its own.
     name=${BASH_REMATCH[1]}
     floor[$name]=$current
     place[$name]=$((position += 1))
@@ -40,7 +41,7 @@ for directory in Sources/*/; do
   [ -n "${floor[$module]:-}" ] || fail "Package.swift: $module is on no floor"
 done
 
-# What knows nothing of the image that it is used in.
+# Modules that must not know the image format in which they are used.
 declare -A strangers=([Squash]=SIF [LUKS]=SIF [PEMKeys]=SIF)
 
 while IFS=: read -r file number text; do
@@ -55,11 +56,11 @@ while IFS=: read -r file number text; do
   elif [ "${floor[$imported]}" = 5 ] && [ "${floor[$module]}" -lt 5 ]; then
     fail "$file:$number: $module imports $imported: the network is for the tools alone"
   elif [ "${strangers[$module]:-}" = "$imported" ]; then
-    fail "$file:$number: $module imports $imported, of which it is to know nothing"
+    fail "$file:$number: $module imports $imported, but must know nothing of it"
   fi
 done < <(grep -rnE '^((public|package|internal|private|fileprivate|@[A-Za-z_]+) +)*import +' --include='*.swift' Sources)
 
-# Without any, the pattern above would have stopped to fit.
+# No import at all would mean that the pattern above no longer matches.
 [ "$imports" -gt 0 ] || fail "no import was found"
 [ "$failures" -eq 0 ] || exit 1
 echo "check-floors: ${#floor[@]} modules, $imports imports"

@@ -1,13 +1,13 @@
 #!/bin/bash
-# check-links.sh [DIRECTORY]   checks what the files of the project, or of DIRECTORY, say about its pages
+# check-links.sh [DIRECTORY]   checks the citations and links in the files of the project, or of DIRECTORY
 #
 # It fails when
 # - a file cites a page or a section of spec/ or docs/ that does not exist: a page's path and then its title in quotes,
 #   with or without a comma between them, also across the lines of a comment;
-# - a page is cited in a form that this script does not know, so that nobody could check it;
+# - a page is cited in a form that this script does not know and so cannot check;
 # - a link of a page leads nowhere;
 # - spec/README.md has no link to a page or schema of spec/;
-# - a page of docs/decisions has a title that is not "# NNNN · Words", with the number of its file.
+# - the title of a page of docs/decisions is not "# NNNN · Words", with the number of its file.
 set -euo pipefail
 root=${1:-$(dirname "$0")/..}
 exec python3 - "$root" << 'PYTHON'
@@ -24,7 +24,7 @@ def files():
     for directory, folders, names in os.walk("."):
         folders[:] = sorted(f for f in folders if f not in (".build", ".git"))
         for name in sorted(names):
-            # CitationTests cites what does not exist.
+            # CitationTests cites pages that do not exist.
             if name != "CitationTests.swift" and re.search(r"\.(swift|h|c|cpp|sh|py|go|md|json|modulemap)$|^(Makefile|run)$", name):
                 yield os.path.relpath(os.path.join(directory, name))
 
@@ -37,13 +37,13 @@ def sections(page):
         titles[page] = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"): title for title in found}
     return titles[page]
 
-# A space, or the end of a comment's line and the start of the next.
+# A space, or the end of a comment's line and the start of the next line.
 space = r"(?:[ \t]|\n[ \t]*(?:///?|#|\*)?)+"
 page_name = r"[\w-]+\.md"
 citation = re.compile(rf'(?P<page>[\w./-]*/?{page_name})\b(?:,?{space}\\?"(?P<title>[^"\\]{{1,100}})\\?")?')
 link = re.compile(r"\]\((?P<path>[^)#\s:]*)(?:#(?P<anchor>[^)\s]*))?\)")
 path = re.compile(r"(?<![\w./-])/?(?P<path>(?:spec|docs)/[\w./-]*[\w/])")
-# Citations in other forms: behind a page, behind a title, and anywhere.
+# Citations in other forms: after a page, after a title, and anywhere.
 odd_section = re.compile(rf'(?:(?:{space})?[,:(]+(?:{space})?|{space})(?:§|sections?\b|\\?["“‘«])|#\w')
 odd_title = re.compile(rf',?{space}(?:and{space})?\\?["“]')
 odd_page = re.compile(r'\b(?:[Dd]ecisions?|ADR) \d{4}\b|\b(?:spec|docs/decisions)/[a-z-]+,? \\?"')
@@ -65,7 +65,7 @@ for file in files():
         if any(start <= match.start() < end for start, end in taken):
             continue
         name = match["page"]
-        # "\(root)/spec/check.md" in code, and names beside a page, which say no directory.
+        # "\(root)/spec/check.md" in code, and names of pages in the same directory, without a directory.
         page = re.sub(r"^/(?=spec/|docs/)", "", name)
         if "/" not in page and file.endswith(".md"):
             page = next((p for p in (os.path.join(os.path.dirname(file), page), page) if os.path.exists(p)), page)

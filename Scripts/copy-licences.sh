@@ -4,7 +4,7 @@ set -euo pipefail
 target=$(realpath -m "$1")
 cd "$(dirname "$0")/.."
 install -d "$target"
-# The Debian packages of the archives in .build/static, and of the one library that is a header alone.
+# The Debian packages of the archives in .build/static, and below that of the one header-only library.
 for archive in .build/static/*.a; do
   package=$(dpkg-query -S "$(realpath "$archive")") || { echo "$archive: add its licence to $target yourself" >&2; continue; }
   echo "${package%%:*}"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# demo.sh SIFTOOL   the main job on real input: a root file system becomes an image, which is inspected, signed,
-# verified, looked into, and damaged
+# demo.sh SIFTOOL   shows the main commands on real input: packs a root file system into an image, then inspects, signs,
+# verifies, reads, encrypts, maps and damages the image
 set -euo pipefail
 siftool=$(realpath "$1")
 work=$(mktemp -d)
@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 show() { printf '\n$ siftool %s\n' "$*"; "$siftool" "$@"; }
 
-# A real root file system: a shell, the tools beside it with the libraries that they load, and documents.
+# A real root file system: a shell, some tools, the libraries that they load, and documents.
 programs="/bin/bash /usr/bin/env /bin/ls /bin/cat"
 mkdir -p rootfs/etc
 {
@@ -34,6 +34,6 @@ show encrypt demo.sif secret.sif --passphrase-file phrase
 show ls -l secret.sif /etc --passphrase-file phrase
 show map demo.sif
 show check demo.sif
-printf '\nThe first megabyte of it, as a broken download leaves it:\n'
+printf '\nThe first megabyte of the image, as after a broken download:\n'
 head -c 1000000 demo.sif > broken.sif
 show check broken.sif || printf '(exit code %s)\n' $?

@@ -1,8 +1,8 @@
 #!/bin/bash
-# install-packages.sh SET...   installs the Debian packages of each set that are not there yet
-#   build  what building needs
-#   demo   what the demonstration uses
-#   test   what the tests and benchmarks compare with
+# install-packages.sh SET...   installs the missing Debian packages of each set
+#   build  packages for building
+#   demo   packages for the demonstration
+#   test   packages that the tests and benchmarks compare with
 set -euo pipefail
 declare -A sets=(
   [build]="build-essential pkg-config libgcrypt20-dev libsodium-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev

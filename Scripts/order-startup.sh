@@ -1,7 +1,7 @@
 #!/bin/bash
-# order-startup.sh SIFTOOL   writes Scripts/startup-order.txt: the functions that short commands enter, in the order of
-# the first time. The linker puts them side by side, so that a start reads few pages. An order that is out of date
-# costs time, nothing else.
+# order-startup.sh SIFTOOL   writes Scripts/startup-order.txt: the functions that short commands enter, in the order in
+# which they first enter them. The linker puts these functions side by side, so that a start reads few pages. An outdated
+# order only costs time.
 set -euo pipefail
 siftool=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)

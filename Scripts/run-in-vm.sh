@@ -2,10 +2,10 @@
 # run-in-vm.sh [--share DIR] [--disk FILE] [--seconds N] COMMAND [ARGUMENT...]
 #
 # Runs a command as root under a kernel of its own, with dm-crypt, loop devices and squashfs, whatever this
-# machine's kernel allows: Debian's stock kernel on an emulated processor. The command sees this machine's files;
-# what it writes is lost, but for DIR, which is shared, and the disk /dev/vda, whose bytes are FILE's. Its output follows
-# when it has ended, and its exit status is this script's; 125 stands for a machine that did not come up, 124 for one that
-# took longer than N seconds.
+# machine's kernel allows: Debian's stock kernel on an emulated processor. The command sees this machine's files.
+# Everything that it writes is lost, except in DIR, which is shared, and on the disk /dev/vda, whose bytes are FILE's. This
+# script prints the command's output after it has ended, and exits with its status, with 125 if the machine did not come
+# up, or with 124 if it took longer than N seconds.
 #
 # Needs root, and the packages of the set "test". The kernel is downloaded once, into VM_CACHE.
 set -euo pipefail
@@ -16,17 +16,17 @@ while [[ ${1-} == --* ]]; do
     --share) share=$(realpath "$2") ;;
     --disk) disk=$(realpath "$2") ;;
     --seconds) seconds=$2 ;;
-    *) echo "run-in-vm.sh: what is $1?" >&2; exit 125 ;;
+    *) echo "run-in-vm.sh: unknown option $1" >&2; exit 125 ;;
   esac
   shift 2
 done
 [ $# -gt 0 ] || { echo "run-in-vm.sh: no command" >&2; exit 125; }
 
-# number OFFSET BYTES FILE   an unsigned number in a file
+# number OFFSET BYTES FILE   prints an unsigned number of a file
 number() { od -An -v -t "u$2" -j "$1" -N "$2" "$3" | tr -d ' '; }
 
-# The kernel and its modules. What is in the package is compressed twice; unpacked, it starts seconds earlier on an
-# emulated processor. The boot protocol's header says where the payload is.
+# Downloads the kernel and its modules. The kernel in the package is compressed twice; unpacked, it starts seconds earlier
+# on an emulated processor. The boot protocol's header says where the payload is.
 fetch_kernel() {
   local work package image start
   work=$(mktemp -d "$cache/new-XXXXXX")
@@ -42,7 +42,7 @@ fetch_kernel() {
   mv "$work" "$cache/kernel"
 }
 
-# What the kernel starts: a shell with the modules that it takes to see this machine's files.
+# Makes the first file system that the kernel starts: a shell, and the modules that it needs to see this machine's files.
 make_start() {
   local work modules
   work=$(mktemp -d "$cache/new-XXXXXX")
@@ -54,7 +54,7 @@ make_start() {
   ln -s "/base$cache/kernel/lib" "$work/lib"
   local index=100 name file
   for name in virtio_pci 9pnet_virtio 9p overlay; do
-    # A line of modules.dep: the module, then what it needs, the last of which comes first.
+    # A line of modules.dep names the module, then the modules that it needs, in reverse order of loading.
     for file in $(sed -n "s|^\(.*/$name\.ko\):|\1|p" "$modules/modules.dep" | tr ' ' '\n' | tac); do
       ls "$work"/early/*"-${file##*/}" > /dev/null 2>&1 && continue
       cp "$modules/$file" "$work/early/$((index++))-${file##*/}"
@@ -87,7 +87,7 @@ if [ -n "$shared" ]; then
 fi
 mkdir /root/run/control
 mount --bind /control /root/run/control
-# Made the root of all before it is entered: in a mere chroot(2), the kernel allows no user namespaces.
+# Make it the root of the whole system before entering it: in a plain chroot(2), the kernel allows no user namespaces.
 (cd /root && mount --move . / && exec chroot . /bin/bash /run/control/command) \
   > /control/output 2> /control/errors < /dev/null
 echo $? > /control/status
@@ -101,7 +101,7 @@ INIT
 }
 
 mkdir -p "$cache"
-# Another checkout may have another version of this script.
+# The name depends on this script, because another checkout may have another version of it.
 start=$cache/start-$(sha256sum < "$0" | cut -c1-16)
 (
   flock 9
@@ -119,8 +119,8 @@ echo "$share" > "$control/share"
   printf ' %q' "$@"
   echo
 } > "$control/command"
-# The emulation (tcg) on purpose: hardware support that is there may still not work within a container. On a busy host the
-# emulated timer comes late, and the kernel need not find out whether it comes at all (no_timer_check).
+# Emulation (tcg) on purpose: hardware support may exist and still not work within a container. On a busy host the
+# emulated timer is late; no_timer_check keeps the kernel from testing whether it works at all.
 machine=(qemu-system-x86_64 -M pc -accel tcg -cpu max -smp 1 -m 1024 -nodefaults -display none -no-reboot
   -kernel "$cache/kernel/kernel" -initrd "$start" -serial "file:$control/console"
   -append "console=ttyS0 quiet panic=-1 oops=panic acpi=noirq no_timer_check mitigations=off cryptomgr.notests=1")
@@ -135,10 +135,10 @@ see control "$control" ''
 for attempt in 1 2; do
   status=0
   timeout --foreground "$seconds" "${machine[@]}" < /dev/null || status=$?
-  # The kernel gave up before it started anything: that is worth another try.
+  # Try once more if the kernel gave up before it started anything.
   [ $attempt = 1 ] && [ ! -s "$control/status" ] &&
     grep -qF "IO-APIC + timer doesn't work" "$control/console" 2> /dev/null || break
-  echo "run-in-vm.sh: the machine's timer came too late: once more" >&2
+  echo "run-in-vm.sh: the machine's timer was too late; trying again" >&2
 done
 cat "$control/output" 2> /dev/null || true
 cat "$control/errors" >&2 2> /dev/null || true

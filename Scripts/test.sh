@@ -1,8 +1,8 @@
 #!/bin/bash
 # test.sh TOOL [ARGUMENT...]
 #
-# Runs the tests, or those that the arguments choose (`--filter NAME`), on the tool as it is shipped. What failed is
-# repeated behind everything else, where somebody who sees the end of a long log finds it.
+# Runs the tests, or those that the arguments choose (`--filter NAME`), on the tool as it is shipped. Repeats the failures
+# after everything else, at the end of the long log.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=.build/test.log
@@ -11,8 +11,8 @@ shift
 status=0
 SIFTOOL=$tool "${SWIFT:-swift}" test "$@" 2>&1 | tee "$log" || status=$?
 if [ "$status" -ne 0 ]; then
-  printf '\nWhat failed (all of it: %s):\n' "$log"
-  # Cut, since an expectation may hold a whole image.
+  printf '\nFailures (full log: %s):\n' "$log"
+  # Lines are cut, because an expectation may hold a whole image.
   grep -aE -A 4 'Test .* recorded an issue|Fatal error|^error: ' "$log" | cut -c1-240 | sed -n 1,24p || true
 fi
 exit "$status"

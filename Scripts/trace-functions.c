@@ -1,6 +1,6 @@
 // trace-functions COMMAND...   reads "ADDRESS NAME" lines (hexadecimal, relative to the first byte of the
 // position-independent executable) and prints the names of the functions that a run of the command enters, in the
-// order of the first time: each gets a breakpoint, which goes when it is met.
+// order in which it first enters them. Each function gets a breakpoint, which is removed when it is hit.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

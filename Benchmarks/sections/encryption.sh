@@ -1,4 +1,4 @@
-# Against cp, cryptsetup and libgcrypt itself, in memory: a disk would be what is measured.
+# Against cp, cryptsetup and libgcrypt itself, in memory: a disk would dominate the times.
 printf secret > "$room/phrase"
 cheap="--kdf pbkdf2 --kdf-time 1000 --quiet"
 key="--passphrase-file $room/phrase"
@@ -14,7 +14,7 @@ ratio 5 1.50 "encrypt 1 GiB; cp" "$siftool encrypt $room/plain.sif $room/out $ke
   "cp $room/plain.sif $room/copy"
 ratio 5 1.50 "decrypt 1 GiB; cp" "$siftool decrypt $room/secret.sif $room/out $key --quiet" \
   "cp $room/secret.sif $room/copy"
-# On a disk: cryptsetup works in place, and what takes its time is to be safe from crashes in between.
+# On a disk: cryptsetup works in place, and spends its time on being safe from crashes in between.
 cp "$room/plain.sif" plain.sif
 export PREPARE="rm -f out copy; cp plain.sif copy; truncate -s +32M copy; sync"
 theirs="cryptsetup reencrypt --batch-mode --encrypt --type luks2 --reduce-device-size 32M --force-offline-reencrypt
@@ -40,7 +40,7 @@ unset PREPARE
 
 swift build -c release --package-path "$here/xts" > build.log 2>&1 || { cat build.log; exit 1; }
 gcc -O2 -o peer "$here/xts/peer.c" -lgcrypt
-# The other way round: at least 0.9 of its speed is at most 1.11 of its time.
+# At least 0.9 of libgcrypt's speed means at most 1.11 of its time.
 for sector in 4096 512; do
   ratio 5 1.11 "AES-XTS, 8 GiB in sectors of $sector bytes, one core; libgcrypt" \
     "taskset -c 0 $here/xts/.build/release/xts $sector" "taskset -c 0 ./peer $sector"

@@ -1,5 +1,5 @@
 # Against hashing by hand: unsquashfs and sha256sum, libgcrypt's own speed, and a shell loop over verify.
-# In memory: a disk would be what is measured.
+# In memory: a disk would dominate the times.
 cp -a /usr/share "$room/tree"
 echo "(the tree: $(du -sh --apparent-size "$room/tree" | cut -f1), $(find "$room/tree" | wc -l) entries)"
 for compressor in gzip zstd; do
@@ -20,14 +20,14 @@ S
 done
 rm -rf "$room/tree" "$room"/app.*
 
-# The library's own speed: verifying one signed object is hashing it once, by the same library.
+# The library's own speed: to verify one signed object, the same library hashes it once.
 head -c 1G /dev/urandom > "$room/data"
 "$siftool" new "$room/one.sif"
 "$siftool" add "$room/one.sif" "$room/data" --datatype generic --groupid 1 --quiet
 rm "$room/data"
 cp "$here/../testdata/keys/ed25519.sec.asc" key.asc
 chmod 600 key.asc
-# The test keys are of 2024.
+# The test keys were made in 2024.
 SOURCE_DATE_EPOCH=1704153600 "$siftool" sign "$room/one.sif" --key key.asc --quiet
 public=$here/../testdata/keys/ed25519.pub.asc
 ratio 5 1.10 "hash a 1 GiB image and its objects; hash it once" "$siftool hash $room/one.sif --quiet" \

@@ -1,4 +1,4 @@
-# The map reads, counts and hashes every byte: against openssl, and against libgcrypt's SHA-256 as gpg calls it.
+# A map reads, counts and hashes every byte. Against openssl, and against libgcrypt's SHA-256 as gpg calls it.
 head -c 1G /dev/urandom > data
 "$siftool" new map.sif
 "$siftool" add map.sif data --datatype partition --partfs raw --parttype data --partarch amd64 --quiet

@@ -1,4 +1,5 @@
-# Mounts and programs against squashfuse, and against sequences made by hand. As root; every peer does the same work.
+# Mounts and programs, against squashfuse and against sequences of commands by hand. Needs root; every peer does the same
+# work.
 mkdir "$room/m"
 for compressor in gzip zstd; do
   mksquashfs /usr/share/doc /usr/lib/python3 /usr/include "$room/$compressor.squashfs" -comp "$compressor" -noappend -quiet -no-progress > /dev/null
@@ -20,7 +21,7 @@ chroot "$2" /bin/true; status=$?; umount "$2"; wait; exit $status
 END
 ratio 21 1.20 "exec /bin/true, user namespace" "$siftool exec --userns $room/plain.sif /bin/true" \
   "unshare -Urm sh $room/by-hand $room/plain $room/m"
-# Encrypted, on a kernel with dm-crypt: an emulated processor, where only ratios mean anything.
+# Encrypted, on a kernel with dm-crypt: the processor is emulated, so only ratios mean anything.
 machine=$PWD/machine
 mkdir "$machine" "$machine/rootfs" && head -c 48M /dev/urandom > "$machine/rootfs/noise" && printf secret > "$machine/word"
 "$siftool" pack "$machine/rootfs" "$machine/plain.sif" --plain --arch amd64 --quiet

@@ -1,4 +1,4 @@
-# Against the reference library (a small program on it, Tests/Oracle/main.go), openssl, and one another.
+# Against the reference library (in a small program, Tests/Oracle/main.go), against openssl, and against each other.
 keys=$here/../testdata/keys
 mkdir -p go/src/oracle
 cp "$here/../Tests/Oracle/main.go" go/src/oracle/
@@ -6,7 +6,7 @@ echo "module oracle" > go/src/oracle/go.mod
 GO111MODULE=off GOFLAGS='' GOPATH=$PWD/go:/usr/share/gocode GOCACHE=$PWD/go/cache go build -o oracle oracle
 cp "$keys"/{rsa2048,ed25519}.sec.asc .
 chmod 600 ./*.sec.asc
-# The test keys are of 2024.
+# The test keys were made in 2024.
 export SOURCE_DATE_EPOCH=1704153600
 
 for key in rsa2048 ed25519; do
@@ -36,7 +36,7 @@ peak 32 "verify 4 x 256 MiB, memory" $verify four.sif
 rm eight.sif
 
 sign="$siftool sign --quiet --key rsa2048.sec.asc"
-# Each run finds the images unsigned: what the one before it added is removed, untimed.
+# Each run gets unsigned images: the signatures of the run before it are removed, untimed.
 export PREPARE="$siftool del 2 one.sif --quiet 2> unsigned; $siftool del 5 four.sif --quiet 2> unsigned; true"
 ratio 9 1.05 "sign 1 GiB; openssl dgst -sha256" "$sign one.sif" "openssl dgst -sha256 data"
 ratio 9 0.60 "sign 4 x 256 MiB; 1 GiB" "$sign four.sif" "$sign one.sif"

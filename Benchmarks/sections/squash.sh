@@ -1,4 +1,4 @@
-# Against the squashfs tools, on this machine's /usr/share, in memory: a disk would be what is measured.
+# Against the squashfs tools, on this machine's /usr/share, in memory: a disk would dominate the times.
 cp -a /usr/share "$room/tree"
 echo "(the tree: $(du -sh --apparent-size "$room/tree" | cut -f1), $(find "$room/tree" | wc -l) entries)"
 small=$(cd "$room/tree" && find . -type f -size -4k | sort | awk 'NR <= 20000 { last = $0 } END { print last }')

@@ -84,7 +84,7 @@ func main() {
 	for pt := sif.PartSystem; pt <= sif.PartOverlay+2; pt++ {
 		for fs := sif.FsSquash; fs <= sif.FsEncryptedSquashfs+2; fs++ {
 			if pt == sif.PartPrimSys && fs != sif.FsSquash || fs == sif.FsEncryptedSquashfs+1 {
-				continue // one primary; and a type that Debian's version does not name
+				continue // only one primary; and Debian's version has no name for this type
 			}
 			all = append(all, partition(fs, pt, "amd64", "x"))
 		}

@@ -2,31 +2,31 @@ public import Bytes
 import Gcrypt
 import Synchronization
 
-/// A part of a volume's header that is to be written.
+/// A part of a volume's header that has to be written.
 public struct HeaderPart: Sendable, Equatable {
-  /// Where it goes, in bytes from the start of the volume.
+  /// The offset of the part, in bytes from the start of the volume.
   public let offset: Int64
   /// The bytes.
   public let bytes: [UInt8]
 }
 
-/// A volume that was made: its header, in memory, and its key.
+/// A new volume: its header, in memory, and its key.
 public struct NewVolume: Sendable {
-  /// What the header says.
+  /// The checked header.
   public let header: VolumeHeader
   /// The key that the data are encrypted with.
   public let key: VolumeKey
-  /// The parts of the header; what lies between them, up to the data, is zero.
+  /// The parts of the header. All bytes between them, up to the data, are zero.
   public let parts: [HeaderPart]
 
   /// Makes a LUKS2 header with one key slot.
   ///
   /// - Parameters:
-  ///   - options: the way it is made.
-  ///   - payloadByteCount: the bytes that will be encrypted. Where they are no whole sectors, the header notes
-  ///     their length.
+  ///   - options: the parameters of the volume.
+  ///   - payloadByteCount: the number of bytes that will be encrypted. If they are not whole sectors, the
+  ///     header records their number.
   ///   - key: the passphrase or key that will open the volume; not empty.
-  /// - Throws: ``LUKSError``.
+  /// - Throws: ``LUKSError`` if the options are invalid or libcryptsetup fails.
   public init(
     _ options: FormatOptions, payloadByteCount: Int64, key: Span<UInt8>
   ) throws(LUKSError) {
@@ -39,7 +39,7 @@ public struct NewVolume: Sendable {
       throw LUKSError(.invalidArgument, "a payload of \(payloadByteCount) bytes")
     }
     let volumeKey = try VolumeKey(randomCount: FormatOptions.keyBytes)
-    // The library wants to see some data behind the header.
+    // The library demands some data after the header.
     let device = try CryptDevice(byteCount: max(end, options.dataOffset + 4096), parts: [])
     try device.format(options, volumeKey)
     _ = try device.addSlot(key, for: volumeKey)
@@ -48,7 +48,7 @@ public struct NewVolume: Sendable {
       try device.addToken(
         Array(#"{"type":"\#(type)","keyslots":[],"length":"\#(payloadByteCount)"}"#.utf8))
     }
-    // Judged like anybody's: what this module makes, it opens.
+    // Check it like any other header, to be sure that this module opens the volumes that it makes.
     let header = try VolumeHeader(checking: device)
     self.header = header
     self.key = volumeKey
@@ -60,12 +60,12 @@ public struct NewVolume: Sendable {
     for part in parts { try accessing(try target.write(part)) }
   }
 
-  /// Encrypts a payload on several threads. The last sector is filled up with zeros.
+  /// Encrypts a payload on several threads. The last sector is padded with zeros.
   ///
   /// - Parameters:
   ///   - payload: the bytes.
   ///   - target: the volume.
-  /// - Throws: ``LUKSError/Code/truncated`` where the payload becomes shorter meanwhile.
+  /// - Throws: ``LUKSError/Code/truncated`` if the payload becomes shorter meanwhile.
   public func encryptAll(
     _ payload: any RandomAccess, to target: any RandomWritable, threads: Int
   ) throws(LUKSError) {
@@ -82,7 +82,9 @@ public struct NewVolume: Sendable {
       }
       UnsafeMutableRawBufferPointer(rebasing: buffer[wanted...]).initializeMemory(
         as: UInt8.self, repeating: 0)
-      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch { throw StorageFault(error) }
+      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch {
+        throw StorageFault(.source, causedBy: error)
+      }
       try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + position)
     }
   }
@@ -96,7 +98,7 @@ extension RandomWritable {
 }
 
 extension VolumeHeader {
-  /// The parts of the header that are worth keeping.
+  /// The parts of the header that have to be written.
   func parts(of source: any RandomAccess) throws(LUKSError) -> [HeaderPart] {
     var parts: [HeaderPart] = []
     for region in regions {
@@ -110,8 +112,8 @@ extension VolumeHeader {
   }
 }
 
-/// Writes a payload into a volume at any offset, in any order and again over what was written. Safe to use from
-/// several threads, which take turns.
+/// Writes a payload into a volume at any offset, in any order, and also over earlier writes. Several threads
+/// may use it; they take turns.
 public final class VolumeWriter: RandomWritable {
   private let cipher: SectorCipher
   private let target: any RandomAccess & RandomWritable
@@ -119,12 +121,12 @@ public final class VolumeWriter: RandomWritable {
   private let state: Mutex<State>
 
   private struct State: @unchecked Sendable {
-    /// The end of what was written, in whole sectors: what lies behind it was never encrypted.
+    /// The end of the written data, in whole sectors. Everything after it was never encrypted.
     var end: Int64 = 0
     let buffer: UnsafeMutableRawBufferPointer
   }
 
-  /// A writer into a new volume, whose header need not be there yet.
+  /// Makes a writer for a new volume. The header may still be missing from it.
   public init(_ volume: NewVolume, to target: any RandomAccess & RandomWritable) throws(LUKSError) {
     cipher = try volume.key.sectorCipher(volume.header)
     self.target = target
@@ -134,12 +136,12 @@ public final class VolumeWriter: RandomWritable {
 
   deinit { state.withLock { $0.buffer.deallocate() } }
 
-  /// Writes all bytes at an offset of the payload. What was left out in front of them reads as zeros.
+  /// Writes all bytes at an offset of the payload. A gap before them reads as zeros.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     guard offset >= 0 else { throw StorageFault(.invalidArgument, "a negative offset") }
     try state.withLock { state throws(StorageFault) in
       while state.end < offset {
-        // Zeros up to the sector that the bytes begin in.
+        // Fill up with zeros to the sector in which the bytes begin.
         let sector = Int64(cipher.sectorSize)
         let gap = min((offset + sector - 1) / sector * sector - state.end, Int64(state.buffer.count))
         try put(&state, UnsafeRawBufferPointer(start: nil, count: 0), at: state.end, sectors: Int(gap))
@@ -158,7 +160,7 @@ public final class VolumeWriter: RandomWritable {
     }
   }
 
-  /// Writes bytes and the sectors around them; `sectors` is their length.
+  /// Writes bytes within whole sectors; `sectors` is the length of those.
   private func put(
     _ state: inout State, _ bytes: UnsafeRawBufferPointer, at position: Int64, sectors: Int
   ) throws(StorageFault) {
@@ -171,14 +173,14 @@ public final class VolumeWriter: RandomWritable {
     let last = sectors - sector
     if tail < sectors, last > 0 || lead == 0 && !bytes.isEmpty { try load(state.end, buffer, last, start) }
     UnsafeMutableRawBufferPointer(rebasing: buffer[lead..<tail]).copyMemory(from: bytes)
-    do { try cipher.encrypt(buffer, at: start) } catch { throw StorageFault(error) }
+    do { try cipher.encrypt(buffer, at: start) } catch { throw StorageFault(.source, causedBy: error) }
     do { try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + start) } catch {
       throw error.rebased(by: dataOffset)
     }
     state.end = max(state.end, start + Int64(sectors))
   }
 
-  /// Fills the sector at an offset of the buffer with what is there already: zeros where nothing is.
+  /// Fills the sector at an offset of the buffer with the existing data, or with zeros after the end.
   private func load(
     _ end: Int64, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int, _ start: Int64
   ) throws(StorageFault) {
@@ -190,10 +192,10 @@ public final class VolumeWriter: RandomWritable {
     }
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + cipher.sectorSize])
     do {
-      try target.readExactly(into: part, at: dataOffset + position, "what was written is gone")
+      try target.readExactly(into: part, at: dataOffset + position, "the written data is gone")
     } catch {
       throw error.rebased(by: dataOffset)
     }
-    do { try cipher.decrypt(part, at: position) } catch { throw StorageFault(error) }
+    do { try cipher.decrypt(part, at: position) } catch { throw StorageFault(.source, causedBy: error) }
   }
 }

@@ -1,15 +1,7 @@
 import ArgumentParser
 import Bytes
-import ExecutionControl
-import Gcrypt
 import Glibc
-import LUKS
 import LinuxSystem
-import OpenPGP
-import PEMKeys
-import SIF
-import SIFRuntime
-import Squash
 import StrictJSON
 
 /// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
@@ -75,22 +67,8 @@ enum Main {
   }
 
   private static func report(_ error: any Error, of command: (any ParsableCommand)?) -> ExitStatus {
-    let failure: ToolFailure
-    switch error {
-    case let error as ToolFailure: failure = error
-    case let error as SIFError: failure = ToolFailure(error)
-    case let error as StorageFault: failure = ToolFailure(error)
-    case let error as SquashError: failure = ToolFailure(error)
-    case let error as SystemError: failure = ToolFailure(error)
-    case let error as IntegrityError: failure = ToolFailure(error)
-    case let error as OpenPGPError: failure = ToolFailure(error)
-    case let error as RuntimeError: failure = ToolFailure(error)
-    case let error as PolicyError: failure = ToolFailure(error)
-    case let error as LUKSError: failure = ToolFailure(error)
-    case let error as PEMError: failure = ToolFailure(error)
-    case let error as GcryptError: failure = ToolFailure(error)
-    default: return reportUsage(error)
-    }
+    if error is ValidationError || error is CleanExit || error is ExitCode { return reportUsage(error) }
+    let failure = ToolFailure(error)
     if let command = command as? any ToolCommand, command.printsJSON, !failure.isReported {
       // A failure to write this document too leaves the message on stderr.
       try? Console.write(document: [JSONMember("error", failure.json)])

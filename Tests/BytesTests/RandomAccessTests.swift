@@ -147,14 +147,13 @@ private struct FailingBytes: RandomAccess, RandomWritable {
   /// A writer of squashfs ends with the reason of what it writes to.
   @Test func everyWriterLetsThemThrough() {
     let fault = StorageFault(.system, causedBy: SystemError(errno: .noSpace, operation: "write"))
-    do {
+    do throws(SquashError) {
       let writer = try ImageWriter(FailingBytes(fault: fault), WriterOptions())
       _ = try writer.finish()
       Issue.record("it was written")
     } catch {
-      let failure = error as? SquashError
-      #expect(failure?.code == .system && failure?.errno == ENOSPC)
-      #expect(failure?.what == "cannot write: No space left on device")
+      #expect(error.code == .system && error.errno == ENOSPC)
+      #expect(error.what == "cannot write: No space left on device")
     }
   }
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# slurm-scan.sh PARTS IMAGES RECORDS [OPTION...]   one task of a Slurm job array scans one part of a directory of images
+# slurm-scan.sh PARTS IMAGES RECORDS [OPTION...]   scans one part of a directory of images, as one task of a Slurm job array
 #
 #   sbatch --array=1-16 slurm-scan.sh 16 /images records --key release.asc
 #   cat records/part-*.ndjson > records.ndjson      once the array is done
 #
-# PARTS is how many parts there are, for a task alone does not know: part 5 that failed is submitted again with
-# --array=5 and the same PARTS, and goes on behind its last whole record. OPTIONs are those of `siftool scan`.
+# PARTS is the number of parts, which a single task cannot know. If part 5 failed, submit it again with --array=5 and the
+# same PARTS; it goes on after its last whole record. OPTIONs are those of `siftool scan`.
 #SBATCH --job-name=sif-scan
 #SBATCH --ntasks=1
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the PEM keys of this directory with OpenSSL 3. Run it from anywhere; it replaces what is there.
-# The keys are for tests alone; where one is encrypted, the passphrase is "correct horse".
+# Makes the PEM keys of this directory with OpenSSL 3, and replaces the old ones. Run it from anywhere.
+# The keys are only for tests; the passphrase of encrypted ones is "correct horse".
 set -eu
 cd "$(dirname "$0")"
 
@@ -14,7 +14,7 @@ for name in rsa p256 p384 p521 ed25519; do
   openssl pkey -in pem-$name.pem -pubout -out pem-$name.pub.pem
 done
 
-# The same keys in the other forms that people have them in.
+# The same keys in other common forms.
 openssl rsa -in pem-rsa.pem -traditional -out pem-rsa.pkcs1.pem 2>/dev/null
 openssl rsa -in pem-rsa.pem -RSAPublicKey_out -out pem-rsa.pkcs1.pub.pem 2>/dev/null
 for name in p256 p384 p521; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the keys of this directory with GnuPG (2.2 or later). Run it from anywhere; it replaces what is there.
-# The keys are for tests alone. All are made on 2024-01-01 but where said otherwise.
+# Makes the keys of this directory with GnuPG (2.2 or later), and replaces the old ones. Run it from anywhere.
+# The keys are only for tests. They are made on 2024-01-01 unless a comment says otherwise.
 set -eu
 cd "$(dirname "$0")"
 GNUPGHOME=$(mktemp -d)
@@ -30,7 +30,7 @@ done
 PASSPHRASE='correct horse' new locked ed25519 sign never
 PASSPHRASE='correct horse' save locked
 
-# A primary key that only certifies, a signing and an encryption subkey.
+# A primary key that only certifies, with a signing and an encryption subkey.
 new subkeys ed25519 cert never
 at 20240101T000000 --quick-add-key "$(fingerprint subkeys)" rsa2048 sign never
 at 20240101T000000 --quick-add-key "$(fingerprint subkeys)" cv25519 encr never

@@ -86,20 +86,3 @@ struct EncryptedPartition {
     try header.unlock(key.span, in: volume)
   }
 }
-
-extension ToolFailure {
-  init(_ error: LUKSError) {
-    let status: ExitStatus =
-      switch error.code {
-      case .notLUKS, .truncated, .damagedHeader: .malformed
-      case .wrongKey: .key
-      case .system: .system
-      case .invalidArgument: .usage
-      case .cipher, .nullCipher, .detachedData, .integrity, .reencryption, .requirements, .unsupported,
-        .cost, .noFreeKeySlot, .keySlot, .noLibrary, .library:
-        .failure
-      }
-    self.init(status, code: error.code.rawValue, error.description)
-    offset = error.offset
-  }
-}

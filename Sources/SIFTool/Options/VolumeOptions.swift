@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bytes
+import ImageTrust
 import SIF
 import SIFRuntime
 import Squash
@@ -46,7 +47,7 @@ struct VolumeOptions: ParsableArguments {
       try ExecutionCheck.require(storage, (sif, object))
       if verify {
         try FileWriters.refuse(storage)
-        try policy.verification(of: image).require(on: sif, covering: object.id)
+        try policy.verification.read().require(on: sif, covering: object.id)
       }
       let bytes = try sif.bytes(of: object)
       guard object.isEncryptedSquashfs else {
