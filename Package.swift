@@ -27,6 +27,7 @@ let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: 
 let package = Package(
   name: "swift-sif",
   products: [
+    .library(name: "Bytes", targets: ["Bytes"]),
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
@@ -121,34 +122,34 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP", "PEMKeys", "SIF",
-        "SIFRuntime", "Squash",
-        "StrictJSON",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
+        "PEMKeys",
+        "SIF", "SIFRuntime", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-    tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
+    tests("SIFTests", ["Bytes", "SIF", "Gcrypt", "TestSupport"]),
     tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
-    tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
-    tests("BytesTests", ["Bytes"]),
+    tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
     tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "TestSupport"]),
     tests(
       "ImageTrustTests",
       [
-        "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
+        "Bytes", "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
         systemPackage,
       ]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
-    tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
+    tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
-    tests("ForensicsTests", ["Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),
+    tests("ForensicsTests", ["Bytes", "Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17
 )

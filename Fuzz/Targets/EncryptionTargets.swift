@@ -1,8 +1,9 @@
+import Bytes
 import Gcrypt
 import LUKS
 
 /// A volume with a given header; the rest is zero.
-private struct FuzzVolume: VolumeSource {
+private struct FuzzVolume: RandomAccess {
   let bytes: [UInt8]
   let byteCount: Int64 = 2 << 20
 

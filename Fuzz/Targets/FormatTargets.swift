@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 import SIF
 import StrictJSON

@@ -1,3 +1,4 @@
+import Bytes
 import Squash
 
 /// Walks a squashfs image, and reads its files and attributes.

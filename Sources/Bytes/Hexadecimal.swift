@@ -36,3 +36,14 @@ public enum Hexadecimal {
     return high == nil ? bytes : nil
   }
 }
+
+extension Array<UInt8> {
+  /// The bytes of a text of hexadecimal digits in either case, or nil for any other text.
+  package init?(hexadecimal text: some StringProtocol) {
+    guard let bytes = Hexadecimal.bytes(text.utf8) else { return nil }
+    self = bytes
+  }
+
+  /// Two lower-case hexadecimal digits a byte.
+  package var hexadecimal: String { Hexadecimal.text(self) }
+}

@@ -1,18 +1,58 @@
 /// Bytes that can be read at any offset, from any thread: a file, a window of one, memory, or a decrypting view.
+///
+/// Everything that reads formats reads through this, so that the same failure comes out as the same ``StorageFault``
+/// whatever the bytes are. Each format's error says how it takes one.
 public protocol RandomAccess: Sendable {
   /// How many bytes there are.
   var byteCount: Int64 { get throws(StorageFault) }
 
-  /// Reads at an offset until the buffer is full or the bytes end.
+  /// Reads at an offset until the buffer is full or the bytes end. Safe to call from several threads at once.
   ///
   /// - Returns: the number of bytes read; fewer than the buffer holds only at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int
 }
 
-/// Bytes that can also be written at any offset.
-public protocol RandomWritable: RandomAccess {
+/// A place that bytes can be written to at any offset. What is written need not be readable there: an encrypting writer
+/// is one too.
+public protocol RandomWritable: Sendable {
   /// Writes all bytes at an offset, over what is there or beyond it; what lies between reads as zeros.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault)
+}
+
+extension RandomAccess {
+  /// The bytes at an offset, at most `count`; fewer where they end. The caller bounds `count`: it is allocated.
+  public func read(_ count: Int, at offset: Int64) throws(StorageFault) -> [UInt8] {
+    var fault: StorageFault?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      do throws(StorageFault) {
+        filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+      } catch {
+        fault = error
+      }
+    }
+    if let fault { throw fault }
+    return bytes
+  }
+
+  /// Fills a buffer from an offset on.
+  ///
+  /// - Parameter what: what the bytes are, for the message: `the image ends inside a structure of 8 bytes`.
+  /// - Throws: ``StorageFault/Code/truncated`` where the bytes end before the buffer is full.
+  public func readExactly(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
+    _ what: @autoclosure () -> String = "the bytes end too early"
+  ) throws(StorageFault) {
+    guard try read(into: buffer, at: offset) == buffer.count else {
+      throw StorageFault(.truncated, what(), offset: offset)
+    }
+  }
+}
+
+extension RandomWritable {
+  /// Writes all bytes at an offset.
+  public func write(_ bytes: RawSpan, at offset: Int64) throws(StorageFault) {
+    try bytes.withUnsafeBytes { (buffer) throws(StorageFault) in try write(buffer, at: offset) }
+  }
 }
 
 /// Why bytes could not be read or written.
@@ -36,7 +76,7 @@ public struct StorageFault: Fault {
   /// One sentence, without a final stop.
   public let description: String
   /// Where, in bytes from the start of what was read or written.
-  public let offset: Int64?
+  public private(set) var offset: Int64?
   /// The fault that caused this one.
   public let underlying: (any Fault)?
 
@@ -54,6 +94,13 @@ public struct StorageFault: Fault {
     description = fault.description
     offset = fault.offset
     underlying = fault
+  }
+
+  /// The same fault, as seen through a window that starts `distance` bytes later.
+  package func rebased(by distance: Int64) -> StorageFault {
+    var fault = self
+    fault.offset = offset.flatMap { $0 < distance ? nil : $0 - distance }
+    return fault
   }
 
   /// A stable word for scripts.

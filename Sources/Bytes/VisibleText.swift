@@ -79,6 +79,22 @@ public enum VisibleText {
   }
 }
 
+extension Collection<UInt8> {
+  /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays.
+  package var printable: String { VisibleText.text(self, doublesBackslashes: false) }
+
+  /// As text that cannot disturb a terminal or a log, with backslashes doubled.
+  package var escapedText: String { VisibleText.text(self, doublesBackslashes: true) }
+
+  /// As the name of a file, from which its bytes can be told.
+  package var escapedName: String { VisibleText.name(self) }
+}
+
+extension StringProtocol {
+  /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays.
+  package var printable: String { utf8.printable }
+}
+
 extension Unicode.Scalar {
   /// Whether the character is one to see, and has no effect on a terminal or on others beside it: it is no control
   /// or format character, no end of a line or paragraph, nothing that is invisible by its nature, and Unicode knows it.

@@ -1,3 +1,4 @@
+import Bytes
 import CCryptsetup
 import CLinux
 import Gcrypt
@@ -9,7 +10,7 @@ import SystemPackage
 /// volume but only has the checked parts of the header. It never sees the user's file.
 ///
 /// Only one thread at a time may use it, but any thread may read the memory.
-final class CryptDevice: VolumeSource, @unchecked Sendable {
+final class CryptDevice: RandomAccess, @unchecked Sendable {
   /// The library's messages, for our error messages.
   private final class Log {
     var errors: [String] = []
@@ -18,7 +19,7 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
   private let calls: cryptsetup_calls
   private let handle: OpaquePointer
   /// The file in memory.
-  private let memory: OwnedDescriptor
+  private let memory: RandomAccessFile
   /// The length that the library sees.
   let byteCount: Int64
   private let log = Log()
@@ -38,7 +39,7 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
     }
     calls = library.calls
     handle = device
-    self.memory = memory
+    self.memory = RandomAccessFile(adopting: memory)
     self.byteCount = byteCount
     library.calls.set_log_callback(
       device,
@@ -78,8 +79,10 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
   // MARK: Reading
 
   /// Reads data that the library wrote.
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LUKSError) -> Int {
-    do { return try memory.read(into: buffer, at: offset) } catch { throw LUKSError(error) }
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(StorageFault) -> Int {
+    try memory.read(into: buffer, at: offset)
   }
 
   /// Reads the header, which may be of either version.

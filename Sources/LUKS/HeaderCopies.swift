@@ -1,9 +1,10 @@
+import Bytes
 import Gcrypt
 import StrictJSON
 
 /// The two copies of a LUKS2 header, and which of them are intact.
 struct HeaderCopies: Sendable {
-  static let firstMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
+  static let firstMagic = ContentMagic.luks
   static let secondMagic: [UInt8] = [0x53, 0x4B, 0x55, 0x4C, 0xBA, 0xBE]
   /// The lengths that a copy may have: 16 KiB to 4 MiB, by powers of two.
   private static let lengths = (14...22).map { Int64(1) << Int64($0) }
@@ -27,7 +28,7 @@ struct HeaderCopies: Sendable {
     let bytes: [UInt8]
   }
 
-  init(reading source: any VolumeSource) throws(LUKSError) {
+  init(reading source: any RandomAccess) throws(LUKSError) {
     let first = try Self.copy(source, at: 0, nil, Self.firstMagic)
     // If the first copy is damaged, its length is unknown.
     let second: Copy?
@@ -41,7 +42,7 @@ struct HeaderCopies: Sendable {
       second = found
     }
     guard let counting = Self.newer(first, second) else {
-      let start = try source.read(6, at: 0)
+      let start = try accessing(try source.read(Self.firstMagic.count, at: 0))
       guard start == Self.firstMagic else { throw LUKSError(.notLUKS, "there is no LUKS header", offset: 0) }
       throw LUKSError(.damagedHeader, "neither copy of the LUKS2 header is intact", offset: 0)
     }
@@ -78,15 +79,15 @@ struct HeaderCopies: Sendable {
 
   /// The copy at an offset; nil if there is none, or its checksum does not match.
   private static func copy(
-    _ source: any VolumeSource, at offset: Int64, _ length: Int64?, _ magic: [UInt8]
+    _ source: any RandomAccess, at offset: Int64, _ length: Int64?, _ magic: [UInt8]
   ) throws(LUKSError) -> Copy? {
-    let start = try source.read(4096, at: offset)
+    let start = try accessing(try source.read(4096, at: offset))
     guard start.count == 4096, start.starts(with: magic), start[6] == 0, start[7] == 2,
       VolumeFacts.bigEndian(start[256..<264]) == offset
     else { return nil }
     let size = VolumeFacts.bigEndian(start[8..<16])
     guard lengths.contains(size), length == nil || length == size else { return nil }
-    var bytes = try source.read(Int(size), at: offset)
+    var bytes = try accessing(try source.read(Int(size), at: offset))
     guard bytes.count == size,
       let algorithm = checksumAlgorithm(VolumeFacts.text(start[72..<104]))
     else { return nil }

@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 
 /// The writes for a change of the key slots, in an order that survives an interruption. The parts of one step
@@ -23,7 +24,7 @@ public final class KeySlotEditor {
   ///
   /// - Throws: ``LUKSError/Code/unsupported`` for LUKS1, whose only copy of the header cannot be changed safely.
   public init(
-    _ source: any VolumeSource, _ header: VolumeHeader, key: VolumeKey
+    _ source: any RandomAccess, _ header: VolumeHeader, key: VolumeKey
   ) throws(LUKSError) {
     guard header.copies != nil else {
       throw LUKSError(
@@ -84,6 +85,7 @@ public final class KeySlotEditor {
   private func part(_ range: Range<Int64>) throws(LUKSError) -> HeaderPart {
     HeaderPart(
       offset: range.lowerBound,
-      bytes: try device.read(Int(range.upperBound - range.lowerBound), at: range.lowerBound))
+      bytes: try accessing(
+        try device.read(Int(range.upperBound - range.lowerBound), at: range.lowerBound)))
   }
 }

@@ -67,6 +67,22 @@ public struct LUKSError: Fault, Equatable, Sendable {
   /// Makes the error of a failed system call.
   public init(_ error: SystemError) { self.init(.system, error.description, errno: error.errno.rawValue) }
 
+  /// Makes the error of a failure of the bytes that the volume lies in, in the operating system's words if it was that.
+  public init(_ fault: StorageFault) {
+    if let error = fault.underlying as? SystemError {
+      self.init(error)
+      return
+    }
+    let code: Code =
+      switch fault.code {
+      case .truncated, .limitExceeded: .truncated
+      case .invalidArgument: .invalidArgument
+      case .system: .system
+      case .source: fault.kind == .system ? .system : .library
+      }
+    self.init(code, fault.description, offset: fault.offset)
+  }
+
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
@@ -87,24 +103,9 @@ public struct LUKSError: Fault, Equatable, Sendable {
   public var description: String { message + (offset.map { " (at byte \($0) of the volume)" } ?? "") }
 }
 
-/// The bytes of a volume. They can be read at any offset, from any thread.
-public protocol VolumeSource: Sendable {
-  /// The number of bytes.
-  var byteCount: Int64 { get }
-  /// Reads at an offset until the buffer is full or the bytes end, and returns how many were read.
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LUKSError) -> Int
-}
-
-extension VolumeSource {
-  /// Reads at most `count` bytes at an offset, fewer at the end. The caller limits `count`, because it is allocated.
-  func read(_ count: Int, at offset: Int64) throws(LUKSError) -> [UInt8] {
-    var failure: LUKSError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      do throws(LUKSError) {
-        initialized = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return bytes
-  }
+/// Reads or writes the bytes of a volume. Failures become errors of volumes.
+func accessing<Result>(
+  _ access: @autoclosure () throws(StorageFault) -> Result
+) throws(LUKSError) -> Result {
+  do { return try access() } catch { throw LUKSError(error) }
 }

@@ -1,11 +1,6 @@
+public import Bytes
 import Gcrypt
 import Synchronization
-
-/// A place that the bytes of a volume are written to.
-public protocol VolumeTarget: VolumeSource {
-  /// Writes all bytes at an offset.
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError)
-}
 
 /// A part of a volume's header that has to be written.
 public struct HeaderPart: Sendable, Equatable {
@@ -61,8 +56,8 @@ public struct NewVolume: Sendable {
   }
 
   /// Writes the header.
-  public func writeHeader(to target: any VolumeTarget) throws(LUKSError) {
-    for part in parts { try target.write(part) }
+  public func writeHeader(to target: any RandomWritable) throws(LUKSError) {
+    for part in parts { try accessing(try target.write(part)) }
   }
 
   /// Encrypts a payload on several threads. The last sector is padded with zeros.
@@ -72,43 +67,46 @@ public struct NewVolume: Sendable {
   ///   - target: the volume.
   /// - Throws: ``LUKSError/Code/truncated`` if the payload becomes shorter meanwhile.
   public func encryptAll(
-    _ payload: any VolumeSource, to target: any VolumeTarget, threads: Int
+    _ payload: any RandomAccess, to target: any RandomWritable, threads: Int
   ) throws(LUKSError) {
     let cipher = try key.sectorCipher(header)
     let sector = Int64(cipher.sectorSize)
-    let total = (payload.byteCount + sector - 1) / sector * sector
+    let byteCount = try accessing(try payload.byteCount)
+    let total = (byteCount + sector - 1) / sector * sector
     let dataOffset = header.facts.dataOffset
-    try ParallelRuns.forEach(total, threads: threads) { (buffer, position) throws(LUKSError) in
-      let wanted = Int(min(Int64(buffer.count), payload.byteCount - position))
+    try ParallelRuns.forEach(total, threads: threads) { (buffer, position) throws(StorageFault) in
+      let wanted = Int(min(Int64(buffer.count), byteCount - position))
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
       guard try payload.read(into: part, at: position) == wanted else {
-        throw LUKSError(.truncated, "the payload became shorter while it was read")
+        throw StorageFault(.truncated, "the payload became shorter while it was read")
       }
       UnsafeMutableRawBufferPointer(rebasing: buffer[wanted...]).initializeMemory(
         as: UInt8.self, repeating: 0)
-      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch { throw LUKSError(error) }
+      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch {
+        throw StorageFault(.source, causedBy: error)
+      }
       try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + position)
     }
   }
 }
 
-extension VolumeTarget {
+extension RandomWritable {
   /// Writes a part of a header.
-  func write(_ part: HeaderPart) throws(LUKSError) {
-    let span = part.bytes.span.bytes
-    try span.withUnsafeBytes { (bytes) throws(LUKSError) in try write(bytes, at: part.offset) }
+  func write(_ part: HeaderPart) throws(StorageFault) {
+    try write(part.bytes.span.bytes, at: part.offset)
   }
 }
 
 extension VolumeHeader {
   /// The parts of the header that have to be written.
-  func parts(of source: any VolumeSource) throws(LUKSError) -> [HeaderPart] {
+  func parts(of source: any RandomAccess) throws(LUKSError) -> [HeaderPart] {
     var parts: [HeaderPart] = []
     for region in regions {
       parts.append(
         HeaderPart(
           offset: region.lowerBound,
-          bytes: try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)))
+          bytes: try accessing(
+            try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound))))
     }
     return parts
   }
@@ -116,9 +114,9 @@ extension VolumeHeader {
 
 /// Writes a payload into a volume at any offset, in any order, and also over earlier writes. Several threads
 /// may use it; they take turns.
-public final class VolumeWriter: Sendable {
+public final class VolumeWriter: RandomWritable {
   private let cipher: SectorCipher
-  private let target: any VolumeTarget
+  private let target: any RandomAccess & RandomWritable
   private let dataOffset: Int64
   private let state: Mutex<State>
 
@@ -129,7 +127,7 @@ public final class VolumeWriter: Sendable {
   }
 
   /// Makes a writer for a new volume. The header may still be missing from it.
-  public init(_ volume: NewVolume, to target: any VolumeTarget) throws(LUKSError) {
+  public init(_ volume: NewVolume, to target: any RandomAccess & RandomWritable) throws(LUKSError) {
     cipher = try volume.key.sectorCipher(volume.header)
     self.target = target
     dataOffset = volume.header.facts.dataOffset
@@ -139,9 +137,9 @@ public final class VolumeWriter: Sendable {
   deinit { state.withLock { $0.buffer.deallocate() } }
 
   /// Writes all bytes at an offset of the payload. A gap before them reads as zeros.
-  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError) {
-    guard offset >= 0 else { throw LUKSError(.invalidArgument, "a negative offset") }
-    try state.withLock { state throws(LUKSError) in
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    guard offset >= 0 else { throw StorageFault(.invalidArgument, "a negative offset") }
+    try state.withLock { state throws(StorageFault) in
       while state.end < offset {
         // Fill up with zeros to the sector in which the bytes begin.
         let sector = Int64(cipher.sectorSize)
@@ -165,7 +163,7 @@ public final class VolumeWriter: Sendable {
   /// Writes bytes within whole sectors; `sectors` is the length of those.
   private func put(
     _ state: inout State, _ bytes: UnsafeRawBufferPointer, at position: Int64, sectors: Int
-  ) throws(LUKSError) {
+  ) throws(StorageFault) {
     let sector = cipher.sectorSize
     let start = position / Int64(sector) * Int64(sector)
     let buffer = UnsafeMutableRawBufferPointer(rebasing: state.buffer[..<sectors])
@@ -175,15 +173,17 @@ public final class VolumeWriter: Sendable {
     let last = sectors - sector
     if tail < sectors, last > 0 || lead == 0 && !bytes.isEmpty { try load(state.end, buffer, last, start) }
     UnsafeMutableRawBufferPointer(rebasing: buffer[lead..<tail]).copyMemory(from: bytes)
-    do { try cipher.encrypt(buffer, at: start) } catch { throw LUKSError(error) }
-    try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + start)
+    do { try cipher.encrypt(buffer, at: start) } catch { throw StorageFault(.source, causedBy: error) }
+    do { try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + start) } catch {
+      throw error.rebased(by: dataOffset)
+    }
     state.end = max(state.end, start + Int64(sectors))
   }
 
   /// Fills the sector at an offset of the buffer with the existing data, or with zeros after the end.
   private func load(
     _ end: Int64, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int, _ start: Int64
-  ) throws(LUKSError) {
+  ) throws(StorageFault) {
     let position = start + Int64(offset)
     guard position < end else {
       UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).initializeMemory(
@@ -191,9 +191,11 @@ public final class VolumeWriter: Sendable {
       return
     }
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + cipher.sectorSize])
-    guard try target.read(into: part, at: dataOffset + position) == part.count else {
-      throw LUKSError(.truncated, "the written data is gone", offset: dataOffset + position)
+    do {
+      try target.readExactly(into: part, at: dataOffset + position, "the written data is gone")
+    } catch {
+      throw error.rebased(by: dataOffset)
     }
-    do { try cipher.decrypt(part, at: position) } catch { throw LUKSError(error) }
+    do { try cipher.decrypt(part, at: position) } catch { throw StorageFault(.source, causedBy: error) }
   }
 }

@@ -1,3 +1,4 @@
+public import Bytes
 import Gcrypt
 import LinuxSystem
 import Synchronization
@@ -20,7 +21,7 @@ extension VolumeHeader {
   /// - Throws: ``LUKSError/Code/wrongKey`` if it opens no key slot; ``LUKSError/Code/keySlot`` if `slot` does
   ///   not contain the key of the data.
   public func unlock(
-    _ key: Span<UInt8>, in source: any VolumeSource, slot: Int? = nil
+    _ key: Span<UInt8>, in source: any RandomAccess, slot: Int? = nil
   ) throws(LUKSError) -> Unlocked {
     // libcryptsetup would return the key of an unbound slot if asked for that slot.
     if let slot, !openingSlots.contains(slot) {
@@ -37,18 +38,19 @@ extension VolumeHeader {
   /// - Parameter source: the volume that the header was read from.
   /// - Throws: ``LUKSError/Code/library`` if the kernel lacks device-mapper or dm-crypt.
   package func activate(
-    _ name: String, of source: any VolumeSource, over device: String, _ key: VolumeKey
+    _ name: String, of source: any RandomAccess, over device: String, _ key: VolumeKey
   ) throws(LUKSError) {
     try self.device(source).activate(name, over: device, key)
   }
 
   /// Opens libcryptsetup over the checked parts of the header. It does not see the other copy of a LUKS2
   /// header, which may differ, but makes one from the copy that it sees.
-  func device(_ source: any VolumeSource) throws(LUKSError) -> CryptDevice {
+  func device(_ source: any RandomAccess) throws(LUKSError) -> CryptDevice {
     var parts: [(offset: Int64, bytes: [UInt8])] = []
     let checked = copies.map { [$0.counting] + areas.values.sorted { $0.lowerBound < $1.lowerBound } }
     for region in checked ?? regions {
-      let bytes = try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)
+      let bytes = try accessing(
+        try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound))
       guard bytes.count == region.upperBound - region.lowerBound else {
         throw LUKSError(.truncated, "the volume ends inside its header", offset: region.lowerBound)
       }
@@ -61,18 +63,18 @@ extension VolumeHeader {
 }
 
 /// The decrypted view of a volume. Any thread can read any range; decrypted data exist only in memory.
-public final class VolumeReader: Sendable {
+public final class VolumeReader: RandomAccess {
   /// The number of bytes of the payload.
   public let byteCount: Int64
   private let cipher: SectorCipher
-  private let source: any VolumeSource
+  private let source: any RandomAccess
   private let dataOffset: Int64
   private let dataByteCount: Int64
   private let buffers = BufferPool(byteCount: 256 << 10)
 
   /// Makes a view with the volume key.
   public init(
-    _ source: any VolumeSource, _ header: VolumeHeader, key: VolumeKey
+    _ source: any RandomAccess, _ header: VolumeHeader, key: VolumeKey
   ) throws(LUKSError) {
     self.source = source
     cipher = try key.sectorCipher(header)
@@ -84,10 +86,10 @@ public final class VolumeReader: Sendable {
   /// Reads at an offset of the payload until the buffer is full or the payload ends.
   ///
   /// - Returns: the number of bytes read.
-  /// - Throws: ``LUKSError/Code/truncated`` if the volume becomes shorter meanwhile.
+  /// - Throws: ``StorageFault/Code/truncated`` if the volume becomes shorter meanwhile.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
-  ) throws(LUKSError) -> Int {
+  ) throws(StorageFault) -> Int {
     guard offset >= 0, offset < byteCount else { return 0 }
     let count = Int(min(Int64(buffer.count), byteCount - offset))
     let sector = Int64(cipher.sectorSize)
@@ -100,7 +102,8 @@ public final class VolumeReader: Sendable {
       let wanted = min(
         Int64(scratch.count), (position + Int64(count - done) - start + sector - 1) / sector * sector)
       let part = UnsafeMutableRawBufferPointer(rebasing: scratch[..<Int(min(wanted, dataByteCount - start))])
-      try readSectors(part, at: start)
+      // Whoever reads the payload knows no place in the volume.
+      do { try readSectors(part, at: start) } catch { throw error.rebased(by: dataOffset) }
       let skipped = Int(position - start)
       let taken = min(part.count - skipped, count - done)
       UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + taken]).copyMemory(
@@ -111,12 +114,10 @@ public final class VolumeReader: Sendable {
   }
 
   /// Reads whole sectors.
-  func readSectors(_ part: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) {
-    guard try source.read(into: part, at: dataOffset + position) == part.count else {
-      throw LUKSError(
-        .truncated, "the volume became shorter while it was read", offset: dataOffset + position)
-    }
-    do { try cipher.decrypt(part, at: position) } catch { throw LUKSError(error) }
+  func readSectors(_ part: UnsafeMutableRawBufferPointer, at position: Int64) throws(StorageFault) {
+    try source.readExactly(
+      into: part, at: dataOffset + position, "the volume became shorter while it was read")
+    do { try cipher.decrypt(part, at: position) } catch { throw StorageFault(.source, causedBy: error) }
   }
 
   /// Decrypts the payload on several threads.
@@ -125,9 +126,9 @@ public final class VolumeReader: Sendable {
   ///   - threads: the number of threads.
   ///   - write: receives parts of the payload in any order, from any of the threads.
   public func decryptAll(
-    threads: Int, to write: @escaping @Sendable (UnsafeRawBufferPointer, Int64) throws(LUKSError) -> Void
+    threads: Int, to write: @escaping @Sendable (UnsafeRawBufferPointer, Int64) throws(StorageFault) -> Void
   ) throws(LUKSError) {
-    try ParallelRuns.forEach(dataByteCount, threads: threads) { (buffer, position) throws(LUKSError) in
+    try ParallelRuns.forEach(dataByteCount, threads: threads) { (buffer, position) throws(StorageFault) in
       try self.readSectors(buffer, at: position)
       let count = Int(min(Int64(buffer.count), self.byteCount - position))
       if count > 0 { try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position) }
@@ -142,7 +143,7 @@ enum ParallelRuns {
   /// Calls a body for every run, with a buffer as long as the run and its position. The first failure ends the work.
   static func forEach(
     _ total: Int64, threads: Int,
-    _ body: @escaping @Sendable (UnsafeMutableRawBufferPointer, Int64) throws(LUKSError) -> Void
+    _ body: @escaping @Sendable (UnsafeMutableRawBufferPointer, Int64) throws(StorageFault) -> Void
   ) throws(LUKSError) {
     let run = Int64(byteCount)
     let count = Int((total + run - 1) / run)
@@ -157,12 +158,12 @@ enum ParallelRuns {
         guard index < count else { return }
         let position = Int64(index) * run
         let length = Int(min(run, total - position))
-        do throws(LUKSError) {
+        do throws(StorageFault) {
           try body(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), position)
         } catch { failure.note(error) }
       }
     }
-    if let error = failure.error { throw error }
+    if let error = failure.error { throw LUKSError(error) }
   }
 }
 
@@ -175,11 +176,11 @@ private final class SharedCounter: Sendable {
 
 /// The first failure of several threads.
 private final class SharedFailure: Sendable {
-  private let first = Mutex<LUKSError?>(nil)
+  private let first = Mutex<StorageFault?>(nil)
 
-  var error: LUKSError? { first.withLock { $0 } }
+  var error: StorageFault? { first.withLock { $0 } }
 
-  func note(_ error: LUKSError) { first.withLock { $0 = $0 ?? error } }
+  func note(_ error: StorageFault) { first.withLock { $0 = $0 ?? error } }
 }
 
 /// Buffers that threads take and give back.

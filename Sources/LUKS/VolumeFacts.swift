@@ -1,3 +1,4 @@
+import Bytes
 import StrictJSON
 
 /// The facts in the header of a LUKS volume that can be read without a key (spec/encryption.md).
@@ -50,7 +51,7 @@ public struct VolumeFacts: Sendable, Equatable {
     reading read: (_ count: Int, _ offset: Int64) throws(Failure) -> [UInt8]
   ) throws(Failure) {
     let start = try read(592, 0)
-    guard start.count == 592, start.starts(with: [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]) else { return nil }
+    guard start.count == 592, start.starts(with: ContentMagic.luks) else { return nil }
     switch Self.bigEndian(start[6..<8]) {
     case 1: self.init(version1: start)
     case 2:

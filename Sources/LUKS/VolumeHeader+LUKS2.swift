@@ -1,3 +1,4 @@
+import Bytes
 import StrictJSON
 
 /// The checks of a LUKS2 header (spec/encryption.md, "Checks of the header").
@@ -5,12 +6,13 @@ extension VolumeHeader {
   /// The largest area for key slots that the format allows, in bytes.
   private static let largestSlotArea: Int64 = 128 << 20
 
-  init(version2 source: any VolumeSource) throws(LUKSError) {
+  init(version2 source: any RandomAccess) throws(LUKSError) {
     let copies = try HeaderCopies(reading: source)
     let json = copies.json
+    let byteCount = try accessing(try source.byteCount)
     try Self.checkRequirements(json)
     let segment = try Self.segment(json)
-    let (offset, length) = try Self.extent(of: segment, copies, json, source.byteCount)
+    let (offset, length) = try Self.extent(of: segment, copies, json, byteCount)
     guard let name = segment["encryption"]?.text, let tweak = Self.number(segment["iv_tweak"]) else {
       throw Self.damaged("the data segment has no cipher or no tweak")
     }
@@ -53,7 +55,7 @@ extension VolumeHeader {
       payloadByteCount: try Self.payload(json, data), trailingByteCount: length - data,
       regions: copies.whole + order,
       slotCiphers: Set(slots.values.map(\.cipher.name)), areas: areas, openingSlots: opening,
-      copies: copies, volumeByteCount: source.byteCount)
+      copies: copies, volumeByteCount: byteCount)
   }
 
   static func damaged(_ message: String) -> LUKSError { LUKSError(.damagedHeader, message) }

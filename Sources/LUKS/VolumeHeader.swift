@@ -1,3 +1,4 @@
+public import Bytes
 import Gcrypt
 import StrictJSON
 
@@ -37,8 +38,8 @@ public struct VolumeHeader: Sendable {
   ///   - source: the volume.
   ///   - allowsAnyCipher: whether to accept ciphers other than AES-XTS, if this module supports them.
   /// - Throws: ``LUKSError``, whose code says what is wrong.
-  public init(checking source: any VolumeSource, allowsAnyCipher: Bool = false) throws(LUKSError) {
-    let start = try source.read(592, at: 0)
+  public init(checking source: any RandomAccess, allowsAnyCipher: Bool = false) throws(LUKSError) {
+    let start = try accessing(try source.read(592, at: 0))
     let header: VolumeHeader
     // The second copy of a LUKS2 header is used even if the first one's magic is damaged.
     if start.count == 592, start.starts(with: HeaderCopies.firstMagic), start[6] == 0, start[7] == 1 {
@@ -84,7 +85,7 @@ public struct VolumeHeader: Sendable {
   // MARK: LUKS1
 
   /// A LUKS1 header: a struct with big-endian numbers, without a second copy and a checksum.
-  private init(version1 header: [UInt8], _ source: any VolumeSource) throws(LUKSError) {
+  private init(version1 header: [UInt8], _ source: any RandomAccess) throws(LUKSError) {
     guard let facts = VolumeFacts(version1: header) else { throw LUKSError(.notLUKS, "no LUKS header") }
     let name = header[8..<40].prefix { $0 != 0 }
     // This happens if a LUKS2 header's version number is damaged: it has other fields in this place.
@@ -97,7 +98,8 @@ public struct VolumeHeader: Sendable {
     guard facts.dataOffset > 0 else {
       throw LUKSError(.detachedData, "the header is detached: the data are somewhere else", offset: 104)
     }
-    guard facts.dataOffset <= source.byteCount else {
+    let byteCount = try accessing(try source.byteCount)
+    guard facts.dataOffset <= byteCount else {
       throw LUKSError(
         .truncated, "the data begin at byte \(facts.dataOffset), after the volume's end", offset: 104)
     }
@@ -107,12 +109,12 @@ public struct VolumeHeader: Sendable {
     for slot in facts.keySlots { cost.add(slot, hash: hash, outputBytes: keyBytes) }
     cost.add(
       digest: VolumeFacts.bigEndian(header[164..<168]), hash: hash, slots: facts.keySlots.count)
-    let data = (source.byteCount - facts.dataOffset) / 512 * 512
+    let data = (byteCount - facts.dataOffset) / 512 * 512
     self.init(
       facts: facts, cipher: cipher, cost: cost, firstSectorNumber: 0, dataByteCount: data,
-      payloadByteCount: data, trailingByteCount: (source.byteCount - facts.dataOffset) % 512,
+      payloadByteCount: data, trailingByteCount: (byteCount - facts.dataOffset) % 512,
       regions: [0..<1024] + areas.values.sorted { $0.lowerBound < $1.lowerBound },
       slotCiphers: [facts.cipher], areas: areas, openingSlots: Set(areas.keys), copies: nil,
-      volumeByteCount: source.byteCount)
+      volumeByteCount: byteCount)
   }
 }

@@ -67,6 +67,23 @@ public struct SIFError: Fault, Equatable, Sendable {
     system = error
   }
 
+  /// A failure of the storage. What the operating system said comes out in its words.
+  public init(_ fault: StorageFault) {
+    if let error = fault.underlying as? SystemError {
+      self.init(error)
+      return
+    }
+    let code: Code =
+      switch fault.code {
+      case .truncated: .truncated
+      case .invalidArgument: .invalidArgument
+      case .limitExceeded: .limitExceeded
+      case .system: .system
+      case .source: fault.kind == .system ? .system : .malformed
+      }
+    self.init(code, fault.description, offset: fault.offset)
+  }
+
   /// The same error, naming the file unless it names one already.
   public func naming(_ name: FilePath) -> SIFError {
     var named = self
@@ -98,6 +115,13 @@ extension SIFError {
     let place = offset.map { " (at byte \($0))" } ?? ""
     return (path.map { "\($0.string): " } ?? "") + message + place
   }
+}
+
+/// Reads or writes storage, whose failures become the format's errors.
+package func accessing<Result: ~Copyable>(
+  _ access: @autoclosure () throws(StorageFault) -> Result
+) throws(SIFError) -> Result {
+  do { return try access() } catch { throw SIFError(error) }
 }
 
 /// Runs a body whose failures are the operating system's, as the format's errors.

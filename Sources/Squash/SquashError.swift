@@ -92,7 +92,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   /// One sentence without a final stop. Bytes of the path that a terminal could obey are escaped.
   public var description: String {
     var text = what
-    if let path { text = "\(escapedName(path)): \(text)" }
+    if let path { text = "\(path.escapedName): \(text)" }
     if let offset { text += " (at byte \(offset))" }
     if let status { text += " (libsquashfs status \(status))" }
     return text
@@ -108,6 +108,28 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   /// A failed system call.
   package init(_ error: SystemError) { self = .system(error) }
 
+  /// A failure of the bytes that the file system lies in. What the operating system said comes out in its words.
+  public init(_ fault: StorageFault) {
+    if let error = fault.underlying as? SystemError {
+      self.init(.system, error.description, errno: error.errno.rawValue)
+      return
+    }
+    let code: Code =
+      switch fault.code {
+      case .truncated: .truncated
+      case .invalidArgument: .invalidArgument
+      case .limitExceeded: .limitExceeded
+      case .system: .system
+      case .source:
+        switch fault.kind {
+        case .system: .system
+        case .malformed: .corrupt
+        default: .library
+        }
+      }
+    self.init(code, fault.description, offset: fault.offset)
+  }
+
   /// A failed system call at a path.
   static func system(_ error: SystemError, path: [UInt8]? = nil) -> SquashError {
     SquashError(
@@ -116,5 +138,21 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   }
 }
 
-/// A name for a person, from which its bytes can be told (spec/output.md, "Characters that are not shown").
-public func escapedName(_ bytes: [UInt8]) -> String { VisibleText.name(bytes) }
+/// Reads or writes bytes, whose failures become squashfs's errors.
+func accessing<Result>(
+  _ access: @autoclosure () throws(StorageFault) -> Result
+) throws(SquashError) -> Result {
+  do { return try access() } catch { throw SquashError(error) }
+}
+
+extension RandomAccess {
+  /// Reads exactly `count` bytes, or reports that the image ends too early.
+  func readExactly(
+    _ destination: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
+  ) throws(SquashError) {
+    let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
+    try accessing(
+      try readExactly(
+        into: buffer, at: offset, "the image ends inside a structure of \(count) bytes"))
+  }
+}

@@ -78,4 +78,13 @@ import Testing
     }
     #expect(VisibleText.name(Array("Grüße\\\u{202E}\n".utf8)) == "Grüße\\\\\\xe2\\x80\\xae\\x0a")
   }
+
+  @Test func escapes() {
+    #expect(Array("plain – ünï 😀".utf8).escapedText == "plain – ünï 😀")
+    #expect(Array("a\u{1B}[31m\n\t\\".utf8).escapedText == "a\\x1b[31m\\n\\t\\\\")
+    #expect([0xFF, 0x41, 0xC0, 0x80].escapedText == "\\xffA\\xc0\\x80")
+    #expect(Array("\u{202E}\u{200B}\u{85}".utf8).escapedText == "\\u{202e}\\u{200b}\\u{85}")
+    #expect([0xED, 0xA0, 0x80].escapedText == "\\xed\\xa0\\x80")
+    #expect([0xE2, 0x82].escapedText == "\\xe2\\x82")
+  }
 }

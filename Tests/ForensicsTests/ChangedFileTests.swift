@@ -1,3 +1,4 @@
+import Bytes
 import TestSupport
 import Testing
 
@@ -19,17 +20,21 @@ import Testing
     private var hasShrunk = false
     private var present: Int { hasShrunk ? rest : bytes.count }
 
-    func byteCount() throws(SIFError) -> Int64 { Int64(present) }
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+    var byteCount: Int64 { Int64(present) }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
       if offset >= limit { hasShrunk = true }
       let count = max(min(buffer.count, present - Int(offset)), 0)
       buffer.copyBytes(from: bytes[min(Int(offset), bytes.count)...].prefix(count))
       return count
     }
-    func nextData(from offset: Int64) throws(SIFError) -> Int64? { offset < Int64(present) ? offset : nil }
-    func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { Issue.record("written to") }
-    func truncate(to length: Int64) throws(SIFError) { Issue.record("truncated") }
-    func synchronize() throws(SIFError) {}
+    func nextData(from offset: Int64) throws(StorageFault) -> Int64? {
+      offset < Int64(present) ? offset : nil
+    }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+      Issue.record("written to")
+    }
+    func truncate(to length: Int64) throws(StorageFault) { Issue.record("truncated") }
+    func synchronize() throws(StorageFault) {}
   }
 
   @Test func shrinkingFilesHaveNoHoles() throws {

@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 import SIF
 import Squash
@@ -144,5 +145,39 @@ import Testing
     }
     let hole = try #require(try reader.lookup(Array("zeros".utf8)).inode.layout)
     #expect(try reader.storedRuns(of: hole, limit: 10) == [])
+  }
+}
+
+/// What storage says is wrong is what a partition in it says is wrong.
+@Suite struct StorageFaultTests {
+  private final class FailingStorage: Storage {
+    let fault: StorageFault
+    let byteCount: Int64 = 1 << 20
+    init(_ fault: StorageFault) { self.fault = fault }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+      throw fault
+    }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) { throw fault }
+    func truncate(to length: Int64) throws(StorageFault) { throw fault }
+    func synchronize() throws(StorageFault) { throw fault }
+  }
+
+  @Test(arguments: [
+    (StorageFault(.truncated, "it ends"), SquashError.Code.truncated, SIFError.Code.truncated),
+    (StorageFault(.limitExceeded, "too much"), .limitExceeded, .limitExceeded),
+    (StorageFault(.invalidArgument, "no such place"), .invalidArgument, .invalidArgument),
+    (StorageFault(.system, "the disk failed"), .system, .system),
+  ])
+  func aFaultIsTheSameEverywhere(fault: StorageFault, squash: SquashError.Code, sif: SIFError.Code) throws {
+    let storage = FailingStorage(fault)
+    guard case .unreadable(let error) = EvidenceContents(reading: Window(storage, 0..<1000)) else {
+      Issue.record("it was read")
+      return
+    }
+    #expect(error.code == squash && error.what == fault.description)
+    do throws(SIFError) {
+      _ = try Image(reading: storage)
+      Issue.record("it was read")
+    } catch { #expect(error.code == sif && error.message == fault.description) }
   }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 import SIF
 import Squash
@@ -80,7 +81,7 @@ import Testing
       ])
     var budget = Self.budget
     let storage = try EvidenceStorage(opening: .init(path))
-    let size = try storage.byteCount()
+    let size = try storage.byteCount
     let pass = try ImagePass(storage, [[0..<size]], .sha256, budget: &budget)
     let expected = try Tool.check(["sha256sum", path]).text.prefix(64)
     #expect(pass.digests[0][0].hexadecimal == expected)
@@ -107,15 +108,17 @@ final class CountingStorage: Storage {
 
   var bytesRead: Int { count.value }
 
-  func byteCount() -> Int64 { memory.byteCount() }
+  var byteCount: Int64 { memory.byteCount }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    let done = try memory.read(into: buffer, at: offset)
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+    let done = memory.read(into: buffer, at: offset)
     count.add(done)
     return done
   }
 
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { throw SIFError(.invalidArgument, "no") }
-  func truncate(to length: Int64) throws(SIFError) { throw SIFError(.invalidArgument, "no") }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    throw StorageFault(.invalidArgument, "no")
+  }
+  func truncate(to length: Int64) throws(StorageFault) { throw StorageFault(.invalidArgument, "no") }
   func synchronize() {}
 }

@@ -1,3 +1,4 @@
+import Bytes
 import TestSupport
 import Testing
 
@@ -213,14 +214,16 @@ final class BrokenStorage: Storage {
     self.broken = broken
   }
 
-  func byteCount() throws(SIFError) -> Int64 { storage.byteCount() }
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+  var byteCount: Int64 { storage.byteCount }
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
     if !broken.clamped(to: offset..<offset + Int64(buffer.count)).isEmpty {
-      throw SIFError(.system, "Input/output error", offset: offset)
+      throw StorageFault(.system, "Input/output error", offset: offset)
     }
-    return try storage.read(into: buffer, at: offset)
+    return storage.read(into: buffer, at: offset)
   }
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { try storage.write(bytes, at: offset) }
-  func truncate(to length: Int64) throws(SIFError) { try storage.truncate(to: length) }
-  func synchronize() throws(SIFError) {}
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    try storage.write(bytes, at: offset)
+  }
+  func truncate(to length: Int64) throws(StorageFault) { try storage.truncate(to: length) }
+  func synchronize() {}
 }

@@ -1,3 +1,4 @@
+import Bytes
 import ImageTrust
 import OpenPGP
 import SIF
@@ -159,14 +160,16 @@ import Testing
     private let counter = Mutex<Int64>(0)
     init(_ memory: MemoryStorage) { self.memory = memory }
     var readBytes: Int64 { counter.withLock { $0 } }
-    func byteCount() -> Int64 { memory.byteCount() }
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-      let count = try memory.read(into: buffer, at: offset)
+    var byteCount: Int64 { memory.byteCount }
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+      let count = memory.read(into: buffer, at: offset)
       counter.withLock { $0 += Int64(count) }
       return count
     }
-    func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { try memory.write(bytes, at: offset) }
-    func truncate(to length: Int64) throws(SIFError) { try memory.truncate(to: length) }
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+      try memory.write(bytes, at: offset)
+    }
+    func truncate(to length: Int64) throws(StorageFault) { try memory.truncate(to: length) }
     func synchronize() {}
   }
 

@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 import TestSupport
 import Testing

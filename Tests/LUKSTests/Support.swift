@@ -1,12 +1,14 @@
+import Bytes
 import Gcrypt
 import Glibc
+import LinuxSystem
 import Synchronization
 import TestSupport
 
 @testable import LUKS
 
 /// A volume in memory, which remembers in which order it was written.
-final class MemoryVolume: VolumeTarget {
+final class MemoryVolume: RandomAccess, RandomWritable {
   private let contents: Mutex<[UInt8]>
   private let limit: Int64
 
@@ -27,9 +29,9 @@ final class MemoryVolume: VolumeTarget {
     }
   }
 
-  func write(_ source: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError) {
+  func write(_ source: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     guard offset + Int64(source.count) <= limit else {
-      throw LUKSError(.system, "the disk is full", errno: ENOSPC)
+      throw StorageFault(.system, causedBy: SystemError(errno: .noSpace, operation: "write"))
     }
     contents.withLock { bytes in
       let end = Int(offset) + source.count
@@ -82,7 +84,7 @@ enum Volumes {
   /// All of a payload.
   static func read(_ reader: VolumeReader) throws -> [UInt8] {
     let target = MemoryVolume()
-    try reader.decryptAll(threads: 2) { (bytes, offset) throws(LUKSError) in
+    try reader.decryptAll(threads: 2) { (bytes, offset) throws(StorageFault) in
       try target.write(bytes, at: offset)
     }
     return target.bytes

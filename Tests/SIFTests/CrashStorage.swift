@@ -1,3 +1,4 @@
+import Bytes
 import Synchronization
 
 @testable import SIF
@@ -18,19 +19,19 @@ final class RecordingStorage: Storage {
   var events: [Event] { log.withLock { $0 } }
   var bytes: [UInt8] { memory.bytes }
 
-  func byteCount() -> Int64 { memory.byteCount() }
+  var byteCount: Int64 { memory.byteCount }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    try memory.read(into: buffer, at: offset)
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+    memory.read(into: buffer, at: offset)
   }
 
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     try memory.write(bytes, at: offset)
-    let copy = bytes.withUnsafeBytes { Array($0) }
+    let copy = Array(bytes)
     log.withLock { $0.append(.write(offset: offset, bytes: copy)) }
   }
 
-  func truncate(to length: Int64) throws(SIFError) {
+  func truncate(to length: Int64) throws(StorageFault) {
     try memory.truncate(to: length)
     log.withLock { $0.append(.truncate(length)) }
   }
@@ -47,30 +48,30 @@ final class FailingStorage: Storage {
 
   func failAfter(_ count: Int?) { left.withLock { $0 = count } }
 
-  private func step() throws(SIFError) {
+  private func step() throws(StorageFault) {
     let fails = left.withLock { left in
       guard let now = left else { return false }
       left = now - 1
       return now <= 0
     }
-    if fails { throw SIFError(.system, "the disk failed") }
+    if fails { throw StorageFault(.system, "the disk failed") }
   }
 
-  func byteCount() -> Int64 { memory.byteCount() }
+  var byteCount: Int64 { memory.byteCount }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    try memory.read(into: buffer, at: offset)
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+    memory.read(into: buffer, at: offset)
   }
 
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     try step()
     try memory.write(bytes, at: offset)
   }
 
-  func truncate(to length: Int64) throws(SIFError) {
+  func truncate(to length: Int64) throws(StorageFault) {
     try step()
     try memory.truncate(to: length)
   }
 
-  func synchronize() throws(SIFError) { try step() }
+  func synchronize() throws(StorageFault) { try step() }
 }

@@ -109,12 +109,12 @@ import Testing
     #expect(editor.image.header.dataSize == 16)
     try editor.delete(id: 3, options: .compact)
     #expect(editor.image.header.dataSize == 5)
-    #expect(storage.byteCount() == editor.image.header.dataOffset + 5)
+    #expect(storage.byteCount == editor.image.header.dataOffset + 5)
   }
 
   @Test func addingBehindATruncatedObjectIsRefused() throws {
     let storage = try Self.image(["first", "second"])
-    try storage.truncate(to: storage.byteCount() - 1)
+    try storage.truncate(to: storage.byteCount - 1)
     let before = storage.bytes
     var editor = try ImageEditor(editing: storage)
     #expect(

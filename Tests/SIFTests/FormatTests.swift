@@ -1,3 +1,4 @@
+import Bytes
 import TestSupport
 import Testing
 
@@ -123,12 +124,33 @@ import Testing
     #expect(Timestamp(seconds: 1_600_000_000).iso8601 == "2020-09-13T12:26:40Z")
   }
 
-  @Test func escapes() {
-    #expect(Array("plain – ünï 😀".utf8).escapedText == "plain – ünï 😀")
-    #expect(Array("a\u{1B}[31m\n\t\\".utf8).escapedText == "a\\x1b[31m\\n\\t\\\\")
-    #expect([0xFF, 0x41, 0xC0, 0x80].escapedText == "\\xffA\\xc0\\x80")
-    #expect(Array("\u{202E}\u{200B}\u{85}".utf8).escapedText == "\\u{202e}\\u{200b}\\u{85}")
-    #expect([0xED, 0xA0, 0x80].escapedText == "\\xed\\xa0\\x80")
-    #expect([0xE2, 0x82].escapedText == "\\xe2\\x82")
+  /// The last time, and the first, which wraps around as it does in the reference (Go's `time.Time.String`).
+  @Test func farTimes() {
+    #expect(Timestamp(seconds: .max).referenceText == "292277026596-12-04 15:30:07 +0000 UTC")
+    #expect(Timestamp(seconds: .min).referenceText == "292277026596-12-04 15:30:08 +0000 UTC")
+    #expect(Timestamp.none.iso8601 == "0001-01-01T00:00:00Z")
+  }
+
+  /// Where the fields lie, and how long they are, is what the specification's two tables say.
+  @Test func fieldsAreThoseOfTheSpecification() throws {
+    let page = String(decoding: try Tool.read("\(Fixture.root)/spec/format.md"), as: UTF8.self)
+    var tables: [[[Int64]]] = []
+    var isTable = false
+    for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line == "| offset | size | type | field | meaning |" {
+        tables.append([])
+        isTable = true
+      } else if isTable, line.hasPrefix("| ") {
+        tables[tables.count - 1].append(
+          line.split(separator: "|").prefix(2).compactMap { Int64($0.filter(\.isNumber)) })
+      } else if !line.hasPrefix("|---") {
+        isTable = false
+      }
+    }
+    #expect(tables.count == 2)
+    #expect(tables.first == Header.Fields.all.map { [$0.offset, $0.byteCount] })
+    #expect(tables.last == Descriptor.Fields.all.map { [$0.offset, $0.byteCount] })
+    #expect(Header.Fields.dataSize.end == Int64(Header.byteCount))
+    #expect(Descriptor.Fields.extra.end == Int64(Descriptor.byteCount))
   }
 }

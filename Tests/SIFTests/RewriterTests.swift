@@ -39,7 +39,7 @@ import Testing
     let storage = try EditorTests.image(["first", "dead", "third"])
     var editor = try ImageEditor(editing: storage)
     try editor.delete(id: 2)
-    try storage.write([1, 2, 3].span.bytes, at: storage.byteCount())
+    try storage.write([1, 2, 3].span.bytes, at: storage.byteCount)
     let new = MemoryStorage()
     try ImageRewriter(Image(reading: storage)).compact(into: new)
     #expect(String(decoding: new.bytes.suffix(10), as: UTF8.self) == "firstthird")

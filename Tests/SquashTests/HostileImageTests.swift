@@ -1,3 +1,4 @@
+import Bytes
 import Squash
 import TestSupport
 import Testing
@@ -42,9 +43,9 @@ import Testing
     let (paths, faults) = try walk(image.build())
     #expect(paths == [[]] + names)
     #expect(faults.isEmpty)
-    #expect(escapedName(names[0]) == "\\x1b[31m")
-    #expect(escapedName(names[3]) == "\\xff\\xfe")
-    #expect(escapedName(Self.text("Grüße\\\u{202E}")) == "Grüße\\\\\\xe2\\x80\\xae")
+    #expect(names[0].escapedName == "\\x1b[31m")
+    #expect(names[3].escapedName == "\\xff\\xfe")
+    #expect(Self.text("Grüße\\\u{202E}").escapedName == "Grüße\\\\\\xe2\\x80\\xae")
   }
 
   @Test func duplicateAndUnsortedEntriesAreRefused() throws {

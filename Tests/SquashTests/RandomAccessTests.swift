@@ -1,3 +1,4 @@
+import Bytes
 import Squash
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import Squash
@@ -19,7 +20,7 @@ func readBytes(_ path: String) throws -> [UInt8] {
 
 /// Opens an image.
 func openImage(_ path: String) throws -> SquashImage {
-  try SquashImage(try FileWindow(try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)))
+  try SquashImage(RandomAccessFile(adopting: try OwnedDescriptor(opening: .init(path), flags: O_RDONLY)))
 }
 
 /// Makes a directory and extracts into it.
@@ -49,14 +50,14 @@ func write(
 func writeImage(
   to path: String, _ adjust: (inout WriterOptions) -> Void = { _ in }, _ fill: (ImageWriter) throws -> Void
 ) throws -> WriteReport {
-  let window = try FileWindow(
-    try OwnedDescriptor(opening: .init(path), flags: O_RDWR | O_CREAT | O_TRUNC, mode: 0o644))
+  let file = RandomAccessFile(
+    adopting: try OwnedDescriptor(opening: .init(path), flags: O_RDWR | O_CREAT | O_TRUNC, mode: 0o644))
   var options = WriterOptions()
   adjust(&options)
-  let writer = try ImageWriter(window, options)
+  let writer = try ImageWriter(file, options)
   try fill(writer)
   let report = try writer.finish()
-  try window.truncate(to: report.imageBytes)
+  try file.truncate(to: report.imageBytes)
   return report
 }
 

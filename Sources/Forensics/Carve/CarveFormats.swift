@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 import SIF
 import Squash
@@ -15,12 +16,10 @@ enum CarveFormats {
 
   static func squashfs(_ window: StorageWindow) -> CarvedShape? {
     let start = window.bytes(Superblock.byteCount, at: 0)
-    let used = number(start, 40, 8)
-    // Version 4.0, a block size that is the power of two that its logarithm says, and a length.
-    guard start.count == Superblock.byteCount, number(start, 28, 4) == 4, used >= 96, used <= Int64.max,
-      (12...20).contains(number(start, 22, 2)), number(start, 12, 4) == 1 << number(start, 22, 2)
+    let superblock = SquashfsSuperblock(decoding: start.span.bytes)
+    guard start.count == Superblock.byteCount, superblock.flawOfSizes == nil,
+      let length = Int64(exactly: superblock.bytesUsed)
     else { return nil }
-    let length = Int64(used)
     guard length <= window.byteCount else {
       return .truncated(window, length, "the superblock of a squashfs")
     }

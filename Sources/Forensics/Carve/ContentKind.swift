@@ -1,3 +1,6 @@
+import Bytes
+import SIF
+
 /// What bytes look like, by what they begin with and how they are distributed (spec/forensics.md, "Recognised content").
 public enum ContentKind: String, Sendable, CaseIterable {
   /// A squashfs file system.
@@ -40,27 +43,27 @@ public enum ContentKind: String, Sendable, CaseIterable {
   case data
 
   /// As many first bytes as recognition looks at: the magic of ext lies at offset 1080.
-  static let prefixLength = 1082
+  static let prefixLength = ContentMagic.extOffset + ContentMagic.ext.count
 
-  private static func has(_ bytes: [UInt8], _ magic: String, at offset: Int = 0) -> Bool {
-    bytes.count >= offset && bytes[offset...].starts(with: magic.utf8)
+  private static func has(_ bytes: [UInt8], _ magic: some Sequence<UInt8>, at offset: Int = 0) -> Bool {
+    bytes.count >= offset && bytes[offset...].starts(with: magic)
   }
 
   /// Recognises contents by the magics of their first ``prefixLength`` bytes; nil for none of them.
   static func recognize(prefix bytes: [UInt8]) -> ContentKind? {
-    if bytes.starts(with: [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]) { return .luks }
+    if has(bytes, ContentMagic.luks) { return .luks }
     if bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return .elf }
     if bytes.starts(with: [0x1F, 0x8B, 0x08]) { return .gzip }
     if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
     if bytes.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) { return .xz }
-    if has(bytes, "hsqs") { return .squashfs }
-    if has(bytes, "SIF_MAGIC\0", at: 32) { return .sif }
-    if has(bytes, "ustar", at: 257) { return .tar }
-    if bytes.count >= prefixLength, bytes[1080] == 0x53, bytes[1081] == 0xEF { return .ext }
-    if has(bytes, "-----BEGIN PGP SIGNED MESSAGE-----") { return .clearSigned }
-    if has(bytes, "-----BEGIN PGP ") { return .armor }
-    if has(bytes, "-----BEGIN ") { return .pem }
-    if has(bytes, "#!") { return .script }
+    if has(bytes, ContentMagic.squashfs) { return .squashfs }
+    if has(bytes, Header.magic, at: Int(Header.Fields.magic.offset)) { return .sif }
+    if has(bytes, "ustar".utf8, at: 257) { return .tar }
+    if has(bytes, ContentMagic.ext, at: ContentMagic.extOffset) { return .ext }
+    if has(bytes, ContentMagic.clearSigned) { return .clearSigned }
+    if has(bytes, "-----BEGIN PGP ".utf8) { return .armor }
+    if has(bytes, ContentMagic.armor) { return .pem }
+    if has(bytes, "#!".utf8) { return .script }
     return nil
   }
 

@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// Finds, in a stretch of a file, the next place where a format's magic is and its structure follows.
@@ -44,7 +45,7 @@ struct MagicScanner {
     while position < stretch.upperBound {
       guard let data = try? storage.nextData(from: position), data < stretch.upperBound else {
         // Behind the end of a file that became shorter are no zeros.
-        let present = max((try? storage.byteCount()) ?? position, position)
+        let present = max((try? storage.byteCount) ?? position, position)
         if present < stretch.upperBound { note(present..<stretch.upperBound) }
         return nil
       }
@@ -93,10 +94,11 @@ struct MagicScanner {
 
   /// Magics by their bytes: what they are of, and how far behind its beginning they lie.
   private static let magics: [(bytes: [UInt8], kind: ContentKind, distance: Int64)] = [
-    (Array("hsqs".utf8), .squashfs, 0), ([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE], .luks, 0),
-    ([0x53, 0xEF], .ext, 1080), ([0x7F, 0x45, 0x4C, 0x46], .elf, 0), ([0x1F, 0x8B, 0x08], .gzip, 0),
+    (ContentMagic.squashfs, .squashfs, 0), (ContentMagic.luks, .luks, 0),
+    (ContentMagic.ext, .ext, Int64(ContentMagic.extOffset)), ([0x7F, 0x45, 0x4C, 0x46], .elf, 0),
+    ([0x1F, 0x8B, 0x08], .gzip, 0),
     ([0x28, 0xB5, 0x2F, 0xFD], .zstd, 0), (Array("ustar".utf8), .tar, 257),
-    (Array("SIF_MAGIC\0".utf8), .sif, 32), (Array("-----BEGIN ".utf8), .pem, 0),
+    (Header.magic, .sif, Header.Fields.magic.offset), (ContentMagic.armor, .pem, 0),
     (Array("{".utf8), .json, 0), (Array("[".utf8), .json, 0),
   ]
 

@@ -1,33 +1,31 @@
+import Bytes
 import SIF
 import Squash
 
 /// A range of a file's bytes, to be read at any offset. What cannot be read ends it, as if nothing followed.
-struct StorageWindow: RandomAccessReader {
+struct StorageWindow: RandomAccess {
   private let storage: any Storage
-  /// Where the window begins in the file.
-  let offset: Int64
-  /// How many bytes it shows.
-  let byteCount: Int64
+  private let window: Window
 
   init(_ storage: any Storage, _ range: Range<Int64>) {
     self.storage = storage
-    offset = range.lowerBound
-    byteCount = range.upperBound - range.lowerBound
+    window = Window(storage, range)
   }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SquashError) -> Int {
-    do {
-      return try storage.read(into: buffer, at: position, ofWindowAt: offset, byteCount: byteCount)
-    } catch {
-      throw SquashError(.system, error.message, offset: position)
-    }
+  /// Where the window begins in the file.
+  var offset: Int64 { window.start }
+  /// How many bytes it shows.
+  var byteCount: Int64 { window.byteCount }
+
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, at position: Int64
+  ) throws(StorageFault) -> Int {
+    try window.read(into: buffer, at: position)
   }
 
   /// The bytes at an offset, at most `count`; fewer where the window ends or cannot be read. The caller bounds `count`.
   func bytes(_ count: Int, at position: Int64) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      initialized = (try? read(into: UnsafeMutableRawBufferPointer(buffer), at: position)) ?? 0
-    }
+    (try? read(count, at: position)) ?? []
   }
 
   /// A window over the rest from an offset on, at most `count` bytes.
@@ -87,17 +85,15 @@ final class WindowStorage: Storage {
 
   init(_ window: StorageWindow) { self.window = window }
 
-  func byteCount() throws(SIFError) -> Int64 { window.byteCount }
+  var byteCount: Int64 { window.byteCount }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    do { return try window.read(into: buffer, at: offset) } catch {
-      throw SIFError(.system, error.what, offset: offset)
-    }
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+    try window.read(into: buffer, at: offset)
   }
 
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { throw Self.refusal }
-  func truncate(to length: Int64) throws(SIFError) { throw Self.refusal }
-  func synchronize() throws(SIFError) {}
-
-  private static var refusal: SIFError { SIFError(.invalidArgument, "evidence is not written to") }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    throw EvidenceStorage.refusal
+  }
+  func truncate(to length: Int64) throws(StorageFault) { throw EvidenceStorage.refusal }
+  func synchronize() {}
 }

@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 public import Gcrypt
 public import Squash
@@ -97,7 +98,7 @@ public struct EntryHasher: Sendable {
             if !isLink, linked.count < Self.mostLinks { linked.insert(layout) }
           }
           if !isLink {
-            try budget.spend(layout.size, on: "file \(escapedName(entry.path))")
+            try budget.spend(layout.size, on: "file \(entry.path.escapedName)")
             batch.bytes += layout.size
           }
         }

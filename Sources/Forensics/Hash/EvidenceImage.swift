@@ -1,3 +1,4 @@
+import Bytes
 public import LUKS
 public import SIF
 public import Squash
@@ -59,44 +60,8 @@ public struct EvidenceImage: Sendable {
   }
 
   /// The bytes of an object.
-  public func reader(of descriptor: Descriptor) throws(SIFError) -> EvidenceReader {
-    EvidenceReader(storage, try extent(of: descriptor))
-  }
-}
-
-/// A range of an image's file as what file systems are read from.
-public struct EvidenceReader: RandomAccessReader {
-  private let storage: any Storage
-  private let range: Range<Int64>
-
-  /// The bytes of a range.
-  public init(_ storage: any Storage, _ range: Range<Int64>) {
-    self.storage = storage
-    self.range = range
-  }
-
-  /// How many bytes there are.
-  public var byteCount: Int64 { range.upperBound - range.lowerBound }
-
-  /// Reads at an offset until the buffer is full or the bytes end.
-  public func read(
-    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
-  ) throws(SquashError) -> Int {
-    do {
-      return try storage.read(
-        into: buffer, at: offset, ofWindowAt: range.lowerBound, byteCount: byteCount)
-    } catch {
-      throw SquashError(error)
-    }
-  }
-}
-
-extension SquashError {
-  /// A failure of the storage that an image lies in.
-  init(_ error: SIFError) {
-    self.init(
-      error.code == .system ? .system : error.code == .truncated ? .truncated : .corrupt, error.message,
-      offset: error.offset, errno: error.system?.errno.rawValue)
+  public func reader(of descriptor: Descriptor) throws(SIFError) -> Window {
+    Window(storage, try extent(of: descriptor))
   }
 }
 
@@ -114,31 +79,31 @@ public enum EvidenceContents: Sendable {
   /// Looks at the contents of a partition: what it begins with counts, not what its descriptor says.
   ///
   /// - Parameter reader: the bytes of the partition; of an encrypted one that is open, those of its plain text.
-  public init(reading reader: any RandomAccessReader) {
+  public init(reading reader: any RandomAccess) {
     var budget = ContentBudget(fileSize: .max)
     self.init(reading: reader, &budget)
   }
 
   /// Looks at the contents of a partition, where a budget pays for the header of an encrypted one.
-  public init(reading reader: any RandomAccessReader, _ budget: inout ContentBudget) {
-    do throws(SquashError) {
-      let start = try reader.bytes(6, at: 0)
-      if start.starts(with: Array("hsqs".utf8)) {
-        self = .squashfs(try SquashImage(reader))
-      } else if let facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SquashError) in
+  public init(reading reader: any RandomAccess, _ budget: inout ContentBudget) {
+    let facts: VolumeFacts?
+    do throws(StorageFault) {
+      if try reader.read(ContentMagic.squashfs.count, at: 0) == ContentMagic.squashfs {
+        do { self = .squashfs(try SquashImage(reader)) } catch { self = .unreadable(error) }
+        return
+      }
+      facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
         guard budget.spend(Int64(count)) else {
-          throw SquashError(
+          throw StorageFault(
             .limitExceeded, "a partition that shares its bytes with too many others: not read")
         }
-        return try reader.bytes(count, at: offset)
-      }) {
-        self = .encrypted(facts)
-      } else {
-        self = .other
-      }
+        return try reader.read(count, at: offset)
+      })
     } catch {
-      self = .unreadable(error)
+      self = .unreadable(SquashError(error))
+      return
     }
+    self = facts.map { .encrypted($0) } ?? .other
   }
 }
 
@@ -146,20 +111,6 @@ extension EvidenceContents {
   /// Whether an object begins like a squashfs, whatever its descriptor says.
   public static func isSquashfs(_ object: Descriptor, of evidence: EvidenceImage) -> Bool {
     guard let reader = try? evidence.reader(of: object) else { return false }
-    return (try? reader.bytes(4, at: 0)) == Array("hsqs".utf8)
-  }
-}
-
-extension RandomAccessReader {
-  /// The bytes at an offset, at most `count` of them, which the caller bounds; fewer at the end.
-  func bytes(_ count: Int, at offset: Int64) throws(SquashError) -> [UInt8] {
-    var failure: SquashError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      do throws(SquashError) {
-        filled = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return bytes
+    return (try? reader.read(ContentMagic.squashfs.count, at: 0)) == ContentMagic.squashfs
   }
 }

@@ -1,3 +1,4 @@
+public import Bytes
 import Glibc
 public import LinuxSystem
 public import SIF
@@ -41,28 +42,36 @@ public final class EvidenceStorage: Storage {
       let status = try file.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
       if status.st_mode & S_IFMT == S_IFREG { return Int64(status.st_blocks) * 512 }
     } catch { throw SIFError(error) }
-    return try byteCount()
+    do { return try byteCount } catch { throw SIFError(error) }
   }
 
   /// The number of bytes in the file.
-  public func byteCount() throws(SIFError) -> Int64 { try file.byteCount() }
+  public var byteCount: Int64 {
+    get throws(StorageFault) { try file.byteCount }
+  }
 
   /// Reads at an offset until the buffer is full or the file ends.
-  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(StorageFault) -> Int {
     try file.read(into: buffer, at: offset)
   }
 
   /// Refused: evidence is not written to.
-  public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { throw Self.refusal }
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    throw Self.refusal
+  }
 
   /// Refused: evidence is not written to.
-  public func truncate(to length: Int64) throws(SIFError) { throw Self.refusal }
+  public func truncate(to length: Int64) throws(StorageFault) { throw Self.refusal }
 
   /// Nothing was written.
   public func synchronize() {}
 
   /// The first offset at or after `offset` that is not in a hole of the file.
-  public func nextData(from offset: Int64) throws(SIFError) -> Int64? { try file.nextData(from: offset) }
+  public func nextData(from offset: Int64) throws(StorageFault) -> Int64? {
+    try file.nextData(from: offset)
+  }
 
-  private static var refusal: SIFError { SIFError(.invalidArgument, "evidence is not written to") }
+  static var refusal: StorageFault { StorageFault(.invalidArgument, "evidence is not written to") }
 }

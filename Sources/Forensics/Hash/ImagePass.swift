@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 public import Gcrypt
 public import SIF
@@ -135,11 +136,11 @@ public struct ImagePass {
     var holeBytes: Int64 = 0
     var position = range.lowerBound
     while position < range.upperBound {
-      do throws(SIFError) {
+      do throws(StorageFault) {
         let data = min(try storage.nextData(from: position) ?? range.upperBound, range.upperBound)
         if data > position {
           // Behind the end of a file that became shorter there is no data either.
-          let end = min(data, try storage.byteCount())
+          let end = min(data, try storage.byteCount)
           guard end > position else { throw Self.shortened(at: position) }
           let count = min(end - position, StretchRing.longestHole)
           let hole = Stretch(offset: position, count: count, bytes: nil)
@@ -161,13 +162,13 @@ public struct ImagePass {
         first.take(stretch)
         position += Int64(count)
         progress(Int64(count))
-      } catch { throw HashError(error) }
+      } catch { throw HashError(SIFError(error)) }
     }
     return holeBytes
   }
 
-  private static func shortened(at position: Int64) -> SIFError {
-    SIFError(.truncated, "the file ended while it was being read", offset: position)
+  private static func shortened(at position: Int64) -> StorageFault {
+    StorageFault(.truncated, "the file ended while it was being read", offset: position)
   }
 }
 

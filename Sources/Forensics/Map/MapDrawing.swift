@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// A map as a drawing: SVG that needs nothing besides itself (spec/forensics.md, "Drawing").

@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// A run of an image's bytes on its way from the reader to the hasher.
@@ -45,11 +46,11 @@ final class RegionCounter: @unchecked Sendable {
   /// The next piece: read into the buffer, and counted. Nil at the end, and after a failure.
   func next(into buffer: UnsafeMutableRawBufferPointer) -> MapPiece? {
     guard failure == nil, let end = ends.last, position < end else { return nil }
-    do throws(SIFError) {
+    do throws(StorageFault) {
       let data = min((try storage.nextData(from: start + position)).map { $0 - start } ?? end, end)
       if data > position {
         // A file that became shorter has no bytes there, rather than zeros.
-        let present = min(data, try storage.byteCount() - start)
+        let present = min(data, try storage.byteCount - start)
         let kind: MapPiece.Kind = present > position ? .hole : .unreadable
         return take(MapPiece(kind: kind, count: (present > position ? present : end) - position), nil)
       }
@@ -61,19 +62,19 @@ final class RegionCounter: @unchecked Sendable {
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       return take(MapPiece(kind: .bytes, count: Int64(count)), bytes)
     } catch {
-      failure = error
+      failure = SIFError(error)
       return nil
     }
   }
 
   /// Reads at most `wanted` bytes; nil where not even the first few can be read.
-  private func read(_ wanted: Int64, _ buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int? {
+  private func read(_ wanted: Int64, _ buffer: UnsafeMutableRawBufferPointer) throws(StorageFault) -> Int? {
     for count in [wanted, min(wanted, Self.sectorBytes)] {
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(count)])
-      do throws(SIFError) {
+      do throws(StorageFault) {
         return try storage.read(into: part, at: start + position)
       } catch {
-        guard error.code == .system else { throw error }
+        guard error.kind == .system else { throw error }
       }
     }
     return nil

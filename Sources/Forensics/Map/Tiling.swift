@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// Cuts an image's file into regions, so that every byte is in exactly one (spec/forensics.md, "Map").
@@ -16,11 +17,17 @@ struct Tiling {
   private var shared: [Int64]
 
   /// The fields of a header, as far as signatures treat them alike (spec/signatures.md, "61 bytes of the header").
-  private static let headerFields: [(range: Range<Int64>, kind: MapRegion.Kind, what: String)] = [
-    (0..<32, .launchScript, "launch script"), (32..<45, .header, "header: magic and version"),
-    (45..<48, .header, "header: architecture"), (48..<64, .header, "header: id"),
-    (64..<128, .header, "header: times and counters"),
-  ]
+  private static let headerFields: [(range: Range<Int64>, kind: MapRegion.Kind, what: String)] = {
+    typealias Fields = Header.Fields
+    func range(_ first: StructureField, _ last: StructureField) -> Range<Int64> { first.offset..<last.end }
+    return [
+      (range(Fields.launchScript, Fields.launchScript), .launchScript, Fields.launchScript.name),
+      (range(Fields.magic, Fields.version), .header, "header: magic and version"),
+      (range(Fields.architecture, Fields.architecture), .header, "header: \(Fields.architecture.name)"),
+      (range(Fields.id, Fields.id), .header, "header: id"),
+      (range(Fields.createdAt, Fields.dataSize), .header, "header: times and counters"),
+    ]
+  }()
 
   init(_ image: LenientImage) {
     self.image = image

@@ -1,3 +1,4 @@
+import Bytes
 public import SIF
 public import Squash
 
@@ -61,7 +62,7 @@ public struct FileStatistics: Sendable {
   ///   - reader: the partition's bytes; a decrypting view of an encrypted one.
   ///   - now: the time that no file should be later than; nil for no such time.
   /// - Throws: ``SquashError`` where it is no squashfs that can be read.
-  public init(_ reader: any RandomAccessReader, now: Timestamp?) throws(SquashError) {
+  public init(_ reader: any RandomAccess, now: Timestamp?) throws(SquashError) {
     let image = try SquashImage(reader)
     let squash = try SquashReader(image)
     madeAt = Timestamp(seconds: Int64(image.superblock.creationTime))

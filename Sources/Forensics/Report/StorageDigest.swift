@@ -11,7 +11,8 @@ public enum StorageDigest {
   public static func sha256(
     of storage: any Storage, progress: ((Int64) -> Void)? = nil
   ) throws(SIFError) -> [UInt8]? {
-    let size = try storage.byteCount()
+    let size: Int64
+    do { size = try storage.byteCount } catch { throw SIFError(error) }
     guard size > 0 else {
       do { return try HashContext.digest(.sha256, [UInt8]().span.bytes) } catch {
         throw SIFError(.system, error.description)

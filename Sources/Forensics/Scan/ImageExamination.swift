@@ -82,10 +82,10 @@ public struct ImageExamination: Sendable {
     var budget = ContentBudget(fileSize: check.fileSize)
     for object in check.descriptors where object.dataType == .partition && volumes.count < mostVolumes {
       guard let end = object.end, object.offset >= 0, end <= check.fileSize, object.size > 0 else { continue }
-      let reader = EvidenceReader(storage, object.offset..<end)
+      let reader = Window(storage, object.offset..<end)
       // What cannot be read is among the findings.
-      let facts = try? VolumeFacts(reading: { (count: Int, offset: Int64) throws(SquashError) in
-        budget.spend(Int64(count)) ? try reader.bytes(count, at: offset) : []
+      let facts = try? VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
+        budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
       })
       if let facts { volumes.append((object.id, facts)) }
     }

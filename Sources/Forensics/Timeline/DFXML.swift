@@ -117,7 +117,7 @@ public enum DFXML {
   /// Bytes as text of an element: markup escaped, and what is no character of XML, not UTF-8 or a control, as `\xNN`.
   private static func text(_ bytes: [UInt8]) -> String {
     var text = ""
-    for character in escapedName(bytes).unicodeScalars {
+    for character in bytes.escapedName.unicodeScalars {
       switch character {
       case "&": text += "&amp;"
       case "<": text += "&lt;"

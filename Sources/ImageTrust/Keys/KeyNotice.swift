@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 public import OpenPGP
 public import SystemPackage

@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 import Glibc
 public import OpenPGP

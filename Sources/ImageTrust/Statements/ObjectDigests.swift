@@ -79,7 +79,9 @@ struct ObjectDigests {
     defer { buffer.deallocate() }
     var position: Int64 = 0
     while position < reader.byteCount {
-      let count = try reading { () throws(SIFError) in try reader.read(into: buffer, at: position) }
+      let count = try reading { () throws(SIFError) in
+        try accessing(try reader.read(into: buffer, at: position))
+      }
       guard count > 0 else {
         throw .image(
           SIFError(.truncated, "the file ended while it was being read", offset: reader.offset + position))

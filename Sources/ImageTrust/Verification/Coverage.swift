@@ -12,8 +12,11 @@ struct Coverage {
   init(_ image: Image, covered: [UInt32], isHeaderCovered: Bool) {
     var fields: [UncoveredRange] = []
     if isHeaderCovered {
-      fields.append(UncoveredRange(offset: 45, size: 3, what: "header: architecture"))
-      fields.append(UncoveredRange(offset: 64, size: 64, what: "header: times and counters"))
+      fields.append(UncoveredRange(Header.Fields.architecture, of: "header", at: 0))
+      let (first, last) = (Header.Fields.createdAt, Header.Fields.dataSize)
+      fields.append(
+        UncoveredRange(
+          offset: first.offset, size: last.end - first.offset, what: "header: times and counters"))
     } else {
       fields.append(UncoveredRange(offset: 0, size: Int64(Header.byteCount), what: "header"))
     }
@@ -40,14 +43,26 @@ struct Coverage {
       return [UncoveredRange(offset: position, size: Int64(Descriptor.byteCount), what: name)]
     }
     // Used is covered but for its value; ids only as they are to one another within the group.
+    let (used, id, modified) = (Descriptor.Fields.used, Descriptor.Fields.id, Descriptor.Fields.modifiedAt)
     return [
-      (4, 5, "used, id"), (9, 4, "group"), (17, 8, "offset"), (33, 8, "size with padding"),
-      (49, 8, "modified time"),
-    ].map {
-      UncoveredRange(offset: position + $0.0, size: $0.1, what: "\(name): \($0.2)")
-    }
+      UncoveredRange(
+        offset: position + used.offset, size: id.end - used.offset, what: "\(name): \(used.name), \(id.name)"),
+      UncoveredRange(Descriptor.Fields.group, of: name, at: position),
+      UncoveredRange(Descriptor.Fields.offset, of: name, at: position),
+      UncoveredRange(Descriptor.Fields.sizeWithPadding, of: name, at: position),
+      // Scripts know it by this name.
+      UncoveredRange(
+        offset: position + modified.offset, size: modified.byteCount, what: "\(name): modified time"),
+    ]
   }
+}
 
+extension UncoveredRange {
+  /// A field of a structure at a position.
+  init(_ field: StructureField, of structure: String, at position: Int64) {
+    self.init(
+      offset: position + field.offset, size: field.byteCount, what: "\(structure): \(field.name)")
+  }
 }
 
 extension Image {
@@ -85,9 +100,9 @@ extension Image {
     let end = range.offset + range.size
     var position = range.offset
     while position < end {
-      guard let data = try storage.nextData(from: position), data < end else { return true }
+      guard let data = try accessing(try storage.nextData(from: position)), data < end else { return true }
       let count = Int(min(1 << 20, end - data))
-      let bytes = try storage.read(count, at: data)
+      let bytes = try accessing(try storage.read(count, at: data))
       guard bytes.span.bytes.isZero else { return false }
       guard !bytes.isEmpty else { return true }
       position = data + Int64(bytes.count)

@@ -58,15 +58,18 @@ struct StrictCoverage {
   }
 
   /// A field that has to have a certain value: uncovered where it has another.
-  private mutating func require(_ isDerived: Bool, _ offset: Int64, _ size: Int64, _ what: String) {
+  private mutating func require(
+    _ isDerived: Bool, _ field: StructureField, of structure: String, at position: Int64
+  ) {
     guard !isDerived else { return }
+    let range = UncoveredRange(field, of: structure, at: position)
     add(
-      UncoveredRange(offset: offset, size: size, what: what),
-      "\(size) unsigned bytes at byte \(offset) are not what they have to be (\(what))")
+      range,
+      "\(range.size) unsigned bytes at byte \(range.offset) are not what they have to be (\(range.what))")
   }
 
-  private mutating func addTime(_ offset: Int64, _ what: String) {
-    add(UncoveredRange(offset: offset, size: 8, what: what), nil)
+  private mutating func addTime(_ field: StructureField, of structure: String, at position: Int64) {
+    add(UncoveredRange(field, of: structure, at: position), nil)
   }
 
   // MARK: Header
@@ -78,21 +81,24 @@ struct StrictCoverage {
       return
     }
     let (header, table) = (image.header, image.table)
-    require(image.headerArchitectures.contains(header.architecture), 45, 3, "header: architecture")
-    addTime(64, "header: created at")
-    addTime(72, "header: modified at")
+    func require(_ isDerived: Bool, _ field: StructureField) {
+      self.require(isDerived, field, of: "header", at: 0)
+    }
+    require(image.headerArchitectures.contains(header.architecture), Header.Fields.architecture)
+    addTime(Header.Fields.createdAt, of: "header", at: 0)
+    addTime(Header.Fields.modifiedAt, of: "header", at: 0)
     let free = table.capacity - Int64(image.descriptors.count)
-    require(header.descriptorsFree == free, 80, 8, "header: descriptors free")
+    require(header.descriptorsFree == free, Header.Fields.descriptorsFree)
     // The table's place shows in where its descriptors lie (``addFields``), its length in the room behind it:
     // growing makes at most one block more than it needs.
     let room = header.dataOffset &- table.end
-    require((0..<4096).contains(room), 88, 8, "header: descriptors total")
+    require((0..<4096).contains(room), Header.Fields.descriptorsTotal)
     let isBehindHeader = table.offset >= Int64(Header.byteCount)
-    require(isBehindHeader && !image.descriptors.isEmpty, 96, 8, "header: descriptors offset")
-    require(header.descriptorsSize == table.end - table.offset, 104, 8, "header: descriptors size")
+    require(isBehindHeader && !image.descriptors.isEmpty, Header.Fields.descriptorsOffset)
+    require(header.descriptorsSize == table.end - table.offset, Header.Fields.descriptorsSize)
     let end = image.descriptors.compactMap(\.end).max() ?? header.dataOffset
-    require((0..<4096).contains(room), 112, 8, "header: data offset")
-    require(header.dataSize == end &- header.dataOffset, 120, 8, "header: data size")
+    require((0..<4096).contains(room), Header.Fields.dataOffset)
+    require(header.dataSize == end &- header.dataOffset, Header.Fields.dataSize)
   }
 
   // MARK: Descriptors
@@ -120,14 +126,15 @@ struct StrictCoverage {
   ) {
     let position = image.table.position(ofSlot: descriptor.slot)
     let name = "descriptor of object \(descriptor.id)"
-    require(descriptor.used == 1, position + 4, 1, "\(name): used")
-    require(Int64(descriptor.id) == Int64(descriptor.slot) + 1, position + 5, 4, "\(name): id")
+    require(descriptor.used == 1, Descriptor.Fields.used, of: name, at: position)
+    require(Int64(descriptor.id) == Int64(descriptor.slot) + 1, Descriptor.Fields.id, of: name, at: position)
     require(
-      descriptor.groupField == (group ?? 0) | Descriptor.groupMask, position + 9, 4, "\(name): group")
+      descriptor.groupField == (group ?? 0) | Descriptor.groupMask, Descriptor.Fields.group, of: name,
+      at: position)
     let isPlaced =
       places[descriptor.slot] == descriptor.sizeWithPadding && descriptor.offset <= image.fileSize
-    require(isPlaced, position + 17, 8, "\(name): offset")
-    require(isPlaced, position + 33, 8, "\(name): size with padding")
+    require(isPlaced, Descriptor.Fields.offset, of: name, at: position)
+    require(isPlaced, Descriptor.Fields.sizeWithPadding, of: name, at: position)
   }
 
   private mutating func addObject(_ descriptor: Descriptor, _ isCovered: Bool, _ places: [Int: Int64]) {
@@ -136,8 +143,8 @@ struct StrictCoverage {
     }
     addFields(descriptor, group: group, places)
     addTime(
-      image.table.position(ofSlot: descriptor.slot) + Int64(Descriptor.modifiedAtFieldOffset),
-      "descriptor of object \(descriptor.id): modified at")
+      Descriptor.Fields.modifiedAt, of: "descriptor of object \(descriptor.id)",
+      at: image.table.position(ofSlot: descriptor.slot))
   }
 
   /// A signature proves its own bytes and, with them, what its descriptor has to say.
@@ -154,18 +161,19 @@ struct StrictCoverage {
     let position = image.table.position(ofSlot: descriptor.slot)
     let name = "descriptor of object \(descriptor.id)"
     addFields(descriptor, group: nil, places)
-    require(descriptor.linkField == group | Descriptor.groupMask, position + 13, 4, "\(name): link")
-    addTime(position + 41, "\(name): created at")
-    require(descriptor.modifiedAt == descriptor.createdAt, position + 49, 8, "\(name): modified at")
-    require(descriptor.uid == 0, position + 57, 8, "\(name): uid")
-    require(descriptor.gid == 0, position + 65, 8, "\(name): gid")
-    require(descriptor.name.isEmpty, position + 73, Int64(Descriptor.nameByteCount), "\(name): name")
+    require(
+      descriptor.linkField == group | Descriptor.groupMask, Descriptor.Fields.link, of: name, at: position)
+    addTime(Descriptor.Fields.createdAt, of: name, at: position)
+    require(
+      descriptor.modifiedAt == descriptor.createdAt, Descriptor.Fields.modifiedAt, of: name, at: position)
+    require(descriptor.uid == 0, Descriptor.Fields.uid, of: name, at: position)
+    require(descriptor.gid == 0, Descriptor.Fields.gid, of: name, at: position)
+    require(descriptor.name.isEmpty, Descriptor.Fields.name, of: name, at: position)
     let expected = result.validSigners.compactMap { signer in
       signer.hash.map { Metadata.signature(SignatureMetadata(hash: $0, entity: signer.entity ?? [])).encoded }
     }
     require(
-      expected.contains(descriptor.extra), position + Int64(Descriptor.extraFieldOffset),
-      Int64(Descriptor.extraByteCount), "\(name): extra")
+      expected.contains(descriptor.extra), Descriptor.Fields.extra, of: name, at: position)
     if !isCanonical || result.validSigners.count != result.signers.count {
       add(
         UncoveredRange(

@@ -1,3 +1,4 @@
+import Bytes
 import StrictJSON
 
 /// Judges whether an object's bytes are what its type says.
@@ -42,28 +43,26 @@ struct ContentCheck {
   ) throws(SIFError) {
     switch partition.fileSystem {
     case .squashfs, .gocryptfsSquashfs:
-      let superblock = try reader.prefix(SquashfsSuperblock.byteCount)
-      guard superblock.starts(with: ContentMagic.squashfs), superblock.count == SquashfsSuperblock.byteCount
-      else {
+      let start = try reader.prefix(SquashfsSuperblock.byteCount)
+      let superblock = SquashfsSuperblock(decoding: start.span.bytes)
+      guard superblock.hasMagic, start.count == SquashfsSuperblock.byteCount else {
         mismatch(&collector, "a squashfs: the magic \"hsqs\" is not there")
         return
       }
-      // Bytes used lie at offset 40 of a squashfs superblock, little-endian.
-      let used = superblock[40..<48].enumerated().reduce(UInt64(0)) {
-        $0 | UInt64($1.element) << (8 * $1.offset)
-      }
-      if used > UInt64(object.size) {
+      if superblock.bytesUsed > UInt64(object.size) {
         collector.add(
-          .contentTruncated, .error, at: object.offset + 40, object: object.id,
-          "the squashfs in object \(object.id) says it is \(used) bytes long; the object has \(object.size)")
-      } else if let fault = SquashfsSuperblock.fault(in: superblock) {
+          .contentTruncated, .error, at: object.offset + Int64(SquashfsSuperblock.Offset.bytesUsed),
+          object: object.id,
+          "the squashfs in object \(object.id) says it is \(superblock.bytesUsed) bytes long; the object has \(object.size)"
+        )
+      } else if let flaw = superblock.flawOfSizes ?? superblock.flawOfTables {
         collector.add(
-          .contentUnreadable, .error, at: object.offset + fault.offset, object: object.id,
-          "the squashfs in object \(object.id) cannot be read: \(fault.sentence)")
+          .contentUnreadable, .error, at: object.offset + Int64(flaw.offset), object: object.id,
+          "the squashfs in object \(object.id) cannot be read: \(superblock.sentence(flaw))")
       }
     case .ext3:
-      let superblock = try reader.prefix(1082)
-      if !superblock.dropFirst(1080).elementsEqual(ContentMagic.ext) {
+      let superblock = try reader.prefix(ContentMagic.extOffset + ContentMagic.ext.count)
+      if !superblock.dropFirst(ContentMagic.extOffset).elementsEqual(ContentMagic.ext) {
         mismatch(&collector, "an ext file system: the magic 0xEF53 is not there")
       }
     case .encryptedSquashfs:
@@ -99,12 +98,12 @@ struct ContentCheck {
     let start = try reader.prefix(64)
     switch (message.format, message.type) {
     case (.pem, _):
-      if !start.starts(with: ContentMagic.pem) { mismatch(&collector, "PEM: \"-----BEGIN\" is not there") }
+      if !start.starts(with: ContentMagic.armor) { mismatch(&collector, "PEM: \"-----BEGIN\" is not there") }
     case (.openPGP, .clearSignature):
       if !start.starts(with: ContentMagic.clearSigned) { mismatch(&collector, "a clear-signed message") }
     case (.openPGP, _):
       // A binary packet has the highest bit of its first byte set.
-      if !start.starts(with: ContentMagic.pem), start.first.map({ $0 & 0x80 == 0 }) ?? true {
+      if !start.starts(with: ContentMagic.armor), start.first.map({ $0 & 0x80 == 0 }) ?? true {
         mismatch(&collector, "an OpenPGP message")
       }
     default: break
@@ -180,14 +179,22 @@ struct OCIDigest {
   }
 }
 
-/// The bytes by which contents are recognised.
-enum ContentMagic {
-  static let squashfs = Array("hsqs".utf8)
-  static let luks: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
-  /// At offset 1080 of an ext2, ext3 or ext4 file system.
-  static let ext: [UInt8] = [0x53, 0xEF]
-  static let clearSigned = Array("-----BEGIN PGP SIGNED MESSAGE-----".utf8)
-  static let pem = Array("-----BEGIN ".utf8)
+extension SquashfsSuperblock {
+  /// What is wrong, in the words of the check.
+  fileprivate func sentence(_ flaw: Flaw) -> String {
+    switch flaw {
+    case .version: "its version is \(majorVersion).\(minorVersion), not 4.0"
+    case .blockSize: "its block size is \(blockSize), with a logarithm of \(blockLogarithm)"
+    case .length: "its length is \(bytesUsed) bytes"
+    case .missingTable(let name, _): "there is no \(name)"
+    case .tableOutside(let name, _, let start): "the \(name) starts outside of it, at byte \(start)"
+    case .noIDs: "there are no user and group ids"
+    case .noInodes: "there are no inodes"
+    case .tableOrder: "its tables are out of order"
+    case .fragmentsWithoutTable: "there are \(fragmentCount) fragments without a table"
+    case .inodeTableTooShort: "the inode table is too short for \(inodeCount) inodes"
+    }
+  }
 }
 
 extension UInt8 {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Judges where everything lies: outside the file, on top of each other, with gaps between.
 struct ExtentCheck {
   let header: Header
@@ -18,34 +20,34 @@ struct ExtentCheck {
 
   private func checkEach(_ collector: inout FindingCollector) {
     for object in objects {
-      let position = table.position(ofSlot: object.slot)
+      func place(_ field: StructureField) -> Int64 { table.position(of: field, inSlot: object.slot) }
       guard let end = object.end else {
         collector.add(
-          .extentImpossible, .error, at: position + 17, object: object.id,
+          .extentImpossible, .error, at: place(Descriptor.Fields.offset), object: object.id,
           "object \(object.id) has an impossible extent: offset \(object.offset), size \(object.size)")
         continue
       }
       if end > fileSize, object.size > 0 {
         let present = max(min(fileSize - object.offset, object.size), 0)
         collector.add(
-          .objectTruncated, .error, at: position + 17, object: object.id,
+          .objectTruncated, .error, at: place(Descriptor.Fields.offset), object: object.id,
           "object \(object.id) reaches to byte \(end), behind the end of the file at \(fileSize): "
             + "\(ByteText.part(present, of: object.size)) present")
       }
       if object.size > 0, object.offset < header.dataOffset {
         collector.add(
-          .objectBeforeData, .warning, at: position + 17, object: object.id,
+          .objectBeforeData, .warning, at: place(Descriptor.Fields.offset), object: object.id,
           "object \(object.id) begins at byte \(object.offset), before the data offset \(header.dataOffset)")
       }
       if object.sizeWithPadding < object.size || object.sizeWithPadding - object.size >= object.offset {
         collector.add(
-          .sizeWithPadding, .note, at: position + 33, object: object.id,
+          .sizeWithPadding, .note, at: place(Descriptor.Fields.sizeWithPadding), object: object.id,
           "the size with padding of object \(object.id), \(object.sizeWithPadding), does not fit its size "
             + "\(object.size)")
       }
       if object.dataType == .partition, object.offset % NewObject.partitionAlignment != 0 {
         collector.add(
-          .partitionUnaligned, .note, at: position + 17, object: object.id,
+          .partitionUnaligned, .note, at: place(Descriptor.Fields.offset), object: object.id,
           "partition \(object.id) is not aligned to 4096 bytes: it cannot be mounted in place everywhere")
       }
     }
@@ -93,7 +95,7 @@ struct ExtentCheck {
       return
     }
     guard length <= Self.longestPadding else { return }
-    let padding = try storage.read(Int(length), at: before.end)
+    let padding = try accessing(try storage.read(Int(length), at: before.end))
     if let index = padding.firstIndex(where: { $0 != 0 }) {
       collector.add(
         .paddingNotZero, .note, at: before.end + Int64(index),

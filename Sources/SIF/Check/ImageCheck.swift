@@ -1,3 +1,5 @@
+import Bytes
+
 /// Finds every structural fault of an image (spec/check.md), also of one that is too damaged to be opened.
 ///
 /// Reading stops at nothing: what can be read is judged, and what cannot is a finding.
@@ -20,9 +22,9 @@ public struct ImageCheck: Sendable {
     try storage.lock(.loading)
     var isLocked = true
     defer { if isLocked { storage.unlock(.loading) } }
-    let size = try storage.byteCount()
+    let size = try accessing(try storage.byteCount)
     fileSize = size
-    let first = try storage.read(Header.byteCount, at: 0)
+    let first = try accessing(try storage.read(Header.byteCount, at: 0))
     let (header, problem) = Header.lenient(first.span.bytes)
     if let problem {
       collector.add(problem.findingCode, .error, at: problem.offset ?? 0, problem.message)
@@ -71,16 +73,19 @@ public struct ImageCheck: Sendable {
     let script = header.launchScript
     if script.count == Header.launchScriptByteCount {
       collector.add(
-        .launchScriptUnterminated, .warning, at: 0, "the launch script fills its 32 bytes: no NUL ends it")
+        .launchScriptUnterminated, .warning, at: Header.Fields.launchScript.offset,
+        "the launch script fills its 32 bytes: no NUL ends it")
     }
     if String(validating: script, as: UTF8.self) == nil || script.contains(where: { $0 < 0x20 && $0 != 0x0A })
     {
       collector.add(
-        .launchScriptNotText, .warning, at: 0, "the launch script is not text: \"\(script.escapedText)\"")
+        .launchScriptNotText, .warning, at: Header.Fields.launchScript.offset,
+        "the launch script is not text: \"\(script.escapedText)\"")
     }
     if header.modifiedAt < header.createdAt {
       collector.add(
-        .timeOrder, .note, at: 72, "the header's time of change is before its time of creation")
+        .timeOrder, .note, at: Header.Fields.modifiedAt.offset,
+        "the header's time of change is before its time of creation")
     }
   }
 
@@ -91,35 +96,36 @@ public struct ImageCheck: Sendable {
     let (table, problem) = DescriptorTable.lenient(header, fileSize: fileSize)
     if let problem {
       let code: Finding.Code = problem.code == .truncated ? .tableTruncated : .tableMalformed
-      collector.add(code, .error, at: problem.offset ?? 88, problem.message)
+      collector.add(
+        code, .error, at: problem.offset ?? Header.Fields.descriptorsTotal.offset, problem.message)
     }
     guard let table else { return nil }
     let (size, overflow) = header.descriptorsTotal.multipliedReportingOverflow(
       by: Int64(Descriptor.byteCount))
     if let capacity = header.hiddenCapacity {
       collector.add(
-        .tableSize, .warning, at: 88,
+        .tableSize, .warning, at: Header.Fields.descriptorsTotal.offset,
         "an interrupted edit left \(capacity - header.descriptorsTotal) slots out of the descriptor table: the next edit "
           + "puts them back")
     } else if !overflow, header.descriptorsSize > size {
       collector.add(
-        .tableSize, .warning, at: 104,
+        .tableSize, .warning, at: Header.Fields.descriptorsSize.offset,
         "the header's size of the descriptors, \(header.descriptorsSize) bytes, is more than "
           + "\(header.descriptorsTotal) descriptors of 585 bytes take (\(size))")
     }
     if table.offset < Int64(Header.byteCount) {
       collector.add(
-        .tableOverlap, .error, at: 96,
+        .tableOverlap, .error, at: Header.Fields.descriptorsOffset.offset,
         "the descriptor table begins at byte \(table.offset), inside the global header")
     }
     if header.dataOffset > max(fileSize, table.end) {
       collector.add(
-        .dataOffset, .error, at: 112,
+        .dataOffset, .error, at: Header.Fields.dataOffset.offset,
         "the data offset, \(header.dataOffset), lies behind the end of the file at \(fileSize)")
     }
     if header.dataOffset < table.end {
       collector.add(
-        .dataOffset, header.dataOffset < 0 ? .error : .warning, at: 112,
+        .dataOffset, header.dataOffset < 0 ? .error : .warning, at: Header.Fields.dataOffset.offset,
         "the data offset, \(header.dataOffset), lies before the end of the descriptor table at \(table.end)")
     }
     return table
@@ -171,7 +177,7 @@ public struct ImageCheck: Sendable {
     if header.descriptorsTotal == table.capacity, header.descriptorsFree != free, header.hiddenCapacity == nil
     {
       collector.add(
-        .freeCount, .warning, at: 80,
+        .freeCount, .warning, at: Header.Fields.descriptorsFree.offset,
         "the header counts \(header.descriptorsFree) free descriptors; \(free) of "
           + "\(header.descriptorsTotal) are free")
     }
@@ -180,16 +186,16 @@ public struct ImageCheck: Sendable {
     guard !needed.overflow, header.dataOffset >= 0, header.dataOffset <= fileSize else { return }
     if header.dataSize < needed.partialValue {
       collector.add(
-        .dataSize, .warning, at: 120,
+        .dataSize, .warning, at: Header.Fields.dataSize.offset,
         "the header's data size, \(header.dataSize), ends before the last object does (\(needed.partialValue))"
       )
     } else if header.dataSize > fileSize - header.dataOffset, header.dataSize > needed.partialValue {
       collector.add(
-        .dataSize, .warning, at: 120,
+        .dataSize, .warning, at: Header.Fields.dataSize.offset,
         "the header's data size, \(header.dataSize), reaches behind the end of the file at \(fileSize)")
     } else if header.dataSize > needed.partialValue {
       collector.add(
-        .dataSize, .note, at: 120,
+        .dataSize, .note, at: Header.Fields.dataSize.offset,
         "the header's data size, \(header.dataSize), counts "
           + "\(ByteText.decimal(header.dataSize - needed.partialValue)) behind the last object "
           + "(a deletion leaves such a count)")
@@ -202,7 +208,7 @@ public struct ImageCheck: Sendable {
     let ids = Set(objects.map(\.id))
     let groups = Set(objects.compactMap(\.group))
     for object in objects {
-      let at = table.position(ofSlot: object.slot) + 13
+      let at = table.position(of: Descriptor.Fields.link, inSlot: object.slot)
       switch object.link {
       case .object(let id) where !ids.contains(id):
         collector.add(
@@ -224,7 +230,8 @@ public struct ImageCheck: Sendable {
     for object in objects { counts[object.id, default: 0] += 1 }
     for object in objects where counts[object.id, default: 0] > 1 {
       collector.add(
-        .idDuplicate, .error, at: table.position(ofSlot: object.slot) + 5, object: object.id,
+        .idDuplicate, .error, at: table.position(of: Descriptor.Fields.id, inSlot: object.slot),
+        object: object.id,
         "\(counts[object.id, default: 0]) objects have the id \(object.id)")
     }
 
@@ -232,7 +239,8 @@ public struct ImageCheck: Sendable {
     for extra in primaries.dropFirst() {
       collector.add(
         .primaryDuplicate, .error,
-        at: table.position(ofSlot: extra.slot) + Int64(Descriptor.extraFieldOffset + 4),
+        at: table.position(of: Descriptor.Fields.extra, inSlot: extra.slot)
+          + PartitionMetadata.typeFieldOffset,
         object: extra.id,
         "object \(extra.id) is a second primary system partition (the first is object \(primaries[0].id)): "
           + "setting the primary again settles it")
@@ -240,20 +248,21 @@ public struct ImageCheck: Sendable {
     guard let primary = primaries.first, case .partition(let partition) = primary.metadata else {
       if header.architecture != .unknown {
         collector.add(
-          .headerArchitecture, .warning, at: 45,
+          .headerArchitecture, .warning, at: Header.Fields.architecture.offset,
           "the header names the architecture \(header.architecture.shown), but there is no primary system partition"
         )
       }
       if objects.contains(where: { $0.isPartition(.system) }) {
         collector.add(
-          .primaryMissing, .note, at: 45, "there are system partitions, but none is the primary one")
+          .primaryMissing, .note, at: Header.Fields.architecture.offset,
+          "there are system partitions, but none is the primary one")
       }
       return
     }
     // An unknown architecture in the partition is a finding of its own.
     if partition.architecture.number != nil, partition.architecture != header.architecture {
       collector.add(
-        .headerArchitecture, .warning, at: 45,
+        .headerArchitecture, .warning, at: Header.Fields.architecture.offset,
         "the header names the architecture \(header.architecture.shown), the primary system partition "
           + "(object \(primary.id)) \(partition.architecture.shown)")
     }

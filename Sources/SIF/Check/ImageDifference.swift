@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// One respect in which two images differ.
@@ -165,7 +166,7 @@ extension ObjectReader {
     try forEachBlock { (block) throws(SIFError) in
       guard found == nil else { return }
       let wanted = UnsafeMutableRawBufferPointer(rebasing: other[..<block.count])
-      let count = try right.read(into: wanted, at: position)
+      let count = try accessing(try right.read(into: wanted, at: position))
       guard count == block.count else {
         throw SIFError(.truncated, "the file became shorter while it was read", objectID: object)
       }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Judges one used descriptor by itself.
 struct SlotCheck {
   let descriptor: Descriptor
@@ -6,46 +8,54 @@ struct SlotCheck {
 
   func run(_ collector: inout FindingCollector) {
     func add(
-      _ code: Finding.Code, _ severity: Finding.Severity, _ field: Int64,
+      _ code: Finding.Code, _ severity: Finding.Severity, _ field: StructureField,
       _ sentence: @autoclosure () -> String
     ) {
-      collector.add(code, severity, at: position + field, object: descriptor.id, sentence())
+      collector.add(code, severity, at: position + field.offset, object: descriptor.id, sentence())
     }
     let id = descriptor.id
     if descriptor.used != 1 {
       add(
-        .usedByte, .warning, 4, "the used byte of object \(id) is \(descriptor.used); 0 and 1 are its values")
+        .usedByte, .warning, Descriptor.Fields.used,
+        "the used byte of object \(id) is \(descriptor.used); 0 and 1 are its values")
     }
     if id == 0 {
       add(
-        .idZero, .error, 5, "the object in slot \(descriptor.slot) has the id 0, by which nobody can name it")
+        .idZero, .error, Descriptor.Fields.id,
+        "the object in slot \(descriptor.slot) has the id 0, by which nobody can name it")
     } else if Int64(id) != Int64(descriptor.slot) + 1 {
       add(
-        .idNotSlot, .warning, 5,
+        .idNotSlot, .warning, Descriptor.Fields.id,
         "object \(id) lies in slot \(descriptor.slot), that of id \(descriptor.slot + 1)")
     }
     if descriptor.groupField & Descriptor.groupMask != Descriptor.groupMask {
-      add(.groupField, .warning, 9, "the group field of object \(id) lacks its mark (0xF0000000)")
+      add(
+        .groupField, .warning, Descriptor.Fields.group,
+        "the group field of object \(id) lacks its mark (0xF0000000)")
     }
     if !descriptor.dataType.isKnown {
-      add(.typeUnknown, .note, 0, "object \(id) is of no known type (\(descriptor.dataType.name))")
+      add(
+        .typeUnknown, .note, Descriptor.Fields.dataType,
+        "object \(id) is of no known type (\(descriptor.dataType.name))")
     }
     if descriptor.name.escapedText != String(decoding: descriptor.name, as: UTF8.self) {
       add(
-        .nameUnprintable, .warning, 73,
+        .nameUnprintable, .warning, Descriptor.Fields.name,
         "the name of object \(id) holds bytes that are not printable text: \"\(descriptor.name.escapedText)\""
       )
     }
     if descriptor.uid != 0 || descriptor.gid != 0 {
       add(
-        .deprecatedOwner, .note, 57,
+        .deprecatedOwner, .note, Descriptor.Fields.uid,
         "object \(id) has an owner (uid \(descriptor.uid), gid \(descriptor.gid)), which is deprecated")
     }
     if descriptor.modifiedAt < descriptor.createdAt {
-      add(.timeOrder, .note, 49, "object \(id) was changed before it was made, say its times")
+      add(
+        .timeOrder, .note, Descriptor.Fields.modifiedAt,
+        "object \(id) was changed before it was made, say its times")
     }
     for (what, code) in unknownMetadata {
-      add(code, .warning, Int64(Descriptor.extraFieldOffset), "object \(id) has an unknown \(what)")
+      add(code, .warning, Descriptor.Fields.extra, "object \(id) has an unknown \(what)")
     }
   }
 

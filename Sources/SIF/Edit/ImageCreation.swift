@@ -44,8 +44,8 @@ extension Image {
     let header = Header(
       launchScript: creation.launchScript, id: creation.id, createdAt: creation.time,
       capacity: creation.capacity)
-    try storage.truncate(to: header.dataOffset)
-    try storage.write(header.encoded().span.bytes, at: 0)
+    try accessing(try storage.truncate(to: header.dataOffset))
+    try accessing(try storage.write(header.encoded().span.bytes, at: 0))
     return try Image(loading: storage)
   }
 }

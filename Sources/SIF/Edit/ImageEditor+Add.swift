@@ -1,3 +1,4 @@
+public import Bytes
 import Gcrypt
 
 extension ImageEditor {
@@ -16,7 +17,7 @@ extension ImageEditor {
     _ object: NewObject, from source: inout some ByteSource & ~Copyable
   ) throws(SIFError) -> Descriptor {
     var (descriptor, end) = try place(object)
-    let oldSize = try storage.byteCount()
+    let oldSize = try accessing(try storage.byteCount)
     do {
       try fill(&descriptor, from: &source, behind: end)
       try writeHidden(descriptor)
@@ -39,7 +40,7 @@ extension ImageEditor {
     _ object: NewObject, writing body: (ObjectWriter) throws -> (byteCount: Int64, metadata: Metadata?)
   ) throws -> Descriptor {
     var (descriptor, end) = try place(object)
-    let oldSize = try storage.byteCount()
+    let oldSize = try accessing(try storage.byteCount)
     do {
       let result = try body(ObjectWriter(storage: storage, offset: descriptor.offset))
       let (objectEnd, overflow) = descriptor.offset.addingReportingOverflow(result.byteCount)
@@ -47,7 +48,7 @@ extension ImageEditor {
         throw SIFError(.invalidArgument, "an object of \(result.byteCount) bytes")
       }
       // What was written behind the object's end is no part of the image.
-      try storage.truncate(to: objectEnd)
+      try accessing(try storage.truncate(to: objectEnd))
       descriptor.size = result.byteCount
       if let metadata = result.metadata { descriptor.extra = metadata.encoded }
       descriptor.sizeWithPadding = descriptor.offset - end + descriptor.size
@@ -104,7 +105,7 @@ extension ImageEditor {
 
   /// Gives back what an unfinished object took, such as the last free blocks of a full disk.
   func giveBack(_ oldSize: Int64) {
-    if (try? storage.byteCount()) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
+    if (try? storage.byteCount) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
   }
 
   private func firstFreeSlot() throws(SIFError) -> Int {
@@ -132,7 +133,7 @@ extension ImageEditor {
     header.modifiedAt = descriptor.modifiedAt
     let position = image.table.position(ofSlot: descriptor.slot)
     try storage.withLock(.publishing) { () throws(SIFError) in
-      try write([1], at: position + Int64(Descriptor.usedFieldOffset))
+      try write([1], at: position + Descriptor.Fields.used.offset)
       try barrier()
       image.descriptors.insert(
         descriptor, at: image.descriptors.firstIndex { $0.slot > descriptor.slot } ?? image.descriptors.count)
@@ -152,7 +153,7 @@ extension ImageEditor {
       let count = try source.read(into: buffer)
       if count == 0 { break }
       let block = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-      try storage.write(block.bytes, at: offset + size)
+      try accessing(try storage.write(block.bytes, at: offset + size))
       context?.update(block)
       size += Int64(count)
     }
@@ -162,20 +163,30 @@ extension ImageEditor {
 }
 
 /// The place of an object that is being made: offsets count from the object's first byte.
-public struct ObjectWriter: Sendable {
+public struct ObjectWriter: RandomAccess, RandomWritable {
   /// Where the image's bytes are.
   public let storage: any Storage
   /// Where the object begins in the file.
   public let offset: Int64
 
+  /// The object has no end yet.
+  private var window: WritableWindow { WritableWindow(storage, start: offset, byteCount: .max) }
+
+  /// How many bytes of it, and behind it, are there.
+  public var byteCount: Int64 {
+    get throws(StorageFault) { max(try storage.byteCount - offset, 0) }
+  }
+
   /// Writes all bytes at an offset within the object.
-  public func write(_ bytes: RawSpan, at position: Int64) throws(SIFError) {
-    try storage.write(bytes, at: offset + position)
+  public func write(_ bytes: UnsafeRawBufferPointer, at position: Int64) throws(StorageFault) {
+    try window.write(bytes, at: position)
   }
 
   /// Reads back what was written, at an offset within the object.
-  public func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SIFError) -> Int {
-    try storage.read(into: buffer, at: offset + position)
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at position: Int64
+  ) throws(StorageFault) -> Int {
+    try window.read(into: buffer, at: position)
   }
 }
 

@@ -18,7 +18,7 @@ extension ImageEditor {
       throw SIFError(.primaryExists, "only one of the new objects can be the primary system partition")
     }
     let slots = try freeSlots(objects.count)
-    let oldSize = try storage.byteCount()
+    let oldSize = try accessing(try storage.byteCount)
     var descriptors: [Descriptor] = []
     var end = try image.endOfData()
     do {
@@ -98,18 +98,18 @@ extension ImageEditor {
   private func publishBetween(_ descriptors: [Descriptor]) throws(SIFError) {
     for descriptor in descriptors { try writeHidden(descriptor) }
     try barrier()
-    try write(descriptors.map { ($0.slot, Descriptor.usedFieldOffset, [1]) })
+    try write(descriptors.map { ($0.slot, Descriptor.Fields.used.offset, [1]) })
     try barrier()
   }
 
   /// Changes fields of descriptors with one write, which has what lies between them as it is.
-  func write(_ fields: [(slot: Int, offset: Int, bytes: [UInt8])]) throws(SIFError) {
-    let places = fields.map { image.table.position(ofSlot: $0.slot) + Int64($0.offset) }
+  func write(_ fields: [(slot: Int, offset: Int64, bytes: [UInt8])]) throws(SIFError) {
+    let places = fields.map { image.table.position(ofSlot: $0.slot) + $0.offset }
     guard let first = places.min(), let last = places.indices.max(by: { places[$0] < places[$1] }) else {
       return
     }
     let count = Int(places[last] - first) + fields[last].bytes.count
-    var bytes = try storage.read(count, at: first)
+    var bytes = try accessing(try storage.read(count, at: first))
     guard bytes.count == count else {
       throw SIFError(.truncated, "the file became shorter while it was edited", offset: first)
     }
@@ -148,16 +148,18 @@ extension Image {
     var written: [Int] = []
     try hidden.forEachWrittenSlot(in: storage) { (slot, _) throws(SIFError) in written.append(slot) }
     let zeros = [UInt8](repeating: 0, count: Descriptor.byteCount)
-    for slot in written { try storage.write(zeros.span.bytes, at: hidden.position(ofSlot: slot)) }
-    if ordersWrites { try storage.synchronize() }
+    for slot in written {
+      try accessing(try storage.write(zeros.span.bytes, at: hidden.position(ofSlot: slot)))
+    }
+    if ordersWrites { try accessing(try storage.synchronize()) }
     table = whole
     header.descriptorsTotal = capacity
     header.descriptorsFree = capacity - Int64(descriptors.count)
     let encoded = header.encoded()
     let storage = storage
     try storage.withLock(.publishing) { () throws(SIFError) in
-      try storage.write(encoded.span.bytes, at: 0)
-      if ordersWrites { try storage.synchronize() }
+      try accessing(try storage.write(encoded.span.bytes, at: 0))
+      if ordersWrites { try accessing(try storage.synchronize()) }
     }
     return hidden.capacity
   }

@@ -1,3 +1,4 @@
+import Bytes
 public import SystemPackage
 
 /// Changes an image in place, so that at every moment others see the old image or the new one
@@ -73,11 +74,11 @@ public struct ImageEditor: ~Copyable {
 
   /// Waits until everything written so far is stable.
   func barrier() throws(SIFError) {
-    if ordersWrites { try storage.synchronize() }
+    if ordersWrites { try accessing(try storage.synchronize()) }
   }
 
   func write(_ bytes: [UInt8], at offset: Int64) throws(SIFError) {
-    try storage.write(bytes.span.bytes, at: offset)
+    try accessing(try storage.write(bytes.span.bytes, at: offset))
   }
 
   /// Writes a header with true counters and, where it is known, the architecture of the primary partition,
@@ -89,7 +90,7 @@ public struct ImageEditor: ~Copyable {
     try write(header.encoded(), at: 0)
     try barrier()
     image.header = header
-    image.fileSize = try storage.byteCount()
+    image.fileSize = try accessing(try storage.byteCount)
   }
 
   // MARK: Delete
@@ -130,7 +131,7 @@ public struct ImageEditor: ~Copyable {
 
     let position = image.table.position(ofSlot: victim.slot)
     try storage.withLock(.publishing) { () throws(SIFError) in
-      try write([0], at: position + Int64(Descriptor.usedFieldOffset))
+      try write([0], at: position + Descriptor.Fields.used.offset)
       try barrier()
       try write(Array(repeating: 0, count: Descriptor.byteCount), at: position)
       image.descriptors = remaining
@@ -141,7 +142,7 @@ public struct ImageEditor: ~Copyable {
       try barrier()
     }
     if let newSize {
-      try storage.truncate(to: newSize)
+      try accessing(try storage.truncate(to: newSize))
       try barrier()
       image.fileSize = newSize
     }
@@ -154,10 +155,10 @@ public struct ImageEditor: ~Copyable {
     let end = min(descriptor.end ?? position, image.fileSize)
     while position < end {
       // What is a hole is zero already, and stays a hole.
-      guard let data = try storage.nextData(from: position), data < end else { return }
+      guard let data = try accessing(try storage.nextData(from: position)), data < end else { return }
       position = max(position, data)
       let count = Int(min(Int64(zeros.count), end - position))
-      try storage.write(zeros.span.bytes.extracting(..<count), at: position)
+      try accessing(try storage.write(zeros.span.bytes.extracting(..<count), at: position))
       position += Int64(count)
     }
   }
@@ -198,7 +199,7 @@ public struct ImageEditor: ~Copyable {
       stamp.append(time.seconds)
       for (slot, _) in types {
         let position = image.table.position(ofSlot: slot)
-        try write(stamp.bytes, at: position + Int64(Descriptor.modifiedAtFieldOffset))
+        try write(stamp.bytes, at: position + Descriptor.Fields.modifiedAt.offset)
       }
       for (slot, type) in types { remember(type, ofSlot: slot, time: time) }
       try writeHeader(header)
@@ -210,10 +211,10 @@ public struct ImageEditor: ~Copyable {
 
   /// Writes the types of partitions: the first one's first, where one write cannot do it.
   private func setTypes(_ types: [(slot: Int, type: PartitionType)]) throws(SIFError) {
-    let offset = Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset
+    let offset = Descriptor.Fields.extra.offset + PartitionMetadata.typeFieldOffset
     let fields = types.map { ($0.slot, offset, $0.type.encoded) }
     let pages = types.flatMap { type in
-      let start = image.table.position(ofSlot: type.slot) + Int64(offset)
+      let start = image.table.position(ofSlot: type.slot) + offset
       return [start / Self.pageBytes, (start + 3) / Self.pageBytes]
     }
     for step in Set(pages).count == 1 ? [fields] : fields.map({ [$0] }) {

@@ -111,9 +111,9 @@ public struct ImageRewriter: Sendable {
     header.dataSize = position - header.dataOffset
     try judged { () throws(SIFError) in
       // Zero-length objects at the end own no bytes: the length alone makes room for the last one.
-      try destination.truncate(to: position)
+      try accessing(try destination.truncate(to: position))
       try writeTable(moved, at: image.table.offset, in: destination)
-      try destination.write(header.encoded().span.bytes, at: 0)
+      try accessing(try destination.write(header.encoded().span.bytes, at: 0))
     }
   }
 
@@ -153,7 +153,7 @@ public struct ImageRewriter: Sendable {
       throw SIFError(.malformed, "an object lies too far out to be moved: not grown")
     }
 
-    try destination.truncate(to: newEnd)
+    try accessing(try destination.truncate(to: newEnd))
     let newTableEnd = image.table.offset + size
     try Self.copy(image.wholeFile, from: 0, to: 0, count: image.table.end, in: destination)
     // What lay between the old table and the data makes room for new slots, which begin as zeros.
@@ -168,7 +168,7 @@ public struct ImageRewriter: Sendable {
     var moved = image.descriptors
     for index in moved.indices { moved[index].offset += shift }
     try writeTable(moved, at: image.table.offset, in: destination)
-    try destination.write(header.encoded().span.bytes, at: 0)
+    try accessing(try destination.write(header.encoded().span.bytes, at: 0))
   }
 
   // MARK: Change a descriptor
@@ -197,10 +197,10 @@ public struct ImageRewriter: Sendable {
     } else if old.isPartition(.primarySystem) {
       header.architecture = .unknown
     }
-    try destination.truncate(to: image.fileSize)
+    try accessing(try destination.truncate(to: image.fileSize))
     try Self.copy(image.wholeFile, from: 0, to: 0, count: image.fileSize, in: destination)
     try writeTable([new], at: image.table.offset, in: destination)
-    try destination.write(header.encoded().span.bytes, at: 0)
+    try accessing(try destination.write(header.encoded().span.bytes, at: 0))
   }
 
   // MARK: Parts
@@ -209,8 +209,9 @@ public struct ImageRewriter: Sendable {
     _ descriptors: [Descriptor], at offset: Int64, in destination: any Storage
   ) throws(SIFError) {
     for descriptor in descriptors {
-      try destination.write(
-        descriptor.encoded().span.bytes, at: image.table.position(ofSlot: descriptor.slot))
+      try accessing(
+        try destination.write(
+          descriptor.encoded().span.bytes, at: image.table.position(ofSlot: descriptor.slot)))
     }
   }
 
@@ -230,18 +231,20 @@ public struct ImageRewriter: Sendable {
     var position: Int64 = start
     let end = start + count
     while position < end {
-      guard let data = try source.storage.nextData(from: source.offset + position) else { return }
+      guard let data = try accessing(try source.storage.nextData(from: source.offset + position)) else {
+        return
+      }
       position = max(position, data - source.offset)
       guard position < end else { return }
       let wanted = Int(min(Int64(buffer.count), end - position))
-      let read = try source.read(
-        into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: position)
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+      let read = try accessing(try source.read(into: part, at: position))
       guard read > 0 else {
         throw SIFError(
           .truncated, "the file became shorter while it was read", offset: source.offset + position)
       }
       let block = UnsafeRawBufferPointer(rebasing: buffer[..<read])
-      try destination.write(block.bytes, at: offset + position - start)
+      try accessing(try destination.write(block.bytes, at: offset + position - start))
       position += Int64(read)
     }
   }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Makes a sound image of what is intact in a damaged one (spec/forensics.md, "Salvage").
 ///
 /// The damaged image is only read. An object is kept whole or not at all: its bytes have to be in the file, readable,
@@ -81,7 +83,7 @@ public struct ImageSalvage: Sendable {
       launchScript: Array(header.launchScript.prefix(Header.launchScriptByteCount - 1)), id: header.id,
       createdAt: header.createdAt, capacity: capacity)
     new.modifiedAt = clock.time(for: header)
-    try destination.truncate(to: new.dataOffset)
+    try accessing(try destination.truncate(to: new.dataOffset))
     var position = new.dataOffset
     var table: [Descriptor] = []
     for object in candidates.sorted(by: { ($0.offset, $0.slot) < ($1.offset, $1.slot) }) {
@@ -101,12 +103,12 @@ public struct ImageSalvage: Sendable {
     new.descriptorsFree = capacity - Int64(table.count)
     new.architecture = settlePrimary(&table)
     // What was begun of an object that could not be read to its end goes too.
-    try destination.truncate(to: position)
+    try accessing(try destination.truncate(to: position))
     for descriptor in table {
       let place = new.descriptorsOffset + Int64(descriptor.slot * Descriptor.byteCount)
-      try destination.write(descriptor.encoded().span.bytes, at: place)
+      try accessing(try destination.write(descriptor.encoded().span.bytes, at: place))
     }
-    try destination.write(new.encoded().span.bytes, at: 0)
+    try accessing(try destination.write(new.encoded().span.bytes, at: 0))
     kept = table.sorted { $0.slot < $1.slot }.map(\.id)
   }
 
@@ -204,8 +206,8 @@ public struct ImageSalvage: Sendable {
       return false
     }
     // A hole at the end is room all the same.
-    if try destination.byteCount() < offset + object.size {
-      try destination.truncate(to: offset + object.size)
+    if try accessing(try destination.byteCount) < offset + object.size {
+      try accessing(try destination.truncate(to: offset + object.size))
     }
     return true
   }
@@ -219,21 +221,27 @@ private final class ReadFailures: Storage, @unchecked Sendable {
 
   init(_ storage: any Storage) { self.storage = storage }
 
-  private func noting<Result>(_ body: () throws(SIFError) -> Result) throws(SIFError) -> Result {
-    do { return try body() } catch {
+  private func noting<Result>(
+    _ access: @autoclosure () throws(StorageFault) -> Result
+  ) throws(StorageFault) -> Result {
+    do { return try access() } catch {
       hasFailed = true
       throw error
     }
   }
 
-  func byteCount() throws(SIFError) -> Int64 { try storage.byteCount() }
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    try noting { () throws(SIFError) in try storage.read(into: buffer, at: offset) }
+  var byteCount: Int64 {
+    get throws(StorageFault) { try storage.byteCount }
   }
-  func nextData(from offset: Int64) throws(SIFError) -> Int64? {
-    try noting { () throws(SIFError) in try storage.nextData(from: offset) }
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
+    try noting(try storage.read(into: buffer, at: offset))
   }
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) { try storage.write(bytes, at: offset) }
-  func truncate(to length: Int64) throws(SIFError) { try storage.truncate(to: length) }
-  func synchronize() throws(SIFError) { try storage.synchronize() }
+  func nextData(from offset: Int64) throws(StorageFault) -> Int64? {
+    try noting(try storage.nextData(from: offset))
+  }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    try storage.write(bytes, at: offset)
+  }
+  func truncate(to length: Int64) throws(StorageFault) { try storage.truncate(to: length) }
+  func synchronize() throws(StorageFault) { try storage.synchronize() }
 }

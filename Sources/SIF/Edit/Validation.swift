@@ -7,14 +7,15 @@ extension Image {
       throw SIFError(
         .malformed,
         "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
-        offset: 96)
+        offset: Header.Fields.descriptorsOffset.offset)
     }
     // Data would begin inside the table, or leave a hole that no object explains.
     guard header.dataOffset >= table.end, header.dataOffset <= max(fileSize, table.end) else {
       throw SIFError(
         .malformed,
         "the header's data offset, \(header.dataOffset), is not between the end of the descriptor table at "
-          + "\(table.end) and the end of the file at \(fileSize): not edited", offset: 112)
+          + "\(table.end) and the end of the file at \(fileSize): not edited",
+        offset: Header.Fields.dataOffset.offset)
     }
     for descriptor in descriptors {
       guard let end = descriptor.end, descriptor.size > 0 else { continue }
@@ -47,7 +48,7 @@ extension Image {
       throw SIFError(
         .malformed,
         "a new object would begin at byte \(offset), in front of the end of the descriptor table at "
-          + "byte \(table.end): not edited", offset: 112)
+          + "byte \(table.end): not edited", offset: Header.Fields.dataOffset.offset)
     }
   }
 

@@ -1,3 +1,5 @@
+import Bytes
+
 /// What a descriptor is linked to (spec/format.md, "Links").
 public enum Link: Hashable, Sendable {
   /// Another object, by its id.
@@ -7,35 +9,39 @@ public enum Link: Hashable, Sendable {
 }
 
 /// A descriptor: 585 packed bytes that describe one data object (spec/format.md, "Descriptor").
-///
-/// | offset | size | field |
-/// |---|---|---|
-/// | 0 | 4 | data type |
-/// | 4 | 1 | used |
-/// | 5 | 4 | object id |
-/// | 9 | 4 | group id |
-/// | 13 | 4 | linked id |
-/// | 17 | 8 | offset |
-/// | 25 | 8 | size |
-/// | 33 | 8 | size with padding |
-/// | 41 | 8 | created at |
-/// | 49 | 8 | modified at |
-/// | 57 | 8 | uid |
-/// | 65 | 8 | gid |
-/// | 73 | 128 | name |
-/// | 201 | 384 | extra |
 public struct Descriptor: Hashable, Sendable {
   /// The length of a descriptor in bytes.
   public static let byteCount = 585
+
+  /// The fields, in the order of the file. Whoever speaks of a byte of a descriptor names its field.
+  package enum Fields {
+    package static let dataType = StructureField("data type", 4)
+    package static let used = StructureField(after: dataType, "used", 1)
+    package static let id = StructureField(after: used, "id", 4)
+    package static let group = StructureField(after: id, "group", 4)
+    package static let link = StructureField(after: group, "link", 4)
+    package static let offset = StructureField(after: link, "offset", 8)
+    package static let size = StructureField(after: offset, "size", 8)
+    package static let sizeWithPadding = StructureField(after: size, "size with padding", 8)
+    package static let createdAt = StructureField(after: sizeWithPadding, "created at", 8)
+    package static let modifiedAt = StructureField(after: createdAt, "modified at", 8)
+    package static let uid = StructureField(after: modifiedAt, "uid", 8)
+    package static let gid = StructureField(after: uid, "gid", 8)
+    package static let name = StructureField(after: gid, "name", 128)
+    package static let extra = StructureField(after: name, "extra", 384)
+    /// All of them.
+    package static let all = [
+      dataType, used, id, group, link, offset, size, sizeWithPadding, createdAt, modifiedAt, uid, gid, name,
+      extra,
+    ]
+  }
+
   /// The length of the name's field in bytes.
-  public static let nameByteCount = 128
+  public static let nameByteCount = Int(Fields.name.byteCount)
   /// The length of the field of type-specific metadata in bytes.
-  public static let extraByteCount = 384
+  public static let extraByteCount = Int(Fields.extra.byteCount)
   /// The bits that mark a group id, and a link to a group.
   public static let groupMask: UInt32 = 0xF000_0000
-  static let usedFieldOffset = 4
-  package static let modifiedAtFieldOffset = 49
-  package static let extraFieldOffset = 201
 
   /// The index of the slot that the descriptor lies in, from 0.
   public var slot: Int

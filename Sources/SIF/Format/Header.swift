@@ -1,26 +1,35 @@
+import Bytes
+
 /// The global header: the first 128 bytes of an image (spec/format.md, "Global header").
-///
-/// | offset | size | field |
-/// |---|---|---|
-/// | 0 | 32 | launch script |
-/// | 32 | 10 | magic |
-/// | 42 | 3 | version |
-/// | 45 | 3 | primary architecture |
-/// | 48 | 16 | image id |
-/// | 64 | 8 | created at |
-/// | 72 | 8 | modified at |
-/// | 80 | 8 | descriptors free |
-/// | 88 | 8 | descriptors total |
-/// | 96 | 8 | descriptors offset |
-/// | 104 | 8 | descriptors size |
-/// | 112 | 8 | data offset |
-/// | 120 | 8 | data size |
 public struct Header: Hashable, Sendable {
   /// The length of a header in bytes.
   public static let byteCount = 128
+
+  /// The fields, in the order of the file. Whoever speaks of a byte of a header names its field.
+  package enum Fields {
+    package static let launchScript = StructureField("launch script", 32)
+    package static let magic = StructureField(after: launchScript, "magic", 10)
+    package static let version = StructureField(after: magic, "version", 3)
+    package static let architecture = StructureField(after: version, "architecture", 3)
+    package static let id = StructureField(after: architecture, "image id", 16)
+    package static let createdAt = StructureField(after: id, "created at", 8)
+    package static let modifiedAt = StructureField(after: createdAt, "modified at", 8)
+    package static let descriptorsFree = StructureField(after: modifiedAt, "descriptors free", 8)
+    package static let descriptorsTotal = StructureField(after: descriptorsFree, "descriptors total", 8)
+    package static let descriptorsOffset = StructureField(after: descriptorsTotal, "descriptors offset", 8)
+    package static let descriptorsSize = StructureField(after: descriptorsOffset, "descriptors size", 8)
+    package static let dataOffset = StructureField(after: descriptorsSize, "data offset", 8)
+    package static let dataSize = StructureField(after: dataOffset, "data size", 8)
+    /// All of them.
+    package static let all = [
+      launchScript, magic, version, architecture, id, createdAt, modifiedAt, descriptorsFree,
+      descriptorsTotal, descriptorsOffset, descriptorsSize, dataOffset, dataSize,
+    ]
+  }
+
   /// The length of the launch script's field in bytes; a script is shorter by its final NUL.
-  public static let launchScriptByteCount = 32
-  /// The bytes that begin at offset 32 of every image.
+  public static let launchScriptByteCount = Int(Fields.launchScript.byteCount)
+  /// The bytes by which every image is known.
   public static let magic = Array("SIF_MAGIC\0".utf8)
   /// The only version of the format.
   public static let currentVersion = Array("01\0".utf8)
@@ -93,11 +102,13 @@ public struct Header: Hashable, Sendable {
   ///
   /// - Returns: the fields, unless the magic is not there or the header is not whole; and the problem.
   static func lenient(_ bytes: RawSpan) -> (header: Header?, problem: SIFError?) {
-    guard LittleEndianReader.field(of: bytes, at: 32, count: magic.count) == magic else {
+    var reader = LittleEndianReader(bytes, at: Int(Fields.magic.offset))
+    guard reader.field(magic.count) == magic else {
       let reason =
-        bytes.byteCount < 42
+        bytes.byteCount < Fields.magic.end
         ? "it is only \(bytes.byteCount) bytes long" : "the magic \"SIF_MAGIC\" is not there"
-      return (nil, SIFError(.notSIF, "not a SIF image: \(reason)", offset: min(32, Int64(bytes.byteCount))))
+      let offset = min(Fields.magic.offset, Int64(bytes.byteCount))
+      return (nil, SIFError(.notSIF, "not a SIF image: \(reason)", offset: offset))
     }
     guard bytes.byteCount >= byteCount else {
       let message = "truncated: \(bytes.byteCount) of the 128 bytes of the global header are there"
@@ -107,7 +118,7 @@ public struct Header: Hashable, Sendable {
     guard header.version == currentVersion else {
       let text = header.version.withoutTrailingNULs.escapedText
       let message = "format version \"\(text)\" is not known (known: 01)"
-      return (header, SIFError(.unsupportedVersion, message, offset: 42))
+      return (header, SIFError(.unsupportedVersion, message, offset: Fields.version.offset))
     }
     return (header, nil)
   }
@@ -130,9 +141,9 @@ public struct Header: Hashable, Sendable {
     var reader = LittleEndianReader(bytes)
     launchScript = reader.paddedField(Self.launchScriptByteCount)
     _ = reader.field(Self.magic.count)
-    version = reader.field(3)
-    architecture = Architecture(bytes: reader.field(3))
-    id = ImageID(bytes: reader.field(16))
+    version = reader.field(Int(Fields.version.byteCount))
+    architecture = Architecture(bytes: reader.field(Int(Fields.architecture.byteCount)))
+    id = ImageID(bytes: reader.field(Int(Fields.id.byteCount)))
     createdAt = Timestamp(seconds: reader.integer())
     modifiedAt = Timestamp(seconds: reader.integer())
     descriptorsFree = reader.integer()
@@ -148,9 +159,9 @@ public struct Header: Hashable, Sendable {
     var writer = LittleEndianWriter(capacity: Self.byteCount)
     writer.append(launchScript, count: Self.launchScriptByteCount)
     writer.append(Self.magic, count: Self.magic.count)
-    writer.append(version, count: 3)
-    writer.append(architecture.bytes, count: 3)
-    writer.append(id.bytes, count: 16)
+    writer.append(version, count: Int(Fields.version.byteCount))
+    writer.append(architecture.bytes, count: Int(Fields.architecture.byteCount))
+    writer.append(id.bytes, count: Int(Fields.id.byteCount))
     writer.append(createdAt.seconds)
     writer.append(modifiedAt.seconds)
     writer.append(descriptorsFree)

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The id of an image: a UUID, its 16 bytes in textual order (spec/format.md, "Global header").
 public struct ImageID: Hashable, Sendable {
   /// The 16 bytes.

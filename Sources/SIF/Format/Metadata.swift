@@ -1,3 +1,5 @@
+import Bytes
+
 /// The type-specific metadata of a data object: the meaning of a descriptor's extra field
 /// (spec/format.md, "Extra").
 public enum Metadata: Hashable, Sendable {
@@ -38,7 +40,7 @@ public enum Metadata: Hashable, Sendable {
 
 /// What a partition is: its file system, its part in the image, and the architecture of its programs.
 public struct PartitionMetadata: Hashable, Sendable {
-  static let typeFieldOffset = 4
+  static let typeFieldOffset: Int64 = 4
 
   /// The file system in the partition.
   public var fileSystem: FileSystemType

@@ -1,3 +1,5 @@
+import Bytes
+
 extension Header {
   /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "61 bytes of the header").
   package var integrityBytes: [UInt8] {

@@ -15,25 +15,28 @@ package struct DescriptorTable {
   ///
   /// - Parameter fileSize: the length of the file; a table must lie inside.
   init(_ header: Header, fileSize: Int64) throws(SIFError) {
-    func malformed(_ message: String, at offset: Int64) -> SIFError {
-      SIFError(.malformed, message, offset: offset)
+    func malformed(_ message: String, at field: StructureField) -> SIFError {
+      SIFError(.malformed, message, offset: field.offset)
     }
     let total = header.descriptorsTotal
     guard total >= 0 else {
-      throw malformed("the header's number of descriptors is negative (\(total))", at: 88)
+      throw malformed(
+        "the header's number of descriptors is negative (\(total))", at: Header.Fields.descriptorsTotal)
     }
     guard header.descriptorsOffset >= 0 else {
       throw malformed(
-        "the header's offset of the descriptors is negative (\(header.descriptorsOffset))", at: 96)
+        "the header's offset of the descriptors is negative (\(header.descriptorsOffset))",
+        at: Header.Fields.descriptorsOffset)
     }
     let (size, overflow) = total.multipliedReportingOverflow(by: Int64(Descriptor.byteCount))
     guard !overflow, total <= UInt32.max else {
-      throw malformed("the header's number of descriptors is impossible (\(total))", at: 88)
+      throw malformed(
+        "the header's number of descriptors is impossible (\(total))", at: Header.Fields.descriptorsTotal)
     }
     guard header.descriptorsSize >= size else {
       throw malformed(
         "the header's size of the descriptors, \(header.descriptorsSize) bytes, is less than "
-          + "\(total) descriptors of 585 bytes need", at: 104)
+          + "\(total) descriptors of 585 bytes need", at: Header.Fields.descriptorsSize)
     }
     // An empty table takes no bytes, wherever it is said to be.
     guard size == 0 || size <= fileSize - min(header.descriptorsOffset, fileSize) else {
@@ -71,6 +74,11 @@ package struct DescriptorTable {
   /// Where a slot begins in the file.
   package func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
 
+  /// Where a field of a slot begins in the file.
+  package func position(of field: StructureField, inSlot slot: Int) -> Int64 {
+    position(ofSlot: slot) + field.offset
+  }
+
   /// The descriptors of the used slots, in order.
   ///
   /// - Throws: ``SIFError/Code/limitExceeded`` beyond ``Image/maximumObjects`` or
@@ -79,7 +87,9 @@ package struct DescriptorTable {
     var found: [Descriptor] = []
     var variableBytes = 0
     try forEachWrittenSlot(in: storage) { (slot, bytes) throws(SIFError) in
-      guard bytes.unsafeLoad(fromByteOffset: Descriptor.usedFieldOffset, as: UInt8.self) != 0 else { return }
+      guard bytes.unsafeLoad(fromByteOffset: Int(Descriptor.Fields.used.offset), as: UInt8.self) != 0 else {
+        return
+      }
       let descriptor = Descriptor(decoding: bytes, slot: slot)
       variableBytes += descriptor.name.count + descriptor.extra.count
       guard found.count < Image.maximumObjects, variableBytes <= Image.maximumVariableBytes else {
@@ -106,12 +116,12 @@ package struct DescriptorTable {
     var slot: Int64 = 0
     while slot < capacity {
       // Step over whole slots that lie in a hole.
-      guard let data = try storage.nextData(from: offset + slot * slotBytes) else { return }
+      guard let data = try accessing(try storage.nextData(from: offset + slot * slotBytes)) else { return }
       slot = max(slot, (data - offset) / slotBytes)
       guard slot < capacity else { return }
 
       let count = min(slotsInBlock, capacity - slot)
-      let block = try storage.read(Int(count * slotBytes), at: offset + slot * slotBytes)
+      let block = try accessing(try storage.read(Int(count * slotBytes), at: offset + slot * slotBytes))
       let span = block.span.bytes
       for index in 0..<(block.count / Descriptor.byteCount) {
         let start = index * Descriptor.byteCount

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Where header, descriptor table and objects lie, in the order of the file.
 ///
 /// Objects without bytes, and those whose extent is no range of a file, are left out.

@@ -1,3 +1,4 @@
+public import Bytes
 public import SystemPackage
 
 /// A SIF image as it was when it was opened: its header, the descriptors of its objects, and its storage.
@@ -39,8 +40,8 @@ public struct Image: Sendable {
 
   /// Loads while the caller holds a lock.
   init(loading storage: any Storage) throws(SIFError) {
-    let size = try storage.byteCount()
-    let first = try storage.read(Header.byteCount, at: 0)
+    let size = try accessing(try storage.byteCount)
+    let first = try accessing(try storage.read(Header.byteCount, at: 0))
     let header = try Header(decoding: first.span.bytes)
     let table = try DescriptorTable(header, fileSize: size)
     let found = try table.usedDescriptors(in: storage)
@@ -91,12 +92,12 @@ extension Descriptor {
   fileprivate func impossibleExtent(in table: DescriptorTable) -> SIFError {
     SIFError(
       .malformed, "object \(id) has an impossible extent: offset \(offset), size \(size)",
-      offset: table.position(ofSlot: slot) + 17, objectID: id)
+      offset: table.position(of: Descriptor.Fields.offset, inSlot: slot), objectID: id)
   }
 }
 
 /// The bytes of one data object.
-public struct ObjectReader: Sendable {
+public struct ObjectReader: RandomAccess {
   /// Where the image's bytes are.
   public let storage: any Storage
   /// Where the object begins in the file.
@@ -107,20 +108,15 @@ public struct ObjectReader: Sendable {
   /// Reads at an offset within the object until the buffer is full or the object ends.
   ///
   /// - Returns: the number of bytes read.
-  public func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SIFError) -> Int {
-    guard position >= 0, position < byteCount else { return 0 }
-    let count = Int(min(Int64(buffer.count), byteCount - position))
-    return try storage.read(
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset + position)
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at position: Int64
+  ) throws(StorageFault) -> Int {
+    try Window(storage, start: offset, byteCount: byteCount).read(into: buffer, at: position)
   }
 
   /// The first bytes of the object, at most `count`.
-  public func prefix(_ count: Int) throws(SIFError) -> [UInt8] { try read(count, at: 0) }
-
-  /// The bytes at an offset within the object, at most `count`; fewer where the object ends.
-  public func read(_ count: Int, at position: Int64) throws(SIFError) -> [UInt8] {
-    guard position >= 0, position < byteCount else { return [] }
-    return try storage.read(Int(min(Int64(count), byteCount - position)), at: offset + position)
+  public func prefix(_ count: Int) throws(SIFError) -> [UInt8] {
+    try accessing(try read(Int(max(min(Int64(count), byteCount), 0)), at: 0))
   }
 
   /// Calls `body` with all bytes in order, in blocks of at most 1 MiB.
@@ -134,7 +130,7 @@ public struct ObjectReader: Sendable {
     defer { buffer.deallocate() }
     var position: Int64 = 0
     while position < byteCount {
-      let count = try read(into: buffer, at: position)
+      let count = try accessing(try read(into: buffer, at: position))
       guard count > 0 else {
         throw SIFError(.truncated, "the file became shorter while it was read", offset: offset + position)
       }

@@ -33,9 +33,9 @@ public struct LenientImage: Sendable {
 
   private init(loading storage: any Storage) throws(SIFError) {
     self.storage = storage
-    let size = try storage.byteCount()
+    let size = try accessing(try storage.byteCount)
     fileSize = size
-    let first = try storage.read(Header.byteCount, at: 0)
+    let first = try accessing(try storage.read(Header.byteCount, at: 0))
     let (header, problem) = Header.lenient(first.span.bytes)
     self.header = header
     presumedHeader = header == nil ? Header.withoutMagic(first.span.bytes) : nil
@@ -118,7 +118,7 @@ public struct LenientImage: Sendable {
     var found: [Descriptor] = []
     for first in stride(from: 0, to: capacity, by: 1024) {
       let count = min(1024, capacity - first)
-      let bytes = try storage.read(count * slotBytes, at: start + Int64(first * slotBytes))
+      let bytes = try accessing(try storage.read(count * slotBytes, at: start + Int64(first * slotBytes)))
       let span = bytes.span.bytes
       for index in 0..<bytes.count / slotBytes {
         let slot = span.extracting(index * slotBytes..<(index + 1) * slotBytes)

@@ -55,8 +55,8 @@ extension Image {
       .malformed,
       "objects \(primaries[0].id) and \(primaries[1].id) are both the primary system partition: setting the primary "
         + "again settles it",
-      offset: table.position(ofSlot: primaries[1].slot)
-        + Int64(Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset),
+      offset: table.position(of: Descriptor.Fields.extra, inSlot: primaries[1].slot)
+        + PartitionMetadata.typeFieldOffset,
       objectID: primaries[1].id)
   }
 

@@ -1,10 +1,11 @@
+public import Bytes
 import Glibc
 public import LinuxSystem
 public import SystemPackage
 
 /// An image in a file or on a block device.
 public final class FileStorage: Storage {
-  private let descriptor: OwnedDescriptor
+  private let file: RandomAccessFile
   /// Whether the file was opened for writing.
   public let isWritable: Bool
   /// Whether reading leaves the file's access time as it is.
@@ -26,10 +27,10 @@ public final class FileStorage: Storage {
     let flags = (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY
     do {
       if preservesAccessTime, let quiet = try Self.openQuietly(path, flags) {
-        descriptor = quiet
+        file = RandomAccessFile(adopting: quiet)
         self.preservesAccessTime = true
       } else {
-        descriptor = try OwnedDescriptor(opening: path, flags: flags)
+        file = RandomAccessFile(adopting: try OwnedDescriptor(opening: path, flags: flags))
         self.preservesAccessTime = false
       }
     } catch  where error.errno == .isDirectory {
@@ -38,7 +39,8 @@ public final class FileStorage: Storage {
       throw SIFError(error)
     }
     isWritable = writable
-    let mode = try translating { () throws(SystemError) in try descriptor.status().st_mode } & S_IFMT
+    let mode =
+      try translating { () throws(SystemError) in try file.descriptor.status().st_mode } & S_IFMT
     guard mode == S_IFREG || mode == S_IFBLK else {
       throw SIFError(.notSIF, "not a SIF image: it is \(Self.kind(mode))", path: path)
     }
@@ -46,7 +48,7 @@ public final class FileStorage: Storage {
 
   /// Takes over a descriptor that is open for reading and writing, such as that of a new file.
   public init(adopting descriptor: consuming OwnedDescriptor) {
-    self.descriptor = descriptor
+    file = RandomAccessFile(adopting: descriptor)
     isWritable = true
     preservesAccessTime = false
   }
@@ -72,19 +74,19 @@ public final class FileStorage: Storage {
   }
 
   /// The path that the file was opened by.
-  public var path: FilePath { descriptor.path }
+  public var path: FilePath { file.descriptor.path }
 
   /// The descriptor of the open file, for calls that need one: mapping, copying between files.
   public func withDescriptor<Result: ~Copyable, Failure: Error>(
     _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try body(descriptor)
+    try body(file.descriptor)
   }
 
   /// Whether the path has another file behind it now: this one was replaced or removed.
   func hasLostItsName() throws(SIFError) -> Bool {
     try translating { () throws(SystemError) in
-      let mine = try descriptor.status()
+      let mine = try file.descriptor.status()
       var named = stat()
       try SystemError.check("examine", path) { path.withPlatformString { stat($0, &named) } }
       return (mine.st_dev, mine.st_ino) != (named.st_dev, named.st_ino)
@@ -92,38 +94,31 @@ public final class FileStorage: Storage {
   }
 
   /// The number of bytes in the file.
-  public func byteCount() throws(SIFError) -> Int64 {
-    try translating { () throws(SystemError) in try descriptor.byteCount() }
+  public var byteCount: Int64 {
+    get throws(StorageFault) { try file.byteCount }
   }
 
   /// Reads at an offset until the buffer is full or the file ends.
-  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
-    try translating { () throws(SystemError) in try descriptor.read(into: buffer, at: offset) }
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(StorageFault) -> Int {
+    try file.read(into: buffer, at: offset)
   }
 
   /// Writes all bytes at an offset.
-  public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
-    try translating { () throws(SystemError) in
-      try bytes.withUnsafeBytes { (buffer) throws(SystemError) in
-        try descriptor.write(buffer, at: offset)
-      }
-    }
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    try file.write(bytes, at: offset)
   }
 
   /// Sets the length of the file.
-  public func truncate(to length: Int64) throws(SIFError) {
-    try translating { () throws(SystemError) in try descriptor.truncate(to: length) }
-  }
+  public func truncate(to length: Int64) throws(StorageFault) { try file.truncate(to: length) }
 
   /// Returns once everything written so far is on stable storage.
-  public func synchronize() throws(SIFError) {
-    try translating { () throws(SystemError) in try descriptor.synchronize() }
-  }
+  public func synchronize() throws(StorageFault) { try file.synchronize() }
 
   /// The first offset at or after `offset` that is not in a hole of the file.
-  public func nextData(from offset: Int64) throws(SIFError) -> Int64? {
-    guard offset < (try byteCount()) else { return nil }
-    return try translating { () throws(SystemError) in try descriptor.nextData(from: offset) }
+  public func nextData(from offset: Int64) throws(StorageFault) -> Int64? {
+    try file.nextData(from: offset)
   }
 
   /// Seconds that a lock is waited for.
@@ -134,7 +129,7 @@ public final class FileStorage: Storage {
   /// A file system without locks is no obstacle to readers; a writer refuses to go on without one.
   public func lock(_ lock: StorageLock) throws(SIFError) {
     do {
-      try descriptor.lock(
+      try file.descriptor.lock(
         exclusive: lock != .loading, start: lock.position, length: 1, patience: Self.patience)
     } catch  where error.errno == .resourceTemporarilyUnavailable || error.errno == .permissionDenied {
       let other = lock == .loading ? "a writer" : "another program"
@@ -148,7 +143,7 @@ public final class FileStorage: Storage {
   /// Releases a lock.
   public func unlock(_ lock: StorageLock) {
     // Nothing can be done about a failure, and the last close releases every lock.
-    try? descriptor.unlock(start: lock.position, length: 1)
+    try? file.descriptor.unlock(start: lock.position, length: 1)
   }
 }
 

@@ -1,3 +1,4 @@
+public import Bytes
 import Synchronization
 
 /// An image in memory.
@@ -18,10 +19,10 @@ public final class MemoryStorage: Storage {
   public var bytes: [UInt8] { contents.withLock { $0 } }
 
   /// The number of bytes.
-  public func byteCount() -> Int64 { contents.withLock { Int64($0.count) } }
+  public var byteCount: Int64 { contents.withLock { Int64($0.count) } }
 
   /// Reads at an offset until the buffer is full or the bytes end.
-  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
     contents.withLock { bytes in
       guard offset >= 0, offset < bytes.count else { return 0 }
       let source = bytes[Int(offset)...].prefix(buffer.count)
@@ -32,31 +33,31 @@ public final class MemoryStorage: Storage {
 
   /// Writes all bytes at an offset.
   ///
-  /// - Throws: ``SIFError/Code/limitExceeded`` where the storage would grow beyond its limit.
-  public func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
-    let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.byteCount))
-    guard offset >= 0, !overflow else { throw SIFError(.invalidArgument, "cannot write at byte \(offset)") }
-    try contents.withLock { (contents) throws(SIFError) in
+  /// - Throws: ``StorageFault/Code/limitExceeded`` where the storage would grow beyond its limit.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.count))
+    guard offset >= 0, !overflow else {
+      throw StorageFault(.invalidArgument, "cannot write at byte \(offset)")
+    }
+    try contents.withLock { (contents) throws(StorageFault) in
       try extend(&contents, to: end)
-      bytes.withUnsafeBytes { source in
-        contents.withUnsafeMutableBytes { target in
-          target[Int(offset)..<Int(end)].copyBytes(from: source)
-        }
+      contents.withUnsafeMutableBytes { target in
+        target[Int(offset)..<Int(end)].copyBytes(from: bytes)
       }
     }
   }
 
   /// Sets the number of bytes.
-  public func truncate(to length: Int64) throws(SIFError) {
-    try contents.withLock { (contents) throws(SIFError) in
+  public func truncate(to length: Int64) throws(StorageFault) {
+    try contents.withLock { (contents) throws(StorageFault) in
       try extend(&contents, to: length)
       contents.removeLast(contents.count - Int(length))
     }
   }
 
-  private func extend(_ contents: inout [UInt8], to length: Int64) throws(SIFError) {
+  private func extend(_ contents: inout [UInt8], to length: Int64) throws(StorageFault) {
     guard length >= 0, length <= limit else {
-      throw SIFError(.limitExceeded, "an image of \(length) bytes is not held in memory")
+      throw StorageFault(.limitExceeded, "an image of \(length) bytes is not held in memory")
     }
     if contents.count < length {
       contents += [UInt8](repeating: 0, count: Int(length) - contents.count)

@@ -1,3 +1,4 @@
+import Bytes
 import CLauncher
 import CLinux
 import Glibc
@@ -106,15 +107,11 @@ struct LauncherImage {
       add(messages: plan.report, for: []) { _ in foreign },
       Self.ignored,
     ]
-    for (index, word) in words.enumerated() { put(word, at: place + index * 8) }
+    for (index, word) in words.enumerated() { bytes.put(littleEndian: word, at: place + index * 8) }
     putHeaders()
   }
 
   // MARK: Data
-
-  private mutating func put(_ word: UInt64, at place: Int) {
-    bytes.replaceSubrange(place..<place + 8, with: withUnsafeBytes(of: word.littleEndian, Array.init))
-  }
 
   /// Adds bytes, and returns their address.
   private mutating func add(_ content: some Collection<UInt8>) -> UInt64 {

@@ -1,3 +1,4 @@
+import Bytes
 public import LUKS
 public import SIF
 public import Squash
@@ -38,7 +39,7 @@ public struct ImageVolume: Sendable {
   /// - Throws: ``SquashError`` if the partition does not hold a squashfs, or one that is truncated or
   ///   contradicts itself. Such a file system never reaches the kernel.
   public init(
-    _ storage: FileStorage, offset: Int64, byteCount: Int64, _ reader: any RandomAccessReader,
+    _ storage: FileStorage, offset: Int64, byteCount: Int64, _ reader: any RandomAccess,
     encryption: VolumeEncryption? = nil
   ) throws(SquashError) {
     self.storage = storage

@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 import LUKS
@@ -26,7 +27,7 @@ struct KernelMapping: ~Copyable {
   ///   - device: a block device with the bytes of the volume.
   /// - Throws: ``LUKSError/Code/library`` if the kernel lacks device-mapper or dm-crypt.
   init(
-    _ header: VolumeHeader, _ key: VolumeKey, of source: any VolumeSource, over device: FilePath
+    _ header: VolumeHeader, _ key: VolumeKey, of source: any RandomAccess, over device: FilePath
   ) throws(LUKSError) {
     var generator = SystemRandomNumberGenerator()
     let name =

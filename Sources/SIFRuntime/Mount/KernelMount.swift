@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 public import LinuxSystem
 import SIF
@@ -31,7 +32,7 @@ public enum KernelMount {
   private static func map(
     _ volume: ImageVolume, _ encryption: VolumeEncryption, over device: FilePath
   ) throws(RuntimeError) -> KernelMapping {
-    let range = EncryptedRange(storage: volume.storage, offset: volume.offset, byteCount: volume.byteCount)
+    let range = Window(volume.storage, start: volume.offset, byteCount: volume.byteCount)
     do {
       return try KernelMapping(encryption.header, encryption.key, of: range, over: device)
     } catch {
@@ -42,21 +43,5 @@ public enum KernelMount {
   private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
     try translating(
       try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices]))
-  }
-}
-
-/// The bytes of an encrypted partition, as they are in the file.
-private struct EncryptedRange: VolumeSource {
-  let storage: FileStorage
-  let offset: Int64
-  let byteCount: Int64
-
-  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(LUKSError) -> Int {
-    do {
-      return try storage.read(into: buffer, at: position, ofWindowAt: offset, byteCount: byteCount)
-    } catch {
-      throw LUKSError(
-        error.code == .system ? .system : .truncated, error.message, errno: error.system?.errno.rawValue)
-    }
   }
 }

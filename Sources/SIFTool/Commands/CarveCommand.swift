@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Forensics
 import Glibc
 import LinuxSystem
@@ -36,7 +37,7 @@ struct CarveCommand: ToolCommand {
   func execute() throws {
     let storage = try Evidence.open(image.path, progress)
     let state = try Evidence.State(of: storage)
-    let bar = ProgressBar(total: try storage.byteCount(), shown: progress.showsProgress)
+    let bar = ProgressBar(total: try storage.byteCount, shown: progress.showsProgress)
     let carving: Carving
     do { carving = try Carving(of: storage, everywhere: all) { bar.advance(by: $0) } } catch {
       throw error.naming(image.path)

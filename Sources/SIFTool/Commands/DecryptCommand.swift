@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 import ArgumentParser
 import LUKS
@@ -45,9 +46,8 @@ struct DecryptCommand: ToolCommand {
       of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
     var signatures: [Descriptor] = []
     try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
-      let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: reader.byteCount)
-      try reader.decryptAll(threads: Workers.processors(limit: 256)) { (bytes, offset) throws(LUKSError) in
-        try target.write(bytes, at: offset)
+      try reader.decryptAll(threads: Workers.processors(limit: 256)) { (bytes, offset) throws(StorageFault) in
+        try place.write(bytes, at: offset)
       }
       return reader.byteCount
     } then: { editor, _ in

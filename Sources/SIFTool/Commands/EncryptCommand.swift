@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 import ArgumentParser
 import Glibc
@@ -54,17 +55,15 @@ struct EncryptCommand: ToolCommand {
     let key = try source.read()
 
     let rewrite = try PartitionRewrite(of: image, partition, to: .encryptedSquashfs, dropping: [])
-    let bytes = try image.bytes(of: partition)
-    let payload = PartitionVolume(storage: bytes.storage, offset: bytes.offset, byteCount: bytes.byteCount)
+    let payload = try image.bytes(of: partition)
     let volume = try key.makeVolume(options, payloadByteCount: payload.byteCount)
     var messages: [Descriptor] = []
     var signatures: [Descriptor] = []
     try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
       let sector = Int64(options.sectorSize)
       let byteCount = options.dataOffset + (payload.byteCount + sector - 1) / sector * sector
-      let target = PartitionVolume(storage: place.storage, offset: place.offset, byteCount: byteCount)
-      try volume.writeHeader(to: target)
-      try volume.encryptAll(payload, to: target, threads: Workers.processors(limit: 256))
+      try volume.writeHeader(to: place)
+      try volume.encryptAll(payload, to: place, threads: Workers.processors(limit: 256))
       return byteCount
     } then: { editor, partition in
       messages = try key.addMessages(to: &editor, for: partition)
@@ -83,7 +82,7 @@ struct EncryptCommand: ToolCommand {
   private func requireSquashfsBytes(_ partition: Descriptor, in image: Image) throws {
     let bytes = try image.bytes(of: partition)
     let head = try bytes.prefix(SquashfsExtent.headByteCount)
-    guard head.starts(with: SquashfsExtent.magic) else {
+    guard head.starts(with: ContentMagic.squashfs) else {
       throw ToolFailure(
         .malformed, code: "not-squashfs",
         "partition \(partition.id) holds no squashfs, whatever its type says")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Gcrypt
 import ImageTrust
 import OpenPGP

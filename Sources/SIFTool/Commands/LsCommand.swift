@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import LUKS
 import PEMKeys
 import SIF
@@ -121,7 +122,7 @@ final class Listing {
   func heading(_ path: [UInt8], isFirst: Bool) throws {
     guard form == .short || form == .long else { return }
     if !isFirst { try output.append(line: "") }
-    try output.append(line: "\(escapedName(path)):")
+    try output.append(line: "\(path.escapedName):")
   }
 
   func note(_ fault: SquashError) {
@@ -143,7 +144,7 @@ final class Listing {
     if isPlain {
       try output.append(plainLine: name)
     } else {
-      try output.append(line: escapedName(Array(name)))
+      try output.append(line: name.escapedName)
     }
   }
 

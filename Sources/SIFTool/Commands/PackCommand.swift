@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Glibc
 import LinuxSystem
 import SIF
@@ -120,7 +121,7 @@ struct PackCommand: ToolCommand {
     return try writer.finish()
   }
 
-  private func architecture(in reader: any RandomAccessReader) throws -> Architecture {
+  private func architecture(in reader: any RandomAccess) throws -> Architecture {
     guard let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() else {
       throw ToolFailure(
         .failure, code: "unknown-architecture",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Glibc
 import LinuxSystem
 import SIF
@@ -37,7 +38,7 @@ struct TarCommand: ToolCommand {
       report = try write(image, selection, to: STDOUT_FILENO)
     }
     for path in report.skipped {
-      progress.note("siftool: left out: \(escapedName(path)): an archive cannot hold a socket")
+      progress.note("siftool: left out: \(path.escapedName): an archive cannot hold a socket")
     }
     try requireEntries(report)
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, progress) { throw failure }

@@ -125,7 +125,7 @@ struct EvidenceOptions: ParsableArguments {
     let image = try Image(reading: evidence.storage)
     let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
     let opened = try partition.open(with: source, in: image)
-    return try SquashImage(DecryptingReader(reader: try opened.reader()))
+    return try SquashImage(try opened.reader())
   }
 
   /// The name of the image.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import SIF
 
 /// What `add` takes to describe the new object: the reference's options with their numbers, names besides,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Glibc
 import SIF
 import Squash
@@ -46,6 +47,8 @@ struct PathArgument: ExpressibleByArgument {
   func named<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SIFError {
       throw error.naming(path)
+    } catch let error as StorageFault {
+      throw SIFError(error).naming(path)
     } catch let error as SquashError {
       throw ToolFailure(error).naming(path)
     } catch let error as ToolFailure {

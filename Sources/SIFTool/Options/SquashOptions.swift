@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import Glibc
 import SIF
 import Squash
@@ -23,10 +24,10 @@ struct SquashOptions: ParsableArguments {
   ) throws -> SquashImage {
     try image.requireFile()
     let storage = try FileStorage(opening: image.path)
-    if try storage.read(4, at: 0) == Array("hsqs".utf8) {
+    if try storage.read(4, at: 0) == ContentMagic.squashfs {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
       return try image.named {
-        try openSquash(PartitionReader(storage, offset: 0, byteCount: try storage.byteCount()), nil)
+        try openSquash(storage, nil)
       }
     }
     let sif: Image
@@ -40,14 +41,12 @@ struct SquashOptions: ParsableArguments {
         let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: key.allowsAnyCipher)
         let opened = try partition.open(with: key, in: sif)
         return try image.named {
-          try openSquash(DecryptingReader(reader: try opened.reader()), object.id)
+          try openSquash(try opened.reader(), object.id)
         }
       }
       return try image.named {
         try PartitionChoice.requireSquashfs(object, in: sif)
-        let bytes = try sif.bytes(of: object)
-        return try openSquash(
-          PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount), object.id)
+        return try openSquash(try sif.bytes(of: object), object.id)
       }
     } catch let error as SIFError {
       throw error.naming(image.path)
@@ -56,8 +55,9 @@ struct SquashOptions: ParsableArguments {
 
   /// Says what a file is that would be a partition's content, but not one to look into.
   private static func refuseBareVolume(_ storage: FileStorage, _ path: FilePath) throws {
-    let isExt = try storage.read(2, at: 1080) == [0x53, 0xEF]
-    let isLUKS = try storage.read(6, at: 0) == Array("LUKS".utf8) + [0xBA, 0xBE]
+    let isExt =
+      try storage.read(ContentMagic.ext.count, at: Int64(ContentMagic.extOffset)) == ContentMagic.ext
+    let isLUKS = try storage.read(ContentMagic.luks.count, at: 0) == ContentMagic.luks
     guard isExt || isLUKS else { return }
     throw ToolFailure(
       .failure, code: "not-squashfs",
@@ -67,7 +67,7 @@ struct SquashOptions: ParsableArguments {
           : "an encrypted volume without an image around it: open it with cryptsetup"))
   }
 
-  private static func openSquash(_ reader: any RandomAccessReader, _ id: UInt32?) throws -> SquashImage {
+  private static func openSquash(_ reader: any RandomAccess, _ id: UInt32?) throws -> SquashImage {
     do { return try SquashImage(reader) } catch {
       var failure = ToolFailure(error)
       failure.objectID = id
@@ -108,7 +108,7 @@ enum PartitionChoice {
   static func requireSquashfs(_ object: Descriptor, in image: Image) throws {
     guard case .partition(let partition) = object.metadata, partition.fileSystem != .squashfs else { return }
     // Its name may be wrong: what begins like a squashfs is one.
-    if try image.bytes(of: object).prefix(4) == Array("hsqs".utf8) { return }
+    if try image.bytes(of: object).prefix(4) == ContentMagic.squashfs { return }
     throw ToolFailure(
       .failure, code: "not-squashfs",
       "partition \(object.id) holds \(partition.fileSystem.name), not squashfs, and nothing else is ever mounted or looked into; "
@@ -120,36 +120,6 @@ extension Descriptor {
   /// Whether the object is a partition with an encrypted squashfs.
   var isEncryptedSquashfs: Bool {
     if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
-  }
-}
-
-/// A range of an image's file as a reader of squashfs.
-struct PartitionReader: RandomAccessReader {
-  private let storage: any Storage
-  private let offset: Int64
-  let byteCount: Int64
-
-  init(_ storage: any Storage, offset: Int64, byteCount: Int64) {
-    self.storage = storage
-    self.offset = offset
-    self.byteCount = byteCount
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) throws(SquashError) -> Int {
-    do {
-      return try storage.read(into: buffer, at: position, ofWindowAt: offset, byteCount: byteCount)
-    } catch {
-      throw SquashError(error)
-    }
-  }
-}
-
-extension SquashError {
-  /// A failure of the image's storage.
-  init(_ error: SIFError) {
-    self.init(
-      error.code == .system ? .system : .truncated, error.message, offset: error.offset,
-      errno: error.system?.errno.rawValue)
   }
 }
 

@@ -1,11 +1,11 @@
+import Bytes
 import LUKS
 import SIF
 
 /// What is asked of a squashfs before it is encrypted, or after it was decrypted: that all of it is there.
 enum SquashfsExtent {
   /// The bytes of the superblock that are needed here.
-  static let headByteCount = 48
-  static let magic = Array("hsqs".utf8)
+  static let headByteCount = SquashfsSuperblock.Offset.bytesUsed + 8
 
   /// Refuses a squashfs that is longer than the bytes that there are.
   ///
@@ -17,7 +17,7 @@ enum SquashfsExtent {
     guard head.count >= headByteCount else {
       throw truncated("the squashfs is truncated: \(present) bytes present, and its superblock has 96")
     }
-    let used = head[40..<48].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let used = SquashfsSuperblock(decoding: head.span.bytes).bytesUsed
     guard used <= UInt64(clamping: present) else {
       throw truncated("the squashfs is truncated: \(present) of \(used) bytes present")
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import ImageTrust
 import SIF
 import SIFRuntime
@@ -29,15 +30,15 @@ struct VolumeOptions: ParsableArguments {
     }
     try image.requireFile()
     let storage = try FileStorage(opening: image.path)
-    guard try storage.read(4, at: 0) != Array("hsqs".utf8) else {
+    guard try storage.read(4, at: 0) != ContentMagic.squashfs else {
       guard id == nil, !verify else {
         throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
       }
       try ExecutionCheck.require(storage)
-      let size = try storage.byteCount()
+      let size = try storage.byteCount
       return try image.named {
         try ImageVolume(
-          storage, offset: 0, byteCount: size, PartitionReader(storage, offset: 0, byteCount: size))
+          storage, offset: 0, byteCount: size, Window(storage, start: 0, byteCount: size))
       }
     }
     do {
@@ -52,9 +53,7 @@ struct VolumeOptions: ParsableArguments {
       guard object.isEncryptedSquashfs else {
         return try image.named {
           try PartitionChoice.requireSquashfs(object, in: sif)
-          return try ImageVolume(
-            storage, offset: bytes.offset, byteCount: bytes.byteCount,
-            PartitionReader(storage, offset: bytes.offset, byteCount: bytes.byteCount))
+          return try ImageVolume(storage, offset: bytes.offset, byteCount: bytes.byteCount, bytes)
         }
       }
       let source = volumeKey.source
@@ -62,8 +61,7 @@ struct VolumeOptions: ParsableArguments {
       let opened = try partition.open(with: source, in: sif)
       return try image.named {
         try ImageVolume(
-          storage, offset: bytes.offset, byteCount: bytes.byteCount,
-          DecryptingReader(reader: try opened.reader()),
+          storage, offset: bytes.offset, byteCount: bytes.byteCount, try opened.reader(),
           encryption: VolumeEncryption(header: partition.header, key: opened.unlocked.key))
       }
     } catch let error as SIFError {

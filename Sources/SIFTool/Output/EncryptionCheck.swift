@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 import PEMKeys
 import SIF
@@ -15,7 +16,8 @@ enum EncryptionCheck {
     var budget = ContentBudget(fileSize: image.fileSize)
     for object in image.descriptors where object.isEncryptedSquashfs {
       // What is no volume at all is a finding already, and so is an object that the file does not hold.
-      guard let bytes = try? image.bytes(of: object), try bytes.prefix(6) == luksMagic,
+      guard let bytes = try? image.bytes(of: object),
+        try bytes.prefix(ContentMagic.luks.count) == ContentMagic.luks,
         budget.spend(min(object.size, longestHeaders))
       else { continue }
       do {
@@ -44,23 +46,20 @@ enum EncryptionCheck {
 
   /// Two copies of a header, in bytes.
   private static let longestHeaders: Int64 = 8 << 20
-  private static let luksMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
 
   /// Judges what a partition holds.
   private static func content(
     of opened: EncryptedPartition.Opened, _ object: Descriptor
   ) throws -> [Finding] {
-    do throws(SquashError) {
-      let reader: VolumeReader
-      do throws(LUKSError) {
-        reader = try VolumeReader(
-          opened.partition.volume, opened.partition.header, key: opened.unlocked.key)
-      } catch { throw SquashError(error) }
-      _ = try SquashImage(DecryptingReader(reader: reader))
-      return []
-    } catch {
+    let reader: VolumeReader
+    do throws(LUKSError) {
+      reader = try VolumeReader(
+        opened.partition.volume, opened.partition.header, key: opened.unlocked.key)
+    } catch { return [finding(ToolFailure(error), object)] }
+    do throws(SquashError) { _ = try SquashImage(reader) } catch {
       return [finding(ToolFailure(error), object)]
     }
+    return []
   }
 
   private static func finding(_ failure: ToolFailure, _ object: Descriptor) -> Finding {

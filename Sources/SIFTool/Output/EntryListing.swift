@@ -1,3 +1,4 @@
+import Bytes
 import Squash
 import StrictJSON
 
@@ -22,10 +23,10 @@ extension Entry {
     func right(_ text: String, _ width: Int) -> String {
       String(repeating: " ", count: max(width - text.utf8.count, 0)) + text
     }
-    let target = inode.symlinkTarget.map { " -> \(escapedName($0))" } ?? ""
+    let target = inode.symlinkTarget.map { " -> \($0.escapedName)" } ?? ""
     return "\(inode.modeText) \(right("\(inode.linkCount)", 3)) \(right("\(inode.userID)", 5))"
       + " \(right("\(inode.groupID)", 5)) \(right(inode.sizeText, 10)) \(inode.modificationTime.utcTime)"
-      + " \(escapedName(name))\(target)"
+      + " \(name.escapedName)\(target)"
   }
 
   /// The object of the JSON documents (spec/json/ls.schema.json).
@@ -40,7 +41,7 @@ extension Entry {
       JSONMember("userId", .integer(Int64(inode.userID))),
     ]
     if String(validating: path, as: UTF8.self) == nil {
-      members.append(JSONMember("pathBytes", .string(hexadecimal([0x2F] + path))))
+      members.append(JSONMember("pathBytes", .string(([0x2F] + path).hexadecimal)))
     }
     if let device = inode.device {
       let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))
@@ -49,7 +50,7 @@ extension Entry {
     if let target = inode.symlinkTarget {
       members.append(JSONMember("target", .string(String(decoding: target, as: UTF8.self))))
       if String(validating: target, as: UTF8.self) == nil {
-        members.append(JSONMember("targetBytes", .string(hexadecimal(target))))
+        members.append(JSONMember("targetBytes", .string(target.hexadecimal)))
       }
     }
     if !attributes.isEmpty {
@@ -69,7 +70,7 @@ extension ExtendedAttribute {
   var json: JSONValue {
     .object([
       JSONMember("name", .string(String(decoding: name, as: UTF8.self))),
-      JSONMember("value", .string(hexadecimal(value))),
+      JSONMember("value", .string(value.hexadecimal)),
     ])
   }
 }
@@ -99,28 +100,7 @@ extension FileType {
   }
 }
 
-func hexadecimal(_ bytes: [UInt8]) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-  return String(decoding: text, as: UTF8.self)
-}
-
 extension UInt32 {
-  /// Unix seconds as ISO 8601 in UTC, by the calendar of days since 0000-03-01.
-  var utcTime: String {
-    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    let (days, seconds) = Int(self).quotientAndRemainder(dividingBy: 86400)
-    let shifted = days + 719_468
-    let era = shifted / 146_097
-    let dayOfEra = shifted % 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * month + 2) / 5 + 1
-    let civilMonth = month < 10 ? month + 3 : month - 9
-    let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
-    return
-      "\(year)-\(two(civilMonth))-\(two(day))T\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))Z"
-  }
+  /// Unix seconds as ISO 8601 in UTC.
+  var utcTime: String { CivilTime(seconds: Int64(self)).iso8601 }
 }

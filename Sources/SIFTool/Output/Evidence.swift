@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import SIF
@@ -26,7 +27,7 @@ enum Evidence {
       let status = try storage.withDescriptor { (descriptor) throws(SystemError) in
         try descriptor.status()
       }
-      size = try storage.byteCount()
+      size = try storage.byteCount
       (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
     }
 

@@ -1,3 +1,4 @@
+import Bytes
 import Forensics
 import Glibc
 import ImageTrust
@@ -88,7 +89,7 @@ struct Examination {
     isKeyNamed = key.isNamed
     arguments = ["siftool"] + ArgumentBytes.commandLine.map(Self.shown)
     let state = try Evidence.State(of: storage)
-    size = try storage.byteCount()
+    size = try storage.byteCount
     let status = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     fileTime = Timestamp(seconds: Int64(status.st_mtim.tv_sec))
     let bar = ProgressBar(total: 3 * size, shown: progress.showsProgress)
@@ -131,7 +132,7 @@ final class OpenedPartitions {
   let image: Image
   private let key: VolumeKeySource
   /// Opened volumes, by the object's id: deriving a key takes long.
-  private var opened: [UInt32: Result<DecryptingReader, ToolFailure>] = [:]
+  private var opened: [UInt32: Result<VolumeReader, ToolFailure>] = [:]
 
   init(_ image: Image, _ key: VolumeKeySource) {
     self.image = image
@@ -141,7 +142,7 @@ final class OpenedPartitions {
   /// A reader of a partition's file system.
   ///
   /// - Throws: ``ToolFailure`` with a reason for people where it cannot be read.
-  func reader(of object: Descriptor) throws -> any RandomAccessReader {
+  func reader(of object: Descriptor) throws -> any RandomAccess {
     let bytes = try image.bytes(of: object)
     if object.isEncryptedSquashfs {
       guard key.isNamed else {
@@ -150,16 +151,16 @@ final class OpenedPartitions {
       if opened[object.id] == nil { opened[object.id] = open(object) }
       if let volume = try opened[object.id]?.get() { return volume }
     }
-    guard try bytes.prefix(4) == Array("hsqs".utf8) else {
+    guard try bytes.prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs else {
       throw ToolFailure(.failure, code: "not-squashfs", "it is no squashfs")
     }
-    return PartitionReader(image.storage, offset: bytes.offset, byteCount: bytes.byteCount)
+    return bytes
   }
 
-  private func open(_ object: Descriptor) -> Result<DecryptingReader, ToolFailure> {
+  private func open(_ object: Descriptor) -> Result<VolumeReader, ToolFailure> {
     do {
       let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: key.allowsAnyCipher)
-      return .success(DecryptingReader(reader: try partition.open(with: key, in: image).reader()))
+      return .success(try partition.open(with: key, in: image).reader())
     } catch {
       return .failure(ToolFailure(error))
     }

@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// A page of HTML that is built from plain text: everything that comes in is escaped here, and nowhere else.

@@ -1,3 +1,4 @@
+import Bytes
 import Forensics
 import Glibc
 import SIF
@@ -76,7 +77,7 @@ final class HashListing {
     guard let digest else { return }
     // sha256sum knows no other escapes than those of the list: a file gets the name as it is.
     if isTerminal {
-      try output.append(line: "\(digest.hexadecimal)  \(escapedName(name))")
+      try output.append(line: "\(digest.hexadecimal)  \(name.escapedName)")
     } else {
       try output.append(raw: HashList.line(digest, name))
     }
@@ -90,7 +91,7 @@ final class HashListing {
   }
 
   private func say(_ change: HashChange, _ name: [UInt8]) throws {
-    try output.append(line: "\(change.text.padded(to: 8)) \(escapedName(name))")
+    try output.append(line: "\(change.text.padded(to: 8)) \(name.escapedName)")
   }
 
   /// Ends the listing: what is missing, and how much there was.

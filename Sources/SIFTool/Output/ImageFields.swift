@@ -29,10 +29,10 @@ extension Header {
         "Descriptors Offset", "\(descriptorsOffset)",
         json: JSONMember("descriptorsOffset", .integer(descriptorsOffset))),
       Field(
-        "Descriptors Size", descriptorsSize.binaryUnits,
+        "Descriptors Size", ByteText.binary(descriptorsSize),
         json: JSONMember("descriptorsSize", .integer(descriptorsSize))),
       Field("Data Offset", "\(dataOffset)", json: JSONMember("dataOffset", .integer(dataOffset))),
-      Field("Data Size", dataSize.binaryUnits, json: JSONMember("dataSize", .integer(dataSize))),
+      Field("Data Size", ByteText.binary(dataSize), json: JSONMember("dataSize", .integer(dataSize))),
     ])
   }
 
@@ -140,27 +140,6 @@ extension Timestamp {
 }
 
 extension [UInt8] {
-  /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays, as the
-  /// reference prints it.
-  var printable: String { VisibleText.text(self, doublesBackslashes: false) }
-
   /// As a JSON string: exact where the bytes are UTF-8, with escapes in the text where they are not.
   var json: JSONValue { .string(String(validating: self, as: UTF8.self) ?? escapedText) }
-}
-
-extension Int64 {
-  /// A size as the reference's `header` prints it: rounded, in binary units.
-  var binaryUnits: String {
-    if magnitude < 1024 { return "\(self) B" }
-    var divisor: Double = 1024
-    var units = "KMGTPE"[...]
-    var rest = self / 1024
-    while rest.magnitude >= 1024 {
-      divisor *= 1024
-      units = units.dropFirst()
-      rest /= 1024
-    }
-    let rounded = (Double(self) / divisor).rounded()
-    return "\(Int64(rounded)) \(units.first ?? "E")iB"
-  }
 }

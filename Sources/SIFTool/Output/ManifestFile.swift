@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import Squash
@@ -128,7 +129,7 @@ extension UnappliedAttributes {
       JSONMember("type", .string(type.name)), JSONMember("userId", .integer(Int64(userID))),
     ]
     if String(validating: path, as: UTF8.self) == nil {
-      members.append(JSONMember("pathBytes", .string(hexadecimal(path))))
+      members.append(JSONMember("pathBytes", .string(path.hexadecimal)))
     }
     if let device {
       let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))

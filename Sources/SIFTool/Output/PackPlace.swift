@@ -1,11 +1,12 @@
+import Bytes
 import LUKS
 import SIF
 import Squash
 
 /// Where packing writes the squashfs of an image, and reads it back.
-protocol PackPlace: RandomAccessWriter {
+protocol PackPlace: RandomWritable {
   /// The squashfs of that many bytes, once it is written.
-  func reader(_ byteCount: Int64) throws -> any RandomAccessReader
+  func reader(_ byteCount: Int64) throws -> any RandomAccess
   /// How long the object is that holds a squashfs of that many bytes.
   func objectByteCount(_ byteCount: Int64) -> Int64
 }
@@ -14,12 +15,12 @@ protocol PackPlace: RandomAccessWriter {
 struct PlainPlace: PackPlace {
   let object: ObjectWriter
 
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SquashError) {
-    do { try object.write(bytes.bytes, at: offset) } catch { throw SquashError(error) }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    try object.write(bytes, at: offset)
   }
 
-  func reader(_ byteCount: Int64) -> any RandomAccessReader {
-    PartitionReader(object.storage, offset: object.offset, byteCount: byteCount)
+  func reader(_ byteCount: Int64) -> any RandomAccess {
+    Window(object, start: 0, byteCount: byteCount)
   }
 
   func objectByteCount(_ byteCount: Int64) -> Int64 { byteCount }
@@ -35,21 +36,18 @@ struct EncryptedPlace: PackPlace {
     self.object = object
     // The squashfs is whole sectors of any size: its length need not be known.
     volume = try key.makeVolume(options, payloadByteCount: 0)
-    // Whatever is read back was written before, so that the end of what is there need not be known either.
-    let target = PartitionVolume(storage: object.storage, offset: object.offset, byteCount: .max)
-    try volume.writeHeader(to: target)
-    writer = try VolumeWriter(volume, to: target)
+    try volume.writeHeader(to: object)
+    writer = try VolumeWriter(volume, to: object)
   }
 
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SquashError) {
-    do { try writer.write(bytes, at: offset) } catch { throw SquashError(error) }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+    try writer.write(bytes, at: offset)
   }
 
-  func reader(_ byteCount: Int64) throws -> any RandomAccessReader {
-    let source = PartitionVolume(
-      storage: object.storage, offset: object.offset, byteCount: objectByteCount(byteCount))
+  func reader(_ byteCount: Int64) throws -> any RandomAccess {
+    let source = Window(object, start: 0, byteCount: objectByteCount(byteCount))
     let header = try VolumeHeader(checking: source)
-    return DecryptingReader(reader: try VolumeReader(source, header, key: volume.key))
+    return try VolumeReader(source, header, key: volume.key)
   }
 
   func objectByteCount(_ byteCount: Int64) -> Int64 { volume.header.facts.dataOffset + byteCount }

@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 import SIF
@@ -78,20 +79,22 @@ final class ProgressStorage: Storage {
     bar = ProgressBar(total: expected, shown: shown)
   }
 
-  func byteCount() throws(SIFError) -> Int64 { try storage.byteCount() }
+  var byteCount: Int64 {
+    get throws(StorageFault) { try storage.byteCount }
+  }
 
-  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(SIFError) -> Int {
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
     try storage.read(into: buffer, at: offset)
   }
 
-  func write(_ bytes: RawSpan, at offset: Int64) throws(SIFError) {
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     try storage.write(bytes, at: offset)
-    bar.advance(by: Int64(bytes.byteCount))
+    bar.advance(by: Int64(bytes.count))
   }
 
-  func truncate(to length: Int64) throws(SIFError) { try storage.truncate(to: length) }
+  func truncate(to length: Int64) throws(StorageFault) { try storage.truncate(to: length) }
 
-  func synchronize() throws(SIFError) { try storage.synchronize() }
+  func synchronize() throws(StorageFault) { try storage.synchronize() }
 }
 
 /// A source that shows how much of it has been read.

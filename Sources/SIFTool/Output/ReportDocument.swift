@@ -1,3 +1,4 @@
+import Bytes
 import Forensics
 import SIF
 import Squash

@@ -1,3 +1,4 @@
+import Bytes
 import Forensics
 import LUKS
 import SIF
@@ -335,7 +336,7 @@ struct ReportPage {
       files.map { file in
         [
           file.inode.modeText, "\(file.inode.userID):\(file.inode.groupID)", file.inode.sizeText,
-          file.inode.modificationTime.utcTime, escapedName(file.path),
+          file.inode.modificationTime.utcTime, file.path.escapedName,
         ]
       })
     if let count, count > files.count { page.paragraph("\(count - files.count) more.", style: "note") }

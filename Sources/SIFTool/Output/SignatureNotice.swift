@@ -1,3 +1,4 @@
+import Bytes
 import SIF
 
 /// Tells people which signatures a change breaks.

@@ -1,3 +1,4 @@
+import Bytes
 import ImageTrust
 import SIF
 import StrictJSON

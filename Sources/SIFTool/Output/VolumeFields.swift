@@ -1,3 +1,4 @@
+import Bytes
 import LUKS
 import SIF
 import Squash
@@ -61,7 +62,7 @@ extension Image {
   /// - Parameter budget: pays for what is read; where it is spent, nothing is known.
   func volumeFacts(of object: Descriptor, _ budget: inout ContentBudget) throws -> VolumeFacts? {
     guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
-    return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(SIFError) in
+    return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
       budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
     })
   }
@@ -82,7 +83,7 @@ struct OpenedVolumeFields {
     }
     let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
     let opened = try partition.open(with: source, in: image)
-    let reader = DecryptingReader(reader: try opened.reader())
+    let reader = try opened.reader()
     superblock = try SquashImage(reader).superblock
     self.object = object.id
     slot = opened.unlocked.slot

@@ -1,11 +1,9 @@
+public import Bytes
+
 /// The facts of a squashfs 4.0 superblock: 96 bytes, little-endian, at offset 0.
 public struct Superblock: Equatable, Sendable {
-  /// `hsqs` read as a little-endian number.
-  static let magic: UInt32 = 0x7371_7368
   /// The length of the superblock in bytes.
-  public static let byteCount = 96
-  /// "No such table" in a table's start.
-  static let absent = UInt64.max
+  public static let byteCount = SquashfsSuperblock.byteCount
 
   /// How many inodes there are.
   public var inodeCount: UInt32
@@ -40,76 +38,57 @@ public struct Superblock: Equatable, Sendable {
   public var exportTableStart: Int64?
 
   /// Reads the superblock and checks every field against the others and against the image's length.
-  public init(reading reader: some RandomAccessReader) throws(SquashError) {
-    let buffer = RawBuffer(count: Self.byteCount)
-    guard try reader.read(into: buffer.bytes, at: 0) == Self.byteCount else {
+  public init(reading reader: some RandomAccess) throws(SquashError) {
+    let bytes = try accessing(try reader.read(Self.byteCount, at: 0))
+    guard bytes.count == Self.byteCount else {
       throw SquashError(.notSquashfs, "too short for a squashfs superblock")
     }
-    let raw = UnsafeRawPointer(buffer.start)
-    guard raw.u32(0) == Self.magic else { throw SquashError(.notSquashfs, "no squashfs magic") }
-    inodeCount = raw.u32(4)
-    creationTime = raw.u32(8)
-    let blockSize = raw.u32(12)
-    fragmentCount = raw.u32(16)
-    compression = Compression(rawValue: raw.u16(20))
-    let blockLog = raw.u16(22)
-    flags = raw.u16(24)
-    idCount = raw.u16(26)
-    guard raw.u16(28) == 4, raw.u16(30) == 0 else {
-      throw SquashError(.unsupportedVersion, "squashfs \(raw.u16(28)).\(raw.u16(30)); only 4.0 is readable")
+    let raw = SquashfsSuperblock(decoding: bytes.span.bytes)
+    guard raw.hasMagic else { throw SquashError(.notSquashfs, "no squashfs magic") }
+    if let flaw = raw.flawOfSizes { throw raw.error(flaw) }
+    let present = try accessing(try reader.byteCount)
+    guard raw.bytesUsed <= present else {
+      throw SquashError(.truncated, "truncated: \(present) of \(raw.bytesUsed) bytes present")
     }
-    guard (12...20).contains(blockLog), blockSize == UInt32(1) << UInt32(blockLog) else {
-      throw SquashError(.corrupt, "a block size of \(blockSize) with a logarithm of \(blockLog)", offset: 12)
-    }
-    self.blockSize = Int(blockSize)
-    rootInode = raw.u64(32)
+    if let flaw = raw.flawOfTables { throw raw.error(flaw) }
 
-    let used = raw.u64(40)
-    guard used >= UInt64(Self.byteCount), used <= UInt64(Int64.max) else {
-      throw SquashError(.corrupt, "a length of \(used) bytes", offset: 40)
-    }
-    guard Int64(used) <= reader.byteCount else {
-      throw SquashError(.truncated, "truncated: \(reader.byteCount) of \(used) bytes present")
-    }
-    bytesUsed = Int64(used)
-
-    func table(_ field: Int, _ name: String) throws(SquashError) -> Int64? {
-      let start = raw.u64(field)
-      if start == Self.absent { return nil }
-      guard start >= UInt64(Self.byteCount), start < used else {
-        throw SquashError(.corrupt, "the \(name) starts outside the file system", offset: Int64(field))
-      }
-      return Int64(start)
-    }
-    func required(_ start: Int64?, _ field: Int64, _ name: String) throws(SquashError) -> Int64 {
-      guard let start else { throw SquashError(.corrupt, "there is no \(name)", offset: field) }
-      return start
-    }
-    idTableStart = try required(try table(48, "id table"), 48, "id table")
-    xattrTableStart = try table(56, "table of extended attributes")
-    inodeTableStart = try required(try table(64, "inode table"), 64, "inode table")
-    directoryTableStart = try required(try table(72, "directory table"), 72, "directory table")
-    fragmentTableStart = try table(80, "fragment table")
-    exportTableStart = try table(88, "export table")
-    if fragmentCount == 0 { fragmentTableStart = nil }
-    try checkOrder()
+    inodeCount = raw.inodeCount
+    creationTime = raw.creationTime
+    blockSize = Int(raw.blockSize)
+    fragmentCount = raw.fragmentCount
+    compression = Compression(rawValue: raw.compression)
+    flags = raw.flags
+    idCount = raw.idCount
+    rootInode = raw.rootInode
+    // None of them is greater than the length, which a file can have.
+    func start(_ table: UInt64) -> Int64? { Int64(exactly: table) }
+    bytesUsed = Int64(raw.bytesUsed)
+    idTableStart = Int64(raw.idTable)
+    xattrTableStart = start(raw.xattrTable)
+    inodeTableStart = Int64(raw.inodeTable)
+    directoryTableStart = Int64(raw.directoryTable)
+    fragmentTableStart = fragmentCount == 0 ? nil : start(raw.fragmentTable)
+    exportTableStart = start(raw.exportTable)
   }
+}
 
-  /// The tables follow each other in one order, which is what bounds each of them.
-  private func checkOrder() throws(SquashError) {
-    guard idCount > 0 else { throw SquashError(.corrupt, "there are no user and group ids", offset: 26) }
-    guard inodeCount > 0 else { throw SquashError(.corrupt, "there are no inodes", offset: 4) }
-    guard inodeTableStart < directoryTableStart, directoryTableStart < idTableStart,
-      (fragmentTableStart ?? idTableStart) <= idTableStart,
-      (fragmentTableStart ?? directoryTableStart) >= directoryTableStart,
-      (xattrTableStart ?? idTableStart) >= idTableStart
-    else { throw SquashError(.corrupt, "the tables are out of order", offset: 48) }
-    guard fragmentCount == 0 || fragmentTableStart != nil else {
-      throw SquashError(.corrupt, "\(fragmentCount) fragments without a table", offset: 16)
-    }
-    let longest = Int64(MetadataReader.longestContent(of: directoryTableStart - inodeTableStart))
-    guard Int64(inodeCount) <= longest / Int64(Inode.shortest) else {
-      throw SquashError(.corrupt, "the inode table is too short for \(inodeCount) inodes", offset: 4)
-    }
+extension SquashfsSuperblock {
+  /// A flaw as the error that opening a file system ends with.
+  fileprivate func error(_ flaw: Flaw) -> SquashError {
+    let what =
+      switch flaw {
+      case .version: "squashfs \(majorVersion).\(minorVersion); only 4.0 is readable"
+      case .blockSize: "a block size of \(blockSize) with a logarithm of \(blockLogarithm)"
+      case .length: "a length of \(bytesUsed) bytes"
+      case .missingTable(let name, _): "there is no \(name)"
+      case .tableOutside(let name, _, _): "the \(name) starts outside the file system"
+      case .noIDs: "there are no user and group ids"
+      case .noInodes: "there are no inodes"
+      case .tableOrder: "the tables are out of order"
+      case .fragmentsWithoutTable: "\(fragmentCount) fragments without a table"
+      case .inodeTableTooShort: "the inode table is too short for \(inodeCount) inodes"
+      }
+    if flaw == .version { return SquashError(.unsupportedVersion, what) }
+    return SquashError(.corrupt, what, offset: Int64(flaw.offset))
   }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import CZlib
 
 /// How far a gzip stream reaches.
@@ -21,7 +22,7 @@ package struct GzipExtent {
   /// - Parameter mostContent: the most bytes that are decompressed: a small stream can claim to be enormous.
   /// - Returns: no extent where no gzip stream begins there; and how many bytes were decompressed.
   package static func follow(
-    _ reader: some RandomAccessReader, mostContent: Int64
+    _ reader: some RandomAccess, mostContent: Int64
   ) -> (extent: GzipExtent?, content: Int64) {
     var extent = GzipExtent()
     let isStream = extent.decompress(reader, mostContent: mostContent)
@@ -29,7 +30,7 @@ package struct GzipExtent {
   }
 
   /// Answers whether a gzip stream begins there.
-  private mutating func decompress(_ reader: some RandomAccessReader, mostContent: Int64) -> Bool {
+  private mutating func decompress(_ reader: some RandomAccess, mostContent: Int64) -> Bool {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     stream.initialize(to: z_stream())
     defer { stream.deallocate() }
@@ -76,7 +77,7 @@ package struct GzipExtent {
     }
     if compressedBytes == 0 {
       guard contentBytes > 0 else { return false }
-      compressedBytes = reader.byteCount
+      compressedBytes = (try? reader.byteCount) ?? 0
     }
     return true
   }

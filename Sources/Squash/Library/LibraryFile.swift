@@ -1,6 +1,7 @@
+import Bytes
 import CSquashfs
 
-/// The library's file, backed by a ``RandomAccessWriter``: what libsquashfs writes tables through.
+/// The library's file, backed by a ``RandomWritable``: what libsquashfs writes tables through.
 ///
 /// The library appends at the size that it asks for, so this keeps the size; it never reads back.
 final class LibraryFile {
@@ -11,11 +12,11 @@ final class LibraryFile {
   }
 
   private final class State {
-    let writer: any RandomAccessWriter
+    let writer: any RandomWritable
     var size: Int64
     var failure: SquashError?
 
-    init(_ writer: any RandomAccessWriter, size: Int64) {
+    init(_ writer: any RandomWritable, size: Int64) {
       self.writer = writer
       self.size = size
     }
@@ -25,7 +26,7 @@ final class LibraryFile {
   private let state: State
 
   /// A file that ends at `size`.
-  init(_ writer: any RandomAccessWriter, size: Int64) {
+  init(_ writer: any RandomWritable, size: Int64) {
     state = State(writer, size: size)
     storage = .allocate(capacity: 1)
     var file = sqfs_file_t()
@@ -39,10 +40,10 @@ final class LibraryFile {
     file.write_at = { file, offset, bytes, count in
       guard let file, let offset = Int64(exactly: offset) else { return SQFS_ERROR_ARG_INVALID.rawValue }
       let state = LibraryFile.state(behind: UnsafePointer(file))
-      do throws(SquashError) {
+      do throws(StorageFault) {
         try state.writer.write(UnsafeRawBufferPointer(start: bytes, count: count), at: offset)
       } catch {
-        state.failure = error
+        state.failure = SquashError(error)
         return SQFS_ERROR_IO.rawValue
       }
       state.size = max(state.size, offset + Int64(count))

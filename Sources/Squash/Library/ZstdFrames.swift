@@ -1,3 +1,4 @@
+import Bytes
 import CZstd
 
 /// Whether Zstandard frames are sound.
@@ -9,7 +10,7 @@ package enum ZstdFrames {
   ///
   /// - Parameter mostContent: the most bytes that are decompressed; what is behind them is believed.
   /// - Returns: whether they are whole frames without a fault, and how many bytes were decompressed.
-  package static func decompress(_ reader: some RandomAccessReader, mostContent: Int64) -> (Bool, Int64) {
+  package static func decompress(_ reader: some RandomAccess, mostContent: Int64) -> (Bool, Int64) {
     guard let stream = ZSTD_createDStream() else { return (false, 0) }
     defer { ZSTD_freeDStream(stream) }
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, windowLog)
@@ -18,7 +19,8 @@ package enum ZstdFrames {
     var position: Int64 = 0
     var content: Int64 = 0
     var isAtEnd = false
-    while content < mostContent, position < reader.byteCount {
+    let byteCount = (try? reader.byteCount) ?? 0
+    while content < mostContent, position < byteCount {
       let count = (try? reader.read(into: input.bytes, at: position)) ?? 0
       guard count > 0 else { return (false, content) }
       var source = ZSTD_inBuffer(src: input.start, size: count, pos: 0)

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// One entry of a directory listing, before its inode is read; its name is the cursor's.

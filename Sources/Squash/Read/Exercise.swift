@@ -1,3 +1,5 @@
+import Bytes
+
 /// Reads everything that an image offers, within bounds: the tree, all attributes, and content.
 ///
 /// Whatever the bytes are, this ends, in bounded memory, and never traps; it is what mutation tests and
@@ -7,7 +9,7 @@
 /// - Returns: how many entries and faults there were, and a sum over what was read.
 @discardableResult
 public func exerciseSquashfs(
-  _ reader: any RandomAccessReader, events mostEvents: Int = 10_000
+  _ reader: any RandomAccess, events mostEvents: Int = 10_000
 ) throws(SquashError) -> (entries: Int, faults: Int, checksum: UInt64) {
   let longestFile: Int64 = 4 << 20
   let image = try SquashImage(reader)

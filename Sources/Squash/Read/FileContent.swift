@@ -1,3 +1,5 @@
+import Bytes
+
 /// The sizes of a run of blocks of one file: what is needed to read them without the inode table.
 struct BlockRun: Sendable {
   /// Where in the image the first block starts.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A place in a run of metadata blocks.
 struct MetadataPosition: Hashable, Sendable {
   /// Where the block's two-byte header lies in the image.
@@ -30,7 +32,7 @@ final class MetadataReader {
     var lastUse = 0
   }
 
-  private let reader: any RandomAccessReader
+  private let reader: any RandomAccess
   private let superblock: Superblock
   private var ownDecompressor: Decompressor?
   private let memory = RawBuffer(count: slotCount * blockSize)
@@ -42,7 +44,7 @@ final class MetadataReader {
   private var latest = 0
   private var clock = 0
 
-  init(_ reader: any RandomAccessReader, _ superblock: Superblock) {
+  init(_ reader: any RandomAccess, _ superblock: Superblock) {
     self.reader = reader
     self.superblock = superblock
   }

@@ -1,9 +1,11 @@
+import Bytes
+
 /// An open squashfs: its superblock and ids, and where its tables lie. Immutable, so threads may share it.
 ///
 /// Everything else is read through a ``SquashReader``, of which each thread has its own.
 public final class SquashImage: Sendable {
   /// The bytes of the image.
-  public let reader: any RandomAccessReader
+  public let reader: any RandomAccess
   /// The facts of the superblock.
   public let superblock: Superblock
   /// The user and group ids that inodes refer to by index.
@@ -13,7 +15,7 @@ public final class SquashImage: Sendable {
   ///
   /// - Throws: ``SquashError`` when it is not a squashfs, is truncated, contradicts itself, or uses a
   ///   compressor that this build lacks.
-  public init(_ reader: any RandomAccessReader) throws(SquashError) {
+  public init(_ reader: any RandomAccess) throws(SquashError) {
     self.reader = reader
     let superblock = try Superblock(reading: reader)
     self.superblock = superblock
@@ -39,7 +41,7 @@ public final class SquashImage: Sendable {
   /// The position of the metadata block with a number, from a table of 64-bit block locations. The blocks lie
   /// before the table of their locations.
   static func position(
-    ofBlock number: Int64, in table: Int64, reader: any RandomAccessReader, _ superblock: Superblock
+    ofBlock number: Int64, in table: Int64, reader: any RandomAccess, _ superblock: Superblock
   ) throws(SquashError) -> MetadataPosition {
     let entry = table + number * 8
     guard number >= 0, entry + 8 <= superblock.bytesUsed else {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Reads inodes, directories, attributes and file content of an image.
 ///
 /// It has state (caches, a decompressor): one for each thread. Its memory is a few megabytes, whatever the

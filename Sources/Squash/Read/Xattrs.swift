@@ -1,3 +1,5 @@
+import Bytes
+
 /// An extended attribute.
 public struct ExtendedAttribute: Hashable, Sendable {
   /// The name with its namespace, such as `user.mime_type`, as raw bytes.

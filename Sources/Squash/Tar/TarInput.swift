@@ -1,3 +1,4 @@
+import Bytes
 import CZlib
 import CZstd
 
@@ -26,7 +27,7 @@ final class TarInput {
     (Array("LZIP".utf8), "compressed with lzip"), ([0x5D, 0, 0], "compressed with lzma"),
     ([0x04, 0x22, 0x4D, 0x18], "compressed with lz4"), (Array("0707".utf8), "a cpio archive"),
     (Array("PK".utf8) + [3, 4], "a zip archive"), (Array("7z".utf8) + [0xBC, 0xAF], "a 7z archive"),
-    (Array("hsqs".utf8), "a squashfs"),
+    (ContentMagic.squashfs, "a squashfs"),
   ]
 
   private let source: any ByteSource

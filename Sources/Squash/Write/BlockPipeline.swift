@@ -1,3 +1,4 @@
+import Bytes
 import LinuxSystem
 import Gcrypt
 import Synchronization
@@ -93,7 +94,7 @@ final class BlockPipeline {
     var words: [UInt32]
   }
 
-  private let writer: any RandomAccessWriter
+  private let writer: any RandomWritable
   private let blockSize: Int
   private let pool: WorkerPool<BlockWorker>
   private var free: [BlockUnit] = []
@@ -113,7 +114,7 @@ final class BlockPipeline {
   private var filePosition: Int64 = 0
 
   init(
-    _ writer: any RandomAccessWriter, at position: Int64, _ options: WriterOptions
+    _ writer: any RandomWritable, at position: Int64, _ options: WriterOptions
   ) throws(SquashError) {
     self.writer = writer
     self.position = position
@@ -262,7 +263,7 @@ final class BlockPipeline {
   private func write(_ unit: BlockUnit) throws(SquashError) -> UInt32 {
     let count = unit.compressedCount ?? unit.count
     let source = unit.compressedCount == nil ? unit.input.start : unit.output.start
-    try writer.write(UnsafeRawBufferPointer(start: source, count: count), at: position)
+    try accessing(try writer.write(UnsafeRawBufferPointer(start: source, count: count), at: position))
     position += Int64(count)
     return UInt32(count) | (unit.compressedCount == nil ? 1 << 24 : 0)
   }

@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 public import LinuxSystem
@@ -72,7 +73,7 @@ private final class DirectorySource {
     let format = status.st_mode & S_IFMT
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     guard identity != writer.options.excluded else {
-      writer.report.skipped.append("\(escapedName(path)): the image itself")
+      writer.report.skipped.append("\(path.escapedName): the image itself")
       return
     }
     if format != S_IFDIR, status.st_nlink > 1, let first = seen[identity] {

@@ -1,3 +1,4 @@
+import Bytes
 import CSquashfs
 
 /// Writes a squashfs. Content goes to its place as it is added; ``finish()`` adds the tables.
@@ -12,13 +13,13 @@ public final class ImageWriter {
   let pipeline: BlockPipeline
   let root: WriteNode
   var report = WriteReport()
-  private let writer: any RandomAccessWriter
+  private let writer: any RandomWritable
   private let file: LibraryFile
   private let tables: MetadataTables
   private var sizes: Set<Int64> = []
 
   /// Begins an image at the writer's offset 0.
-  public init(_ writer: any RandomAccessWriter, _ options: WriterOptions) throws(SquashError) {
+  public init(_ writer: any RandomWritable, _ options: WriterOptions) throws(SquashError) {
     try options.check()
     self.writer = writer
     self.options = options
@@ -58,13 +59,7 @@ public final class ImageWriter {
     let padded = (length + Self.padding - 1) / Self.padding * Self.padding
     if padded > length {
       let zeros = [UInt8](repeating: 0, count: Int(padded - length))
-      let failure = zeros.withUnsafeBytes { bytes -> SquashError? in
-        do throws(SquashError) {
-          try writer.write(bytes, at: length)
-          return nil
-        } catch { return error }
-      }
-      if let failure { throw failure }
+      try accessing(try writer.write(zeros.span.bytes, at: length))
     }
     report.inodes = Int(number)
     report.imageBytes = padded

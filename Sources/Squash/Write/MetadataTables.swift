@@ -1,3 +1,4 @@
+import Bytes
 import CSquashfs
 
 /// Objects of libsquashfs that write the tables behind the data. All are used from one thread.
@@ -83,7 +84,7 @@ final class MetadataTables {
       else {
         throw SquashError(
           .unsupported,
-          "an extended attribute with a name of \(attribute.name.count) bytes, \(escapedName(Array(attribute.name.prefix(40)))): "
+          "an extended attribute with a name of \(attribute.name.count) bytes, \(attribute.name.prefix(40).escapedName): "
             + "Linux takes no such name")
       }
     }

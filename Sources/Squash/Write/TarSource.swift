@@ -1,3 +1,5 @@
+import Bytes
+
 extension ImageWriter {
   /// Adds everything in an archive: plain, gzip- or zstd-compressed, which its first bytes tell.
   ///
@@ -42,7 +44,7 @@ extension ImageWriter {
     case 0x35: (type, content) = (.directory, .directory)
     case 0x36: (type, content) = (.fifo, .other)
     default:
-      report.skipped.append("\(escapedName(entry.name)): an entry of type \(entry.kind)")
+      report.skipped.append("\(entry.name.escapedName): an entry of type \(entry.kind)")
       try input.skip(entry.storedSize + padding)
       return
     }

@@ -1,3 +1,4 @@
+import Bytes
 import CSquashfs
 
 /// Writes inodes and directory listings.

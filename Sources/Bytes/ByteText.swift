@@ -1,5 +1,5 @@
 /// Numbers of bytes for people.
-public enum ByteText {
+package enum ByteText {
   private static let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
 
   private static func unit(_ count: Int64) -> (divisor: Double, name: String) {
@@ -20,19 +20,34 @@ public enum ByteText {
   }
 
   /// A count with one decimal in a decimal unit: `9.0 GB`, `17 bytes`.
-  public static func decimal(_ count: Int64) -> String {
+  package static func decimal(_ count: Int64) -> String {
     let (divisor, name) = unit(count)
     return "\(number(count, divisor)) \(count == 1 ? "byte" : name)"
   }
 
   /// A part of a whole, in the unit of the whole: `3.1 of 9.0 GB`.
-  public static func part(_ part: Int64, of whole: Int64) -> String {
+  package static func part(_ part: Int64, of whole: Int64) -> String {
     let (divisor, name) = unit(whole)
     return "\(number(part, divisor)) of \(number(whole, divisor)) \(name)"
   }
 
+  /// A count without decimals in a binary unit, as the reference's `header` prints it: `17 B`, `9 GiB`.
+  package static func binary(_ count: Int64) -> String {
+    if count.magnitude < 1024 { return "\(count) B" }
+    var divisor: Double = 1024
+    var units = "KMGTPE"[...]
+    var rest = count / 1024
+    while rest.magnitude >= 1024 {
+      divisor *= 1024
+      units = units.dropFirst()
+      rest /= 1024
+    }
+    let rounded = (Double(count) / divisor).rounded()
+    return "\(Int64(rounded)) \(units.first ?? "E")iB"
+  }
+
   /// Ids as ranges: `1–3, 5`.
-  public static func ranges(_ ids: [UInt32]) -> String {
+  package static func ranges(_ ids: [UInt32]) -> String {
     var parts: [(first: UInt32, last: UInt32)] = []
     for id in ids.sorted() {
       if let last = parts.last?.last, last &+ 1 == id || last == id {
