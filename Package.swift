@@ -100,10 +100,13 @@ let package = Package(
       ]),
 
     // Floor 6, tools.
+    module(
+      "CommandKit",
+      ["LinuxSystem", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "CLinux", "CStart", "CommandKit", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -124,6 +127,7 @@ let package = Package(
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
+    tests("CommandKitTests", ["CommandKit"]),
     tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),

@@ -15,9 +15,9 @@ struct AddCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Argument(help: "The file whose bytes become the object.") var file: PathArgument
-  @OptionGroup var object: ObjectOptions
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "The new object") var object: ObjectOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let new = try object.newObject()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import Glibc
 import SIF
@@ -17,8 +18,7 @@ struct BodyfileCommand: ToolCommand {
       """)
 
   @OptionGroup var evidence: EvidenceOptions
-  @OptionGroup var output: JSONOption
-  @Flag(help: "Print one JSON object a line.") var ndjson = false
+  @OptionGroup(title: "Output") var output: JSONLinesOption
   @Flag(
     help:
       "Write Digital Forensics XML instead, with digests, and where the bytes lie that are not compressed.")
@@ -29,7 +29,7 @@ struct BodyfileCommand: ToolCommand {
   var printsJSON: Bool { false }
 
   func validate() throws {
-    guard !dfxml || !output.json && !ndjson else {
+    guard !dfxml || !output.isGiven else {
       throw ValidationError("--dfxml excludes --json and --ndjson")
     }
     guard dfxml || algorithm == nil else {
@@ -42,7 +42,7 @@ struct BodyfileCommand: ToolCommand {
 
   func execute() throws {
     let listing = TimelineListing(
-      dfxml ? .dfxml : output.json ? .document : ndjson ? .lines : .body, algorithm ?? .standard)
+      dfxml ? .dfxml : output.json ? .document : output.ndjson ? .lines : .body, algorithm ?? .standard)
     do {
       let (image, opened) = try evidence.open()
       var budget = opened
@@ -93,7 +93,7 @@ struct BodyfileCommand: ToolCommand {
       path: nil)
     let reader = try SquashReader(squash)
     try listing.beginVolume(squash, at: offset)
-    let hasher = EntryHasher(squash, listing.algorithm, threads: evidence.threadCount)
+    let hasher = EntryHasher(squash, listing.algorithm, threads: evidence.threads.count)
     do {
       try hasher.run(budget: &budget) { event in
         switch event {

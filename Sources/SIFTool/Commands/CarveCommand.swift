@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import Glibc
 import LinuxSystem
@@ -28,8 +29,8 @@ struct CarveCommand: ToolCommand {
       "Write what was found into new files of a directory, with a manifest.json of their digests.",
       valueName: "dir"))
   var extract: PathArgument?
-  @OptionGroup var output: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { output.json }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 import StrictJSON
 
@@ -14,14 +15,14 @@ struct CheckCommand: ToolCommand {
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Mend stale counters in the header. Nothing else is changed, and no byte is lost.") var repair =
     false
-  @OptionGroup var key: VolumeKeyOptions
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @Option(
     help: ArgumentHelp(
       "Write a sound image of the objects that are intact; the image itself is only read.", valueName: "file")
   )
   var salvage: PathArgument?
-  @OptionGroup var output: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { output.json }
 

@@ -10,8 +10,8 @@ struct CompactCommand: ToolCommand {
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), progress: progress) {

@@ -1,5 +1,6 @@
 import LinuxSystem
 import ArgumentParser
+import CommandKit
 import LUKS
 import SIF
 import StrictJSON
@@ -17,11 +18,11 @@ struct DecryptCommand: ToolCommand {
   @Argument(help: "The image.") var input: PathArgument
   @Argument(help: "The new image.") var output: PathArgument
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
-  @OptionGroup var key: VolumeKeyOptions
-  @OptionGroup var signing: SignAfterOptions
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var json: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Signing") var signing: SignAfterOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var json: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
 

@@ -10,8 +10,8 @@ struct DelCommand: ToolCommand {
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Overwrite the object's bytes with zeros.") var zero = false
   @Flag(help: "Cut the file behind the last object that is left.") var compact = false
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 import StrictJSON
 
@@ -9,7 +10,7 @@ struct DiffCommand: ToolCommand {
 
   @Argument(help: "The first image.") var first: PathArgument
   @Argument(help: "The second image.") var second: PathArgument
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

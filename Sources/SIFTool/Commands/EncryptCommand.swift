@@ -1,5 +1,6 @@
 import LinuxSystem
 import ArgumentParser
+import CommandKit
 import Glibc
 import LUKS
 import SIF
@@ -22,15 +23,15 @@ struct EncryptCommand: ToolCommand {
   @Argument(help: "The image.") var input: PathArgument
   @Argument(help: "The new image.") var output: PathArgument
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
-  @OptionGroup var passphrase: PassphraseOptions
+  @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions
   @Option(
     help: ArgumentHelp("A public RSA key of 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
   var pemPath: [PathArgument] = []
-  @OptionGroup var shape: VolumeShapeOptions
-  @OptionGroup var signing: SignAfterOptions
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var json: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "The new volume") var shape: VolumeShapeOptions
+  @OptionGroup(title: "Signing") var signing: SignAfterOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var json: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
 

@@ -5,14 +5,14 @@ struct ExecCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec", abstract: "Start a program of an image.",
     discussion: """
-      The program sees the image as its root, and of the host /proc, /sys, /dev, /tmp, /var/tmp, the home and the
-      working directory. It runs as you, with no capability, and its exit status is the command's; 127 where it is not
-      there, 126 where it cannot be executed. An image that the administrators' ecl.toml or singularity.conf denies is \
-      refused.
+      The program sees the image as its root, and of the host /proc, /sys, /dev, /tmp, /var/tmp, the home and the \
+      working directory. It runs as you, with no capability, and its exit status is the command's: 127 if it does not \
+      exist, 126 if it cannot be executed. An image that the administrators' ecl.toml or singularity.conf denies is \
+      refused. Options go before the image; everything after the image belongs to the program.
 
       siftool exec app.sif python3 -c 'print(1)'
       siftool exec --containall --bind /data:/data:ro app.sif ls /data
-      siftool exec --memory 2g --cpus 1.5 --pids-limit 100 --security seccomp:profile.json app.sif make
+      siftool exec --memory 2G --cpus 1.5 --pids-limit 100 app.sif make
       """)
 
   @OptionGroup var container: ContainerOptionGroup

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -23,7 +24,7 @@ struct ExtractCommand: ToolCommand {
     [InnerPath] =
       []
   @Option(
-    name: .customShort("C"),
+    name: [.customShort("C"), .long],
     help: ArgumentHelp("The directory; otherwise a new one named after the image.", valueName: "dir"))
   var directory: PathArgument?
   @Flag(
@@ -31,18 +32,18 @@ struct ExtractCommand: ToolCommand {
       "Go on with an extraction that was interrupted: keep files of the same size and time, replace the rest."
   )
   var resume = false
-  @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
+  @OptionGroup var threads: ThreadOptions
   @Option(
     help: ArgumentHelp("The manifest; otherwise DIR.manifest.ndjson beside the directory.", valueName: "file")
   )
   var manifest: PathArgument?
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let image = try source.open(quiet: progress.quiet)
     var options = ExtractionOptions()
     options.selection = try image.selection(paths)
-    options.threads = threads ?? Workers.processors(limit: 256)
+    options.threads = threads.count
     options.existing = resume ? .resume : .refuse
     options.isPrivileged = geteuid() == 0
     let (target, isNew) = try destination()

@@ -8,8 +8,8 @@ struct GrowCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Option(help: ArgumentHelp("The new number of descriptor slots.", valueName: "n")) var capacity: Int64
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), progress: progress) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import Gcrypt
 import SIF
@@ -36,14 +37,13 @@ struct HashCommand: ToolCommand {
   var only: [Scope] = []
   @Option(help: ArgumentHelp("Compare with an earlier list, ours or sha256sum's.", valueName: "file"))
   var against: PathArgument?
-  @OptionGroup var output: JSONOption
-  @Flag(help: "Print one JSON object a line.") var ndjson = false
+  @OptionGroup(title: "Output") var output: JSONLinesOption
 
   var printsJSON: Bool { false }
 
   func execute() throws {
     let listing = HashListing(
-      output.json ? .document : ndjson ? .lines : .text, algorithm, evidence.progress)
+      output.json ? .document : output.ndjson ? .lines : .text, algorithm, evidence.progress)
     do {
       if let against { listing.earlier = try Self.read(against, algorithm.algorithm) }
       let (image, budget) = try evidence.open()
@@ -133,7 +133,7 @@ struct HashCommand: ToolCommand {
       return
     }
     do {
-      try EntryHasher(squash, algorithm.algorithm, threads: evidence.threadCount).run(budget: &budget) {
+      try EntryHasher(squash, algorithm.algorithm, threads: evidence.threads.count).run(budget: &budget) {
         event in
         switch event {
         case .fault(let fault):

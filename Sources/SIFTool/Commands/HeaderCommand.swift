@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 
 struct HeaderCommand: ToolCommand {
@@ -6,7 +7,7 @@ struct HeaderCommand: ToolCommand {
     commandName: "header", abstract: "Display the global header of an image.")
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 import StrictJSON
 
@@ -13,8 +14,8 @@ struct InfoCommand: ToolCommand {
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Show how the partition is encrypted, too.") var encryption = false
-  @OptionGroup var key: VolumeKeyOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

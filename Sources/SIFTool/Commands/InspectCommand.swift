@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import LUKS
 import SIF
 import StrictJSON
@@ -12,8 +13,8 @@ struct InspectCommand: ToolCommand {
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var key: VolumeKeyOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

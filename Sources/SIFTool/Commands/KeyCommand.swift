@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Gcrypt
 import OpenPGP
 import SIF
@@ -24,8 +25,8 @@ struct KeyNewCommand: ToolCommand {
   @Option(help: ArgumentHelp("Days until the key expires; otherwise never.", valueName: "days")) var expires:
     UInt16?
   @Flag(help: "Leave the secret part open to whoever can read the file.") var noPassphrase = false
-  @OptionGroup var passphrase: PassphraseOptions
-  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions
+  @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   func execute() throws {
     guard !(noPassphrase && passphrase.isGiven) else {
@@ -55,8 +56,8 @@ struct KeyListCommand: ToolCommand {
   static let configuration = CommandConfiguration(commandName: "list", abstract: "List the keys of a ring.")
 
   @Flag(help: "List the secret keys.") var secret = false
-  @OptionGroup var rings: KeyStoreOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 
@@ -83,7 +84,7 @@ struct KeyImportCommand: ToolCommand {
   )
 
   @Argument(help: "The file: armored or binary, or a GnuPG keybox.") var file: PathArgument
-  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   func execute() throws {
     let store = try rings.store()
@@ -107,7 +108,7 @@ struct KeyExportCommand: ToolCommand {
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String
   @Flag(help: "Write the secret key, locked as it is.") var secret = false
-  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   func execute() throws {
     let copies = try KeyStore.copies(
@@ -130,7 +131,7 @@ struct KeyRemoveCommand: ToolCommand {
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String
   @Flag(help: "Remove the secret key.") var secret = false
-  @OptionGroup var rings: KeyStoreOptions
+  @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   func execute() throws {
     try rings.store().remove(fingerprint, secret: secret)

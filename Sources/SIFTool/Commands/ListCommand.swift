@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 import StrictJSON
 
@@ -7,7 +8,7 @@ struct ListCommand: ToolCommand {
     commandName: "list", abstract: "List the data objects of an image.")
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import LUKS
 import PEMKeys
 import SIF
@@ -14,17 +15,19 @@ struct LsCommand: ToolCommand {
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths inside, with or without a leading slash; otherwise the root directory.") var paths:
     [InnerPath] = []
-  @Flag(name: .short, help: "Show type, permissions, links, owner, group, size and time too.") var long =
+  @Flag(name: [.short, .long], help: "Show type, permissions, links, owner, group, size and time too.") var long =
     false
-  @Flag(name: [.customShort("R")], help: "List everything beneath, with paths.") var recursive = false
-  @OptionGroup var output: JSONOption
-  @Flag(help: "Print one JSON object a line.") var ndjson = false
+  @Flag(name: [.customShort("R"), .long], help: "List everything beneath, with paths.") var recursive = false
+  @OptionGroup(title: "Output") var output: JSONLinesOption
 
   var printsJSON: Bool { false }
 
+  func validate() throws {
+    guard !long || !output.isGiven else { throw ValidationError("--long excludes --json and --ndjson") }
+  }
+
   func execute() throws {
-    guard !output.json || !ndjson else { throw ToolFailure.usage("--json and --ndjson exclude each other") }
-    let listing = Listing(output.json ? .document : ndjson ? .lines : long ? .long : .short)
+    let listing = Listing(output.json ? .document : output.ndjson ? .lines : long ? .long : .short)
     do {
       let image = try source.open()
       let reader = try SquashReader(image)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import SIF
 import StrictJSON
@@ -14,9 +15,9 @@ struct MapCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Option(help: ArgumentHelp("Write a drawing too.", valueName: "file")) var svg: PathArgument?
-  @OptionGroup var trust: TrustOptions
-  @OptionGroup var output: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Trusted keys") var trust: TrustOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { output.json }
 

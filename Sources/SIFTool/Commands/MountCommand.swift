@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -24,7 +25,7 @@ struct MountCommand: ToolCommand {
   @Flag(help: "List the images that are mounted.") var list = false
   @Flag(help: "Mount through FUSE also where the kernel could.") var fuse = false
   @OptionGroup var volume: VolumeOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

@@ -17,7 +17,7 @@ struct NewCommand: ToolCommand {
       "The launch script, at most 31 bytes; a #! line gets its final newline.", valueName: "text"))
   var launch: String?
   @Option(help: ArgumentHelp("The image's id; otherwise a random one.", valueName: "uuid")) var id: String?
-  @OptionGroup var write: WriteOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
 
   func execute() throws {
     var creation = Image.Creation.deterministic

@@ -20,13 +20,13 @@ struct PackCommand: ToolCommand {
 
   @Argument(help: "The directory or archive.") var rootfs: PathArgument
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var runtime: RuntimeOptions
+  @OptionGroup(title: "What goes with the root file system") var runtime: RuntimeOptions
   @Option(help: ArgumentHelp("The architecture; otherwise that of the programs inside.", valueName: "arch"))
   var arch: String?
-  @OptionGroup var compression: CompressionOptions
-  @OptionGroup var encryption: PackEncryptionOptions
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Squashfs") var compression: CompressionOptions
+  @OptionGroup(title: "Encryption") var encryption: PackEncryptionOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let clock = try write.clock()

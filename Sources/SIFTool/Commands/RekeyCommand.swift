@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import LUKS
 import SIF
 import StrictJSON
@@ -21,7 +22,7 @@ struct RekeyCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
-  @OptionGroup var key: VolumeKeyOptions
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @Option(help: ArgumentHelp("Read the new passphrase from an open file descriptor.", valueName: "n"))
   var newPassphraseFd: Int32?
   @Option(
@@ -32,10 +33,10 @@ struct RekeyCommand: ToolCommand {
   var newPemPath: [PathArgument] = []
   @Flag(help: "Keep the key that opened the image, too.") var keep = false
   @Flag(help: "Remove the key that opened the image, and add none.") var remove = false
-  @OptionGroup var derivation: KeyDerivationOptions
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var json: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Key derivation") var derivation: KeyDerivationOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var json: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import SIF
 import StrictJSON
@@ -25,10 +26,10 @@ struct ReportCommand: ToolCommand {
       "Record no time.",
       discussion: "SOURCE_DATE_EPOCH in the environment sets the time of the report instead."))
   var deterministic = false
-  @OptionGroup var trust: TrustOptions
-  @OptionGroup var volumeKey: VolumeKeyOptions
-  @OptionGroup var output: JSONOption
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Trusted keys") var trust: TrustOptions
+  @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { output.json }
 

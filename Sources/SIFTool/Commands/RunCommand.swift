@@ -5,7 +5,12 @@ struct RunCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Start the runscript of an image.",
     discussion: """
-      As `exec` does with /.singularity.d/runscript.
+      The runscript is /.singularity.d/runscript in the image. It sees of the host what a program of `siftool exec` \
+      sees, and its exit status is the command's. Options go before the image; everything after it belongs to the \
+      runscript.
+
+      siftool run app.sif --verbose input.txt
+      siftool run --containall --bind data:/data app.sif
       """)
 
   @OptionGroup var container: ContainerOptionGroup

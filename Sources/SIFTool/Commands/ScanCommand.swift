@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Forensics
 import Gcrypt
 import Glibc
@@ -22,7 +23,7 @@ struct ScanCommand: ToolCommand {
       """)
 
   @Argument(help: "Directories, or files.") var paths: [PathArgument]
-  @OptionGroup var signers: SignerOptions
+  @OptionGroup(title: "Verification") var signers: SignerOptions
   @Flag(help: "As for verify: nothing may be left unsigned.") var strict = false
   @Option(help: ArgumentHelp("Only part I of N of the files, by a hash of their paths.", valueName: "i/n"))
   var shard: Shard?
@@ -33,21 +34,15 @@ struct ScanCommand: ToolCommand {
   var resume: PathArgument?
   @Flag(name: [.customShort("x"), .long], help: "Stay on the file system of each path.")
   var oneFileSystem = false
-  @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
+  @OptionGroup var threads: ThreadOptions
   @Option(
     help: ArgumentHelp(
       "The most bytes to hash for one image, holes included; otherwise 64G plus 32 times what it takes on its disk.",
-      valueName: "bytes"))
-  var limit: ByteCount?
+      valueName: "size"))
+  var limit: SizeArgument?
   @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
 
   var printsJSON: Bool { false }
-
-  func validate() throws {
-    guard threads.map({ (1...64).contains($0) }) ?? true else {
-      throw ValidationError("--threads must be between 1 and 64")
-    }
-  }
 
   func execute() throws {
     let policy = try policy()
@@ -59,7 +54,7 @@ struct ScanCommand: ToolCommand {
     var scan = DirectoryScan(paths.map(\.path), shard: shard ?? .whole, staysOnFileSystem: oneFileSystem)
     let output = OutputBuffer(file?.rawValue ?? STDOUT_FILENO)
     var counts = ScanCounts()
-    try ScanRun(policy, threads: threads ?? Workers.processors(limit: 256)).run(
+    try ScanRun(policy, threads: threads.count).run(
       &scan,
       isKnown: { found in
         let isKnown = file?.recorded.contains(found) ?? false
@@ -94,7 +89,7 @@ struct ScanCommand: ToolCommand {
     }
     let policy = VerificationPolicy(
       requiredSigners: signers.signer, threshold: signers.threshold ?? 1, isStrict: strict, hasKeys: hasKeys)
-    return try ScanPolicy(verifiers, policy, limit: limit?.value, keyDigests: digests)
+    return try ScanPolicy(verifiers, policy, limit: limit?.bytes, keyDigests: digests)
   }
 
   private func recordFile(_ argument: PathArgument, _ policy: String) throws -> RecordFile {

@@ -7,8 +7,8 @@ struct SetprimCommand: ToolCommand {
 
   @Argument(help: "The partition's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())

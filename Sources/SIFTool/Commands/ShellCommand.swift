@@ -5,7 +5,11 @@ struct ShellCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "shell", abstract: "Start a shell in an image.",
     discussion: """
-      As `exec` does with /bin/bash, or /bin/sh where there is none.
+      The shell is /bin/bash of the image, or /bin/sh if it has none. It sees of the host what a program of \
+      `siftool exec` sees. Options go before the image; everything after it belongs to the shell.
+
+      siftool shell app.sif
+      siftool shell --writable-tmpfs app.sif -c 'touch /new && ls /'
       """)
 
   @OptionGroup var container: ContainerOptionGroup

@@ -13,11 +13,11 @@ struct SignCommand: ToolCommand {
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var signer: SigningKeyOptions
+  @OptionGroup(title: "Signing key") var signer: SigningKeyOptions
   @Option(help: ArgumentHelp("Sign a group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
   @Option(help: ArgumentHelp("Sign an object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []
-  @OptionGroup var write: WriteOptions
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     let selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -15,10 +16,10 @@ struct TarCommand: ToolCommand {
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths or patterns inside; otherwise everything.") var paths: [InnerPath] = []
   @Option(
-    name: .short,
+    name: [.short, .long],
     help: ArgumentHelp("The archive; otherwise, and with -, standard output.", valueName: "file"))
   var output: PathArgument?
-  @OptionGroup var progress: ProgressOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute() throws {
     guard output.map({ $0.path != "-" }) ?? false || !Console.isTerminal(STDOUT_FILENO) else {
@@ -29,8 +30,8 @@ struct TarCommand: ToolCommand {
     let selection = try image.selection(paths)
     let report: TarReport
     if let output, output.path != "-" {
-      var file = try ReplacementFile(replacing: output.path, mode: 0o644)
-      report = try write(image, selection, to: file.descriptor.rawValue)
+      let file = try OutputFile(writing: output.path, mode: 0o644)
+      report = try write(image, selection, to: file.number)
       try requireEntries(report)
       try file.commit()
     } else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 
 struct VerifyCommand: ToolCommand {
@@ -13,9 +14,9 @@ struct VerifyCommand: ToolCommand {
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup var policy: VerificationOptions
+  @OptionGroup(title: "Verification") var policy: VerificationOptions
   @Flag(name: [.short, .long], help: "Print no warnings.") var quiet = false
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

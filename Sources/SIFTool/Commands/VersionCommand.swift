@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import StrictJSON
 
 /// The version of this tool.
@@ -24,7 +25,7 @@ struct VersionCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "version", abstract: "Display the version of the tool and of the image format.")
 
-  @OptionGroup var output: JSONOption
+  @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 

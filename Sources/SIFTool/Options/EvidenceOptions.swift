@@ -1,5 +1,6 @@
 import LinuxSystem
 import ArgumentParser
+import CommandKit
 import Forensics
 import Gcrypt
 import Glibc
@@ -21,20 +22,14 @@ struct EvidenceOptions: ParsableArguments {
       "What stands before the paths of files, in place of IMAGE#ID; '.' for a tree that was extracted.",
       valueName: "text"))
   var prefix: InnerPath?
-  @Option(help: ArgumentHelp("Threads; otherwise one a processor.", valueName: "n")) var threads: Int?
+  @OptionGroup var threads: ThreadOptions
   @Option(
     help: ArgumentHelp(
-      "The most bytes to hash, holes included (K, M, G, T: binary); otherwise 64G plus 32 times what the image takes "
-        + "on its disk.", valueName: "bytes"))
-  var limit: ByteCount?
-  @OptionGroup var key: VolumeKeyOptions
-  @OptionGroup var progress: ProgressOptions
-
-  func validate() throws {
-    guard threads.map({ (1...256).contains($0) }) ?? true else {
-      throw ValidationError("--threads must be between 1 and 256")
-    }
-  }
+      "The most bytes to hash, holes included; otherwise 64G plus 32 times what the image takes on its disk.",
+      valueName: "size"))
+  var limit: SizeArgument?
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
 
   /// Opens the image, damaged or not.
   func open() throws -> (EvidenceImage, HashBudget) {
@@ -54,7 +49,7 @@ struct EvidenceOptions: ParsableArguments {
     if let id, !evidence.descriptors.contains(where: { $0.id == id.value }) {
       throw ToolFailure(.failure, code: "object-not-found", "no object has the id \(id.value)")
     }
-    return (evidence, limit.map { HashBudget(limit: $0.value) } ?? HashBudget(bytesOnDisk: status))
+    return (evidence, limit.map { HashBudget(limit: $0.bytes) } ?? HashBudget(bytesOnDisk: status))
   }
 
   /// The slots of the partitions whose files are asked for.
@@ -141,7 +136,6 @@ struct EvidenceOptions: ParsableArguments {
     return prefix.bytes + (prefix.bytes.last == 0x2F ? [] : [0x2F]) + path
   }
 
-  var threadCount: Int { threads ?? Workers.processors(limit: 256) }
 }
 
 /// An algorithm by the name that coreutils has for it.
@@ -159,20 +153,4 @@ struct DigestName: ExpressibleByArgument {
   static let standard = DigestName(HashList.algorithms[0])
   static var allValueStrings: [String] { HashList.algorithms.map(\.name) }
   var defaultValueDescription: String { name }
-}
-
-/// A number of bytes, perhaps with a binary unit.
-struct ByteCount: ExpressibleByArgument {
-  let value: Int64
-
-  init?(argument: String) {
-    let digits = argument.utf8.prefix { (0x30...0x39).contains($0) }
-    let units: [String: Int] = ["": 0, "K": 10, "M": 20, "G": 30, "T": 40]
-    guard let number = Int64(String(decoding: digits, as: UTF8.self)),
-      let shift = units[String(argument.dropFirst(digits.count))]
-    else { return nil }
-    let (value, overflow) = number.multipliedReportingOverflow(by: 1 << shift)
-    guard !overflow else { return nil }
-    self.value = value
-  }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIFRuntime
@@ -14,13 +15,13 @@ struct LimitOptions: ParsableArguments {
   var security: [BytesArgument] = []
   @Option(help: ArgumentHelp("Set the limits of a file, in the runtimes' TOML form.", valueName: "file"))
   var applyCgroups: PathArgument?
-  @Option(help: ArgumentHelp("Limit memory, such as 512M.", valueName: "size")) var memory: SizeArgument?
+  @Option(help: ArgumentHelp("Limit memory, such as 512M.", valueName: "size")) var memory: LimitArgument?
   @Option(help: ArgumentHelp("Keep memory from being reclaimed for others.", valueName: "size"))
-  var memoryReservation: SizeArgument?
+  var memoryReservation: LimitArgument?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Limit memory and swap together; -1 for any swap.", valueName: "size"))
-  var memorySwap: SizeArgument?
+  var memorySwap: LimitArgument?
   @Option(help: ArgumentHelp("Limit the time of processors, such as 1.5.", valueName: "number"))
   var cpus: ProcessorsArgument?
   @Option(
@@ -143,8 +144,8 @@ struct LimitOptions: ParsableArguments {
   }
 }
 
-/// A number of bytes as the runtimes take it: with b, k, m, g, t or p for powers of 1024, and a fraction before one.
-struct SizeArgument: ExpressibleByArgument {
+/// An amount of memory, or -1 for no limit.
+struct LimitArgument: ExpressibleByArgument {
   /// The bytes; -1 for no limit.
   let bytes: Int64
 
@@ -153,18 +154,8 @@ struct SizeArgument: ExpressibleByArgument {
       bytes = -1
       return
     }
-    var text = Substring(argument.lowercased())
-    var factor: Int64 = 1
-    if text.hasSuffix("b") { text = text.dropLast() }
-    if text.hasSuffix("i") { text = text.dropLast() }
-    if let last = text.last, let power = "kmgtp".firstIndex(of: last) {
-      factor = 1 << (10 * Int64("kmgtp".distance(from: "kmgtp".startIndex, to: power) + 1))
-      text = text.dropLast()
-    } else if argument.lowercased().hasSuffix("i") || argument.lowercased().hasSuffix("ib") {
-      return nil
-    }
-    guard let parts = DecimalNumber(text), let bytes = parts.times(factor), bytes > 0 else { return nil }
-    self.bytes = bytes
+    guard let size = SizeArgument(argument: argument), size.bytes > 0 else { return nil }
+    bytes = size.bytes
   }
 }
 
@@ -178,32 +169,5 @@ struct ProcessorsArgument: ExpressibleByArgument {
       (10...1_000_000_000).contains(thousandths)
     else { return nil }
     self.thousandths = thousandths
-  }
-}
-
-/// A decimal number without a sign.
-private struct DecimalNumber {
-  private let whole: Int64
-  private let fraction: Int64
-  private let scale: Int64
-
-  init?(_ text: Substring) {
-    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    let digits = parts.count == 2 ? parts[1] : ""
-    guard parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-      digits.count <= 9,
-      let whole = Int64(parts[0])
-    else { return nil }
-    self.whole = whole
-    fraction = Int64(digits) ?? 0
-    scale = digits.reduce(1) { result, _ in result * 10 }
-  }
-
-  /// The number times a factor, rounded down; nil where that is too large.
-  func times(_ factor: Int64) -> Int64? {
-    let (product, overflow) = whole.multipliedReportingOverflow(by: factor)
-    let part = fraction.multipliedFullWidth(by: factor)
-    let (sum, carry) = product.addingReportingOverflow(scale.dividingFullWidth(part).quotient)
-    return overflow || carry ? nil : sum
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import SIF
 
 /// What `add` takes to describe the new object: the reference's options with their numbers, names besides,
@@ -64,8 +65,8 @@ struct ObjectOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The alignment in bytes; otherwise 4096 for partitions, none for others.", valueName: "n"))
-  var alignment: ReferenceNumber<Int64>?
+      "The alignment; otherwise 4K for partitions, none for others.", valueName: "size"))
+  var alignment: AlignmentArgument?
 
   @Option(help: ArgumentHelp("The object's name, at most 128 bytes.", valueName: "name")) var filename:
     String?
@@ -76,7 +77,7 @@ struct ObjectOptions: ParsableArguments {
     return NewObject(
       type, metadata: try metadata(of: type), group: groupid?.value == 0 ? nil : groupid?.value,
       link: try linkTarget(),
-      name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment?.value)
+      name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment?.bytes)
   }
 
   private func dataType() throws -> DataType {
@@ -168,5 +169,15 @@ struct ObjectOptions: ParsableArguments {
 enum NumberedNames {
   static func list(_ names: [String]) -> String {
     names.enumerated().map { "\($0.offset + 1) \($0.element)" }.joined(separator: ", ")
+  }
+}
+
+/// A size, or a number of bytes as the reference's options take it.
+struct AlignmentArgument: ExpressibleByArgument {
+  let bytes: Int64
+
+  init?(argument: String) {
+    guard let bytes = ReferenceNumber.parse(argument) ?? SizeArgument(argument: argument)?.bytes else { return nil }
+    self.bytes = bytes
   }
 }

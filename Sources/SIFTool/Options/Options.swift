@@ -2,12 +2,6 @@ import ArgumentParser
 import Glibc
 import SIF
 
-/// `--json`.
-struct JSONOption: ParsableArguments {
-  @Flag(name: .long, help: "Print one JSON document instead of text.")
-  var json = false
-}
-
 /// What every command that writes an image takes.
 struct WriteOptions: ParsableArguments {
   @Flag(

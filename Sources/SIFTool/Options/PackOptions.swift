@@ -1,5 +1,5 @@
-import LinuxSystem
 import ArgumentParser
+import CommandKit
 import SIF
 import Squash
 import SystemPackage
@@ -24,11 +24,9 @@ struct CompressionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("zstd, gzip, xz or lz4.", valueName: "name")) var compression = "zstd"
   @Option(help: ArgumentHelp("The compressor's level; otherwise its default.", valueName: "n")) var level:
     Int?
-  @Option(
-    help: ArgumentHelp("The size of a data block: a power of two from 4096 to 1048576.", valueName: "bytes"))
-  var blockSize = 128 << 10
-  @Option(help: ArgumentHelp("Threads; otherwise one a processor. The bytes are the same.", valueName: "n"))
-  var threads: Int?
+  @Option(help: ArgumentHelp("The size of a data block: a power of two from 4K to 1M.", valueName: "size"))
+  var blockSize = SizeArgument(128 << 10)
+  @OptionGroup var threads: ThreadOptions
   @Flag(help: "Give every file to user 0 and group 0.") var allRoot = false
   @Flag(help: "Leave extended attributes out.") var noXattrs = false
 
@@ -40,8 +38,8 @@ struct CompressionOptions: ParsableArguments {
     var options = WriterOptions()
     options.compression = compression
     options.level = level
-    options.blockSize = blockSize
-    options.threads = threads ?? Workers.processors(limit: 256)
+    options.blockSize = Int(blockSize.bytes)
+    options.threads = threads.count
     options.allRoot = allRoot
     options.keepsAttributes = !noXattrs
     options.creationTime = now

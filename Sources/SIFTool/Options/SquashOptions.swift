@@ -8,7 +8,7 @@ import SystemPackage
 struct SquashOptions: ParsableArguments {
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
-  @OptionGroup var key: VolumeKeyOptions
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
 
   /// Opens the squashfs.
   func open(quiet: Bool = false) throws -> SquashImage {

@@ -6,12 +6,12 @@ import Squash
 /// Which partition is mounted, what opens it, and what has to be true of it before.
 struct VolumeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
-  @OptionGroup var volumeKey: VolumeKeyOptions
+  @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions
   @Flag(
     help: ArgumentHelp(
       "Verify the signatures first, on the same open file, with the options of `verify`."))
   var verify = false
-  @OptionGroup var policy: VerificationOptions
+  @OptionGroup(title: "Verification") var policy: VerificationOptions
 
   func validate() throws {
     guard !verify, let option = policy.firstGiven else { return }

@@ -40,8 +40,10 @@ enum Evidence {
 
   /// Writes a file of results, which must not be the file that is examined.
   static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
-    try refuse(path, examining: storage)
-    try NewImageFile.write(replacing: path, mode: 0o644) { try $0.write(bytes.span.bytes, at: 0) }
+    try refuse(path, examining: storage, allowsStreams: true)
+    let file = try OutputFile(writing: path, mode: 0o644)
+    try file.write(bytes.span.bytes)
+    try file.commit()
   }
 
   /// Writes an image, which must not be the file that is examined.
@@ -53,7 +55,9 @@ enum Evidence {
   }
 
   /// Refuses a place where something is already, the image itself above all.
-  private static func refuse(_ path: FilePath, examining storage: FileStorage) throws {
+  private static func refuse(
+    _ path: FilePath, examining storage: FileStorage, allowsStreams: Bool = false
+  ) throws {
     let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     var target = stat()
     if path.withPlatformString({ stat($0, &target) }) == 0,
@@ -62,6 +66,7 @@ enum Evidence {
       throw ToolFailure.usage(
         "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
     }
+    if allowsStreams, OutputFile.isStream(path) { return }
     guard path.withPlatformString({ lstat($0, &target) }) != 0 else {
       throw SystemError(errno: .fileExists, operation: "create", path: path)
     }

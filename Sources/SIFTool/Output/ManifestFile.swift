@@ -8,8 +8,7 @@ import SystemPackage
 /// The manifest of what an extraction could not set: one JSON object a line. It gets its name when it is complete.
 final class ManifestFile: Sendable {
   private struct State: ~Copyable {
-    var file: ReplacementFile?
-    var offset: Int64 = 0
+    var file: OutputFile?
     var pending: [UInt8] = []
     var count = 0
     /// Digests of the lines, where those of an earlier manifest are going to follow them.
@@ -21,12 +20,20 @@ final class ManifestFile: Sendable {
 
   let path: FilePath
   private let old: OwnedDescriptor?
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// - Parameter continues: whether the lines of a manifest that is there are kept; otherwise there must be none.
   /// - Throws: ``SystemError`` where something is there that must not be.
   init(_ path: FilePath, continues: Bool) throws(SystemError) {
     self.path = path
+    if OutputFile.isStream(path) {
+      old = nil
+      // Also where nothing will be written: who reads from a FIFO waits for its end.
+      let file = try OutputFile(writing: path, mode: 0o644)
+      state = Mutex(State(file: file))
+      return
+    }
+    state = Mutex(State())
     var status = stat()
     guard path.withPlatformString({ lstat($0, &status) }) == 0 else {
       old = nil
@@ -71,7 +78,7 @@ final class ManifestFile: Sendable {
         do throws(SystemError) {
           try addOldLines(to: &state)
           flush(&state)
-          if state.failure == nil { try state.file?.commit() }
+          if state.failure == nil, let file = state.file.take() { try file.commit() }
         } catch { state.failure = state.failure ?? error }
         state.file = nil
       }
@@ -105,14 +112,8 @@ final class ManifestFile: Sendable {
   private func flush(_ state: inout State) {
     guard state.failure == nil, !state.pending.isEmpty else { return }
     do throws(SystemError) {
-      if state.file == nil { state.file = try ReplacementFile(replacing: path, mode: 0o644) }
-      let bytes = state.pending
-      let offset = state.offset
-      let number = state.file?.descriptor.rawValue ?? -1
-      try SystemError.check("write", path) {
-        bytes.withUnsafeBytes { pwrite(number, $0.baseAddress, $0.count, Int(offset)) }
-      }
-      state.offset += Int64(bytes.count)
+      if state.file == nil { state.file = try OutputFile(writing: path, mode: 0o644) }
+      try state.file?.write(state.pending.span.bytes)
       state.pending.removeAll(keepingCapacity: true)
     } catch { state.failure = error }
   }
