@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 
 /// `--json`.
 package struct JSONOption: ParsableArguments {

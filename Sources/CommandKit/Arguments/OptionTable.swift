@@ -52,22 +52,32 @@ package struct OptionTable: Sendable {
 
   /// The command at a path; nil where there is none. Only its own line is read.
   package func command(at path: [String]) -> Command? {
-    let name = path.joined(separator: " ")
     for line in lines {
-      let text = line
-      guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { continue }
-      let startsProgram = text[..<colon].hasSuffix("...")
-      guard text[..<colon].dropLast(startsProgram ? 3 : 0) == name else { continue }
-      let words = text[colon...].dropFirst().split(separator: " ")
-      return Command(path: path, options: words.map(Self.option), startsProgram: startsProgram)
+      guard let rest = Self.rest(of: line, after: path) else { continue }
+      let startsProgram = rest.starts(with: "...:".utf8)
+      guard startsProgram || rest.first == UInt8(ascii: ":") else { continue }
+      let words = rest.dropFirst(startsProgram ? 4 : 1).split(separator: UInt8(ascii: " "))
+      return Command(path: path, options: words.map { Self.option(Substring($0)) }, startsProgram: startsProgram)
     }
     return nil
   }
 
   /// Whether a command has commands of its own.
   package func hasCommands(beneath path: [String]) -> Bool {
-    let prefix = path.map { $0 + " " }.joined()
-    return path.isEmpty || lines.contains { $0.hasPrefix(prefix) }
+    path.isEmpty || lines.contains { Self.rest(of: $0, after: path)?.first == UInt8(ascii: " ") }
+  }
+
+  /// A line without the names that it begins with; nil where it begins with others.
+  private static func rest(of line: String, after path: [String]) -> Substring.UTF8View? {
+    var rest = line[...].utf8
+    for (index, name) in path.enumerated() {
+      if index > 0 {
+        guard rest.popFirst() == UInt8(ascii: " ") else { return nil }
+      }
+      guard rest.starts(with: name.utf8) else { return nil }
+      rest = rest.dropFirst(name.utf8.count)
+    }
+    return rest
   }
 
   private static func option(_ word: Substring) -> Option {

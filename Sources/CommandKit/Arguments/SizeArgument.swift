@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 
 /// A number of bytes: `512`, `64K`, `64KiB` and `1.5G` with powers of 1024, `64KB` with powers of 1000. Upper and lower
 /// case are the same.
