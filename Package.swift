@@ -28,9 +28,9 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "SIF", targets: ["SIF"]),
-    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
+    .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
@@ -66,9 +66,9 @@ let package = Package(
     // Floor 1, ground: what every format and every container stands on.
     module("Bytes", []),
     module("StrictJSON", ["Bytes"]),
-    module("TOML", ["CToml", "StrictJSON"]),
+    module("TOML", ["Bytes", "CToml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
-    module("Gcrypt", ["CGcrypt", "CSodium"]),
+    module("Gcrypt", ["Bytes", "CGcrypt", "CSodium", "LinuxSystem", systemPackage]),
 
     // Floor 2, formats: one each, read and written; no process, no network, no question to a person.
     module("SIF", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
@@ -80,15 +80,21 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", "SIF"]),
+    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem"]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
-    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "SIF", "StrictJSON"]),
+    module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
     module(
+      "ImageTrust",
+      [
+        "Bytes", "DSSE", "ExecutionControl", "Gcrypt", "LinuxSystem", "OpenPGP", "PEMKeys", "SIF",
+        "StrictJSON", systemPackage,
+      ]),
+    module(
       "Forensics",
-      ["Bytes", "Gcrypt", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+      ["Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
 
     // Floor 4, containers.
     module(
@@ -106,7 +112,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "CommandKit", "DSSE", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "LUKS",
+        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust",
+        "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -118,8 +125,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "LUKS", "OpenPGP", "PEMKeys", "SIF", "SIFRuntime",
-        "Squash",
+        "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP", "PEMKeys", "SIF",
+        "SIFRuntime", "Squash",
         "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -128,20 +135,32 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["SIF", "Gcrypt", "TestSupport"]),
     tests("CommandKitTests", ["CommandKit"]),
-    tests("SIFToolTests", ["SIF", "SIFTool", "TestSupport"]),
+    tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("BytesTests", ["Bytes"]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
-    tests("OpenPGPTests", ["OpenPGP", "SIF", "TestSupport"]),
-    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "SIF", "TestSupport"]),
-    tests("IntegrityTests", ["OpenPGP", "SIF", "TestSupport"]),
-    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "Squash", "TestSupport", systemPackage]),
+    tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
+    tests("DSSETests", ["DSSE", "Gcrypt", "PEMKeys", "TestSupport"]),
+    tests(
+      "ImageTrustTests",
+      [
+        "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
+        systemPackage,
+      ]),
+    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
-    tests("ForensicsTests", ["Forensics", "SIF", "TestSupport", "Squash", "LinuxSystem", systemPackage]),
+    tests("ForensicsTests", ["Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer needs its own instrumentation in every module, and its own main: Fuzz/run.sh builds it, and nobody else sees it.
+if Context.environment["SWIFT_SIF_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Program", swiftSettings: settings))
+}

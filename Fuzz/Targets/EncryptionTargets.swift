@@ -1,7 +1,7 @@
 import Gcrypt
 import LUKS
 
-/// A volume whose header is given and whose rest is zero.
+/// A volume with a given header; the rest is zero.
 private struct FuzzVolume: VolumeSource {
   let bytes: [UInt8]
   let byteCount: Int64 = 2 << 20
@@ -16,8 +16,8 @@ private struct FuzzVolume: VolumeSource {
   }
 }
 
-/// The checks of a LUKS header, and behind them libcryptsetup: on the bytes as they are, and on the same as the JSON
-/// of a header whose checksum is right.
+/// The checks of a LUKS header, and then libcryptsetup: first on the bytes themselves, and then on the bytes
+/// as the JSON of a header with a correct checksum.
 @Sendable func fuzzVolumeHeader(_ bytes: [UInt8]) {
   exercise(FuzzVolume(bytes: bytes))
   if let sealed = seal(bytes) { exercise(FuzzVolume(bytes: sealed)) }
@@ -29,14 +29,14 @@ private func exercise(_ volume: FuzzVolume) {
     fatalError("more data than there is volume")
   }
   _ = (header.cost.description, try? header.cost.check())
-  // What would take long is not tried.
+  // Expensive headers are not opened.
   guard header.cost.iterations < 5000, header.cost.memoryPasses < 1 << 20, header.cost.lanes < 5,
     header.facts.keySlots.count < 4
   else { return }
   let key: [UInt8] = [1, 2, 3]
   let opened: VolumeHeader.Unlocked
   do throws(LUKSError) { opened = try header.unlock(key.span, in: volume) } catch {
-    // What was taken the library takes too.
+    // libcryptsetup must accept every header that our checks accept.
     if error.message.contains("cannot read the header") { fatalError(error.message) }
     return
   }
@@ -45,7 +45,7 @@ private func exercise(_ volume: FuzzVolume) {
   _ = try? buffer.withUnsafeMutableBytes { try reader.read(into: $0, at: 100) }
 }
 
-/// A LUKS2 header around a JSON text.
+/// Makes a LUKS2 header around a JSON text.
 private func seal(_ json: [UInt8]) -> [UInt8]? {
   var copy = [UInt8](repeating: 0, count: 16384)
   copy.replaceSubrange(0..<8, with: [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE, 0, 2])

@@ -1,12 +1,12 @@
 import Forensics
 import Gcrypt
 
-/// A list of digests. Every name that it has is met as it was, and then none is missing.
+/// A list of digests. Each of its names must be found unchanged, and then no name may be left.
 @Sendable func fuzzHashList(_ bytes: [UInt8]) {
   for algorithm in [HashAlgorithm.sha256, .md5] {
     guard var earlier = try? EarlierHashes(bytes, algorithm: algorithm) else { continue }
     for (name, digest) in earlier.missing {
-      // What is written again is read as the same.
+      // A line that is written must be read as the same.
       let line = HashList.line(digest, name)
       var again = try? EarlierHashes(line, algorithm: algorithm)
       if again?.meet(name, digest).change != .same { fatalError("the line changed") }
@@ -16,7 +16,7 @@ import Gcrypt
   }
 }
 
-/// A file of records, in pieces of any length: the same comes of it.
+/// A file of records. The result must not depend on the length of the pieces.
 @Sendable func fuzzScanRecords(_ bytes: [UInt8]) {
   func take(_ count: Int) -> RecordedImages? {
     var recorded = RecordedImages(policy: "")

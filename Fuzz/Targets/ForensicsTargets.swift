@@ -1,7 +1,7 @@
 import Forensics
 import SIF
 
-/// Every byte of any file exactly once, and a drawing of it.
+/// A map has every byte of any file exactly once, and can be drawn.
 @Sendable func fuzzMap(_ bytes: [UInt8]) {
   let storage = MemoryStorage(bytes, limit: 1 << 20)
   guard let map = try? ImageMap(of: storage) else { fatalError("a file in memory can be read") }
@@ -15,7 +15,7 @@ import SIF
   if storage.bytes != bytes { fatalError("mapping changed the image") }
 }
 
-/// Whatever is carved lies in the file, and what is salvaged is sound.
+/// Everything that is carved is within the file, and a salvaged image is sound.
 @Sendable func fuzzCarve(_ bytes: [UInt8]) {
   let storage = MemoryStorage(bytes, limit: 1 << 20)
   for everywhere in [false, true] {
@@ -29,9 +29,9 @@ import SIF
   let salvaged = MemoryStorage(limit: 1 << 24)
   do throws(SIFError) {
     _ = try ImageSalvage(of: storage, into: salvaged)
-    if (try? ImageCheck(of: salvaged))?.worst == .error { fatalError("what was salvaged is not sound") }
+    if (try? ImageCheck(of: salvaged))?.worst == .error { fatalError("the salvaged image is not sound") }
   } catch {
-    if error.code == .malformed { fatalError("what was salvaged is not sound: \(error)") }
+    if error.code == .malformed { fatalError("the salvaged image is not sound: \(error)") }
   }
   if storage.bytes != bytes { fatalError("carving changed the image") }
 }

@@ -2,7 +2,7 @@ import LUKS
 import SIF
 import StrictJSON
 
-/// A header that can be read is written back as it was.
+/// A header that can be read is written back unchanged.
 @Sendable func fuzzHeader(_ bytes: [UInt8]) {
   guard let header = try? Header(decoding: bytes.span.bytes) else { return }
   if header.encoded() != Array(bytes.prefix(Header.byteCount)) { fatalError("the header changed") }
@@ -11,7 +11,7 @@ import StrictJSON
   )
 }
 
-/// Every 585 bytes are a descriptor, and are written back as they were.
+/// Any 585 bytes are a descriptor, which is written back unchanged.
 @Sendable func fuzzDescriptor(_ bytes: [UInt8]) {
   guard bytes.count >= Descriptor.byteCount else { return }
   let descriptor = Descriptor(decoding: bytes.span.bytes, slot: 0)
@@ -21,7 +21,7 @@ import StrictJSON
   _ = (descriptor.metadata.encoded, descriptor.link, descriptor.end, descriptor.name.escapedText)
 }
 
-/// Everything that can be done with an image. Reading never changes it.
+/// All operations on an image. Reading never changes it.
 @Sendable func fuzzImage(_ bytes: [UInt8]) {
   let storage = MemoryStorage(bytes, limit: 1 << 20)
   _ = try? ImageCheck(of: storage)
@@ -47,7 +47,7 @@ private func edit(_ storage: MemoryStorage, _ image: Image) {
     try? editor.setPrimaryPartition(id: descriptor.id)
     try? editor.delete(id: descriptor.id, options: [.zero, .compact])
   }
-  // Whatever was edited can be read again.
+  // An edited image can always be read again.
   if (try? Image(reading: storage)) == nil { fatalError("the edited image cannot be read") }
 }
 
@@ -58,7 +58,7 @@ private func edit(_ storage: MemoryStorage, _ image: Image) {
   }
 }
 
-/// JSON that can be read is written as text that reads as the same.
+/// JSON that can be read is written as text with the same value.
 @Sendable func fuzzJSON(_ bytes: [UInt8]) {
   guard let value = try? JSONParser.parse(bytes, limits: JSONLimits(keepsDuplicateKeys: true)) else { return }
   let again = try? JSONParser.parse(JSONWriter.compact(value), limits: JSONLimits(keepsDuplicateKeys: true))

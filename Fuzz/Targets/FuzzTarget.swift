@@ -1,6 +1,6 @@
-/// The decoders that are fuzzed, by name. Each takes any bytes, and traps where it finds a defect.
+/// The decoders that are fuzzed, by name. Each accepts any bytes, and traps if it finds a defect.
 public enum FuzzTarget {
-  /// A decoder with the bytes that it is to withstand.
+  /// A decoder, which must withstand any bytes.
   public typealias Body = @Sendable ([UInt8]) -> Void
 
   /// Every decoder. `Fuzz/corpus` has a folder for each.

@@ -1,6 +1,6 @@
 import ExecutionControl
 
-/// The runtimes' main configuration file. What it limits is limited by text that it holds.
+/// The runtimes' main configuration file. Every limit comes from the text of the file.
 @Sendable func fuzzContainerLimits(_ bytes: [UInt8]) {
   guard let limits = try? ContainerLimits(reading: bytes) else { return }
   let names = limits.owners + limits.groups
@@ -8,7 +8,7 @@ import ExecutionControl
   if limits.paths.contains(where: { !$0.isAbsolute }) { fatalError("a path from nowhere") }
 }
 
-/// An execution control list. Every directory has at most one group, and every fingerprint is a whole one.
+/// An execution control list. Every directory has at most one group, and every fingerprint is complete.
 @Sendable func fuzzExecutionControlList(_ bytes: [UInt8]) {
   guard let list = try? ExecutionControlList(reading: bytes) else { return }
   for group in list.groups {

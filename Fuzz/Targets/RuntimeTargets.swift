@@ -1,7 +1,7 @@
 import LinuxSystem
 import SIFRuntime
 
-/// A profile of system calls, and what it becomes for the kernel.
+/// A profile of system calls, and the filter that is compiled from it.
 @Sendable func fuzzSeccomp(_ bytes: [UInt8]) {
   guard let profile = try? SeccompProfile(parsing: bytes, file: "fuzz") else { return }
   for capabilities in [[], .all] as [Capabilities] {

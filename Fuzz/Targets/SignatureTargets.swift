@@ -1,19 +1,20 @@
 import DSSE
 import Gcrypt
 import Glibc
+import ImageTrust
 import OpenPGP
 import PEMKeys
 import SIF
 import StrictJSON
 
-// The decoders of keys and signatures. Where a signature is found good, what it is over has to be what its maker
-// signed: the keys and messages are those of testdata/keys.
+// The decoders of keys and signatures. If a signature is valid, the signed text must be one that the key's
+// owner signed: the keys and messages are those of testdata/keys.
 //
-// The tests replay the inputs through these very functions.
+// The tests replay the inputs through the same functions.
 
-/// What the targets compare with, read once.
+/// The values to compare with, read once.
 private enum Known {
-  /// The test data, from where this file lies in the sources.
+  /// The directory of the test data, found from this file's place in the sources.
   private static let directory: String = {
     var parts = #filePath.split(separator: "/").dropLast()
     while let last = parts.last, last != "Fuzz", last != "Tests" { parts.removeLast() }
@@ -55,7 +56,7 @@ private enum Known {
     (try? PEMPublicKey.read(read("\(name).pub.pem"))) ?? []
   }
 
-  /// The metadata of the image in ``metadataImage``, as the signer of this package states it.
+  /// The metadata of the image from ``emptyImage(_:)``, as this package's signer writes it.
   static let metadata: [UInt8] = {
     let storage = MemoryStorage()
     let noted = NotedText()
@@ -78,7 +79,7 @@ private enum Known {
   }
 }
 
-/// Signs nothing, and keeps what it was to sign.
+/// Does not sign, but keeps the text that it should sign.
 private struct NotingSigner: MessageSigner {
   let noted: NotedText
 
@@ -94,9 +95,10 @@ private final class NotedText {
   var text: [UInt8] = []
 }
 
-/// Takes whatever a signature object holds for validly signed.
+/// Accepts everything in a signature object as validly signed.
 private struct CredulousVerifier: MessageVerifier {
   var format: String { "credulous" }
+  var hasKeys: Bool { true }
   func recognizes(_ message: [UInt8]) -> Bool { true }
   func isCanonical(_ message: [UInt8]) -> Bool { true }
   func open(_ message: [UInt8]) -> OpenedMessage {
@@ -105,7 +107,7 @@ private struct CredulousVerifier: MessageVerifier {
   }
 }
 
-/// Packets: keys, rings of them, keyboxes and armor. No key but the right one verifies anything.
+/// Packets: keys, rings of them, keyboxes and armor. Only the right key may verify anything.
 @Sendable func fuzzKeyRing(_ bytes: [UInt8]) {
   if let keys = try? TransferableKey.read(bytes.span) {
     for key in keys {
@@ -150,18 +152,19 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
   return span.indices.map { span[$0] }
 }
 
-/// Armor without the checksum that hides most of a block from a fuzzer: what follows the line that begins it.
+/// Armor. The fuzzer's input is the block after its first line. It needs no checksum, which would reject nearly
+/// every change that the fuzzer makes.
 @Sendable func fuzzArmor(_ bytes: [UInt8]) {
   for kind in ["PUBLIC", "PRIVATE"] {
     fuzzKeyRing(Array("-----BEGIN PGP \(kind) KEY BLOCK-----\n".utf8) + bytes)
   }
 }
 
-/// Clear-signed messages. A good one says what was signed.
+/// Clear-signed messages. The text of a valid one must be one that was signed.
 @Sendable func fuzzClearSigned(_ bytes: [UInt8]) {
   guard let message = try? ClearSignedMessage(reading: bytes) else { return }
   if message.text.contains(where: { $0 < 0x20 && ![0x09, 0x0A, 0x0D].contains($0) || $0 == 0x7F }) {
-    fatalError("a control character was let pass")
+    fatalError("a control character was accepted")
   }
   for report in (try? message.verify(with: Known.ring, now: Known.now)) ?? [] where report.isValid {
     if !Known.texts.contains(message.text) { fatalError("a text that nobody signed") }
@@ -171,7 +174,7 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
   _ = verifier.isCanonical(bytes)
 }
 
-/// Envelopes. What can be read is written as text that reads as the same.
+/// Envelopes. One that can be read is written as text with the same contents.
 @Sendable func fuzzEnvelope(_ bytes: [UInt8]) {
   if let envelope = try? Envelope(reading: bytes) {
     guard let again = try? Envelope(reading: envelope.encoded), again.payload == envelope.payload,
@@ -180,7 +183,7 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
       again.signatures.map(\.keyID) == envelope.signatures.map(\.keyID)
     else { fatalError("the envelope changed") }
   }
-  guard let verifier = try? DSSEVerifier(Known.envelopeKeys) else { fatalError("no verifier") }
+  let verifier = DSSEVerifier(Known.envelopeKeys)
   let opened: OpenedMessage? = verifier.open(bytes)
   if verifier.isCanonical(bytes), opened?.signers.contains(where: { $0.fault != nil }) != false {
     fatalError("a canonical envelope that was not verified")
@@ -190,8 +193,8 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
   }
 }
 
-/// PEM and DER: public keys, private keys and encrypted ones. The costs that those may ask for are bounded, but for
-/// a fuzzer the bounds are far too high: here they are only opened where little is asked.
+/// PEM and DER: public, private and encrypted keys. Encrypted ones are read up to their costs, but not
+/// decrypted: those costs are limited, but the limits are far too high for a fuzzer.
 @Sendable func fuzzPEM(_ bytes: [UInt8]) {
   if let keys = try? PEMPublicKey.read(bytes) {
     for key in keys { _ = try? key.sshFingerprint() }
@@ -202,8 +205,8 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
   _ = try? key.publicKey.sshFingerprint()
 }
 
-/// Metadata that a trusted key signed. An image is only as stated where the statement is the very one that was made,
-/// give or take white space, order and the spelling of strings.
+/// Metadata that a trusted key signed. An image may only verify with the very statement that its signer made,
+/// apart from white space, order and the spelling of strings.
 @Sendable func fuzzMetadata(_ bytes: [UInt8]) {
   let storage = MemoryStorage()
   guard var editor = try? Known.emptyImage(storage) else { fatalError("no image") }
@@ -224,7 +227,7 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
   }
 }
 
-/// A value with the members of each object, and the elements of each array, in order of their text.
+/// A value's text, with the members of each object and the elements of each array in order of their text.
 private func sorted(_ value: JSONValue?) -> [UInt8] {
   guard let value else { return [] }
   if let members = value.members {

@@ -1,6 +1,6 @@
 import Squash
 
-/// Walking, reading and the attributes of a squashfs image.
+/// Walks a squashfs image, and reads its files and attributes.
 @Sendable func fuzzSquashfs(_ bytes: [UInt8]) {
   _ = try? exerciseSquashfs(MemoryReader(bytes), events: 2000)
 }

@@ -18,8 +18,11 @@ public protocol Fault: Error, CustomStringConvertible {
 }
 
 extension Fault {
+  /// A fault without a place.
   public var offset: Int64? { nil }
+  /// A fault that is not about one object.
   public var objectID: UInt32? { nil }
+  /// A fault that nothing else caused.
   public var underlying: (any Fault)? { nil }
 }
 
@@ -37,6 +40,12 @@ public enum FaultKind: Sendable {
   case notExecutable
   /// A program of an image does not exist.
   case programNotFound
+  /// The image, or a part of it that matters, is not signed.
+  case notSigned
+  /// Nobody who is trusted has signed the image.
+  case untrusted
+  /// What was signed has been altered since.
+  case tampered
   /// Anything else: what was asked for is not there, or cannot be done.
   case other
 }

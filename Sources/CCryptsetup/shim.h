@@ -1,5 +1,5 @@
-// libcryptsetup for Swift, loaded when it is first needed (docs/decisions/0007-encryption.md). Each line beyond
-// the includes says why it is there.
+// libcryptsetup for Swift, loaded when it is first needed (docs/decisions/0007-encryption.md). Each line
+// after the includes says why it is there.
 #ifndef SWIFT_SIF_CCRYPTSETUP_SHIM_H
 #define SWIFT_SIF_CCRYPTSETUP_SHIM_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The functions that are used, with the types that the library's own header gives them.
+// The functions in use, with the types from the library's own header.
 struct cryptsetup_calls {
   __typeof__(crypt_init) *init;
   __typeof__(crypt_free) *free;
@@ -27,8 +27,8 @@ struct cryptsetup_calls {
   __typeof__(crypt_activate_by_volume_key) *activate_by_volume_key;
 };
 
-// A pointer to data does not convert to one to a function in Swift. Answers the name of the first function that
-// the library lacks, or NULL.
+// In C because Swift cannot convert a pointer to data to a pointer to a function. Returns the name of the
+// first function that the library lacks, or NULL.
 static inline const char *cryptsetup_resolve(struct cryptsetup_calls *calls, void *library) {
 #define CRYPTSETUP_CALL(name) \
   if (!(*(void **)&calls->name = dlsym(library, "crypt_" #name))) return "crypt_" #name;
@@ -51,7 +51,7 @@ static inline const char *cryptsetup_resolve(struct cryptsetup_calls *calls, voi
   return NULL;
 }
 
-// Macros with a shift of a constant do not import.
+// Swift does not import macros that shift a constant.
 static const unsigned int cryptsetup_no_benchmark = CRYPT_PBKDF_NO_BENCHMARK;
 static const uint32_t cryptsetup_read_only = CRYPT_ACTIVATE_READONLY;
 

@@ -1,10 +1,10 @@
-// libgcrypt for Swift. Each line beyond the include says why it is there.
+// libgcrypt for Swift. Each line after the include says why it is there.
 #ifndef SWIFT_SIF_CGCRYPT_SHIM_H
 #define SWIFT_SIF_CGCRYPT_SHIM_H
 
 #include <gcrypt.h>
 
-// gcry_control is variadic: one function for each command that is used.
+// gcry_control is variadic, so each command in use has its own function.
 static inline gcry_error_t gcrypt_disable_secure_memory_warning(void) {
   return gcry_control(GCRYCTL_DISABLE_SECMEM_WARN, 0);
 }

@@ -1,21 +1,21 @@
-// What siftool becomes by execve(2) before it becomes a program of an image: so that, when the kernel opens that
-// program, /proc/self/exe is this, and no executable of the host (spec/runtime.md "The launcher").
+// The program that siftool becomes by execve(2) before it becomes a program of an image. When the kernel opens that
+// program, /proc/self/exe is this one, and not an executable of the host (spec/runtime.md "The launcher").
 //
-// In assembler: the bytes are copied into a file, wherever they are, and nothing that a compiler adds to code, such
-// as calls of an instrumentation, would work there. It calls the kernel and nothing else, and reads its plan, the
-// numbers of 64 bits that follow its code:
+// It is written in assembler: the bytes are copied into a file and run at another address, and things that a
+// compiler adds to code, such as calls for instrumentation, would not work there. It only calls the kernel,
+// and reads its plan, the 64-bit numbers that follow the code:
 //
 //    0 filters of system calls: pairs of flags and the address of a sock_fprog, until one without an address
 //    8 messages for a filter that the kernel refuses
-//   16 paths to try, until 0
+//   16 paths to try; the list ends with 0
 //   24 arguments
 //   32 variables
 //   40 messages for a program that cannot be started
-//   48 messages for a start that was not ours, of which only the first is used
+//   48 messages for a start by somebody else; only the first is used
 //   56 a sigaction that ignores a signal
 //
-// Messages are 135 triples, one for each error number and one for all others: an address, a length, and an exit
-// status.
+// Messages are 135 triples, one for each error number and the last one for all others: an address, a length,
+// and an exit status.
 #include "launcher.h"
 
 #if defined(__x86_64__)
@@ -28,7 +28,7 @@ __asm__(
   "  lea siftool_launcher_end(%rip), %rbx\n"
   "  xor %r14d, %r14d\n"            // the error number
   "  mov 48(%rbx), %r13\n"          // the messages
-  // Whoever finds the way here by /proc/self/exe brings a name along.
+  // A start through /proc/self/exe passes a program name; ours is empty.
   "  mov 8(%rsp), %rax\n"
   "  cmpb $0, (%rax)\n"
   "  jne 7f\n"
@@ -58,7 +58,7 @@ __asm__(
   "  mov $59, %eax\n"               // execve
   "  syscall\n"
   "  neg %eax\n"
-  // That one is not there says less than anything else.
+  // ENOENT and ENOTDIR say less than any other error, so they never replace one.
   "  cmp $2, %eax\n"
   "  je 4f\n"
   "  cmp $20, %eax\n"
@@ -102,7 +102,7 @@ __asm__(
   "  adr x19, siftool_launcher_end\n"
   "  mov w20, #0\n"                 // the error number
   "  ldr x21, [x19, #48]\n"         // the messages
-  // Whoever finds the way here by /proc/self/exe brings a name along.
+  // A start through /proc/self/exe passes a program name; ours is empty.
   "  ldr x0, [sp, #8]\n"
   "  ldrb w0, [x0]\n"
   "  cbnz w0, 7f\n"
@@ -126,7 +126,7 @@ __asm__(
   "  mov x8, #221\n"                // execve
   "  svc #0\n"
   "  neg w0, w0\n"
-  // That one is not there says less than anything else.
+  // ENOENT and ENOTDIR say less than any other error, so they never replace one.
   "  cmp w0, #2\n"
   "  b.eq 4f\n"
   "  cmp w0, #20\n"

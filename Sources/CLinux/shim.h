@@ -1,10 +1,10 @@
-// Kernel interfaces that Swift's Glibc module lacks: it is built without _GNU_SOURCE, and macros with
-// casts or arguments never import. Nothing here does more than give such a thing a name.
+// Kernel interfaces that Swift's Glibc module lacks: it is built without _GNU_SOURCE, and Swift never imports
+// macros with casts or arguments. Everything here only gives such an interface a name.
 #ifndef SWIFT_SIF_CLINUX_SHIM_H
 #define SWIFT_SIF_CLINUX_SHIM_H
 
-// Not with _GNU_SOURCE: some types of the C library, such as fd_set, then have other members than in Swift's
-// Glibc module, and which of the two a compilation meets first is a matter of chance.
+// _GNU_SOURCE is not defined: with it, some types of the C library, such as fd_set, have other members than
+// in Swift's Glibc module, and it is a matter of chance which of the two a compilation meets first.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -29,22 +29,22 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-// The headers show these under _GNU_SOURCE only.
+// The headers only define these with _GNU_SOURCE.
 static const int linux_f_ofd_setlk = 37;
 static const int linux_seek_data = 3;
 static const int linux_seek_hole = 4;
 static const int linux_o_tmpfile = 020200000;
 static const int linux_o_noatime = 01000000;
 
-// fcntl is variadic: Swift does not import it with a struct argument.
+// fcntl is variadic, and Swift does not import it with a struct argument.
 static inline int linux_fcntl_lock(int fd, int command, struct flock *lock) {
   return fcntl(fd, command, lock);
 }
 
-// The command is defined under _GNU_SOURCE only.
+// The command is only defined with _GNU_SOURCE.
 static inline int linux_fcntl_lease(int fd, int kind) { return fcntl(fd, 1024 /* F_SETLEASE */, kind); }
 
-// Declared under _GNU_SOURCE only.
+// Only declared with _GNU_SOURCE.
 static inline ssize_t linux_copy_file_range(int from, off_t *offset, int to, size_t count) {
   return syscall(SYS_copy_file_range, from, offset, to, (off_t *)0, count, 0);
 }
@@ -54,61 +54,61 @@ static inline ssize_t linux_sendfile(int to, int from, off_t *offset, size_t cou
   return sendfile(to, from, offset, count);
 }
 
-// Declared under _GNU_SOURCE only: execve(2) closes every descriptor from this one on.
+// Only declared with _GNU_SOURCE. execve(2) then closes every descriptor from this one on.
 static inline int linux_close_on_execute(unsigned first) {
   return (int)syscall(436 /* close_range */, first, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
 }
 
-// The same call, which closes them at once.
+// The same call, but it closes the descriptors at once.
 static inline int linux_close_range(unsigned first, unsigned last) {
   return (int)syscall(436 /* close_range */, first, last, 0);
 }
 
-// fcntl(F_DUPFD_CLOEXEC) is variadic.
+// fcntl is variadic.
 static inline int linux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
-// pipe2 is declared under _GNU_SOURCE only.
+// pipe2 is only declared with _GNU_SOURCE.
 static inline int linux_pipe(int ends[2]) { return syscall(SYS_pipe2, ends, O_CLOEXEC); }
 
-// The same fcntl with the lowest number that the copy may have.
+// The same, with the lowest number that the copy may have.
 static inline int linux_duplicate_above(int fd, int lowest) { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }
 
-// memfd_create is declared under _GNU_SOURCE only: a file in memory, without a name.
+// memfd_create is only declared with _GNU_SOURCE. It makes a file in memory, without a name.
 static inline int linux_memory_file(const char *name) {
   return syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */);
 }
 
-// prctl is variadic: from here on no core dump of this process is written, and only root may trace it.
+// prctl is variadic. After this call the process writes no core dump, and only root may trace it.
 static inline int linux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 // errno is a macro over a function call.
 static inline int linux_errno(void) { return errno; }
 static inline void linux_set_errno(int value) { errno = value; }
 
-// TIOCGWINSZ: how many columns a terminal has; 80 where it does not say.
+// TIOCGWINSZ: the number of a terminal's columns; 80 if it does not tell.
 static inline int linux_terminal_columns(int fd) {
   struct winsize size;
   return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-// BLKGETSIZE64 has a type for an argument, and ioctl is variadic: the size of a block device in bytes.
+// The definition of BLKGETSIZE64 contains a type, and ioctl is variadic. Gets the size of a block device in bytes.
 static inline int linux_block_device_size(int fd, uint64_t *size) {
   return ioctl(fd, BLKGETSIZE64, size);
 }
 
-// glibc has no openat2: an open that the kernel keeps beneath a directory and away from symbolic links.
+// glibc has no openat2. The kernel keeps this open beneath a directory and away from symbolic links.
 static inline int linux_openat2(
     int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
   struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
   long number;
   int tries = 0;
-  // Whoever renames or mounts anything on the machine meanwhile can make the kernel ask for another try.
+  // The kernel asks for another try if anything on the machine is renamed or mounted meanwhile.
   do number = syscall(SYS_openat2, directory, path, &how, sizeof how);
   while (number < 0 && errno == EAGAIN && ++tries < 1000);
   return (int)number;
 }
 
-// Macros with no value that Swift could import, or functions behind macros.
+// Macros that Swift cannot import, and functions that are really macros.
 static const uint64_t linux_resolve_beneath = RESOLVE_BENEATH;
 static const uint64_t linux_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
 static const uint64_t linux_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
@@ -117,7 +117,7 @@ static inline dev_t linux_makedev(uint32_t major, uint32_t minor) { return maked
 static inline uint32_t linux_major(dev_t device) { return major(device); }
 static inline uint32_t linux_minor(dev_t device) { return minor(device); }
 
-// Glibc's module leaves <sys/xattr.h> out.
+// Glibc's module lacks <sys/xattr.h>.
 extern ssize_t fgetxattr(int fd, const char *name, void *value, size_t size);
 extern ssize_t flistxattr(int fd, char *list, size_t size);
 extern int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
@@ -141,21 +141,21 @@ static inline int linux_lsetxattr(const char *path, const char *name, const void
   return lsetxattr(path, name, value, size, 0);
 }
 
-// Swift marks fork(2) as unavailable, because of programs with several threads: here there is one.
+// Swift marks fork(2) as unavailable because of programs with several threads. This program has one at that time.
 static inline pid_t linux_fork(void) { return fork(); }
 
-// Declared under _GNU_SOURCE only.
+// Only declared with _GNU_SOURCE.
 static inline int linux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
 static inline int linux_sethostname(const char *name, size_t count) {
   return (int)syscall(SYS_sethostname, name, count);
 }
-// glibc has no function for these.
+// glibc has no function for this call.
 static inline int linux_pivot_root(const char *new_root, const char *old_root) {
   return (int)syscall(SYS_pivot_root, new_root, old_root);
 }
 static const uint64_t linux_resolve_in_root = RESOLVE_IN_ROOT;
 
-// <sys/mount.h> and <linux/mount.h> exclude each other in places, and Glibc's module has neither.
+// <sys/mount.h> and <linux/mount.h> conflict on some systems, and Glibc's module has neither.
 extern int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 extern int umount2(const char *target, int flags);
 static inline int linux_mount(
@@ -163,12 +163,12 @@ static inline int linux_mount(
   return mount(source, target, type, flags, data);
 }
 static inline int linux_unmount(const char *target, int flags) { return umount2(target, flags); }
-// mount_setattr(2) on an open mount, and on those beneath it; the structure is the kernel's mount_attr.
+// mount_setattr(2) for an open mount and those beneath it; the array is the kernel's struct mount_attr.
 static inline int linux_mount_setattr(int tree, uint64_t set) {
   uint64_t attributes[4] = {set, 0, 0, 0};
   return (int)syscall(442, tree, "", 0x9000 /* AT_EMPTY_PATH, AT_RECURSIVE */, attributes, sizeof attributes);
 }
-// open_tree(2) and move_mount(2): a copy of a mount and those beneath it, in no tree yet, and its place in one.
+// open_tree(2) copies a mount and those beneath it, detached from any tree; move_mount(2) attaches the copy.
 static inline int linux_open_tree(const char *path) {
   return (int)syscall(428, -100, path, 0x8001 | 02000000 /* AT_RECURSIVE, OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC */);
 }
@@ -176,7 +176,7 @@ static inline int linux_move_mount(int tree, const char *target) {
   return (int)syscall(429, tree, "", -100, target, 0x14 /* MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_SYMLINKS */);
 }
 
-// The namespaces' flags are behind _GNU_SOURCE.
+// The flags of the namespaces are only defined with _GNU_SOURCE.
 static const int linux_clone_mount = 0x00020000;
 static const int linux_clone_uts = 0x04000000;
 static const int linux_clone_ipc = 0x08000000;
@@ -189,7 +189,8 @@ static inline int linux_prctl(int option, unsigned long argument, unsigned long 
   return prctl(option, argument, second, 0, 0);
 }
 
-// Sets the capabilities of this thread: bits as in /proc/self/status. The call's structures come in pairs.
+// Sets the capabilities of this thread, with bits as in /proc/self/status. The call takes two structures of
+// 32 bits each.
 static inline int linux_set_capabilities(uint64_t permitted, uint64_t inheritable) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct data[2] = {
@@ -206,7 +207,7 @@ static inline int linux_effective_capabilities(uint64_t *effective) {
   return status;
 }
 
-// ioctl is variadic. The device takes the file, shows a window of it, and frees itself with the last close.
+// ioctl is variadic. The device shows a window of the file, and frees itself after its last close.
 static inline int linux_loop_free_number(int control) { return ioctl(control, LOOP_CTL_GET_FREE); }
 static inline int linux_loop_configure(
     int device, int file, uint64_t offset, uint64_t size_limit, const char *name) {
@@ -226,7 +227,7 @@ static inline int linux_loop_name(int device, char name[64]) {
   return status;
 }
 
-// Removes a device-mapper device as soon as nobody has it open. The structure ends in room for a table.
+// Removes a device-mapper device as soon as it is not in use. The structure ends with room for a table.
 static inline int linux_mapping_remove_deferred(int control, const char *name) {
   struct dm_ioctl request;
   memset(&request, 0, sizeof request);
@@ -237,14 +238,14 @@ static inline int linux_mapping_remove_deferred(int control, const char *name) {
   return ioctl(control, DM_DEV_REMOVE, &request);
 }
 
-// keyctl(2) has no function in glibc. KEYCTL_JOIN_SESSION_KEYRING without a name makes a new keyring.
+// glibc has no function for keyctl(2). KEYCTL_JOIN_SESSION_KEYRING without a name makes a new keyring.
 static inline int linux_join_new_session_keyring(void) { return syscall(SYS_keyctl, 1, (char *)0) < 0 ? -1 : 0; }
 
-// The system call itself: for a directory outside of this process's root it gives a path that is not absolute, which
-// glibc's getcwd hides. Returns the length with the NUL, or -1.
+// The bare system call: for a directory outside this process's root it returns a path that is not absolute,
+// which glibc's getcwd hides. Returns the length including the NUL, or -1.
 static inline long linux_working_directory(char *path, size_t size) { return syscall(SYS_getcwd, path, size); }
 
-// Brings up a network interface; the structure is a union of everything.
+// Brings up a network interface. The structure contains a union, whose members are macros.
 static inline int linux_interface_up(int socket, const char *name) {
   struct ifreq request;
   memset(&request, 0, sizeof request);
@@ -253,7 +254,7 @@ static inline int linux_interface_up(int socket, const char *name) {
   return ioctl(socket, SIOCSIFFLAGS, &request);
 }
 
-// Control messages are macros. One descriptor, with one byte of data.
+// Control messages are read and written with macros. Each message has one descriptor and one byte of data.
 static inline int linux_send_descriptor(int socket, int descriptor) {
   char byte = 0;
   struct iovec data = {&byte, 1};
@@ -268,7 +269,7 @@ static inline int linux_send_descriptor(int socket, int descriptor) {
   memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
   return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
-// Answers the descriptor, or -1; errno is 0 where the other end closed without sending one.
+// Returns the descriptor, or -1; errno is 0 if the other end was closed without sending one.
 static inline int linux_receive_descriptor(int socket) {
   char byte;
   struct iovec data = {&byte, 1};
@@ -288,13 +289,14 @@ static inline int linux_socket_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }
 
-// Declared under _GNU_SOURCE only: becomes the program in an open file, with an empty name and no variables.
+// Only declared with _GNU_SOURCE. Becomes the program in an open file, with an empty name and no variables.
 static inline int linux_execute_launcher(int file) {
   char *const arguments[] = {(char *)"", 0}, *const environment[] = {0};
   return (int)syscall(SYS_execveat, file, "", arguments, environment, 0x1000 /* AT_EMPTY_PATH */);
 }
 
-// glibc has no function for it, and its argument is a union of everything: filters of devices for control groups.
+// glibc has no function for bpf(2), whose argument is a large union. These load and attach device filters for
+// control groups.
 static inline int linux_bpf_load_device_filter(const uint64_t *instructions, uint32_t count) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
@@ -314,16 +316,16 @@ static inline int linux_bpf_attach_device_filter(int group, int filter) {
   return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof attributes);
 }
 
-// <sys/inotify.h> is not part of Glibc's module.
+// Glibc's module lacks <sys/inotify.h>.
 static inline int linux_inotify_begin(void) { return (int)syscall(SYS_inotify_init1, O_CLOEXEC); }
 static inline int linux_inotify_watch(int watch, const char *path) {
   return (int)syscall(SYS_inotify_add_watch, watch, path, 0x400 /* IN_DELETE_SELF */);
 }
 
-// glibc has no function for it: a descriptor that can be waited for until the process has ended.
+// glibc has no function for this call. It returns a descriptor that becomes readable when the process has ended.
 static inline int linux_pidfd_open(pid_t process) { return (int)syscall(434, process, 0); }
 
-// Declared under _GNU_SOURCE only: the name of an error, such as EPERM; a null pointer where there is none.
+// Only declared with _GNU_SOURCE. Returns the name of an error, such as EPERM, or a null pointer.
 extern const char *strerrorname_np(int number);
 static inline const char *linux_errno_name(int number) { return strerrorname_np(number); }
 

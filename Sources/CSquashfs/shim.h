@@ -1,4 +1,4 @@
-// libsquashfs for Swift. Each line beyond the includes says why it is there.
+// libsquashfs for Swift. Each line after the includes says why it is there.
 #ifndef SWIFT_SIF_CSQUASHFS_SHIM_H
 #define SWIFT_SIF_CSQUASHFS_SHIM_H
 
@@ -16,7 +16,7 @@
 #include <sqfs/xattr.h>
 #include <sqfs/xattr_writer.h>
 
-// `data` is an anonymous union behind a struct: setting a field through it from Swift copies the whole.
+// `data` is an anonymous union at the end of a struct. Setting one of its fields from Swift would copy the whole.
 static inline void squashfs_directory_set_link_count(sqfs_inode_generic_t *inode, uint32_t count) {
   if (inode->base.type == SQFS_INODE_DIR)
     inode->data.dir.nlink = count;

@@ -1,13 +1,13 @@
-// Two parts of Swift's runtime run before main, in every process, and this tool wants neither. Where the runtime is
-// linked statically, these definitions take the place of the archive's; where it is a shared library, they are
-// hidden from it and do nothing. A runtime that no longer matches fails to link, with a duplicate symbol.
+// Two parts of Swift's runtime run before main in every process, and this tool needs neither. If the runtime
+// is linked statically, these definitions replace those of the archive. If it is a shared library, they are
+// hidden from it and do nothing. If a new runtime no longer matches, linking fails with a duplicate symbol.
 #include <stdbool.h>
 #include <stddef.h>
 
 #define HIDDEN __attribute__((visibility("hidden"), used))
 
-// The runtime looks for its arguments by reading /proc/self/maps for the stack. The C library hands them to every
-// constructor.
+// The runtime finds its arguments by searching /proc/self/maps for the stack. But the C library passes them
+// to every constructor.
 static int argument_count;
 static char **arguments;
 
@@ -26,9 +26,9 @@ HIDDEN void _swift_stdlib_overrideUnsafeArgvArgc(char **vector, int count) {
   argument_count = count;
 }
 
-// The runtime prepares to run a program called swift-backtrace when a process crashes on a terminal, and looks for it
-// beside the executable's name, which is the working directory where a shell found the tool in PATH. A tool for
-// images, and directories, of others starts no program from there. All zero is "off".
+// When a process crashes on a terminal, the runtime runs a program called swift-backtrace. It looks for that
+// beside the executable's name, which is the working directory if a shell found the tool in PATH. A tool that
+// works on other people's images and directories must not start a program from there. All zeros mean "off".
 HIDDEN char _swift_backtraceSettings[256];
 
 HIDDEN bool _swift_spawnBacktracer(const void *arguments, int memory) {

@@ -1,12 +1,12 @@
-// toml++ without what is not needed: no exceptions (errors are values here), no formatters (they would bring in
-// iostreams and their start-up), and shallow nesting, because it frees a tree by recursion.
+// toml++ without the unnecessary parts: no exceptions (errors are values here), no formatters (they would add
+// iostreams and their start-up), and shallow nesting, because the library frees a tree by recursion.
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_ENABLE_UNRELEASED_FEATURES 0
 #define TOML_MAX_NESTED_VALUES 16
 
-// What the library takes for impossible and asserts, some texts make possible: "[" before the end of a line does. They
-// are no TOML, but neither the end of the process nor, as with NDEBUG, something to be assumed.
+// The library asserts things that it considers impossible, but some texts make them happen, such as "[" before the
+// end of a line. Such a text is not TOML, but it must not end the process, and must not be ignored as with NDEBUG.
 #undef NDEBUG
 namespace {
 struct impossible {};
@@ -64,7 +64,7 @@ extern "C" int ctoml_parse(const char *text, size_t length, ctoml_receiver recei
     to.walk(result.table());
     return 0;
   } catch (const impossible &) {
-    to.send(ctoml_string, {}, "a name is missing, or something else stands where there must be one");
+    to.send(ctoml_string, {}, "a name is missing, or something else is in its place");
     return -1;
   }
 }

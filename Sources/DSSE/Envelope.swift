@@ -1,8 +1,8 @@
-import Bytes
+public import Bytes
 import StrictJSON
 
 /// Why a text is no envelope that can be judged.
-public struct DSSEError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct DSSEError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
     /// Not JSON, or not an envelope's members.
@@ -20,10 +20,17 @@ public struct DSSEError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What it was, as a phrase.
   public let what: String
 
-  init(_ code: Code, _ what: String) {
+  /// An error of its kind.
+  public init(_ code: Code, _ what: String) {
     self.code = code
     self.what = what
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .malformed }
 
   /// One sentence.
   public var description: String { "DSSE: \(what)" }

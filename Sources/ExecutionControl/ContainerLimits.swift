@@ -1,24 +1,25 @@
 public import SystemPackage
 
-/// What the runtimes' main configuration file says of the images that may be used: `singularity.conf`, `apptainer.conf`
+/// The limits on images in the runtimes' main configuration file: `singularity.conf` or `apptainer.conf`
 /// (spec/runtime.md, "The limits").
 public struct ContainerLimits: Equatable, Sendable {
-  /// The names of users of whom one has to own the image's file; empty for any.
+  /// The users of whom one must own the image's file; empty for any.
   public private(set) var owners: [String] = []
-  /// The names of groups of which one has to own the image's file; empty for any.
+  /// The groups of which one must own the image's file; empty for any.
   public private(set) var groups: [String] = []
-  /// Directories of which one has to be above the image, or the image itself; empty for any.
+  /// The directories of which one must contain the image, or paths of images; empty for any.
   public private(set) var paths: [FilePath] = []
   /// The kinds of images that are not allowed.
   public private(set) var forbidden: Set<ImageKind> = []
 
-  /// Limits that forbid nothing.
+  /// Makes limits that forbid nothing.
   public init() {}
 
-  /// Reads a configuration file: `name = value` a line, comments from `#` at the start of a line.
+  /// Reads a configuration file: one `name = value` a line, and comments that start with `#` at the beginning
+  /// of a line.
   ///
-  /// Directives about other things are passed over. What looks like one about containers and is none is refused, as is
-  /// a value that is not one of those there are: a limit that is not understood would limit nothing.
+  /// Directives about other things are ignored. An unknown directive that looks like one about containers is
+  /// refused, and so is an unknown value: a limit that is not understood would have no effect.
   ///
   /// - Throws: ``PolicySyntaxError`` with the line.
   public init(reading bytes: [UInt8]) throws(PolicySyntaxError) {
@@ -40,7 +41,7 @@ public struct ContainerLimits: Equatable, Sendable {
         throw PolicySyntaxError(error.reason, line: index + 1)
       }
     }
-    // What a crash or a full disk leaves of a file is no policy.
+    // A file without directives may be the result of a crash or a full disk, so it is not a policy.
     guard !isEmpty else { throw PolicySyntaxError("it holds no directive") }
   }
 
@@ -54,17 +55,17 @@ public struct ContainerLimits: Equatable, Sendable {
       for text in try directive.list() {
         let path = FilePath(text)
         guard path.isAbsolute, !path.components.contains(where: { $0.kind == .parentDirectory }) else {
-          throw PolicySyntaxError("\"\(text)\" is no absolute path without \"..\"")
+          throw PolicySyntaxError("\"\(text)\" is not an absolute path without \"..\"")
         }
         paths.append(path)
       }
     default:
       guard let kind = ImageKind(directive: directive.name) else {
         guard directive.name.utf8.allSatisfy({ $0 < 0x80 }) else {
-          throw PolicySyntaxError("a directive whose name is not of ASCII")
+          throw PolicySyntaxError("the name of a directive is not ASCII")
         }
         guard !directive.isAboutContainers else {
-          throw PolicySyntaxError("the directive \"\(directive.name)\" about containers is not known")
+          throw PolicySyntaxError("unknown directive \"\(directive.name)\" about containers")
         }
         return
       }
@@ -77,9 +78,9 @@ public struct ContainerLimits: Equatable, Sendable {
   }
 }
 
-/// The kinds of images that a policy tells apart.
+/// The kinds of images that a policy distinguishes.
 public enum ImageKind: String, CaseIterable, Sendable {
-  /// A SIF image whose partition lies open.
+  /// A SIF image whose partition is not encrypted.
   case sif
   /// A SIF image whose partition is encrypted.
   case encrypted
@@ -90,7 +91,7 @@ public enum ImageKind: String, CaseIterable, Sendable {
   /// A directory; never run here.
   case directory = "dir"
 
-  /// The directive that allows the kind or not.
+  /// The directive that allows or forbids the kind.
   public var directive: String { "allow container \(rawValue)" }
 
   fileprivate init?(directive name: String) {
@@ -104,7 +105,7 @@ private struct Directive {
   let name: String
   let value: String
 
-  /// Nil where there is no `=` with a name before it.
+  /// Nil if there is no `=` with a name before it.
   init?(_ line: Substring) {
     guard let equals = line.utf8.firstIndex(of: 0x3D) else { return nil }
     name = String(line[..<equals].trimmed)
@@ -112,13 +113,13 @@ private struct Directive {
     if name.isEmpty { return nil }
   }
 
-  /// Whether the name is, but for its spelling, that of a directive that limits which containers are used.
+  /// Whether the name looks like a directive that limits containers, whatever its spelling.
   var isAboutContainers: Bool {
     let letters = name.lowercased().filter(\.isLetter)
     return letters.hasPrefix("limitcontainer") || letters.hasPrefix("allowcontainer")
   }
 
-  /// `yes` or `no`; nil where nothing is given, which means the same as no such line.
+  /// `yes` or `no`; nil for an empty value, which counts as no directive.
   func answer() throws(PolicySyntaxError) -> Bool? {
     switch value {
     case "": return nil
@@ -128,7 +129,7 @@ private struct Directive {
     }
   }
 
-  /// Names with commas between; none where nothing is given, or `NULL`, which both mean the same as no such line.
+  /// Names that are separated by commas. An empty value and `NULL` count as no directive.
   func list() throws(PolicySyntaxError) -> [String] {
     if value.isEmpty || value == "NULL" { return [] }
     var names: [String] = []
@@ -142,7 +143,7 @@ private struct Directive {
 }
 
 extension Substring {
-  /// Without blanks, tabs, carriage returns and form feeds at its ends.
+  /// The text without blanks, tabs, carriage returns and form feeds at its ends.
   fileprivate var trimmed: Substring {
     func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
     let utf8 = self.utf8

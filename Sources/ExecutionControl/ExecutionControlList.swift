@@ -3,16 +3,16 @@ import StrictJSON
 public import SystemPackage
 import TOML
 
-/// Whose signatures an image needs, by the directory that it is in: `ecl.toml`
-/// (spec/runtime.md, "The execution control list").
+/// The list of signers that an image needs, by the directory that it is in: `ecl.toml` (spec/runtime.md, "The
+/// execution control list").
 public struct ExecutionControlList: Equatable, Sendable {
-  /// How the fingerprints of a group are meant.
+  /// The meaning of a group's fingerprints.
   public enum Mode: String, Sendable {
-    /// One of them has to have signed.
+    /// One of them must have signed.
     case whitelist
-    /// All of them have to have signed.
+    /// All of them must have signed.
     case whitestrict
-    /// None of them may have signed; somebody else has to.
+    /// None of them may have signed, but somebody else must have.
     case blacklist
   }
 
@@ -20,9 +20,10 @@ public struct ExecutionControlList: Equatable, Sendable {
   public struct Group: Equatable, Sendable {
     /// The name for people.
     public let tag: String
-    /// How the fingerprints are meant.
+    /// The meaning of the fingerprints.
     public let mode: Mode
-    /// The directory that its images are in; nil for the group of those that are in no other group's.
+    /// The directory of the group's images; nil for the group of all images that are not in another group's
+    /// directory.
     public let directory: FilePath?
     /// Fingerprints of primary keys, 40 hexadecimal digits in upper case.
     public let fingerprints: [String]
@@ -30,15 +31,15 @@ public struct ExecutionControlList: Equatable, Sendable {
 
   /// Whether the list is in force.
   public let isActivated: Bool
-  /// Whether only the signatures of old runtimes count, over nothing but the partition that is mounted.
+  /// Whether only the signatures of old runtimes count, which only cover the partition that is mounted.
   public let isLegacy: Bool
-  /// The groups, no two of which have the same directory.
+  /// The groups. No two have the same directory.
   public let groups: [Group]
 
   /// Reads a list.
   ///
-  /// - Throws: ``PolicySyntaxError`` where it is no TOML, or where a key, a type or a value is not one of those that the
-  ///   list has: what is not understood might be what forbids the image.
+  /// - Throws: ``PolicySyntaxError`` if the text is not TOML, or a key, type or value is unknown: an unknown
+  ///   one might be the one that forbids the image.
   public init(reading bytes: [UInt8]) throws(PolicySyntaxError) {
     let table: Table
     do {
@@ -47,7 +48,7 @@ public struct ExecutionControlList: Equatable, Sendable {
       throw PolicySyntaxError(error.description)
     }
     try table.requireKeys(["activated", "legacyinsecure", "execgroup"])
-    // Not even an empty file, which is what a full disk leaves, may mean "not activated".
+    // A full disk may leave an empty file, so even that does not mean "not activated".
     guard let isActivated = try table.bool("activated") else {
       throw PolicySyntaxError("it does not say whether it is \"activated\"")
     }
@@ -55,7 +56,7 @@ public struct ExecutionControlList: Equatable, Sendable {
     isLegacy = try table.bool("legacyinsecure") ?? false
     var groups: [Group] = []
     for (index, value) in try table.array("execgroup").enumerated() {
-      guard let members = value.members else { throw PolicySyntaxError("\"execgroup\" is no table") }
+      guard let members = value.members else { throw PolicySyntaxError("\"execgroup\" is not a table") }
       let group = try Group(Table(members, "execution group \(index + 1)"))
       guard !groups.contains(where: { $0.directory == group.directory }) else {
         let place = group.directory.map { "\"dirpath\" \($0.string)" } ?? "without a \"dirpath\""
@@ -66,7 +67,7 @@ public struct ExecutionControlList: Equatable, Sendable {
     self.groups = groups
   }
 
-  /// The group of the images in a directory: the one that names that very directory, else the one that names none.
+  /// The group of the images in a directory: the one that names that directory, or else the one without a directory.
   public func group(of directory: FilePath) -> Group? {
     groups.first { $0.directory == directory } ?? groups.first { $0.directory == nil }
   }
@@ -77,7 +78,7 @@ extension ExecutionControlList.Group {
     try table.requireKeys(["tagname", "mode", "dirpath", "keyfp"])
     tag = try table.string("tagname") ?? ""
     guard let name = try table.string("mode"), let mode = ExecutionControlList.Mode(rawValue: name) else {
-      throw PolicySyntaxError("the \"mode\" of \(table.name) is none of whitelist, whitestrict and blacklist")
+      throw PolicySyntaxError("the \"mode\" of \(table.name) is not whitelist, whitestrict or blacklist")
     }
     self.mode = mode
     let place = try table.string("dirpath") ?? ""
@@ -86,28 +87,28 @@ extension ExecutionControlList.Group {
     }
     let path = FilePath(place)
     guard place.isEmpty || path.isAbsolute && path.isLexicallyNormal else {
-      throw PolicySyntaxError("the \"dirpath\" of \(table.name) is no absolute path without \".\" and \"..\"")
+      throw PolicySyntaxError("the \"dirpath\" of \(table.name) is not absolute or has \".\" or \"..\" in it")
     }
     directory = place.isEmpty ? nil : path
     var fingerprints: [String] = []
     for value in try table.array("keyfp") {
       guard let text = value.text, let bytes = Hexadecimal.bytes(text.utf8), bytes.count == 20 else {
         throw PolicySyntaxError(
-          "a \"keyfp\" of \(table.name) is no fingerprint of 40 hexadecimal digits")
+          "a \"keyfp\" of \(table.name) is not a fingerprint of 40 hexadecimal digits")
       }
       fingerprints.append(Hexadecimal.text(bytes, uppercase: true))
     }
     self.fingerprints = fingerprints
   }
 
-  /// What it is called in messages.
+  /// The group's name in messages.
   var name: String {
     let name = tag.isEmpty ? "the execution group" : "the execution group \"\(tag)\""
     return "\(name) (\(mode.rawValue), \(directory?.string ?? "any directory"))"
   }
 }
 
-/// A table of the list, with values of the types that are wanted.
+/// A table of the list, which gives values of the expected types.
 private struct Table {
   let members: [JSONMember]
   let name: String
@@ -119,7 +120,7 @@ private struct Table {
 
   func requireKeys(_ known: [String]) throws(PolicySyntaxError) {
     guard let key = members.first(where: { !known.contains($0.key) })?.key else { return }
-    throw PolicySyntaxError("the key \"\(key)\" of \(name) is not known")
+    throw PolicySyntaxError("unknown key \"\(key)\" of \(name)")
   }
 
   private func value(_ key: String) -> JSONValue? { members.first { $0.key == key }?.value }
@@ -132,13 +133,15 @@ private struct Table {
 
   func string(_ key: String) throws(PolicySyntaxError) -> String? {
     guard let value = value(key) else { return nil }
-    guard let text = value.text else { throw PolicySyntaxError("\"\(key)\" of \(name) is no string") }
+    guard let text = value.text else { throw PolicySyntaxError("\"\(key)\" of \(name) is not a string") }
     return text
   }
 
   func array(_ key: String) throws(PolicySyntaxError) -> [JSONValue] {
     guard let value = value(key) else { return [] }
-    guard let elements = value.elements else { throw PolicySyntaxError("\"\(key)\" of \(name) is no array") }
+    guard let elements = value.elements else {
+      throw PolicySyntaxError("\"\(key)\" of \(name) is not an array")
+    }
     return elements
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 public import SystemPackage
 
-/// What the administrators of a machine allow to be mounted and run (spec/runtime.md, "Execution control").
+/// The administrators' rules for the images that may be mounted and run (spec/runtime.md, "Execution control").
 public struct ExecutionPolicy: Sendable {
   /// The two files of a runtime's policy, which are in one directory.
   public struct Place: Sendable {
@@ -11,40 +11,40 @@ public struct ExecutionPolicy: Sendable {
     /// The name of the configuration file with the limits.
     public let configuration: String
 
-    /// A directory with the name of its configuration file.
+    /// Makes a place from a directory and the name of its configuration file.
     public init(_ directory: FilePath, configuration: String) {
       self.directory = directory
       self.configuration = configuration
     }
 
-    /// Where the runtimes have their policies.
+    /// The places of the runtimes' policies.
     public static let known = [
       Place("/etc/singularity", configuration: "singularity.conf"),
       Place("/etc/apptainer", configuration: "apptainer.conf"),
     ]
     /// The name of the execution control list.
     public static let list = "ecl.toml"
-    /// The name of the ring with the keys that signatures are validated with.
+    /// The name of the key ring that signatures are validated with.
     public static let keyRing = "global-pgp-public"
   }
 
-  /// Where it was found.
+  /// The place where the policy was found.
   public let place: Place
   /// The limits.
   public let limits: ContainerLimits
   /// The execution control list.
   public let list: ExecutionControlList
 
-  /// A policy that was read already.
+  /// Makes a policy from parts that were read already.
   public init(_ place: Place, _ limits: ContainerLimits, _ list: ExecutionControlList) {
     self.place = place
     self.limits = limits
     self.list = list
   }
 
-  /// Reads the policies that are configured. Each of them has its say.
+  /// Reads the policies that are configured. An image must satisfy each of them.
   ///
-  /// - Throws: ``PolicyError`` where one of them cannot be relied on.
+  /// - Throws: ``PolicyError`` if one of them is unusable.
   public static func configured(in places: [Place] = Place.known) throws(PolicyError) -> [ExecutionPolicy] {
     var policies: [ExecutionPolicy] = []
     for place in places {
@@ -74,10 +74,10 @@ public struct ExecutionPolicy: Sendable {
     }
   }
 
-  /// The most bytes of a key ring.
+  /// The most bytes that a key ring may have.
   private static let maximumRingBytes = 64 << 20
 
-  /// The bytes of the ring with the keys that signatures are validated with.
+  /// The bytes of the key ring that signatures are validated with.
   public func keyRing() throws(PolicyError) -> [UInt8] {
     guard let directory = try PolicyDirectory(opening: place.directory) else {
       throw .unusable(place.directory.string, "is gone")
@@ -88,11 +88,11 @@ public struct ExecutionPolicy: Sendable {
 
   // MARK: Deciding
 
-  /// Decides on what and where an image is.
+  /// Decides about an image by its kind and place.
   ///
-  /// - Parameter resolve: where a path leads to; nil where it leads nowhere.
-  /// - Returns: what the image's signatures have to be besides; nil where they do not matter.
-  /// - Throws: ``PolicyError`` where the image is denied.
+  /// - Parameter resolve: resolves a path; nil if the path leads nowhere.
+  /// - Returns: the rule for the image's signatures; nil if they do not matter.
+  /// - Throws: ``PolicyError`` if the image is denied.
   public func check(
     _ image: ImageFacts, resolve: (FilePath) -> FilePath? = { ExecutionPolicy.resolve($0) }
   ) throws(PolicyError) -> SignatureRule? {
@@ -107,7 +107,7 @@ public struct ExecutionPolicy: Sendable {
     return try rule(for: image, resolve)
   }
 
-  /// Where a path leads to, links resolved, as the kernel names the open directory or file; nil where it leads nowhere.
+  /// Resolves the links of a path, by the kernel's name of the open directory or file; nil if the path leads nowhere.
   public static func resolve(_ path: FilePath) -> FilePath? {
     guard let descriptor = try? OwnedDescriptor.naming(path) else { return nil }
     return try? descriptor.currentPath()
@@ -123,7 +123,7 @@ public struct ExecutionPolicy: Sendable {
   ) throws(PolicyError) {
     guard names.isEmpty || names.contains(where: isMeant) else {
       throw denied(
-        image, by: place.configuration, "it belongs to \(owner), whom \"\(directive)\" does not name")
+        image, by: place.configuration, "it belongs to \(owner), which is not in \"\(directive)\"")
     }
   }
 
@@ -134,15 +134,15 @@ public struct ExecutionPolicy: Sendable {
     let rule = "\"limit container paths\""
     guard let path = image.path else {
       throw denied(
-        image, by: place.configuration, "\(rule) asks where it is, which cannot be told: \(image.pathFault)")
+        image, by: place.configuration, "\(rule) needs its path, which is unknown: \(image.pathFault)")
     }
     guard limits.paths.contains(where: { resolve($0).map { path.starts(with: $0) } ?? false }) else {
-      throw denied(image, by: place.configuration, "it is \(path), which is beneath none of \(rule)")
+      throw denied(image, by: place.configuration, "it is \(path), which is not beneath any of \(rule)")
     }
   }
 
   private func checkKind(_ image: ImageFacts) throws(PolicyError) {
-    // Nobody is to get a squashfs past the rule by encrypting it.
+    // Check encrypted squashfs by both rules, so that encryption does not bypass the one for squashfs.
     let kinds: [ImageKind] = image.kind == .encrypted ? [.encrypted, .squashfs] : [image.kind]
     for kind in kinds where limits.forbidden.contains(kind) {
       let what =
@@ -165,49 +165,49 @@ public struct ExecutionPolicy: Sendable {
     for directory in list.groups.compactMap(\.directory) where resolve(directory) != directory {
       throw .unusable(
         place.directory.appending(Place.list).string,
-        "names as \"dirpath\" \(directory), which is not there or not a path without symbolic links")
+        "names as \"dirpath\" \(directory), which does not exist or contains symbolic links")
     }
     guard image.kind == .sif || image.kind == .encrypted else {
-      throw denied(image, by: Place.list, "it is no SIF image, and so not signed")
+      throw denied(image, by: Place.list, "it is not a SIF image, so it is not signed")
     }
     guard let path = image.path else {
       throw denied(
-        image, by: Place.list, "it asks where the image is, which cannot be told: \(image.pathFault)")
+        image, by: Place.list, "the list needs the image's path, which is unknown: \(image.pathFault)")
     }
     guard let group = list.group(of: path.removingLastComponent()) else {
       throw denied(
-        image, by: Place.list, "\(path.removingLastComponent()) is the \"dirpath\" of no execution group")
+        image, by: Place.list, "no execution group has the \"dirpath\" \(path.removingLastComponent())")
     }
     return SignatureRule(
       image: image.name, file: place.directory.appending(Place.list), group: group, isLegacy: list.isLegacy)
   }
 }
 
-/// What an execution group asks of an image's signatures.
+/// An execution group's rule for an image's signatures.
 public struct SignatureRule: Sendable {
-  /// What the image is called in messages.
+  /// The image's name in messages.
   public let image: FilePath
-  /// The file of the list.
+  /// The file of the execution control list.
   public let file: FilePath
   /// The group.
   public let group: ExecutionControlList.Group
-  /// Whether the signatures are those of old runtimes, over nothing but the partition that is mounted.
+  /// Whether only the signatures of old runtimes count, which only cover the partition that is mounted.
   public let isLegacy: Bool
 
-  /// Decides on who has signed.
+  /// Decides by the signers.
   ///
   /// - Parameters:
-  ///   - validated: the fingerprints of the primary keys, in upper case, each of which has validly signed everything
-  ///     that has to be signed.
-  ///   - claimed: every fingerprint that any signature of the image names, whatever it is worth.
-  /// - Throws: ``PolicyError``.
+  ///   - validated: the fingerprints, in upper case, of primary keys that each have validly signed everything
+  ///     that must be signed.
+  ///   - claimed: all fingerprints that any signature of the image names, even an invalid one.
+  /// - Throws: ``PolicyError`` if the image is denied.
   public func check(validated: Set<String>, claimed: Set<String>) throws(PolicyError) {
     let listed = Set(group.fingerprints)
     switch group.mode {
     case .whitelist:
       if listed.isDisjoint(with: validated) { throw denied("none of its keys has validly signed the image") }
     case .whitestrict:
-      // "All of none" is nobody's signature.
+      // Without this, an empty list would be satisfied by an image without signatures.
       if listed.isEmpty { throw denied("it lists no key") }
       if let missing = group.fingerprints.first(where: { !validated.contains($0) }) {
         throw denied("its key \(missing) has not validly signed the image")
@@ -220,7 +220,7 @@ public struct SignatureRule: Sendable {
     }
   }
 
-  /// A refusal of the group's.
+  /// Makes a refusal by the group.
   public func denied(_ reason: String) -> PolicyError {
     PolicyError(.signers, "\(file) denies \(image): \(group.name): \(reason)")
   }

@@ -2,22 +2,23 @@ import Glibc
 public import LinuxSystem
 public import SystemPackage
 
-/// What a policy asks about an image, from its open file alone: what the name leads to by now does not matter.
+/// The facts about an image that a policy needs. They come from the open file alone, because its name may
+/// lead to another file by now.
 public struct ImageFacts: Sendable {
-  /// What the image is called in messages: the path that it was opened by.
+  /// The image's name in messages: the path that it was opened by.
   public let name: FilePath
-  /// What it is.
+  /// The kind of image.
   public let kind: ImageKind
   /// The user that owns the file.
   public let owner: uid_t
   /// The group that owns the file.
   public let group: gid_t
-  /// Where the open file is, links resolved; nil where that cannot be told.
+  /// The path of the open file, with links resolved; nil if it is unknown.
   public let path: FilePath?
-  /// Why it cannot be told where the file is.
+  /// The reason why the path is unknown.
   public let pathFault: String
 
-  /// Facts that are known otherwise.
+  /// Makes facts that come from another source.
   public init(
     name: FilePath, kind: ImageKind, owner: uid_t, group: gid_t, path: FilePath?, pathFault: String = ""
   ) {
@@ -40,15 +41,15 @@ public struct ImageFacts: Sendable {
   private static func place(
     of file: borrowing OwnedDescriptor, _ status: stat
   ) -> (path: FilePath?, fault: String) {
-    // The mark that the kernel puts behind the path of a file without a name; a name may also end like that.
+    // The kernel adds this mark to the path of a file without a name. A name may end like that, too.
     let mark = Array(" (deleted)".utf8)
     do throws(SystemError) {
       let path = try file.currentPath()
       guard status.st_nlink > 0, !path.string.utf8.suffix(mark.count).elementsEqual(mark) else {
         return (nil, "it was removed or replaced while it was being opened")
       }
-      guard path.isAbsolute else { return (nil, "it is in no directory") }
-      // A file of another namespace of mounts has a path that means nothing here, whatever it looks like.
+      guard path.isAbsolute else { return (nil, "it is not in any directory") }
+      // The path of a file in another mount namespace has no meaning here, whatever it looks like.
       guard let mount = try file.mountID(), try MountTable.read().contains(where: { $0.id == mount }) else {
         return (nil, "it is on a file system that is not mounted here")
       }

@@ -3,18 +3,18 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// An open directory of administrators' files, and how these are read: never through a link, and only where nobody but
-/// root can have written them.
+/// An open directory of administrators' files, and the way to read them: never through a link, and only files
+/// that nobody but root can have written.
 struct PolicyDirectory: ~Copyable {
-  /// The most bytes of a file with rules.
+  /// The most bytes that a file with rules may have.
   static let maximumBytes = 1 << 20
 
   let path: FilePath
   private let descriptor: OwnedDescriptor
 
-  /// Opens a directory; nil where there is none.
+  /// Opens a directory; nil if it does not exist.
   ///
-  /// - Throws: ``PolicyError`` where one of the path's components is no directory or a link, or cannot be looked at.
+  /// - Throws: ``PolicyError`` if one of the path's components is a link or not a directory, or cannot be opened.
   init?(opening path: FilePath) throws(PolicyError) {
     self.path = path
     do { descriptor = try Self.open(path) } catch {
@@ -34,19 +34,19 @@ struct PolicyDirectory: ~Copyable {
 
   private static func unusable(_ path: FilePath, _ error: SystemError) -> PolicyError {
     switch error.errno {
-    case .tooManySymbolicLinkLevels: .unusable(path.string, "is a symbolic link, or behind one")
+    case .tooManySymbolicLinkLevels: .unusable(path.string, "is a symbolic link, or its path contains one")
     default: .unusable(path.string, "cannot be read (\(error.errno.description))")
     }
   }
 
-  /// Whether there is anything of that name.
+  /// Whether a file of that name exists.
   func contains(_ name: String) throws(PolicyError) -> Bool {
     do { return try descriptor.status(of: Array(name.utf8)) != nil } catch {
       throw Self.unusable(path.appending(name), error)
     }
   }
 
-  /// Refuses a directory that somebody besides root could change.
+  /// Refuses a directory that users other than root could change.
   func requireTrust() throws(PolicyError) {
     let status: stat
     do { status = try descriptor.status() } catch { throw Self.unusable(path, error) }
@@ -57,20 +57,21 @@ struct PolicyDirectory: ~Copyable {
     guard status.st_uid == 0 else {
       throw .unusable(path.string, "belongs to user \(status.st_uid), not to root")
     }
-    // The group's bits are also the most that an access control list gives to anybody.
+    // With an access control list, the group's bits are the upper limit of what it gives to others.
     guard status.st_mode & 0o022 == 0 else {
-      throw .unusable(path.string, "can be written by others than root")
+      throw .unusable(path.string, "can be written by users other than root")
     }
   }
 
   /// Reads a file.
   ///
-  /// - Throws: ``PolicyError`` where it is missing, no regular file, not root's alone, or longer than `limit` bytes.
+  /// - Throws: ``PolicyError`` if the file is missing, not a regular file, writable by others than root, or
+  ///   longer than `limit` bytes.
   func read(_ name: String, limit: Int = maximumBytes) throws(PolicyError) -> [UInt8] {
     let path = path.appending(name)
     let file: OwnedDescriptor
     do {
-      // Neither a pipe nor a terminal may keep us waiting.
+      // The flags keep a pipe or a terminal from blocking.
       file = try descriptor.openBeneath(Array(name.utf8), flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
     } catch {
       guard error.errno != .noSuchFileOrDirectory else { throw .unusable(path.string, "is missing") }
@@ -78,7 +79,7 @@ struct PolicyDirectory: ~Copyable {
     }
     let status: stat
     do { status = try file.status() } catch { throw Self.unusable(path, error) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .unusable(path.string, "is no regular file") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .unusable(path.string, "is not a regular file") }
     try Self.requireTrust(status, path)
     let bytes: [UInt8]
     do { bytes = try file.readToEnd(limit: limit + 1) } catch { throw Self.unusable(path, error) }

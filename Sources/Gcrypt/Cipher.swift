@@ -1,12 +1,12 @@
 import CGcrypt
 
-/// A block cipher that private keys or volumes are found protected with.
+/// A block cipher that protects private keys or volumes.
 public struct CipherAlgorithm: Hashable, Sendable {
   /// libgcrypt's number of the algorithm (`enum gcry_cipher_algos`).
   public let identifier: Int32
-  /// The bytes of a key.
+  /// The number of bytes of a key.
   public let keySize: Int
-  /// The bytes of a block, and of an initialization vector.
+  /// The number of bytes of a block, and of an initialization vector.
   public let blockSize: Int
 
   private init(_ identifier: gcry_cipher_algos, key: Int, block: Int) {
@@ -54,11 +54,11 @@ public struct CipherAlgorithm: Hashable, Sendable {
   }
 }
 
-/// How a block cipher is chained.
+/// The ways to chain a block cipher.
 public enum CipherMode: Sendable {
-  /// Cipher feedback over whole blocks (NIST SP 800-38A): OpenPGP's.
+  /// Cipher feedback over whole blocks (NIST SP 800-38A), as OpenPGP uses it.
   case cfb
-  /// Cipher block chaining without padding (NIST SP 800-38A): PKCS#8's.
+  /// Cipher block chaining without padding (NIST SP 800-38A), as PKCS#8 uses it.
   case cbc
 
   var identifier: Int32 {
@@ -73,7 +73,7 @@ public enum CipherMode: Sendable {
 public enum Cipher {
   /// Decrypts bytes in place.
   ///
-  /// - Throws: ``GcryptError`` where key, vector or (CBC) the number of bytes is not the cipher's.
+  /// - Throws: ``GcryptError`` if the key, the vector or (for CBC) the number of bytes does not fit the cipher.
   public static func decrypt(
     _ bytes: inout SecureBytes, _ algorithm: CipherAlgorithm, _ mode: CipherMode, key: Span<UInt8>,
     iv: [UInt8]
@@ -83,7 +83,7 @@ public enum Cipher {
 
   /// Encrypts bytes in place.
   ///
-  /// - Throws: ``GcryptError`` where key, vector or (CBC) the number of bytes is not the cipher's.
+  /// - Throws: ``GcryptError`` if the key, the vector or (for CBC) the number of bytes does not fit the cipher.
   public static func encrypt(
     _ bytes: inout SecureBytes, _ algorithm: CipherAlgorithm, _ mode: CipherMode, key: Span<UInt8>,
     iv: [UInt8]

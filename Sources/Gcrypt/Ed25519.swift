@@ -1,28 +1,28 @@
 import CSodium
 
-/// Ed25519 (RFC 8032), computed by libsodium: messages may have any length.
+/// Ed25519 (RFC 8032), computed by libsodium, for messages of any length.
 ///
-/// Nothing here needs `sodium_init`: it chooses faster code for other algorithms and sets up random numbers, and
+/// This does not need `sodium_init`, which sets up random numbers and faster code for other algorithms:
 /// Ed25519 uses neither.
 enum Ed25519 {
-  /// The bytes of a seed.
+  /// The number of bytes of a seed.
   static let seedSize = Int(crypto_sign_ed25519_SEEDBYTES)
-  /// The bytes of a public key.
+  /// The number of bytes of a public key.
   static let pointSize = Int(crypto_sign_ed25519_PUBLICKEYBYTES)
-  /// The bytes of a signature.
+  /// The number of bytes of a signature.
   static let signatureSize = Int(crypto_sign_ed25519_BYTES)
 
-  /// Whether bytes are a public key: the one encoding of a point whose order is the large prime (RFC 8032 section
-  /// 5.1). Under other points there are signatures that fit many messages, and some that other programs judge
-  /// differently.
+  /// Whether bytes are a public key: the only valid encoding of a point whose order is the large prime (RFC
+  /// 8032 section 5.1). For other points there are signatures that are valid for many messages, and some
+  /// about which programs disagree.
   static func isPublicKey(_ point: [UInt8]) -> Bool {
     point.count == pointSize && crypto_core_ed25519_is_valid_point(point) == 1
   }
 
-  /// Whether a signature is over the message and by the key, which ``isPublicKey(_:)`` has accepted.
+  /// Whether a signature is valid for the message and the key, which ``isPublicKey(_:)`` must have accepted.
   ///
-  /// There is one encoding of each signature: S has to be below the order (RFC 8032 section 5.1.7), and R has to be the
-  /// canonical encoding of a point whose order is not small.
+  /// Each signature has only one encoding: S must be below the order (RFC 8032 section 5.1.7), and R must be
+  /// the canonical encoding of a point whose order is not small.
   static func verifies(_ signature: [UInt8], of message: Span<UInt8>, with point: [UInt8]) -> Bool {
     guard signature.count == signatureSize, point.count == pointSize else { return false }
     return message.withUnsafeBufferPointer {
@@ -31,16 +31,16 @@ enum Ed25519 {
   }
 }
 
-/// The private key of Ed25519, in secure memory.
+/// A private key for Ed25519, in secure memory.
 struct Ed25519PrivateKey: ~Copyable {
-  /// As libsodium has it: the seed, then the point.
+  /// The form of libsodium: the seed, then the point.
   private let bytes: SecureBytes
   /// The public key.
   let point: [UInt8]
 
-  /// The key of a seed (RFC 8032 section 5.1.5).
+  /// Makes the key from a seed (RFC 8032 section 5.1.5).
   ///
-  /// - Throws: ``GcryptError`` where the seed has another length than 32 bytes or no secure memory is left.
+  /// - Throws: ``GcryptError`` if the seed is not 32 bytes long, or no secure memory is left.
   init(seed: Span<UInt8>) throws(GcryptError) {
     guard seed.count == Ed25519.seedSize else {
       throw GcryptError(.badKey, "use an Ed25519 key of \(seed.count) bytes")
@@ -61,12 +61,12 @@ struct Ed25519PrivateKey: ~Copyable {
 
   /// A copy of the seed.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   borrowing func seed() throws(GcryptError) -> SecureBytes { try bytes.copy(0..<Ed25519.seedSize) }
 
-  /// The signature over a message: always the same.
+  /// The signature of a message; it is always the same for the same message.
   ///
-  /// - Throws: ``GcryptError`` where libsodium cannot work.
+  /// - Throws: ``GcryptError`` if libsodium fails.
   borrowing func sign(_ message: Span<UInt8>) throws(GcryptError) -> [UInt8] {
     var signature = [UInt8](repeating: 0, count: Ed25519.signatureSize)
     let status = bytes.span.withUnsafeBufferPointer { key in

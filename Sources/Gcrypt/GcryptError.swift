@@ -1,27 +1,28 @@
+public import Bytes
 import CGcrypt
 
 /// A failure that libgcrypt reported.
-public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct GcryptError: Fault, Equatable, Sendable {
   /// libgcrypt's status (`gcry_error_t`): source and code together.
   public let status: UInt32
-  /// What was being done, as a verb phrase: "open a sha256 digest".
+  /// The operation that failed, as a verb phrase: "open a sha256 digest".
   public let operation: String
 
-  /// The error with its status and what was being done.
+  /// Makes an error from a status and an operation.
   public init(status: UInt32, operation: String) {
     self.status = status
     self.operation = operation
   }
 
-  /// Statuses that this module itself reports or that callers tell apart.
+  /// Statuses that this module itself reports, or that callers distinguish.
   public enum Condition: Sendable {
-    /// Something that libgcrypt does not say more about.
+    /// A failure about which libgcrypt says nothing more.
     case general
-    /// No memory, or no secure memory, was left.
+    /// No memory, or no secure memory, is left.
     case outOfMemory
     /// A key that is malformed, inconsistent or too weak.
     case badKey
-    /// A value out of the range that the operation takes.
+    /// A value outside the range that the operation accepts.
     case badValue
     /// A value of more bytes than the library can hold.
     case tooLarge
@@ -37,7 +38,7 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// An error of this module's own finding.
+  /// Makes an error that this module itself found.
   init(_ condition: Condition, _ operation: String) {
     self.init(status: UInt32(condition.code.rawValue), operation: operation)
   }
@@ -47,12 +48,18 @@ public struct GcryptError: Error, Equatable, Sendable, CustomStringConvertible {
     gcry_err_code(status) == condition.code
   }
 
-  /// One sentence: what failed, and libgcrypt's own words for why.
+  /// A stable word for scripts.
+  public var identifier: String { "library" }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .other }
+
+  /// One sentence: the operation, and libgcrypt's own words for the reason.
   public var description: String {
     "cannot \(operation): \(String(cString: gcry_strerror(status)))"
   }
 
-  /// Turns a status other than success into a thrown error.
+  /// Throws an error for a status other than success.
   static func check(_ status: gcry_error_t, _ operation: @autoclosure () -> String) throws(GcryptError) {
     guard status == 0 else { throw GcryptError(status: status, operation: operation()) }
   }

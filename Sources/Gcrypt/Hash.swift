@@ -15,11 +15,11 @@ public struct HashAlgorithm: Hashable, Sendable {
     self.digestSize = digestSize
   }
 
-  /// MD5 (RFC 1321): broken. Here so that a format can name and refuse it.
+  /// MD5 (RFC 1321): broken. It is only here so that a format can name and refuse it.
   public static let md5 = HashAlgorithm(GCRY_MD_MD5, "md5", 16)
-  /// SHA-1 (FIPS 180-4): broken for signatures. OpenPGP's version 4 fingerprints are made with it.
+  /// SHA-1 (FIPS 180-4): broken for signatures, but OpenPGP's version 4 fingerprints use it.
   public static let sha1 = HashAlgorithm(GCRY_MD_SHA1, "sha1", 20)
-  /// RIPEMD-160: too short for signatures. Here so that a format can name and refuse it.
+  /// RIPEMD-160: too short for signatures. It is only here so that a format can name and refuse it.
   public static let ripemd160 = HashAlgorithm(GCRY_MD_RMD160, "rmd160", 20)
   /// SHA-224 (FIPS 180-4).
   public static let sha224 = HashAlgorithm(GCRY_MD_SHA224, "sha224", 28)
@@ -41,7 +41,7 @@ public struct HashAlgorithm: Hashable, Sendable {
   public static let blake2b_512 = HashAlgorithm(GCRY_MD_BLAKE2B_512, "blake2b_512", 64)
 }
 
-/// A running digest. Feed it with ``update(_:)-(RawSpan)`` and end it with ``finalize()``.
+/// A digest that is being computed. Feed it with ``update(_:)-(RawSpan)`` and end it with ``finalize()``.
 public struct HashContext: ~Copyable, @unchecked Sendable {
   private let handle: gcry_md_hd_t
   /// The algorithm of the digest.
@@ -49,7 +49,7 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
 
   /// Starts a digest.
   ///
-  /// - Throws: ``GcryptError`` where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
+  /// - Throws: ``GcryptError`` if this libgcrypt lacks or forbids (FIPS mode) the algorithm.
   public init(_ algorithm: HashAlgorithm) throws(GcryptError) {
     _ = Library.shared
     var opened: gcry_md_hd_t?
@@ -78,9 +78,9 @@ public struct HashContext: ~Copyable, @unchecked Sendable {
     return Array(UnsafeBufferPointer(start: digest, count: algorithm.digestSize))
   }
 
-  /// The digest of one run of bytes.
+  /// The digest of a range of bytes.
   ///
-  /// - Throws: ``GcryptError`` where this libgcrypt lacks or forbids (FIPS mode) the algorithm.
+  /// - Throws: ``GcryptError`` if this libgcrypt lacks or forbids (FIPS mode) the algorithm.
   public static func digest(_ algorithm: HashAlgorithm, _ bytes: RawSpan) throws(GcryptError) -> [UInt8] {
     var context = try HashContext(algorithm)
     context.update(bytes)

@@ -1,6 +1,6 @@
 import CGcrypt
 
-/// Keys from passphrases.
+/// Ways to derive keys from passphrases.
 public enum KeyDerivation: Sendable {
   /// OpenPGP's simple S2K (RFC 9580 section 3.7.1.1).
   case simple(HashAlgorithm)
@@ -10,12 +10,12 @@ public enum KeyDerivation: Sendable {
   case iterated(HashAlgorithm, salt: [UInt8], count: Int)
   /// PBKDF2 with HMAC (RFC 8018 section 5.2).
   case pbkdf2(HashAlgorithm, salt: [UInt8], iterations: Int)
-  /// scrypt (RFC 7914): `cost` is N; `blocks` r is 8 with every known producer, `lanes` is p.
+  /// scrypt (RFC 7914): `cost` is N and `lanes` is p; the block size r is 8, as all known producers set it.
   case scrypt(salt: [UInt8], cost: Int, lanes: Int)
 
-  /// The key of a passphrase.
+  /// Derives the key from a passphrase.
   ///
-  /// - Throws: ``GcryptError`` for an empty passphrase (libgcrypt derives nothing from one), a salt of another
+  /// - Throws: ``GcryptError`` for an empty passphrase (libgcrypt does not accept one), a salt of the wrong
   ///   length, or a parameter out of range.
   public func key(_ passphrase: Span<UInt8>, count: Int) throws(GcryptError) -> SecureBytes {
     let (algorithm, parameter, salt, iterations) = arguments

@@ -2,8 +2,8 @@ import CGcrypt
 
 /// A private key, held in secure memory.
 public struct PrivateKey: ~Copyable, @unchecked Sendable {
-  /// The secret, as the library that computes with it takes it. Not private: where the optimizer moves functions to other
-  /// modules, they refer to the type.
+  /// The secret, in the form of the library that computes with it. It is not private, because functions that
+  /// the optimizer moves to other modules refer to the type.
   enum Secret: ~Copyable {
     case gcrypt(SExpression)
     case sodium(Ed25519PrivateKey)
@@ -18,17 +18,18 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     self.publicKey = publicKey
   }
 
-  /// An RSA key of its numbers. The primes may come in either order: formats differ in it, and in which of two
-  /// coefficients they keep.
+  /// Makes an RSA key from its numbers. The primes may come in either order: formats differ in that, and in
+  /// which of the two coefficients they store.
   ///
-  /// - Throws: ``GcryptError`` where the numbers do not belong together or the key is smaller than
+  /// - Throws: ``GcryptError`` if the numbers do not belong together or the key is smaller than
+  ///   ``PublicKey/minimumSigningBits``.
   ///   ``PublicKey/minimumSigningBits``.
   public static func rsa(
     modulus: [UInt8], exponent: [UInt8], privateExponent: Span<UInt8>, p: Span<UInt8>, q: Span<UInt8>
   ) throws(GcryptError) -> PrivateKey {
     let publicKey = PublicKey.rsa(modulus: modulus, exponent: exponent)
     try publicKey.validate(minimumBits: PublicKey.minimumSigningBits)
-    // Larger numbers belong to no key of that modulus, and computing with them could take hours.
+    // Larger numbers cannot belong to a key of that modulus, and computing with them could take hours.
     let (d, p, q) = (digits(privateExponent), digits(p), digits(q))
     guard max(d.count, p.count, q.count) <= (publicKey.bits + 7) / 8 else {
       throw GcryptError(.badKey, "use a private key whose numbers do not belong together")
@@ -49,9 +50,9 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     return try checked(try builder.finish("read an RSA private key"), publicKey)
   }
 
-  /// An ECDSA key of its scalar and, where the format gives it, its point; without one it is computed.
+  /// Makes an ECDSA key from its scalar and its point, if the format stores one; otherwise the point is computed.
   ///
-  /// - Throws: ``GcryptError`` where the point is not the scalar's.
+  /// - Throws: ``GcryptError`` if the point does not belong to the scalar.
   public static func ecdsa(
     _ curve: Curve, scalar: Span<UInt8>, point: [UInt8]?
   ) throws(GcryptError) -> PrivateKey {
@@ -82,9 +83,9 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     return try checked(try full.finish("read an ECDSA private key"), publicKey)
   }
 
-  /// An Ed25519 key of its 32 secret bytes (RFC 8032 section 5.1.5) and, where the format gives it, its point.
+  /// Makes an Ed25519 key from its 32 secret bytes (RFC 8032 section 5.1.5) and its point, if the format stores one.
   ///
-  /// - Throws: ``GcryptError`` where the point is not the secret's.
+  /// - Throws: ``GcryptError`` if the point does not belong to the secret.
   public static func ed25519(seed: Span<UInt8>, point: [UInt8]?) throws(GcryptError) -> PrivateKey {
     let secret = try Ed25519PrivateKey(seed: seed)
     let computed = secret.point
@@ -94,7 +95,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     return PrivateKey(.sodium(secret), .ed25519(computed))
   }
 
-  /// A number without leading zero bytes.
+  /// A number without its leading zero bytes.
   @_lifetime(copy number)
   private static func digits(_ number: Span<UInt8>) -> Span<UInt8> {
     var first = 0
@@ -131,13 +132,13 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
 
   // MARK: Generation
 
-  /// A new Ed25519 key.
+  /// Generates an Ed25519 key.
   public static func generateEd25519() throws(GcryptError) -> PrivateKey {
     let seed = try SecureBytes(randomCount: 32)
     return try ed25519(seed: seed.span, point: nil)
   }
 
-  /// A new RSA key of that many bits with the exponent 65537. 4096 bits take some seconds.
+  /// Generates an RSA key of that many bits, with the exponent 65537. 4096 bits take some seconds.
   public static func generateRSA(bits: Int) throws(GcryptError) -> PrivateKey {
     guard PublicKey.minimumSigningBits...PublicKey.maximumBits ~= bits else {
       throw GcryptError(.badValue, "generate an RSA key of \(bits) bits")
@@ -162,9 +163,9 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
 
   // MARK: Parts
 
-  /// A secret number of the key: `d`, `p`, `q`, `u` of RSA (u is the inverse of p modulo q), `d` of the others.
+  /// A secret number of the key: `d`, `p`, `q` or `u` of RSA (u is the inverse of p modulo q), `d` of the others.
   ///
-  /// - Throws: ``GcryptError`` where the key has no such number.
+  /// - Throws: ``GcryptError`` if the key does not have such a number.
   public borrowing func part(_ name: StaticString) throws(GcryptError) -> SecureBytes {
     switch secret {
     case .gcrypt(let expression): return try expression.secret(name)
@@ -178,12 +179,12 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
 
   // MARK: Use
 
-  /// Signs a message, always the same way for the same key and message (RFC 6979 for ECDSA).
+  /// Signs a message, always with the same result for the same key and message (RFC 6979 for ECDSA).
   ///
   /// - Parameters:
-  ///   - message: for RSA and ECDSA the digest, for Ed25519 whatever the format signs.
+  ///   - message: for RSA and ECDSA the digest, for Ed25519 the data that the format signs.
   ///   - hash: the digest's algorithm.
-  /// - Throws: ``GcryptError`` where the digest is not of that algorithm or libgcrypt cannot work.
+  /// - Throws: ``GcryptError`` if the digest does not fit its algorithm, or libgcrypt fails.
   public borrowing func sign(
     _ message: Span<UInt8>, hash: HashAlgorithm
   ) throws(GcryptError) -> SignatureValue {
@@ -206,7 +207,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
       builder.atom(Array(hash.libraryName.utf8).span)
       builder.atom(message)
       builder.close(2)
-      data = try builder.finish("read what is to be signed")
+      data = try builder.finish("read the data to sign")
     } else {
       data = try publicKey.dataExpression(message, hash)
     }
@@ -223,18 +224,18 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// A number with exactly that many bytes: libgcrypt adds a zero byte before a set top bit and drops others.
+  /// A number with exactly that many bytes: libgcrypt adds a zero byte before a set top bit and drops leading zeros.
   private static func padded(_ number: [UInt8], _ count: Int) -> [UInt8] {
     let digits = number.drop { $0 == 0 }
     return [UInt8](repeating: 0, count: max(0, count - digits.count)) + digits
   }
 
-  /// Decrypts what was encrypted to this RSA key with OAEP, SHA-256 and an empty label (RFC 8017 section 7.1).
+  /// Decrypts bytes that were encrypted to this RSA key with OAEP, SHA-256 and an empty label (RFC 8017 section 7.1).
   ///
-  /// - Throws: ``GcryptError`` where the key is no RSA key or the bytes were not encrypted to it.
+  /// - Throws: ``GcryptError`` if the key is not an RSA key, or the bytes were not encrypted to it.
   public borrowing func decryptOAEP(_ ciphertext: Span<UInt8>) throws(GcryptError) -> SecureBytes {
     guard case .rsa(let modulus, _) = publicKey, ciphertext.count == modulus.drop(while: { $0 == 0 }).count
-    else { throw GcryptError(.badValue, "decrypt what is not as long as the RSA key") }
+    else { throw GcryptError(.badValue, "decrypt data that is not as long as the RSA key") }
     var builder = try SExpressionBuilder(valueBytes: ciphertext.count, isSecret: true)
     builder.open("enc-val")
     builder.pair("flags", "oaep")
@@ -242,7 +243,7 @@ public struct PrivateKey: ~Copyable, @unchecked Sendable {
     builder.open("rsa")
     builder.pair("a", ciphertext)
     builder.close(2)
-    let data = try builder.finish("read what is to be decrypted")
+    let data = try builder.finish("read the data to decrypt")
     var result: gcry_sexp_t?
     let status =
       switch secret {
@@ -259,10 +260,10 @@ extension PublicKey {
   /// Encrypts bytes to this RSA key with OAEP, SHA-256 and an empty label (RFC 8017 section 7.1). The result is
   /// as long as the modulus.
   ///
-  /// - Throws: ``GcryptError`` where the key is no RSA key of ``minimumSigningBits`` or the bytes are too many.
+  /// - Throws: ``GcryptError`` if the key is not an RSA key of ``minimumSigningBits``, or there are too many bytes.
   public func encryptOAEP(_ plaintext: Span<UInt8>) throws(GcryptError) -> [UInt8] {
     guard case .rsa(let modulus, _) = self else {
-      throw GcryptError(.badKey, "encrypt with a key that is no RSA key")
+      throw GcryptError(.badKey, "encrypt with a key that is not an RSA key")
     }
     try validate(minimumBits: Self.minimumSigningBits)
     var builder = try SExpressionBuilder(valueBytes: plaintext.count, isSecret: true)
@@ -271,7 +272,7 @@ extension PublicKey {
     builder.pair("hash-algo", "sha256")
     builder.pair("value", plaintext)
     builder.close()
-    let data = try builder.finish("read what is to be encrypted")
+    let data = try builder.finish("read the data to encrypt")
     let key = try expression()
     var result: gcry_sexp_t?
     try GcryptError.check(gcry_pk_encrypt(&result, data.handle, key.handle), "encrypt with an RSA key")

@@ -1,6 +1,6 @@
 import CGcrypt
 
-/// A curve of NIST (FIPS 186-5), as ECDSA uses it.
+/// A NIST curve (FIPS 186-5), for ECDSA.
 public enum Curve: String, CaseIterable, Sendable {
   /// P-256, secp256r1.
   case p256 = "NIST P-256"
@@ -9,7 +9,7 @@ public enum Curve: String, CaseIterable, Sendable {
   /// P-521, secp521r1.
   case p521 = "NIST P-521"
 
-  /// The bytes of a coordinate, of a scalar and of each half of a signature.
+  /// The number of bytes of a coordinate, of a scalar, and of each half of a signature.
   public var coordinateSize: Int {
     switch self {
     case .p256: 32
@@ -27,7 +27,7 @@ public enum Curve: String, CaseIterable, Sendable {
   }
 }
 
-/// A public key that signatures are checked with. Numbers are unsigned and big-endian.
+/// A public key that signatures are verified with. Numbers are unsigned and big-endian.
 public enum PublicKey: Hashable, Sendable {
   /// RSA: the modulus and the public exponent.
   case rsa(modulus: [UInt8], exponent: [UInt8])
@@ -37,7 +37,7 @@ public enum PublicKey: Hashable, Sendable {
   case ed25519([UInt8])
 }
 
-/// The two numbers, or the one, that make a signature. Unsigned and big-endian.
+/// The number or numbers of a signature, unsigned and big-endian.
 public enum SignatureValue: Hashable, Sendable {
   /// RSA with PKCS#1 v1.5 (RFC 8017 section 8.2).
   case rsa([UInt8])
@@ -48,14 +48,14 @@ public enum SignatureValue: Hashable, Sendable {
 }
 
 extension PublicKey {
-  /// The fewest bits of an RSA modulus that a signature is checked with. The reference asks for as many.
+  /// The fewest bits of an RSA modulus for verification. The reference demands as many.
   public static let minimumVerifyingBits = 2047
-  /// The fewest bits of an RSA modulus that this module signs or encrypts with.
+  /// The fewest bits of an RSA modulus for signing and encryption.
   public static let minimumSigningBits = 2048
-  /// The most bits of an RSA modulus: what is larger only costs the verifier time.
+  /// The most bits of an RSA modulus. More would only cost the verifier time.
   public static let maximumBits = 16384
 
-  /// The bits of the modulus or of the curve's field.
+  /// The number of bits of the modulus or of the curve's field.
   public var bits: Int {
     switch self {
     case .rsa(let modulus, _): Self.bitCount(modulus)
@@ -75,9 +75,9 @@ extension PublicKey {
     return a.count != b.count ? a.count < b.count : a.lexicographicallyPrecedes(b)
   }
 
-  /// Refuses a key that no careful program uses: an RSA modulus that is even, has fewer bits than asked for or
-  /// more than ``maximumBits``; an even exponent, one below 3 or above 64 bits; a point off its curve, or one of Ed25519
-  /// that is not canonical or not of the prime order.
+  /// Refuses keys that no careful program uses: an RSA modulus that is even, too short, or longer than
+  /// ``maximumBits``; a public exponent that is even, below 3 or longer than 64 bits; a point that is not on
+  /// its curve; an Ed25519 point that is not canonical or not of the prime order.
   ///
   /// - Throws: ``GcryptError`` with ``GcryptError/Condition/badKey``.
   public func validate(minimumBits: Int = PublicKey.minimumVerifyingBits) throws(GcryptError) {
@@ -93,7 +93,7 @@ extension PublicKey {
       }
     case .ecdsa(let curve, let point):
       guard point.count == 2 * curve.coordinateSize + 1, point.first == 4 else {
-        throw GcryptError(.badKey, "use an ECDSA key that is no uncompressed point")
+        throw GcryptError(.badKey, "use an ECDSA key that is not an uncompressed point")
       }
       try checkPoint()
     case .ed25519(let point):
@@ -101,7 +101,7 @@ extension PublicKey {
         throw GcryptError(.badKey, "use an Ed25519 key of \(point.count) bytes")
       }
       guard Ed25519.isPublicKey(point) else {
-        throw GcryptError(.badKey, "use an Ed25519 key that is no canonical point of the prime order")
+        throw GcryptError(.badKey, "use an Ed25519 key that is not a canonical point of the prime order")
       }
     }
   }
@@ -118,13 +118,13 @@ extension PublicKey {
     }
   }
 
-  /// Whether the signature is this key's over the message.
+  /// Whether the signature is by this key over the message.
   ///
   /// - Parameters:
-  ///   - message: for RSA and ECDSA the digest, for Ed25519 whatever the format signs.
-  ///   - hash: the digest's algorithm, which RSA's padding names; ECDSA and Ed25519 do not look at it.
+  ///   - message: for RSA and ECDSA the digest, for Ed25519 the data that the format signs.
+  ///   - hash: the digest's algorithm, which RSA's padding names; ECDSA and Ed25519 ignore it.
   /// - Returns: false for a well-formed signature of another key or message, and for a malformed one.
-  /// - Throws: ``GcryptError`` where the key is refused by ``validate(minimumBits:)`` or libgcrypt cannot work.
+  /// - Throws: ``GcryptError`` if ``validate(minimumBits:)`` refuses the key, or libgcrypt fails.
   public func verify(
     _ signature: SignatureValue, of message: Span<UInt8>, hash: HashAlgorithm
   ) throws(GcryptError) -> Bool {
@@ -138,7 +138,7 @@ extension PublicKey {
     return gcry_pk_verify(value.handle, data.handle, key.handle) == 0
   }
 
-  /// `(public-key (rsa (n …) (e …)))` and its like.
+  /// The key as an expression: `(public-key (rsa (n …) (e …)))` or similar.
   func expression() throws(GcryptError) -> SExpression {
     switch self {
     case .rsa(let modulus, let exponent):
@@ -161,11 +161,12 @@ extension PublicKey {
     }
   }
 
-  /// The signature, or nil where its kind is not the key's or its numbers cannot be a signature.
+  /// The signature, or nil if it is of another kind than the key, or its numbers cannot be a signature.
   private func signatureExpression(_ signature: SignatureValue) throws(GcryptError) -> SExpression? {
     switch (self, signature) {
     case (.rsa(let modulus, _), .rsa(let number)):
-      // RFC 8017 section 5.2.2: below the modulus. Otherwise the same signature could be written in two ways.
+      // RFC 8017 section 5.2.2: the number must be below the modulus. Otherwise a signature could be written
+      // in two ways.
       guard number.count <= modulus.count, Self.bitCount(number) > 0, Self.isLess(number, modulus) else {
         return nil
       }
@@ -190,7 +191,7 @@ extension PublicKey {
     }
   }
 
-  /// What is signed, as the key's algorithm takes it.
+  /// The data to sign or verify, in the form for the key's algorithm.
   func dataExpression(_ message: Span<UInt8>, _ hash: HashAlgorithm) throws(GcryptError) -> SExpression {
     var builder = try SExpressionBuilder(valueBytes: message.count, isSecret: false)
     builder.open("data")
@@ -203,18 +204,18 @@ extension PublicKey {
       builder.atom(message)
       builder.close()
     case .ecdsa(let curve, _):
-      // FIPS 186-5 section 6.4.1: the leftmost bits of the digest, as many as the order has. The orders of
-      // P-256 and P-384 are whole bytes long, and no digest is longer than that of P-521.
+      // FIPS 186-5 section 6.4.1: take as many leftmost bits of the digest as the order has. The orders of
+      // P-256 and P-384 have whole bytes, and no digest is longer than the order of P-521.
       builder.pair("flags", "raw")
       builder.pair("value", message.extracting(first: min(message.count, curve.coordinateSize)))
     case .ed25519: throw GcryptError(.badKey, "hand an Ed25519 key to libgcrypt")
     }
     builder.close()
-    return try builder.finish("read what is to be signed")
+    return try builder.finish("read the data to sign")
   }
 }
 
 extension HashAlgorithm {
-  /// libgcrypt's own name of the algorithm.
+  /// libgcrypt's name of the algorithm.
   var libraryName: String { String(cString: gcry_md_algo_name(identifier)) }
 }

@@ -1,6 +1,6 @@
 import CGcrypt
 
-/// An S-expression, the form in which libgcrypt takes and gives keys and signatures.
+/// An S-expression, the form of libgcrypt's keys and signatures.
 struct SExpression: ~Copyable {
   let handle: gcry_sexp_t
 
@@ -10,11 +10,11 @@ struct SExpression: ~Copyable {
 
   deinit { gcry_sexp_release(handle) }
 
-  /// The value of the first list of that name at any depth: `(name value)`.
+  /// The value of the first list of that name, at any depth: `(name value)`.
   ///
-  /// - Throws: ``GcryptError`` where there is none.
+  /// - Throws: ``GcryptError`` if there is no such list.
   borrowing func value(_ name: StaticString) throws(GcryptError) -> [UInt8] {
-    let operation = "find a value in what libgcrypt returned"
+    let operation = "find a value in libgcrypt's result"
     guard let found = find(name) else { throw GcryptError(.general, operation) }
     defer { gcry_sexp_release(found) }
     var count = 0
@@ -22,7 +22,7 @@ struct SExpression: ~Copyable {
     return Array(UnsafeRawBufferPointer(start: data, count: count))
   }
 
-  /// Like ``value(_:)``, for a value that is secret.
+  /// Like ``value(_:)``, for a secret value.
   borrowing func secret(_ name: StaticString) throws(GcryptError) -> SecureBytes {
     guard let found = find(name) else { throw GcryptError(.badKey, "find a value of a private key") }
     defer { gcry_sexp_release(found) }
@@ -39,26 +39,26 @@ struct SExpression: ~Copyable {
   }
 }
 
-/// Writes a canonical S-expression (`(4:data(5:flags5:pkcs1))`): it needs no quoting and, unlike libgcrypt's
-/// builder, no variadic call.
+/// Writes a canonical S-expression, such as `(4:data(5:flags5:pkcs1))`. This needs no quoting and, unlike
+/// libgcrypt's builder, no variadic call.
 ///
-/// libgcrypt counts the bytes of a value with 16 bits, and what it makes of a longer one is another expression. So the
-/// builder refuses those.
+/// libgcrypt counts the bytes of a value with 16 bits, and turns a longer value into another expression. So
+/// the builder refuses longer values.
 struct SExpressionBuilder: ~Copyable {
-  /// The longest value that libgcrypt keeps whole, in bytes.
+  /// The most bytes of a value that libgcrypt keeps intact.
   static let maximumValueBytes = Int(UInt16.max)
 
   private let base: UnsafeMutablePointer<UInt8>
   private let count: Int
   private let isSecret: Bool
   private var used = 0
-  /// The bytes of a value that was too long.
+  /// The number of bytes of a value that was too long.
   private var refused: Int?
 
-  /// A builder with room for values of that many bytes altogether, besides 512 for names and brackets.
+  /// Makes a builder with room for that many bytes of values, and 512 bytes for names and brackets.
   ///
-  /// - Parameter isSecret: whether values are secret. libgcrypt computes with numbers from secure memory in constant
-  ///   time, which takes twice as long: for nothing where they are public.
+  /// - Parameter isSecret: whether values are secret. With numbers from secure memory libgcrypt computes in
+  ///   constant time, which takes twice as long and is pointless for public numbers.
   init(valueBytes: Int, isSecret: Bool) throws(GcryptError) {
     _ = Library.shared
     count = valueBytes + 512
@@ -115,7 +115,7 @@ struct SExpressionBuilder: ~Copyable {
     close()
   }
 
-  /// The expression; in secure memory where the text it is read from is.
+  /// Makes the expression. It is in secure memory if the builder's text is.
   ///
   /// - Throws: ``GcryptError`` with ``GcryptError/Condition/tooLarge`` for a value that libgcrypt cannot hold.
   consuming func finish(_ operation: String) throws(GcryptError) -> SExpression {
@@ -131,7 +131,7 @@ struct SExpressionBuilder: ~Copyable {
     append(UInt8(ascii: ":"))
   }
 
-  /// A byte beyond the room is dropped: the unbalanced expression is then refused by ``finish(_:)``.
+  /// A byte without room is dropped. ``finish(_:)`` then refuses the unbalanced expression.
   private mutating func append(_ byte: UInt8) {
     guard used < count else { return }
     base[used] = byte

@@ -1,23 +1,23 @@
 import CGcrypt
 import Synchronization
 
-/// How the sectors of a disk are encrypted: each one alone, with a vector made of its number.
+/// The ways to encrypt a disk's sectors: each one separately, with a vector made from its number.
 public enum SectorMode: Hashable, Sendable {
-  /// XTS (IEEE 1619): the key is two keys, and the vector is the number, little-endian.
+  /// XTS (IEEE 1619): the key consists of two keys, and the vector is the number, little-endian.
   case xts
-  /// CBC with the number, little-endian, for a vector.
+  /// CBC; the vector is the number, little-endian.
   case cbc
-  /// CBC with a vector that is the number encrypted with the SHA-256 of the key.
+  /// CBC; the vector is the number, encrypted with the SHA-256 of the key.
   case cbcESSIV
 }
 
-/// A cipher over sectors, as dm-crypt has it (spec/encryption.md, "Sectors and tweaks"). Safe to use from several
-/// threads: each takes a handle of its own from a pool.
+/// A cipher for sectors, like dm-crypt's (spec/encryption.md, "Sectors and tweaks"). Several threads may use
+/// it: each takes its own handle from a pool.
 public final class SectorCipher: Sendable {
   /// libgcrypt's state for one thread; the key is in secure memory.
   private final class Handle: @unchecked Sendable {
     let sectors: gcry_cipher_hd_t
-    /// Makes the vectors, where they are encrypted.
+    /// Encrypts the vectors, for the mode that needs it.
     let vectors: gcry_cipher_hd_t?
 
     init(_ sectors: gcry_cipher_hd_t, _ vectors: gcry_cipher_hd_t?) {
@@ -31,7 +31,7 @@ public final class SectorCipher: Sendable {
     }
   }
 
-  /// The bytes of a sector, a multiple of 512.
+  /// The number of bytes of a sector, a multiple of 512.
   public let sectorSize: Int
   private let algorithm: CipherAlgorithm
   private let mode: SectorMode
@@ -40,15 +40,15 @@ public final class SectorCipher: Sendable {
   private let key: SecureBytes
   private let pool = Mutex<[Handle]>([])
 
-  /// A cipher with its key.
+  /// Makes a cipher with its key.
   ///
   /// - Parameters:
   ///   - algorithm: a cipher with blocks of 16 bytes.
   ///   - key: for XTS twice as long as the algorithm's.
-  ///   - sectorSize: the bytes of a sector, a multiple of 512.
-  ///   - numberBytes: how many bytes of a sector's number go into the vector: 8, or 4 of old modes.
+  ///   - sectorSize: the number of bytes of a sector, a multiple of 512.
+  ///   - numberBytes: how many bytes of a sector's number are used for the vector: 8, or 4 in old modes.
   ///   - firstNumber: the number of the first sector; numbers count units of 512 bytes.
-  /// - Throws: ``GcryptError`` where the key has another length or libgcrypt lacks the algorithm.
+  /// - Throws: ``GcryptError`` if the key has the wrong length, or libgcrypt lacks the algorithm.
   public init(
     _ algorithm: CipherAlgorithm, _ mode: SectorMode, key: Span<UInt8>, sectorSize: Int,
     numberBytes: Int = 8, firstNumber: UInt64 = 0
@@ -63,7 +63,7 @@ public final class SectorCipher: Sendable {
     vectorBytes = numberBytes
     self.firstNumber = firstNumber
     self.key = try SecureBytes(copying: key)
-    // A key that the library refuses is refused here, not in the middle of the work.
+    // If the library refuses the key, fail here and not in the middle of the work.
     let first = try makeHandle()
     pool.withLock { $0.append(first) }
   }
@@ -72,7 +72,7 @@ public final class SectorCipher: Sendable {
   ///
   /// - Parameters:
   ///   - bytes: whole sectors.
-  ///   - position: where the first lies, in bytes from the start of the data; a multiple of ``sectorSize``.
+  ///   - position: the offset of the first sector, in bytes from the start of the data; a multiple of ``sectorSize``.
   public func decrypt(_ bytes: UnsafeMutableRawBufferPointer, at position: Int64) throws(GcryptError) {
     try apply(bytes, position, "decrypt a sector", gcry_cipher_decrypt)
   }
@@ -113,7 +113,7 @@ public final class SectorCipher: Sendable {
         }
         status = gcry_cipher_setiv(handle.sectors, vector.baseAddress, 16)
         guard status == 0 else { return }
-        // Encrypted, it fills all bytes; as it is, only those of the number.
+        // Encryption filled all bytes of the vector, but the next number only overwrites its own bytes.
         if handle.vectors != nil { vector.initializeMemory(as: UInt8.self, repeating: 0) }
         status = function(handle.sectors, base + offset, sectorSize, nil, 0)
         guard status == 0 else { return }
@@ -132,7 +132,7 @@ public final class SectorCipher: Sendable {
     let sectors = try Self.open(algorithm, libraryMode, key)
     guard mode == .cbcESSIV else { return Handle(sectors, nil) }
     do {
-      // 32 bytes of digest fit no shorter key: ESSIV with SHA-256 takes the algorithm's longest.
+      // ESSIV with SHA-256 has a key of 32 bytes, so it needs the algorithm with the longest key.
       let salt = try Self.digest(of: key)
       return Handle(sectors, try Self.open(algorithm.widened, GCRY_CIPHER_MODE_ECB, salt))
     } catch {

@@ -1,15 +1,15 @@
 import CGcrypt
 
-/// A run of bytes in memory that is locked (never swapped), outside Swift's heap, and wiped when it ends:
-/// where private keys, passphrases and what is derived from them live.
+/// Bytes in locked memory (never swapped), outside Swift's heap, which are wiped at the end. Private keys,
+/// passphrases and everything that is derived from them live there.
 public struct SecureBytes: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutablePointer<UInt8>
   /// The number of bytes.
   public let count: Int
 
-  /// Zero bytes of that count, to be filled in place.
+  /// Makes zero bytes, to be filled in place.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   public init(count: Int) throws(GcryptError) {
     _ = Library.shared
     guard count >= 0, let memory = gcry_calloc_secure(max(count, 1), 1) else {
@@ -19,17 +19,17 @@ public struct SecureBytes: ~Copyable, @unchecked Sendable {
     self.count = count
   }
 
-  /// A copy of bytes, which the caller then wipes.
+  /// Copies bytes; the caller wipes the originals.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   public init(copying bytes: Span<UInt8>) throws(GcryptError) {
     try self.init(count: bytes.count)
     for index in bytes.indices { base[index] = bytes[index] }
   }
 
-  /// Random bytes fit for keys of any strength.
+  /// Makes random bytes that are good enough for keys of any strength.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   public init(randomCount count: Int) throws(GcryptError) {
     try self.init(count: count)
     gcry_randomize(base, count, GCRY_VERY_STRONG_RANDOM)
@@ -40,7 +40,7 @@ public struct SecureBytes: ~Copyable, @unchecked Sendable {
     gcry_free(base)
   }
 
-  /// The bytes, to read.
+  /// The bytes, for reading.
   public var span: Span<UInt8> {
     @_lifetime(borrow self)
     get {
@@ -49,7 +49,7 @@ public struct SecureBytes: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// The bytes, to fill or change in place.
+  /// The bytes, for filling or changing them in place.
   public var mutableSpan: MutableSpan<UInt8> {
     @_lifetime(&self)
     mutating get {
@@ -58,14 +58,14 @@ public struct SecureBytes: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// A copy of part of the bytes; the range is cut down to what there is.
+  /// Copies part of the bytes; the range is clamped to the existing bytes.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   public borrowing func copy(_ range: Range<Int>) throws(GcryptError) -> SecureBytes {
     try SecureBytes(copying: span.extracting(range.clamped(to: 0..<count)))
   }
 
-  /// Whether the bytes equal others, in a time that does not depend on where they differ.
+  /// Whether the bytes equal other bytes. The time does not depend on where they differ.
   public borrowing func equals(_ other: Span<UInt8>) -> Bool {
     guard other.count == count else { return false }
     var difference: UInt8 = 0
@@ -74,7 +74,7 @@ public struct SecureBytes: ~Copyable, @unchecked Sendable {
   }
 }
 
-/// Random bytes that are no secret: salts, nonces, identifiers.
+/// Random bytes that are not secret: salts, nonces, identifiers.
 public enum Random {
   /// That many random bytes.
   public static func bytes(_ count: Int) -> [UInt8] {

@@ -4,7 +4,7 @@ import CGcrypt
 enum SecureInteger {
   /// The inverse of a number modulo another.
   ///
-  /// - Throws: ``GcryptError`` where they have a common divisor.
+  /// - Throws: ``GcryptError`` if they have a common divisor.
   static func inverse(of number: Span<UInt8>, modulo modulus: Span<UInt8>) throws(GcryptError) -> SecureBytes
   {
     let a = try scan(number)
@@ -26,7 +26,7 @@ enum SecureInteger {
     return try bytes.copy(0..<used)
   }
 
-  /// A number in secure memory, wherever its bytes are.
+  /// A number in secure memory, also if its bytes are elsewhere.
   private static func scan(_ bytes: Span<UInt8>) throws(GcryptError) -> gcry_mpi_t {
     let copy = try SecureBytes(copying: bytes)
     var number: gcry_mpi_t?

@@ -5,12 +5,12 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// A volume's header in memory, with libcryptsetup at work on it. The library sees a file of the volume's length
-/// that holds nothing but the header's parts which were checked, and never the user's file.
+/// A volume's header in memory, on which libcryptsetup works. The library sees a file that is as long as the
+/// volume but only has the checked parts of the header. It never sees the user's file.
 ///
-/// One thread at a time uses it; reading the memory is safe from any.
+/// Only one thread at a time may use it, but any thread may read the memory.
 final class CryptDevice: VolumeSource, @unchecked Sendable {
-  /// What the library had to say, for error messages.
+  /// The library's messages, for our error messages.
   private final class Log {
     var errors: [String] = []
   }
@@ -23,18 +23,18 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
   let byteCount: Int64
   private let log = Log()
 
-  /// A device over a file in memory.
+  /// Makes a device over a file in memory.
   ///
   /// - Parameters:
   ///   - byteCount: the length that the library sees.
-  ///   - parts: what the file holds, and where; the rest is zero.
+  ///   - parts: the contents of the file and their offsets; the rest is zero.
   init(byteCount: Int64, parts: [(offset: Int64, bytes: [UInt8])]) throws(LUKSError) {
     let library = try CryptLibrary.shared()
     let memory = try Self.memoryFile(byteCount, parts)
     var device: OpaquePointer?
     let status = library.calls.`init`(&device, "/proc/self/fd/\(memory.rawValue)")
     guard status == 0, let device else {
-      throw LUKSError(.library, "libcryptsetup cannot begin: \(Self.reason(status))")
+      throw LUKSError(.library, "libcryptsetup cannot start: \(Self.reason(status))")
     }
     calls = library.calls
     handle = device
@@ -67,7 +67,7 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
 
   private static func reason(_ status: Int32) -> String { String(cString: strerror(-status)) }
 
-  /// Turns a status below zero into an error with what the library said.
+  /// Turns a status below zero into an error with the library's message.
   @discardableResult
   private func check(_ status: Int32, _ operation: String) throws(LUKSError) -> Int32 {
     guard status < 0 else { return status }
@@ -77,20 +77,20 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
 
   // MARK: Reading
 
-  /// Reads what the library wrote.
+  /// Reads data that the library wrote.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LUKSError) -> Int {
     do { return try memory.read(into: buffer, at: offset) } catch { throw LUKSError(error) }
   }
 
-  /// Reads the header, of either version.
+  /// Reads the header, which may be of either version.
   func load() throws(LUKSError) { try check(calls.load(handle, nil, nil), "read the header") }
 
-  /// The slot that a key opens, and the volume key.
+  /// Finds the slot that a key opens, and the volume key.
   ///
   /// - Parameters:
-  ///   - count: the bytes of the volume key.
+  ///   - count: the number of bytes of the volume key.
   ///   - slot: the only slot to try; nil for all.
-  /// - Throws: ``LUKSError/Code/wrongKey``.
+  /// - Throws: ``LUKSError/Code/wrongKey`` if the key opens no slot.
   func volumeKey(_ key: Span<UInt8>, count: Int, slot: Int? = nil) throws(LUKSError) -> (Int, VolumeKey) {
     var volumeKey: SecureBytes
     do { volumeKey = try SecureBytes(count: count) } catch { throw LUKSError(error) }
@@ -108,14 +108,14 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
       throw LUKSError(.wrongKey, "the passphrase or key opens no key slot of the volume")
     }
     if status == -ENOMEM {
-      throw LUKSError(.cost, "the memory that deriving the key takes is not to be had")
+      throw LUKSError(.cost, "there is not enough memory to derive the key")
     }
     try check(status, "derive the volume key")
-    guard size == count else { throw LUKSError(.damagedHeader, "the volume key has another length") }
+    guard size == count else { throw LUKSError(.damagedHeader, "the volume key has the wrong length") }
     return (Int(status), VolumeKey(volumeKey))
   }
 
-  /// Maps the data of a block device under a name of device-mapper, for reading only.
+  /// Maps the data of a block device read-only, under a name of device-mapper.
   func activate(_ name: String, over device: String, _ volumeKey: VolumeKey) throws(LUKSError) {
     try check(calls.set_data_device(handle, device), "use \(device)")
     let calls = calls
@@ -147,7 +147,7 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
     try check(status, "make a header")
   }
 
-  /// Sets the costs of the key slots that are made from now on.
+  /// Sets the costs of the key slots that are added after this call.
   func set(_ kdf: KeyDerivationCost) throws(LUKSError) {
     let status = kdf.algorithm.rawValue.withCString { name in
       "sha256".withCString { hash in
@@ -161,10 +161,10 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
         return calls.set_pbkdf_type(handle, &parameters)
       }
     }
-    try check(status, "take these costs of deriving keys")
+    try check(status, "use these costs for deriving keys")
   }
 
-  /// Adds a key slot; answers its number.
+  /// Adds a key slot, and returns its number.
   func addSlot(_ key: Span<UInt8>, for volumeKey: VolumeKey) throws(LUKSError) -> Int {
     let calls = calls
     let handle = handle
@@ -177,7 +177,7 @@ final class CryptDevice: VolumeSource, @unchecked Sendable {
     if status == -EINVAL || status == -ENOSPC {
       throw LUKSError(
         .noFreeKeySlot,
-        "the header has no room for another key slot: remove one first, or encrypt anew with more room")
+        "the header has no room for another key slot: remove one first, or encrypt again with more room")
     }
     return Int(try check(status, "add a key slot"))
   }

@@ -1,16 +1,16 @@
 import CCryptsetup
 import Glibc
 
-/// libcryptsetup, loaded at its first use: it brings device-mapper, OpenSSL and udev along, which most commands
-/// have no use for (docs/decisions/0007-encryption.md).
+/// libcryptsetup, loaded at its first use. It loads device-mapper, OpenSSL and udev, which most commands do
+/// not need (docs/decisions/0007-encryption.md).
 struct CryptLibrary: @unchecked Sendable {
   let calls: cryptsetup_calls
 
   private static let loaded = Result { () throws(LUKSError) in try CryptLibrary() }
 
-  /// The library.
+  /// Loads the library, if it is not loaded yet.
   ///
-  /// - Throws: ``LUKSError/Code/noLibrary`` where it is not installed, or too old.
+  /// - Throws: ``LUKSError/Code/noLibrary`` if it is not installed, or too old.
   static func shared() throws(LUKSError) -> CryptLibrary {
     switch loaded {
     case .success(let library): return library
@@ -29,7 +29,7 @@ struct CryptLibrary: @unchecked Sendable {
       throw LUKSError(.noLibrary, "\(name) has no \(String(cString: missing)): it is too old")
     }
     self.calls = calls
-    // Locks are about devices that others may have open; the files here are in this process's memory.
+    // Locks protect devices that other processes may have open, but the files here are in this process's memory.
     _ = calls.metadata_locking(nil, 0)
   }
 }

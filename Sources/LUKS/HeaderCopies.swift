@@ -1,7 +1,7 @@
 import Gcrypt
 import StrictJSON
 
-/// The two copies of a LUKS2 header, and which of them is whole.
+/// The two copies of a LUKS2 header, and which of them are intact.
 struct HeaderCopies: Sendable {
   static let firstMagic: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
   static let secondMagic: [UInt8] = [0x53, 0x4B, 0x55, 0x4C, 0xBA, 0xBE]
@@ -10,14 +10,14 @@ struct HeaderCopies: Sendable {
 
   /// The length of a copy in bytes; the second one follows the first.
   let length: Int64
-  /// Whether the copies, first and second, may be overwritten by a newer header before the other one is: true
-  /// for one that is not the header that counts, or that the other one equals.
+  /// Whether the first and the second copy may be overwritten with a newer header before the other one. This
+  /// is true if the copy is not the current one, or both copies are equal.
   let isExpendable: [Bool]
-  /// The copies that are whole.
+  /// The copies that are intact.
   let whole: [Range<Int64>]
-  /// The copy that counts: what was checked.
+  /// The current copy, which was checked.
   let counting: Range<Int64>
-  /// The UUID and the JSON of the copy that counts.
+  /// The UUID and the JSON of the current copy.
   let uuid: String
   let json: JSONValue
 
@@ -29,7 +29,7 @@ struct HeaderCopies: Sendable {
 
   init(reading source: any VolumeSource) throws(LUKSError) {
     let first = try Self.copy(source, at: 0, nil, Self.firstMagic)
-    // Where the first is damaged, nothing says how long it was.
+    // If the first copy is damaged, its length is unknown.
     let second: Copy?
     if let length = first.map({ $0.range.upperBound }) {
       second = try Self.copy(source, at: length, length, Self.secondMagic)
@@ -43,7 +43,7 @@ struct HeaderCopies: Sendable {
     guard let counting = Self.newer(first, second) else {
       let start = try source.read(6, at: 0)
       guard start == Self.firstMagic else { throw LUKSError(.notLUKS, "there is no LUKS header", offset: 0) }
-      throw LUKSError(.damagedHeader, "neither copy of the LUKS2 header is whole", offset: 0)
+      throw LUKSError(.damagedHeader, "neither copy of the LUKS2 header is intact", offset: 0)
     }
     length = Int64(counting.bytes.count)
     self.counting = counting.range
@@ -53,12 +53,12 @@ struct HeaderCopies: Sendable {
     uuid = VolumeFacts.text(counting.bytes[168..<208])
     let area = counting.bytes[4096...]
     let text = area.prefix { $0 != 0 }
-    // libcryptsetup takes no white space in front, no bytes behind, and no text without an end.
+    // libcryptsetup accepts no white space before the JSON, no bytes after it, and no JSON without an end.
     guard text.first == UInt8(ascii: "{"), text.endIndex < area.endIndex,
       area[text.endIndex...].allSatisfy({ $0 == 0 })
     else {
       throw LUKSError(
-        .damagedHeader, "the header's JSON is not alone in its place",
+        .damagedHeader, "the header has other bytes before or after its JSON",
         offset: counting.range.lowerBound + 4096)
     }
     do throws(JSONError) {
@@ -66,7 +66,7 @@ struct HeaderCopies: Sendable {
     } catch {
       throw LUKSError(
         .damagedHeader, "the header's JSON is malformed: \(error)",
-        offset: counting.range.lowerBound + 4096 + Int64(error.offset))
+        offset: counting.range.lowerBound + 4096 + Int64(error.position))
     }
   }
 
@@ -76,7 +76,7 @@ struct HeaderCopies: Sendable {
     return second.sequence > first.sequence ? second : first
   }
 
-  /// The copy at an offset; nil where there is none, or its checksum is not that of its bytes.
+  /// The copy at an offset; nil if there is none, or its checksum does not match.
   private static func copy(
     _ source: any VolumeSource, at offset: Int64, _ length: Int64?, _ magic: [UInt8]
   ) throws(LUKSError) -> Copy? {
@@ -100,7 +100,7 @@ struct HeaderCopies: Sendable {
     )
   }
 
-  /// The algorithms that cryptsetup makes checksums with; SHA-256 as a rule.
+  /// The algorithms that cryptsetup uses for checksums; normally it is SHA-256.
   private static func checksumAlgorithm(_ name: String) -> HashAlgorithm? {
     [.sha1, .sha256, .sha384, .sha512].first { $0.name == name }
   }

@@ -1,25 +1,25 @@
 import Gcrypt
 
-/// What has to be written, in which order, so that a change of the key slots cannot be torn: the parts of one step
-/// may reach the disk in any order and to any extent, but all of them before the next step begins
-/// (spec/encryption.md, "Changing keys").
+/// The writes for a change of the key slots, in an order that survives an interruption. The parts of one step
+/// may reach the disk in any order and to any extent, but all of them must be there before the next step
+/// begins (spec/encryption.md, "Changing keys").
 public struct HeaderUpdate: Sendable {
-  /// The steps, each of which is followed by a synchronisation.
+  /// The steps. After each of them, the file has to be synchronised.
   public let steps: [[HeaderPart]]
-  /// The key slot that was made or destroyed.
+  /// The key slot that was added or destroyed.
   public let slot: Int
 }
 
-/// Changes which keys open a LUKS2 volume. The data and their key stay as they are.
+/// Adds and removes the keys of a LUKS2 volume. The data and their key stay the same.
 ///
-/// It works in memory and says what is to be written; after each change it goes on from there.
+/// It works in memory and returns the necessary writes. Each change builds on the previous one.
 public final class KeySlotEditor {
   private let device: CryptDevice
   private let key: VolumeKey
   /// The header after the last change.
   public private(set) var header: VolumeHeader
 
-  /// Begins with a volume and its key.
+  /// Starts with a volume and its key.
   ///
   /// - Throws: ``LUKSError/Code/unsupported`` for LUKS1, whose only copy of the header cannot be changed safely.
   public init(
@@ -27,7 +27,7 @@ public final class KeySlotEditor {
   ) throws(LUKSError) {
     guard header.copies != nil else {
       throw LUKSError(
-        .unsupported, "the keys of a LUKS1 volume are not changed: decrypt it and encrypt it anew")
+        .unsupported, "the keys of a LUKS1 volume cannot be changed: decrypt it and encrypt it again")
     }
     self.header = header
     self.key = key
@@ -36,7 +36,7 @@ public final class KeySlotEditor {
 
   /// Adds a key slot.
   ///
-  /// - Throws: ``LUKSError/Code/noFreeKeySlot``.
+  /// - Throws: ``LUKSError/Code/noFreeKeySlot`` if there is no room.
   public func add(_ newKey: Span<UInt8>, _ kdf: KeyDerivationCost) throws(LUKSError) -> HeaderUpdate {
     try kdf.check()
     guard !newKey.isEmpty else {
@@ -49,13 +49,13 @@ public final class KeySlotEditor {
     guard let area = header.areas[slot] else {
       throw LUKSError(.library, "the new key slot is not in the header")
     }
-    // Nobody looks into the area before a header names it.
+    // The area is written first, because nothing uses it before a header names it.
     return HeaderUpdate(steps: [[try part(area)]] + (try headers(old)), slot: slot)
   }
 
-  /// Destroys a key slot; not the last one that opens the data.
+  /// Destroys a key slot, but not the last one that opens the data.
   ///
-  /// - Throws: ``LUKSError/Code/keySlot``.
+  /// - Throws: ``LUKSError/Code/keySlot`` if the slot does not exist or is the last one.
   public func remove(_ slot: Int) throws(LUKSError) -> HeaderUpdate {
     guard let area = header.areas[slot] else {
       throw LUKSError(.keySlot, "the volume has no key slot \(slot)")
@@ -69,13 +69,14 @@ public final class KeySlotEditor {
     return HeaderUpdate(steps: try headers(old) + [[try part(area)]], slot: slot)
   }
 
-  /// Both copies of the header: the one that may be lost first.
+  /// Both copies of the header, first the one that may be lost.
   private func headers(_ old: VolumeHeader) throws(LUKSError) -> [[HeaderPart]] {
     guard let copies = header.copies else { return [] }
     let parts = [
       try part(0..<copies.length), try part(copies.length..<2 * copies.length),
     ]
-    // Of two equal ones the second goes first, so that the first, which everybody reads, stays whole longest.
+    // If the copies are equal, write the second one first: the first copy, which every program reads, stays
+    // intact longest.
     let isSecondFirst = old.copies?.isExpendable[1] ?? true
     return isSecondFirst ? [[parts[1]], [parts[0]]] : [[parts[0]], [parts[1]]]
   }

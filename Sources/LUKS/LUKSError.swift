@@ -1,41 +1,42 @@
+public import Bytes
 public import Gcrypt
 public import LinuxSystem
 
-/// Why a volume was not opened, made or changed.
-public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The kind of fault; its raw value is stable.
+/// The reason why a volume was not opened, made or changed.
+public struct LUKSError: Fault, Equatable, Sendable {
+  /// The kind of error; its raw value is stable.
   public enum Code: String, Sendable, CaseIterable {
-    /// No LUKS volume.
+    /// The bytes are not a LUKS volume.
     case notLUKS = "not-luks"
-    /// The volume ends before its header, or its data, do.
+    /// The volume ends within its header or its data.
     case truncated
-    /// No copy of the header is whole, or it contradicts itself.
+    /// No copy of the header is intact, or the header contradicts itself.
     case damagedHeader = "damaged-header"
     /// The data are encrypted in a way that is not allowed.
     case cipher = "cipher-not-allowed"
     /// The data, or the keys, are not encrypted at all.
     case nullCipher = "null-cipher"
-    /// The data lie in another place than behind the header.
+    /// The data are not in the place after the header.
     case detachedData = "detached-data"
-    /// The sectors are authenticated, with tags that lie between them.
+    /// The sectors are authenticated, with tags between them.
     case integrity = "integrity-not-supported"
-    /// A re-encryption was begun and not finished.
+    /// A re-encryption was started and not finished.
     case reencryption = "reencryption-in-progress"
     /// The header names requirements that this version does not know.
     case requirements = "unknown-requirements"
     /// A kind of segment, key slot or field that this version does not know.
     case unsupported
-    /// Deriving the key would cost more than is allowed.
+    /// Deriving the key would cost more than the limit.
     case cost = "kdf-cost"
-    /// No key slot opens with the key.
+    /// The key opens no key slot.
     case wrongKey = "wrong-key"
     /// No room for another key slot.
     case noFreeKeySlot = "no-free-key-slot"
     /// No key slot has that number, or it is the last one.
     case keySlot = "key-slot"
-    /// A value that the caller gave does not fit.
+    /// The caller gave an invalid value.
     case invalidArgument = "invalid-argument"
-    /// libcryptsetup is not there.
+    /// libcryptsetup is not installed, or too old.
     case noLibrary = "no-libcryptsetup"
     /// libcryptsetup or libgcrypt failed.
     case library
@@ -43,16 +44,16 @@ public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
     case system
   }
 
-  /// The kind of fault.
+  /// The kind of error.
   public var code: Code
   /// One sentence, without a final stop.
   public var message: String
-  /// Where in the volume, in bytes from its start.
+  /// The place in the volume, in bytes from its start.
   public var offset: Int64?
-  /// The operating system's reason (`errno`), where that failed.
+  /// The operating system's reason (`errno`), if it failed.
   public var errno: Int32?
 
-  /// A fault of its kind.
+  /// Makes an error of that kind.
   public init(_ code: Code, _ message: String, offset: Int64? = nil, errno: Int32? = nil) {
     self.code = code
     self.message = message
@@ -60,26 +61,42 @@ public struct LUKSError: Error, Equatable, Sendable, CustomStringConvertible {
     self.errno = errno
   }
 
-  /// A failure of libgcrypt.
+  /// Makes the error of a libgcrypt failure.
   public init(_ error: GcryptError) { self.init(.library, error.description) }
 
-  /// A failed system call.
+  /// Makes the error of a failed system call.
   public init(_ error: SystemError) { self.init(.system, error.description, errno: error.errno.rawValue) }
 
-  /// One sentence: what, and where.
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .notLUKS, .truncated, .damagedHeader: .malformed
+    case .wrongKey: .key
+    case .system: .system
+    case .invalidArgument: .argument
+    case .cipher, .nullCipher, .detachedData, .integrity, .reencryption, .requirements, .unsupported, .cost,
+      .noFreeKeySlot, .keySlot, .noLibrary, .library:
+      .other
+    }
+  }
+
+  /// One sentence that says what is wrong, and where.
   public var description: String { message + (offset.map { " (at byte \($0) of the volume)" } ?? "") }
 }
 
-/// The bytes of a volume, to be read at any offset and from any thread.
+/// The bytes of a volume. They can be read at any offset, from any thread.
 public protocol VolumeSource: Sendable {
-  /// How many bytes there are.
+  /// The number of bytes.
   var byteCount: Int64 { get }
-  /// Reads at an offset until the buffer is full or the bytes end; answers how many were read.
+  /// Reads at an offset until the buffer is full or the bytes end, and returns how many were read.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(LUKSError) -> Int
 }
 
 extension VolumeSource {
-  /// The bytes at an offset, at most `count`; fewer where they end. The caller bounds `count`: it is allocated.
+  /// Reads at most `count` bytes at an offset, fewer at the end. The caller limits `count`, because it is allocated.
   func read(_ count: Int, at offset: Int64) throws(LUKSError) -> [UInt8] {
     var failure: LUKSError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in

@@ -1,37 +1,37 @@
 import Gcrypt
 import Synchronization
 
-/// A place for the bytes of a volume.
+/// A place that the bytes of a volume are written to.
 public protocol VolumeTarget: VolumeSource {
   /// Writes all bytes at an offset.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError)
 }
 
-/// A part of a volume's header that is to be written.
+/// A part of a volume's header that has to be written.
 public struct HeaderPart: Sendable, Equatable {
-  /// Where it goes, in bytes from the start of the volume.
+  /// The offset of the part, in bytes from the start of the volume.
   public let offset: Int64
   /// The bytes.
   public let bytes: [UInt8]
 }
 
-/// A volume that was made: its header, in memory, and its key.
+/// A new volume: its header, in memory, and its key.
 public struct NewVolume: Sendable {
-  /// What the header says.
+  /// The checked header.
   public let header: VolumeHeader
   /// The key that the data are encrypted with.
   public let key: VolumeKey
-  /// The parts of the header; what lies between them, up to the data, is zero.
+  /// The parts of the header. All bytes between them, up to the data, are zero.
   public let parts: [HeaderPart]
 
   /// Makes a LUKS2 header with one key slot.
   ///
   /// - Parameters:
-  ///   - options: the way it is made.
-  ///   - payloadByteCount: the bytes that will be encrypted. Where they are no whole sectors, the header notes
-  ///     their length.
+  ///   - options: the parameters of the volume.
+  ///   - payloadByteCount: the number of bytes that will be encrypted. If they are not whole sectors, the
+  ///     header records their number.
   ///   - key: the passphrase or key that will open the volume; not empty.
-  /// - Throws: ``LUKSError``.
+  /// - Throws: ``LUKSError`` if the options are invalid or libcryptsetup fails.
   public init(
     _ options: FormatOptions, payloadByteCount: Int64, key: Span<UInt8>
   ) throws(LUKSError) {
@@ -44,7 +44,7 @@ public struct NewVolume: Sendable {
       throw LUKSError(.invalidArgument, "a payload of \(payloadByteCount) bytes")
     }
     let volumeKey = try VolumeKey(randomCount: FormatOptions.keyBytes)
-    // The library wants to see some data behind the header.
+    // The library demands some data after the header.
     let device = try CryptDevice(byteCount: max(end, options.dataOffset + 4096), parts: [])
     try device.format(options, volumeKey)
     _ = try device.addSlot(key, for: volumeKey)
@@ -53,7 +53,7 @@ public struct NewVolume: Sendable {
       try device.addToken(
         Array(#"{"type":"\#(type)","keyslots":[],"length":"\#(payloadByteCount)"}"#.utf8))
     }
-    // Judged like anybody's: what this module makes, it opens.
+    // Check it like any other header, to be sure that this module opens the volumes that it makes.
     let header = try VolumeHeader(checking: device)
     self.header = header
     self.key = volumeKey
@@ -65,12 +65,12 @@ public struct NewVolume: Sendable {
     for part in parts { try target.write(part) }
   }
 
-  /// Encrypts a payload on several threads. The last sector is filled up with zeros.
+  /// Encrypts a payload on several threads. The last sector is padded with zeros.
   ///
   /// - Parameters:
   ///   - payload: the bytes.
   ///   - target: the volume.
-  /// - Throws: ``LUKSError/Code/truncated`` where the payload becomes shorter meanwhile.
+  /// - Throws: ``LUKSError/Code/truncated`` if the payload becomes shorter meanwhile.
   public func encryptAll(
     _ payload: any VolumeSource, to target: any VolumeTarget, threads: Int
   ) throws(LUKSError) {
@@ -101,7 +101,7 @@ extension VolumeTarget {
 }
 
 extension VolumeHeader {
-  /// The parts of the header that are worth keeping.
+  /// The parts of the header that have to be written.
   func parts(of source: any VolumeSource) throws(LUKSError) -> [HeaderPart] {
     var parts: [HeaderPart] = []
     for region in regions {
@@ -114,8 +114,8 @@ extension VolumeHeader {
   }
 }
 
-/// Writes a payload into a volume at any offset, in any order and again over what was written. Safe to use from
-/// several threads, which take turns.
+/// Writes a payload into a volume at any offset, in any order, and also over earlier writes. Several threads
+/// may use it; they take turns.
 public final class VolumeWriter: Sendable {
   private let cipher: SectorCipher
   private let target: any VolumeTarget
@@ -123,12 +123,12 @@ public final class VolumeWriter: Sendable {
   private let state: Mutex<State>
 
   private struct State: @unchecked Sendable {
-    /// The end of what was written, in whole sectors: what lies behind it was never encrypted.
+    /// The end of the written data, in whole sectors. Everything after it was never encrypted.
     var end: Int64 = 0
     let buffer: UnsafeMutableRawBufferPointer
   }
 
-  /// A writer into a new volume, whose header need not be there yet.
+  /// Makes a writer for a new volume. The header may still be missing from it.
   public init(_ volume: NewVolume, to target: any VolumeTarget) throws(LUKSError) {
     cipher = try volume.key.sectorCipher(volume.header)
     self.target = target
@@ -138,12 +138,12 @@ public final class VolumeWriter: Sendable {
 
   deinit { state.withLock { $0.buffer.deallocate() } }
 
-  /// Writes all bytes at an offset of the payload. What was left out in front of them reads as zeros.
+  /// Writes all bytes at an offset of the payload. A gap before them reads as zeros.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(LUKSError) {
     guard offset >= 0 else { throw LUKSError(.invalidArgument, "a negative offset") }
     try state.withLock { state throws(LUKSError) in
       while state.end < offset {
-        // Zeros up to the sector that the bytes begin in.
+        // Fill up with zeros to the sector in which the bytes begin.
         let sector = Int64(cipher.sectorSize)
         let gap = min((offset + sector - 1) / sector * sector - state.end, Int64(state.buffer.count))
         try put(&state, UnsafeRawBufferPointer(start: nil, count: 0), at: state.end, sectors: Int(gap))
@@ -162,7 +162,7 @@ public final class VolumeWriter: Sendable {
     }
   }
 
-  /// Writes bytes and the sectors around them; `sectors` is their length.
+  /// Writes bytes within whole sectors; `sectors` is the length of those.
   private func put(
     _ state: inout State, _ bytes: UnsafeRawBufferPointer, at position: Int64, sectors: Int
   ) throws(LUKSError) {
@@ -180,7 +180,7 @@ public final class VolumeWriter: Sendable {
     state.end = max(state.end, start + Int64(sectors))
   }
 
-  /// Fills the sector at an offset of the buffer with what is there already: zeros where nothing is.
+  /// Fills the sector at an offset of the buffer with the existing data, or with zeros after the end.
   private func load(
     _ end: Int64, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int, _ start: Int64
   ) throws(LUKSError) {
@@ -192,7 +192,7 @@ public final class VolumeWriter: Sendable {
     }
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + cipher.sectorSize])
     guard try target.read(into: part, at: dataOffset + position) == part.count else {
-      throw LUKSError(.truncated, "what was written is gone", offset: dataOffset + position)
+      throw LUKSError(.truncated, "the written data is gone", offset: dataOffset + position)
     }
     do { try cipher.decrypt(part, at: position) } catch { throw LUKSError(error) }
   }

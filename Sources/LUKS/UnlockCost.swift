@@ -1,10 +1,10 @@
 import Glibc
 
-/// What finding the key of a volume costs at most, by what its header says: one derivation for each key slot, as
-/// nobody knows beforehand which of them the key belongs to, and after each the digests by which a key is recognised
-/// (spec/encryption.md, "Costs").
+/// The highest possible cost of finding a volume's key, according to its header. There is one derivation for
+/// each key slot, because nobody knows beforehand to which slot the key belongs. After each derivation,
+/// digests are computed to recognise the key (spec/encryption.md, "Costs").
 public struct UnlockCost: Equatable, Sendable {
-  /// One of the things that cost something.
+  /// One part of the cost.
   private struct Item: Equatable {
     let name: String
     let seconds: Double
@@ -12,31 +12,31 @@ public struct UnlockCost: Equatable, Sendable {
 
   /// The most memory that one derivation takes, in bytes.
   public private(set) var memory: Int64 = 0
-  /// Argon2: the memory that is passed over in all, in bytes; passes times memory, added up.
+  /// Argon2: the memory of all passes together, in bytes: the sum of passes times memory.
   public private(set) var memoryPasses: Int64 = 0
-  /// PBKDF2: iterations in all, with those by which a key is recognised. They are gone through for each block of the
-  /// result, which is as long as the hash function's.
+  /// PBKDF2: all iterations, including those of the digests. They are repeated for each block of the result;
+  /// a block is as long as the result of the hash function.
   public private(set) var iterations: Int64 = 0
-  /// Argon2: the most lanes of one derivation. Each is a thread.
+  /// Argon2: the most lanes of one derivation. Each lane is a thread.
   public private(set) var lanes: Int64 = 0
-  /// Each derivation in words, in the order of the slots: `argon2id, 4 passes over 64 MiB`; and the digests that
-  /// take more iterations than is usual.
+  /// Each derivation in words, in the order of the slots: `argon2id, 4 passes over 64 MiB`; and the digests
+  /// with unusually many iterations.
   public private(set) var derivations: [String] = []
   private var items: [Item] = []
-  /// The key slots that take the most memory, and the most threads.
+  /// The key slots with the most memory, and with the most threads.
   private var largestSlot = 0
   private var widestSlot = 0
 
-  /// The most memory that is taken without being told to, in bytes.
+  /// The most memory that is used without permission, in bytes.
   public static let memoryLimit: Int64 = 4 << 30
-  /// The most threads that run at once without being told to. cryptsetup makes no key slot with more than 4.
+  /// The most threads that run at once without permission. cryptsetup makes key slots with at most 4.
   public static let lanesLimit: Int64 = 64
-  /// The longest work that is done without being told to, as ``seconds`` has it.
+  /// The longest work that is done without permission, measured like ``seconds``.
   public static let secondsLimit = 30.0
-  /// Iterations of a digest that are worth a word; cryptsetup makes fewer.
+  /// More iterations of a digest than this are mentioned; cryptsetup uses fewer.
   private static let usualDigestIterations = 1_000_000
 
-  /// The work in seconds of one core, roughly.
+  /// The approximate work, in seconds of one core.
   public var seconds: Double { items.reduce(0) { $0 + $1.seconds } }
 
   /// The cost in words.
@@ -55,7 +55,7 @@ public struct UnlockCost: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - hash: the hash function of PBKDF2.
-  ///   - outputBytes: how many bytes are derived.
+  ///   - outputBytes: the number of derived bytes.
   mutating func add(_ slot: VolumeFacts.KeySlot, hash: String, outputBytes: Int) {
     let seconds: Double
     if let memory = slot.memory {
@@ -71,7 +71,7 @@ public struct UnlockCost: Equatable, Sendable {
       }
       let passes = Self.product(bytes, slot.time)
       memoryPasses = Self.sum(memoryPasses, passes)
-      // A pass has four parts, and for each part every lane gets a new thread.
+      // A pass has four parts, and every lane gets a new thread for each part.
       let threads = lanes > 1 ? Double(lanes) * Double(slot.time) * 4 : 0
       seconds = Double(passes) / Self.memoryRate + threads / Self.threadRate
       derivations.append(
@@ -87,23 +87,23 @@ public struct UnlockCost: Equatable, Sendable {
     items.append(Item(name: "key slot \(slot.number)", seconds: seconds))
   }
 
-  /// Adds a digest, which every key is compared with that a key slot gives.
+  /// Adds a digest, with which the key from every key slot is compared.
   mutating func add(digest iterations: Int64, hash: String, slots: Int) {
     let all = Self.product(iterations, Int64(slots))
     self.iterations = Self.sum(self.iterations, all)
-    // It is no longer than one block.
+    // The digest is at most one block long.
     items.append(Item(name: "the digest", seconds: Double(all) / Self.blocks(of: hash).rate))
     if iterations > Self.usualDigestIterations {
       derivations += [String](repeating: "digest, \(iterations) iterations", count: slots)
     }
   }
 
-  /// The bytes that Argon2 passes over in a second.
+  /// The number of bytes that Argon2 processes in a second.
   private static let memoryRate = Double(1 << 30)
-  /// The threads that are started and ended in a second.
+  /// The number of threads that can be started and ended in a second.
   private static let threadRate = 25_000.0
 
-  /// The length of PBKDF2's blocks in bytes, and the iterations of one that are done in a second.
+  /// The length of PBKDF2's blocks in bytes, and the number of iterations of one block in a second.
   private static func blocks(of hash: String) -> (length: Int, rate: Double) {
     switch hash {
     case "sha1": (20, 2_000_000)
@@ -112,17 +112,17 @@ public struct UnlockCost: Equatable, Sendable {
     case "sha384": (48, 1_000_000)
     case "sha512": (64, 1_000_000)
     case "whirlpool": (64, 500_000)
-    // RIPEMD-160, and what is not known.
+    // RIPEMD-160, and unknown functions.
     default: (20, 500_000)
     }
   }
 
-  /// Refuses what costs more than the limits, or more memory than the machine has free.
+  /// Refuses a cost beyond the limits, or more memory than the machine has free.
   ///
   /// - Parameters:
-  ///   - keys: how many keys are to be tried on the volume.
-  ///   - available: the bytes of memory that the machine can give; nil for those that it says it can.
-  /// - Throws: ``LUKSError/Code/cost``.
+  ///   - keys: the number of keys to try on the volume.
+  ///   - available: the bytes of memory that the machine has free; nil for the kernel's estimate.
+  /// - Throws: ``LUKSError/Code/cost`` if the cost is too high.
   public func check(keys: Int = 1, available: Int64? = nil) throws(LUKSError) {
     func refuse(_ reason: String) -> LUKSError {
       LUKSError(.cost, "opening the volume \(reason): \(description)")
@@ -157,7 +157,7 @@ public struct UnlockCost: Equatable, Sendable {
     return overflow ? .max : sum
   }
 
-  /// The kernel's own estimate of what can be had without swapping, in bytes; nil where it gives none.
+  /// The kernel's own estimate of the memory that is free without swapping, in bytes; nil if it gives none.
   static var availableMemory: Int64? {
     let file = open("/proc/meminfo", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }

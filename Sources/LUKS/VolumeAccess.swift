@@ -3,7 +3,7 @@ import LinuxSystem
 import Synchronization
 
 extension VolumeHeader {
-  /// What a key opened: the slot that it belongs to, and the volume key.
+  /// The results of a key that fits: its slot, and the volume key.
   public struct Unlocked: Sendable {
     /// The key slot's number.
     public let slot: Int
@@ -11,18 +11,18 @@ extension VolumeHeader {
     public let key: VolumeKey
   }
 
-  /// Finds the volume key. What that costs is ``cost``; nothing here refuses it.
+  /// Finds the volume key. Its cost is ``cost``, but this method does not enforce limits.
   ///
   /// - Parameters:
-  ///   - key: the passphrase or key, exactly.
+  ///   - key: the exact passphrase or key.
   ///   - source: the volume that the header was read from.
-  ///   - slot: the only key slot to try; nil for all that hold the key of the data.
-  /// - Throws: ``LUKSError/Code/wrongKey`` where it opens no key slot; ``LUKSError/Code/keySlot`` where the one to try
-  ///   does not hold the key of the data.
+  ///   - slot: the only key slot to try; nil for all that contain the key of the data.
+  /// - Throws: ``LUKSError/Code/wrongKey`` if it opens no key slot; ``LUKSError/Code/keySlot`` if `slot` does
+  ///   not contain the key of the data.
   public func unlock(
     _ key: Span<UInt8>, in source: any VolumeSource, slot: Int? = nil
   ) throws(LUKSError) -> Unlocked {
-    // libcryptsetup would give the key of an unbound slot that was asked for.
+    // libcryptsetup would return the key of an unbound slot if asked for that slot.
     if let slot, !openingSlots.contains(slot) {
       throw LUKSError(.keySlot, "no key slot \(slot) opens the volume")
     }
@@ -31,26 +31,26 @@ extension VolumeHeader {
     return Unlocked(slot: slot, key: volumeKey)
   }
 
-  /// Has the kernel decrypt a block device with the bytes of this volume, for reading only, under a name of
-  /// device-mapper. The kernel decrypts as this header says, whatever the device says by now.
+  /// Has the kernel decrypt a block device with the bytes of this volume, read-only, under a name of
+  /// device-mapper. The kernel decrypts according to this header, even if the device has changed since.
   ///
   /// - Parameter source: the volume that the header was read from.
-  /// - Throws: ``LUKSError/Code/library`` where the kernel has no device-mapper or no dm-crypt.
+  /// - Throws: ``LUKSError/Code/library`` if the kernel lacks device-mapper or dm-crypt.
   package func activate(
     _ name: String, of source: any VolumeSource, over device: String, _ key: VolumeKey
   ) throws(LUKSError) {
     try self.device(source).activate(name, over: device, key)
   }
 
-  /// libcryptsetup over the parts of the header that were checked. It does not get to see the other copy of a
-  /// LUKS2 header, which may say something else, and makes one of what it sees.
+  /// Opens libcryptsetup over the checked parts of the header. It does not see the other copy of a LUKS2
+  /// header, which may differ, but makes one from the copy that it sees.
   func device(_ source: any VolumeSource) throws(LUKSError) -> CryptDevice {
     var parts: [(offset: Int64, bytes: [UInt8])] = []
     let checked = copies.map { [$0.counting] + areas.values.sorted { $0.lowerBound < $1.lowerBound } }
     for region in checked ?? regions {
       let bytes = try source.read(Int(region.upperBound - region.lowerBound), at: region.lowerBound)
       guard bytes.count == region.upperBound - region.lowerBound else {
-        throw LUKSError(.truncated, "the volume ends inside of its header", offset: region.lowerBound)
+        throw LUKSError(.truncated, "the volume ends inside its header", offset: region.lowerBound)
       }
       parts.append((region.lowerBound, bytes))
     }
@@ -60,9 +60,9 @@ extension VolumeHeader {
   }
 }
 
-/// The decrypted view of a volume: any range, from any thread, without a copy anywhere but in memory.
+/// The decrypted view of a volume. Any thread can read any range; decrypted data exist only in memory.
 public final class VolumeReader: Sendable {
-  /// The bytes of the payload.
+  /// The number of bytes of the payload.
   public let byteCount: Int64
   private let cipher: SectorCipher
   private let source: any VolumeSource
@@ -70,7 +70,7 @@ public final class VolumeReader: Sendable {
   private let dataByteCount: Int64
   private let buffers = BufferPool(byteCount: 256 << 10)
 
-  /// A view with the volume key.
+  /// Makes a view with the volume key.
   public init(
     _ source: any VolumeSource, _ header: VolumeHeader, key: VolumeKey
   ) throws(LUKSError) {
@@ -84,7 +84,7 @@ public final class VolumeReader: Sendable {
   /// Reads at an offset of the payload until the buffer is full or the payload ends.
   ///
   /// - Returns: the number of bytes read.
-  /// - Throws: ``LUKSError/Code/truncated`` where the volume became shorter meanwhile.
+  /// - Throws: ``LUKSError/Code/truncated`` if the volume becomes shorter meanwhile.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(LUKSError) -> Int {
@@ -122,8 +122,8 @@ public final class VolumeReader: Sendable {
   /// Decrypts the payload on several threads.
   ///
   /// - Parameters:
-  ///   - threads: how many.
-  ///   - write: takes parts of the payload in no particular order, from any of the threads.
+  ///   - threads: the number of threads.
+  ///   - write: receives parts of the payload in any order, from any of the threads.
   public func decryptAll(
     threads: Int, to write: @escaping @Sendable (UnsafeRawBufferPointer, Int64) throws(LUKSError) -> Void
   ) throws(LUKSError) {
@@ -135,11 +135,11 @@ public final class VolumeReader: Sendable {
   }
 }
 
-/// Runs of sectors, on several threads: long enough to keep a core busy, short enough for its cache.
+/// Runs of sectors for several threads: long enough to keep a core busy, short enough for its cache.
 enum ParallelRuns {
   static let byteCount = 1 << 20
 
-  /// Calls a body for every run, with a buffer of its length and its position; the first failure ends the work.
+  /// Calls a body for every run, with a buffer as long as the run and its position. The first failure ends the work.
   static func forEach(
     _ total: Int64, threads: Int,
     _ body: @escaping @Sendable (UnsafeMutableRawBufferPointer, Int64) throws(LUKSError) -> Void
@@ -166,7 +166,7 @@ enum ParallelRuns {
   }
 }
 
-/// Numbers for the taking, 0 and up.
+/// Hands out the numbers from 0 up.
 private final class SharedCounter: Sendable {
   private let next = Atomic<Int>(0)
 

@@ -1,25 +1,25 @@
 import Gcrypt
 
-/// How a volume's data are encrypted: a name such as `aes-xts-plain64`, and the length of the key.
+/// The encryption of a volume's data: a name such as `aes-xts-plain64`, and the length of the key.
 public struct VolumeCipher: Hashable, Sendable {
   /// Cipher, mode and vector, as the header names them.
   public let name: String
-  /// The bits of the volume key.
+  /// The number of bits of the volume key.
   public let keyBits: Int
 
   let algorithm: CipherAlgorithm
   let mode: SectorMode
-  /// How many bytes of a sector's number go into its vector.
+  /// The number of bytes of a sector's number in its vector.
   let numberBytes: Int
 
-  /// Whether the cipher is that of every known runtime, AES in XTS mode with 256 or 512 bits of key: what is
-  /// opened unless something else was allowed.
+  /// Whether this is the cipher of all known runtimes, AES in XTS mode with a key of 256 or 512 bits. Others
+  /// are only opened if that is allowed.
   public var isUsual: Bool { name == "aes-xts-plain64" }
 
-  /// Finds out what a name stands for.
+  /// Finds the cipher for a name.
   ///
-  /// - Throws: ``LUKSError/Code/nullCipher`` where it stands for no encryption, ``LUKSError/Code/cipher`` where
-  ///   this module cannot do it.
+  /// - Throws: ``LUKSError/Code/nullCipher`` if the name stands for no encryption, ``LUKSError/Code/cipher``
+  ///   if this module does not support it.
   init(name: String, keyBytes: Int) throws(LUKSError) {
     let parts = name.split(separator: "-", omittingEmptySubsequences: false)
     if parts.first == "cipher_null" || name == "null" {

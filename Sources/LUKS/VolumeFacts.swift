@@ -1,8 +1,8 @@
 import StrictJSON
 
-/// What the header of a LUKS volume says without any key (spec/encryption.md).
+/// The facts in the header of a LUKS volume that can be read without a key (spec/encryption.md).
 ///
-/// The header is what its author wrote: nothing here is proven, and sizes are those it claims.
+/// They are claims of the header's author: nothing is proven, and sizes may be false.
 public struct VolumeFacts: Sendable, Equatable {
   /// One key slot: a passphrase or key that opens the volume.
   public struct KeySlot: Sendable, Equatable {
@@ -16,7 +16,7 @@ public struct VolumeFacts: Sendable, Equatable {
     public var memory: Int64?
     /// Parallel lanes; nil for PBKDF2.
     public var lanes: Int64?
-    /// Whether the slot holds a key of its own, which does not open the data.
+    /// Whether the slot contains a key of its own, which does not open the data.
     public var isUnbound = false
   }
 
@@ -26,26 +26,26 @@ public struct VolumeFacts: Sendable, Equatable {
   public var uuid: String
   /// The cipher and mode, such as `aes-xts-plain64`.
   public var cipher: String
-  /// The length of the volume key in bits, where the header says.
+  /// The length of the volume key in bits, if the header gives it.
   public var keyBits: Int64?
   /// The encryption sector size in bytes.
   public var sectorSize: Int64
-  /// Where the encrypted data begins, in bytes from the start of the volume.
+  /// The offset of the encrypted data, in bytes from the start of the volume.
   public var dataOffset: Int64
   /// The key slots in use, by number.
   public var keySlots: [KeySlot]
-  /// The types of the tokens, which say how a key may be found, by number.
+  /// The types of the tokens, which say how to find a key, by number.
   public var tokens: [String] = []
-  /// What a program has to know to work with the volume, by the names that the header has for it.
+  /// The features that a program must know to use the volume, by their names in the header.
   public var requirements: [String] = []
 
-  /// The longest LUKS2 header area that is read, in bytes; the format's own limit is 4 MiB.
+  /// The longest LUKS2 header that is read, in bytes; this is the format's own limit.
   static let largestHeader = 4 << 20
 
   /// Reads the facts of a volume.
   ///
   /// - Parameter read: reads at most a number of bytes at an offset of the volume.
-  /// - Returns: nil where there is no LUKS header, or none that can be understood.
+  /// - Returns: nil if there is no LUKS header, or it cannot be understood.
   public init?<Failure: Error>(
     reading read: (_ count: Int, _ offset: Int64) throws(Failure) -> [UInt8]
   ) throws(Failure) {
@@ -75,7 +75,7 @@ public struct VolumeFacts: Sendable, Equatable {
     dataOffset = Self.bigEndian(header[104..<108]) * 512
     keySlots = (0..<8).compactMap { number in
       let slot = header[(208 + number * 48)..<(256 + number * 48)]
-      // The mark of an active slot.
+      // Only active slots have this mark.
       guard Self.bigEndian(slot.prefix(4)) == 0x00AC_71F3 else { return nil }
       let iterations = Self.bigEndian(slot.dropFirst(4).prefix(4))
       return KeySlot(number: number, kdf: "pbkdf2", time: iterations, memory: nil, lanes: nil)
@@ -105,7 +105,7 @@ public struct VolumeFacts: Sendable, Equatable {
       if !isUnbound, let size = member.value["key_size"]?.integer, (1...1024).contains(size) {
         bits = size * 8
       }
-      // Others may be there, and are nothing to libcryptsetup either.
+      // There may be slots with other names; libcryptsetup ignores them, too.
       let isPBKDF2 = kdf["type"]?.text == "pbkdf2"
       slots.append(
         KeySlot(

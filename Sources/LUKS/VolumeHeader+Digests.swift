@@ -1,28 +1,29 @@
 import Bytes
 import StrictJSON
 
-/// The checks of what a volume key is recognised by (spec/encryption.md, "Checks of the header").
+/// The checks of the digests that a volume key is recognised by (spec/encryption.md, "Checks of the header").
 ///
-/// libcryptsetup takes any passphrase for the right one where it cannot compute a digest: nothing that it might
-/// stumble over may reach it.
+/// If libcryptsetup cannot compute a digest, it accepts any passphrase as the right one. So it must never see
+/// a digest that could cause that.
 extension VolumeHeader {
-  /// The hash functions that every build of libcryptsetup has, with the bytes of their digests.
+  /// The hash functions that every build of libcryptsetup has, with the lengths of their digests in bytes.
   private static let hashes = ["sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64]
-  /// The length of a salt in bytes. libcryptsetup takes any key for the right one where a digest's salt has another.
+  /// The length of a salt in bytes. If a digest's salt has another length, libcryptsetup accepts any key as
+  /// the right one.
   private static let saltLength = 32
 
-  /// A digest, as far as its cost goes.
+  /// A digest, with the facts that its cost depends on.
   struct Digest {
     let hash: String
     let iterations: Int64
-    /// Whether it is that of the key of the data. The others are those of unbound key slots.
+    /// Whether this is the digest of the data's key. The others belong to unbound key slots.
     let isOfData: Bool
   }
 
   /// Checks the digests of a LUKS2 header, and that every key slot has one.
   ///
   /// - Parameter slots: the numbers of the key slots.
-  /// - Returns: the digests, and the key slots that hold the key of the data.
+  /// - Returns: the digests, and the key slots that contain the key of the data.
   static func digests(
     _ json: JSONValue, slots: Set<Int>
   ) throws(LUKSError) -> (all: [Digest], opening: Set<Int>) {
@@ -33,7 +34,7 @@ extension VolumeHeader {
     var assigned: Set<Int> = []
     var opening: Set<Int>?
     for member in digests {
-      // "00" would be another one's for libcryptsetup.
+      // libcryptsetup would take "00" for another digest.
       guard let number = Int(member.key), number >= 0, String(number) == member.key else {
         throw damaged("a digest has no number")
       }
@@ -59,7 +60,7 @@ extension VolumeHeader {
       found.append(Digest(hash: hash, iterations: iterations, isOfData: !segments.isEmpty))
     }
     if let missing = slots.subtracting(assigned).min() {
-      throw damaged("key slot \(missing) has no digest: nothing tells whether its key is right")
+      throw damaged("key slot \(missing) has no digest, so its key cannot be recognised")
     }
     guard let opening else { throw damaged("the data segment has no digest") }
     guard !opening.isEmpty else {
@@ -81,13 +82,13 @@ extension VolumeHeader {
   /// Checks the digest of a LUKS1 header.
   static func checkDigest(version1 header: [UInt8]) throws(LUKSError) {
     let name = VolumeFacts.text(header[72..<104])
-    // The defaults of old versions of cryptsetup, which fail as they should where they are missing.
+    // The defaults of old versions of cryptsetup. If libcryptsetup lacks one of these, it fails as it should.
     guard hashes[name] != nil || name == "ripemd160" || name == "whirlpool" else {
       throw LUKSError(.damagedHeader, "the header has an unknown hash function", offset: 72)
     }
     guard header[112..<132].contains(where: { $0 != 0 }), header[132..<164].contains(where: { $0 != 0 }),
       VolumeFacts.bigEndian(header[164..<168]) > 0
-    else { throw LUKSError(.damagedHeader, "the digest of the key is not there", offset: 112) }
+    else { throw LUKSError(.damagedHeader, "the digest of the key is missing", offset: 112) }
   }
 
   private static func hash(
@@ -101,7 +102,7 @@ extension VolumeHeader {
 
   private static func checkSalt(_ value: JSONValue?, _ name: String) throws(LUKSError) {
     guard base64(value)?.count == saltLength else {
-      throw damaged("\(name) has no salt of \(saltLength) bytes in base64")
+      throw damaged("\(name) does not have a salt of \(saltLength) bytes in base64")
     }
   }
 
@@ -109,7 +110,7 @@ extension VolumeHeader {
     value?.text.flatMap { Base64.decode(Array($0.utf8)) }
   }
 
-  /// The numbers in a list, each once, and each of something that is there.
+  /// The numbers in a list. Each may appear once, and must be a known one.
   static func references(
     _ value: JSONValue?, to known: Set<Int>, _ kind: String, _ name: String
   ) throws(LUKSError) -> Set<Int> {
@@ -118,7 +119,7 @@ extension VolumeHeader {
     for element in elements {
       guard let text = element.text, let number = Int(text), String(number) == text, known.contains(number),
         found.insert(number).inserted
-      else { throw damaged("\(name) names a \(kind) that is not there, or one twice") }
+      else { throw damaged("\(name) names a \(kind) that does not exist, or names one twice") }
     }
     return found
   }

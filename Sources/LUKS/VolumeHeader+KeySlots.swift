@@ -1,22 +1,22 @@
 import StrictJSON
 
-/// The checks of key slots (spec/encryption.md, "Checks of the header"). libcryptsetup believes most of their numbers.
+/// The checks of key slots (spec/encryption.md, "Checks of the header"). libcryptsetup trusts most of their numbers.
 extension VolumeHeader {
   /// A LUKS2 key slot.
   struct KeySlot {
-    /// Where its material lies.
+    /// The place of its material.
     let area: Range<Int64>
-    /// The length of the key that it holds, in bytes.
+    /// The length of the key that it contains, in bytes.
     let keyBytes: Int
-    /// What its material is encrypted with. The key for that is what is derived.
+    /// The cipher of its material. The derived key is the key of this cipher.
     let cipher: VolumeCipher
     /// The hash function of PBKDF2; empty for another derivation.
     let hash: String
   }
 
-  /// libcryptsetup works with this number of stripes, whatever a LUKS2 header says.
+  /// libcryptsetup uses this number of stripes, whatever a LUKS2 header says.
   private static let stripes: Int64 = 4000
-  /// More key slots than the format allows are never looked at.
+  /// The most key slots that the format allows.
   private static let maximumKeySlots = 32
   /// Argon2's largest number of lanes.
   private static let maximumLanes: Int64 = (1 << 24) - 1
@@ -24,14 +24,14 @@ extension VolumeHeader {
   /// The key slots of a LUKS2 header, by number.
   static func keySlots(_ json: JSONValue, _ copies: HeaderCopies) throws(LUKSError) -> [Int: KeySlot] {
     guard let members = json["keyslots"]?.members else { throw damaged("there is no list of key slots") }
-    // Both copies of the header, and behind them the room for key slots: the configuration was checked.
+    // The room for key slots, after both copies of the header. The configuration was checked before.
     let start = 2 * copies.length
     let room = start..<start + (number(json["config"]?["keyslots_size"]) ?? 0)
     var slots: [Int: KeySlot] = [:]
     for member in members {
       guard let number = Int(member.key), String(number) == member.key,
         (0..<maximumKeySlots).contains(number), slots[number] == nil
-      else { throw damaged("a key slot has no number, or that of another") }
+      else { throw damaged("a key slot has no number, or the number of another") }
       let slot = try keySlot(member.value, number, in: room)
       guard !slots.values.contains(where: { $0.area.overlaps(slot.area) }) else {
         throw damaged("key slot \(number) shares bytes with another")
@@ -44,7 +44,7 @@ extension VolumeHeader {
 
   /// A key slot of a LUKS2 header.
   ///
-  /// - Parameter room: where the areas of key slots may lie.
+  /// - Parameter room: the range in which the areas of key slots may be.
   private static func keySlot(
     _ slot: JSONValue, _ number: Int, in room: Range<Int64>
   ) throws(LUKSError) -> KeySlot {
@@ -62,7 +62,7 @@ extension VolumeHeader {
       let name = area["encryption"]?.text, let cipherBytes = area["key_size"]?.integer,
       (0...2).contains((slot["priority"] ?? 1).integer ?? -1)
     else { throw damaged("key slot \(number) lacks a part, or one is out of range") }
-    // Its material is read in sectors of 512 bytes, and as many as the stripes need.
+    // The material is read in sectors of 512 bytes, as many as the stripes need.
     guard offset % 512 == 0, room.contains(offset), size >= (keyBytes * stripes + 511) / 512 * 512,
       size <= room.upperBound - offset
     else {
@@ -77,8 +77,8 @@ extension VolumeHeader {
       hash: hash ?? "")
   }
 
-  /// The cipher that a key slot's material is encrypted with. As many bytes as its key has are derived, which can
-  /// take hours where it has none of the cipher's lengths.
+  /// The cipher of a key slot's material. The derivation makes as many bytes as its key has, which could take
+  /// hours for a length that fits no cipher.
   private static func cipher(
     _ name: String, _ keyBytes: Int64, _ slot: Int
   ) throws(LUKSError) -> VolumeCipher {
@@ -94,11 +94,11 @@ extension VolumeHeader {
     }
   }
 
-  /// Whether a key derivation is known, and its numbers are such as can be derived with.
+  /// Whether a key derivation is known, and its numbers are possible.
   private static func isPossible(_ kdf: JSONValue) -> Bool {
     switch kdf["type"]?.text {
     case "argon2i", "argon2id":
-      // Each lane has at least eight blocks of 1 KiB.
+      // Each lane needs at least eight blocks of 1 KiB.
       guard isCount(kdf["time"]), isCount(kdf["memory"]), let memory = kdf["memory"]?.integer,
         let lanes = kdf["cpus"]?.integer
       else { return false }
@@ -108,12 +108,12 @@ extension VolumeHeader {
     }
   }
 
-  /// Whether a value is a number that libcryptsetup has room for, and not 0.
+  /// Whether a value is a number above 0 that fits libcryptsetup's fields.
   static func isCount(_ value: JSONValue?) -> Bool {
     value?.integer.map { (1...Int64(UInt32.max)).contains($0) } ?? false
   }
 
-  /// Where the material of LUKS1's key slots lies, by number. Those that are not in use are looked at as well, as
+  /// The places of the material of LUKS1's key slots, by number. Unused slots are checked, too, as
   /// libcryptsetup does.
   static func areas(
     version1 header: [UInt8], _ facts: VolumeFacts, keyBytes: Int

@@ -18,9 +18,9 @@ extension VolumeHeader {
       throw LUKSError(.integrity, "the volume's sectors are authenticated, which is not supported")
     }
     guard let sectorSize = segment["sector_size"]?.integer, [512, 1024, 2048, 4096].contains(sectorSize)
-    else { throw Self.damaged("the sector size is none of 512, 1024, 2048 and 4096") }
+    else { throw Self.damaged("the sector size is not 512, 1024, 2048 or 4096") }
     guard offset % sectorSize == 0 else {
-      throw Self.damaged("the data begin at byte \(offset), which is no multiple of the sector size")
+      throw Self.damaged("the data begin at byte \(offset), which is not a multiple of the sector size")
     }
     guard let facts = VolumeFacts(version2: json, uuid: copies.uuid) else {
       throw Self.damaged("the data segment cannot be read")
@@ -33,7 +33,7 @@ extension VolumeHeader {
     }
     let cipher = try VolumeCipher(name: name, keyBytes: keyBytes)
     var cost = UnlockCost()
-    // The other key slots are never tried.
+    // Only the key slots that open the data are tried.
     for slot in facts.keySlots where opening.contains(slot.number) {
       guard let place = slots[slot.number] else { continue }
       cost.add(slot, hash: place.hash, outputBytes: place.cipher.keyBits / 8)
@@ -44,7 +44,7 @@ extension VolumeHeader {
     try Self.checkTokens(json, slots: Set(slots.keys))
     let data = length / sectorSize * sectorSize
     guard data == length || segment["size"]?.text == "dynamic" else {
-      throw Self.damaged("the data segment has \(length) bytes, which is no multiple of the sector size")
+      throw Self.damaged("the data segment has \(length) bytes, which is not a multiple of the sector size")
     }
     let areas = slots.mapValues(\.area)
     let order = areas.values.sorted { $0.lowerBound < $1.lowerBound }
@@ -58,7 +58,7 @@ extension VolumeHeader {
 
   static func damaged(_ message: String) -> LUKSError { LUKSError(.damagedHeader, message) }
 
-  /// A number beyond 32 bits: text of decimal digits.
+  /// A number of up to 64 bits, which LUKS2 writes as a text of decimal digits.
   static func number(_ value: JSONValue?) -> Int64? {
     guard let text = value?.text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       return nil
@@ -69,7 +69,7 @@ extension VolumeHeader {
   private static func checkRequirements(_ json: JSONValue) throws(LUKSError) {
     guard let config = json["config"] else { throw damaged("the header has no configuration") }
     if let flags = config["flags"], !isTexts(flags) {
-      throw damaged("the configuration's flags are no texts")
+      throw damaged("the configuration's flags are not texts")
     }
     guard let requirements = config["requirements"] else { return }
     guard requirements.members != nil, let mandatory = (requirements["mandatory"] ?? []).elements else {
@@ -91,7 +91,7 @@ extension VolumeHeader {
       throw damaged("there is no data segment")
     }
     let lists = segments.compactMap { $0.value["flags"] }
-    guard lists.allSatisfy(isTexts) else { throw damaged("the flags of a data segment are no texts") }
+    guard lists.allSatisfy(isTexts) else { throw damaged("the flags of a data segment are not texts") }
     let flags = lists.flatMap { $0.elements ?? [] }.compactMap(\.text)
     if flags.contains(where: { $0.contains("reencrypt") || $0.utf8.starts(with: "backup-".utf8) }) {
       throw LUKSError(
@@ -107,24 +107,24 @@ extension VolumeHeader {
     }
   }
 
-  /// Where the segment begins, and how many bytes of it there are.
+  /// The offset and the length of the segment.
   private static func extent(
     of segment: JSONValue, _ copies: HeaderCopies, _ json: JSONValue, _ volume: Int64
   ) throws(LUKSError) -> (offset: Int64, length: Int64) {
     guard let offset = number(segment["offset"]), let size = segment["size"]?.text,
       let slotBytes = number(json["config"]?["keyslots_size"]), slotBytes <= largestSlotArea,
       slotBytes % 4096 == 0, number(json["config"]?["json_size"]) == copies.length - 4096
-    else { throw damaged("the data segment has no place, or the header's sizes are wrong") }
+    else { throw damaged("the data segment has no offset or size, or the header's sizes are wrong") }
     let headerEnd = 2 * copies.length + slotBytes
     guard offset >= headerEnd else {
       if offset < 2 * copies.length {
-        throw LUKSError(.detachedData, "the header is detached: the data lie somewhere else")
+        throw LUKSError(.detachedData, "the header is detached: the data are somewhere else")
       }
-      throw damaged("the data begin at byte \(offset), inside of the header")
+      throw damaged("the data begin at byte \(offset), inside the header")
     }
     guard offset <= volume else {
       throw LUKSError(
-        .truncated, "the data begin at byte \(offset), behind the volume's end at \(volume)", offset: volume)
+        .truncated, "the data begin at byte \(offset), after the volume's end at \(volume)", offset: volume)
     }
     if size == "dynamic" { return (offset, volume - offset) }
     guard let length = number(segment["size"]), length > 0 else {
@@ -138,12 +138,12 @@ extension VolumeHeader {
     return (offset, length)
   }
 
-  /// Whether a value is a list of nothing but texts.
+  /// Whether a value is a list that only contains texts.
   private static func isTexts(_ value: JSONValue) -> Bool {
     value.elements?.allSatisfy { $0.text != nil } ?? false
   }
 
-  /// Checks that tokens have a type and belong to key slots that are there.
+  /// Checks that tokens have a type and refer to existing key slots.
   private static func checkTokens(_ json: JSONValue, slots: Set<Int>) throws(LUKSError) {
     guard let tokens = json["tokens"]?.members else { throw damaged("there is no list of tokens") }
     for member in tokens {
@@ -155,7 +155,7 @@ extension VolumeHeader {
     }
   }
 
-  /// The length of what was encrypted, where a token notes that it is no multiple of the sector size
+  /// The length of the payload. A token records it if it is not a multiple of the sector size
   /// (spec/encryption.md, "Payloads of odd lengths").
   private static func payload(
     _ json: JSONValue, _ data: Int64
@@ -163,11 +163,11 @@ extension VolumeHeader {
     let tokens = (json["tokens"]?.members ?? []).filter { $0.value["type"]?.text == payloadTokenType }
     guard let token = tokens.first else { return data }
     guard let length = number(token.value["length"]), length <= data else {
-      throw damaged("the payload's length is noted as one that the data cannot have")
+      throw damaged("the recorded length of the payload is impossible")
     }
     return length
   }
 
-  /// The type of the token.
+  /// The type of the token with the payload's length.
   static var payloadTokenType: String { "sif-payload" }
 }

@@ -1,32 +1,32 @@
 import Gcrypt
 import StrictJSON
 
-/// The header of a LUKS volume that was checked before libcryptsetup or a kernel gets to see it
-/// (spec/encryption.md, "Checks of the header").
+/// The header of a LUKS volume, checked before libcryptsetup or a kernel sees it (spec/encryption.md, "Checks
+/// of the header").
 public struct VolumeHeader: Sendable {
-  /// What it says of itself.
+  /// The facts in the header.
   public let facts: VolumeFacts
-  /// How the data are encrypted.
+  /// The encryption of the data.
   public let cipher: VolumeCipher
-  /// What finding the key costs at most.
+  /// The highest possible cost of finding the key.
   public let cost: UnlockCost
   /// The number of the first sector, in units of 512 bytes.
   let firstSectorNumber: UInt64
-  /// The bytes of data, whole sectors, as far as the volume has them.
+  /// The number of bytes of data in the volume, in whole sectors.
   public let dataByteCount: Int64
-  /// The bytes that were encrypted, where the header notes that they are fewer than the data; otherwise all.
+  /// The number of bytes of the payload: all data, unless the header records a smaller number.
   public let payloadByteCount: Int64
-  /// The bytes behind the last whole sector: a volume that was not cut has none.
+  /// The number of bytes after the last whole sector. A volume that was not truncated has none.
   public let trailingByteCount: Int64
-  /// The parts of the header that matter: those of its copies that are whole, and the key slots' areas.
+  /// The parts of the header that matter: its intact copies, and the areas of the key slots.
   let regions: [Range<Int64>]
-  /// The names of the ciphers that the key slots are encrypted with.
+  /// The names of the key slots' ciphers.
   let slotCiphers: Set<String>
-  /// Where each key slot's material lies.
+  /// The place of each key slot's material.
   let areas: [Int: Range<Int64>]
-  /// The key slots that hold the key of the data. LUKS2 may have others, which are unbound: they hold a key of their own.
+  /// The key slots that contain the key of the data. LUKS2 may have other, unbound slots, which contain another key.
   public let openingSlots: Set<Int>
-  /// LUKS2: where the copies of the header lie, and in which order they may be overwritten.
+  /// LUKS2: the places of the header's copies, and the order in which they may be overwritten.
   let copies: HeaderCopies?
   /// The length of the whole volume in bytes.
   let volumeByteCount: Int64
@@ -35,12 +35,12 @@ public struct VolumeHeader: Sendable {
   ///
   /// - Parameters:
   ///   - source: the volume.
-  ///   - allowsAnyCipher: whether to take other ciphers than AES-XTS, as far as this module can do them.
-  /// - Throws: ``LUKSError``, whose code names what is wrong.
+  ///   - allowsAnyCipher: whether to accept ciphers other than AES-XTS, if this module supports them.
+  /// - Throws: ``LUKSError``, whose code says what is wrong.
   public init(checking source: any VolumeSource, allowsAnyCipher: Bool = false) throws(LUKSError) {
     let start = try source.read(592, at: 0)
     let header: VolumeHeader
-    // The second copy of a LUKS2 header counts also where the first one's magic is gone.
+    // The second copy of a LUKS2 header is used even if the first one's magic is damaged.
     if start.count == 592, start.starts(with: HeaderCopies.firstMagic), start[6] == 0, start[7] == 1 {
       header = try VolumeHeader(version1: start, source)
     } else {
@@ -54,7 +54,7 @@ public struct VolumeHeader: Sendable {
         "the volume is encrypted with \(header.cipher.name), \(header.cipher.keyBits) bits of key, "
           + "which is not allowed by default")
     }
-    // A kernel would load whatever module the name asks for.
+    // A kernel would load any module that the name asks for.
     if let other = header.slotCiphers.first(where: { $0 != header.cipher.name }) {
       throw LUKSError(.cipher, "a key slot is encrypted with \(other), which is not allowed by default")
     }
@@ -83,23 +83,23 @@ public struct VolumeHeader: Sendable {
 
   // MARK: LUKS1
 
-  /// A LUKS1 header: a struct with big-endian numbers, of which there is one copy and no checksum.
+  /// A LUKS1 header: a struct with big-endian numbers, without a second copy and a checksum.
   private init(version1 header: [UInt8], _ source: any VolumeSource) throws(LUKSError) {
     guard let facts = VolumeFacts(version1: header) else { throw LUKSError(.notLUKS, "no LUKS header") }
     let name = header[8..<40].prefix { $0 != 0 }
-    // So it is where the number of the version is damaged: a LUKS2 header has other things in that place.
+    // This happens if a LUKS2 header's version number is damaged: it has other fields in this place.
     guard !name.isEmpty, name.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-      throw LUKSError(.damagedHeader, "the header says LUKS1, and has no name of a cipher", offset: 8)
+      throw LUKSError(.damagedHeader, "the header says LUKS1 but has no name of a cipher", offset: 8)
     }
     try Self.checkDigest(version1: header)
     let keyBytes = Int(facts.keyBits ?? 0) / 8
     let cipher = try VolumeCipher(name: facts.cipher, keyBytes: keyBytes)
     guard facts.dataOffset > 0 else {
-      throw LUKSError(.detachedData, "the header is detached: the data lie somewhere else", offset: 104)
+      throw LUKSError(.detachedData, "the header is detached: the data are somewhere else", offset: 104)
     }
     guard facts.dataOffset <= source.byteCount else {
       throw LUKSError(
-        .truncated, "the data begin at byte \(facts.dataOffset), behind the volume's end", offset: 104)
+        .truncated, "the data begin at byte \(facts.dataOffset), after the volume's end", offset: 104)
     }
     let areas = try Self.areas(version1: header, facts, keyBytes: keyBytes)
     var cost = UnlockCost()

@@ -1,12 +1,12 @@
 import Gcrypt
 
-/// The key that a volume's data are encrypted with, in secure memory.
+/// The key of a volume's data, in secure memory.
 public final class VolumeKey: Sendable {
   private let bytes: SecureBytes
 
   init(_ bytes: consuming SecureBytes) { self.bytes = bytes }
 
-  /// A new key of random bytes.
+  /// Makes a new key from random bytes.
   convenience init(randomCount count: Int) throws(LUKSError) {
     do { self.init(try SecureBytes(randomCount: count)) } catch { throw LUKSError(error) }
   }
@@ -14,14 +14,14 @@ public final class VolumeKey: Sendable {
   /// Lets a C function read the key.
   func read(_ body: (UnsafeBufferPointer<CChar>) -> Int32) -> Int32 { Self.read(bytes, body) }
 
-  // A span of a class's property would outlive the access to it; one of a parameter does not.
+  // A span of a class's property would outlive the access to that property; a span of a parameter does not.
   private static func read(
     _ bytes: borrowing SecureBytes, _ body: (UnsafeBufferPointer<CChar>) -> Int32
   ) -> Int32 {
     bytes.span.withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self, body) }
   }
 
-  /// The cipher over the sectors of a volume that the key is for.
+  /// The cipher for the sectors of a volume with this key.
   func sectorCipher(_ header: VolumeHeader) throws(LUKSError) -> SectorCipher {
     do throws(GcryptError) { return try Self.cipher(bytes, header) } catch { throw LUKSError(error) }
   }

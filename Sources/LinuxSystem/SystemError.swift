@@ -2,16 +2,16 @@ public import Bytes
 import CLinux
 public import SystemPackage
 
-/// A system call that failed: what was being done, to what, and the kernel's reason.
+/// A failed system call: the attempted operation, its object, and the kernel's reason.
 public struct SystemError: Fault, Equatable, Sendable {
   /// The kernel's reason.
   public let errno: Errno
-  /// What was being done, as a verb phrase: `open`, `write`, `take a lock on`.
+  /// The operation, as a verb phrase: `open`, `write`, `take a lock on`.
   public let operation: String
-  /// The file concerned, where it has a name.
+  /// The file that it was about, if it has a name.
   public let path: FilePath?
 
-  /// A failure with a known reason.
+  /// Makes an error from its parts.
   public init(errno: Errno, operation: String, path: FilePath? = nil) {
     self.errno = errno
     self.operation = operation
@@ -21,7 +21,7 @@ public struct SystemError: Fault, Equatable, Sendable {
   /// The same word for every failed call.
   public var identifier: String { "system" }
 
-  /// The operating system's.
+  /// Always an error of the operating system.
   public var kind: FaultKind { .system }
 
   /// One sentence without a final stop: `cannot open image.sif: No such file or directory`.
@@ -30,10 +30,11 @@ public struct SystemError: Fault, Equatable, Sendable {
     return "cannot \(operation)\(object): \(errno.description)"
   }
 
-  /// The one funnel for system calls: repeats a call that a signal interrupted, and turns -1 into an error.
+  /// All system calls go through this function: it repeats a call that a signal interrupted, and turns -1
+  /// into an error.
   ///
-  /// - Parameter call: the call; it answers -1 and sets `errno` when it fails.
-  /// - Returns: what the call answered, never -1.
+  /// - Parameter call: the call, which returns -1 and sets `errno` if it fails.
+  /// - Returns: the result of the call, never -1.
   @discardableResult
   public static func check<Result: FixedWidthInteger & SignedInteger>(
     _ operation: String, _ path: FilePath? = nil, _ call: () -> Result
@@ -47,7 +48,7 @@ public struct SystemError: Fault, Equatable, Sendable {
   }
 }
 
-/// An error that a failed system call can become, in whatever module.
+/// An error type of any module that a failed system call can be turned into.
 package protocol SystemErrorConvertible: Error {
   init(_ error: SystemError)
 }

@@ -11,7 +11,7 @@ struct PublicKeyAlgorithm: RawRepresentable, Hashable, Sendable {
   static let dsa = PublicKeyAlgorithm(rawValue: 17)
   static let ecdh = PublicKeyAlgorithm(rawValue: 18)
   static let ecdsa = PublicKeyAlgorithm(rawValue: 19)
-  /// Ed25519 as GnuPG and the old drafts encode it: a curve by its OID, numbers as MPIs.
+  /// Ed25519 as GnuPG and the old drafts encode it: a curve with an OID, and numbers as MPIs.
   static let eddsaLegacy = PublicKeyAlgorithm(rawValue: 22)
   static let x25519 = PublicKeyAlgorithm(rawValue: 25)
   static let x448 = PublicKeyAlgorithm(rawValue: 26)
@@ -19,7 +19,7 @@ struct PublicKeyAlgorithm: RawRepresentable, Hashable, Sendable {
   static let ed25519 = PublicKeyAlgorithm(rawValue: 27)
   static let ed448 = PublicKeyAlgorithm(rawValue: 28)
 
-  /// A word for people.
+  /// The algorithm's name for people.
   var name: String {
     switch self {
     case .rsa, .rsaEncryptOnly, .rsaSignOnly: "RSA"
@@ -43,7 +43,7 @@ struct HashID: RawRepresentable, Hashable, Sendable {
   static let sha1 = HashID(rawValue: 2)
   static let sha256 = HashID(rawValue: 8)
 
-  /// What computes it; nil for what no signature or S2K that this module takes may use.
+  /// The implementation; nil if this module does not accept the algorithm for signatures or S2K.
   var algorithm: HashAlgorithm? {
     switch rawValue {
     case 1: .md5
@@ -73,7 +73,7 @@ struct HashID: RawRepresentable, Hashable, Sendable {
     }
   }
 
-  /// Whether a signature over data may use it: SHA-2 only, as the SIF format has it.
+  /// Whether signatures over data may use it: only SHA-2, as the SIF format demands.
   var isSHA2: Bool { 8...11 ~= rawValue }
 }
 

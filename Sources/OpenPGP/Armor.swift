@@ -10,15 +10,15 @@ enum Armor {
     case signature = "PGP SIGNATURE"
   }
 
-  /// The headers that RFC 9580 section 6.2.2 names. Others, such as one that claims what was signed, are
-  /// refused: nothing protects them.
+  /// The headers that RFC 9580 section 6.2.2 names. Others are refused, for example one that makes claims
+  /// about the signed text, because nothing protects them.
   private static let headers = ["Version", "Comment", "Hash", "Charset", "MessageID"]
-  /// RFC 9580 section 6.2.1 asks for at most 76; other programs accept 96.
+  /// RFC 9580 section 6.2.1 allows at most 76, but other programs accept 96.
   private static let maximumLine = 96
 
-  /// Decodes a block whose first line was just passed, up to and with its last line.
+  /// Decodes a block after its first line, up to and including its last line.
   ///
-  /// The result is in secure memory because private keys come in armor, too.
+  /// The result is in secure memory, because private keys are armored, too.
   static func decode(_ lines: inout LineReader, _ kind: Kind) throws(OpenPGPError) -> SecureBytes {
     try skipHeaders(&lines)
     let start = lines.offset
@@ -54,35 +54,35 @@ enum Armor {
               span[used] = byte
               used += 1
             })
-        else { throw lines.fail(line, "a byte that is no base64") }
+        else { throw lines.fail(line, "a byte that is not base64") }
       }
     }
     throw OpenPGPError(.malformedArmor, "an armored block without its last line", at: start)
   }
 
-  /// `Key: value` lines up to an empty line, which may hold white space.
+  /// Skips `Key: value` lines up to an empty line, which may contain white space.
   private static func skipHeaders(_ lines: inout LineReader) throws(OpenPGPError) {
     while let line = lines.next() {
       let text = lines.text(line)
       if text.utf8.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return }
       guard let key = headers.first(where: { text.hasPrefix($0 + ":") }), !key.isEmpty,
         text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
-      else { throw lines.fail(line, "an armor header that does not belong there") }
+      else { throw lines.fail(line, "an unknown armor header") }
     }
     throw OpenPGPError(.malformedArmor, "an armored block without its empty line", at: lines.offset)
   }
 
-  /// The block of bytes: lines of 64 characters, no newline after the last line.
+  /// Encodes bytes as a block with lines of 64 characters and no newline after the last line.
   ///
-  /// It has a checksum though RFC 9580 section 6.1 would rather do without: GnuPG 2.2 does not find the end of
-  /// base64 that has neither checksum nor padding.
+  /// It has a checksum, although RFC 9580 section 6.1 advises against it: GnuPG 2.2 does not find the end of
+  /// base64 that has neither a checksum nor padding.
   static func encode(_ bytes: Span<UInt8>, _ kind: Kind, hasChecksum: Bool = true) -> [UInt8] {
     var result: [UInt8] = []
     encode(bytes, kind, hasChecksum: hasChecksum) { result.append($0) }
     return result
   }
 
-  /// Hands the text of the block to a closure, byte by byte: a secret need not pass through the heap.
+  /// Passes the text of the block to a closure, byte by byte, so that a secret need not be on the heap.
   static func encode(
     _ bytes: Span<UInt8>, _ kind: Kind, hasChecksum: Bool = true, _ sink: (UInt8) -> Void
   ) {
@@ -119,7 +119,7 @@ enum Armor {
   }
 }
 
-/// Takes lines from text, which end in LF or CRLF; the last may end with the text.
+/// Reads lines from text. They end in LF or CRLF; the last one may end with the text.
 struct LineReader: ~Escapable {
   private let bytes: Span<UInt8>
   private(set) var offset = 0
@@ -131,7 +131,7 @@ struct LineReader: ~Escapable {
 
   var remaining: Int { bytes.count - offset }
 
-  /// The place of the next line without its end; nil at the end of the text.
+  /// The range of the next line without its line ending; nil at the end of the text.
   mutating func next() -> Range<Int>? {
     guard offset < bytes.count else { return nil }
     let start = offset
@@ -150,7 +150,7 @@ struct LineReader: ~Escapable {
     range.clamped(to: 0..<bytes.count).map { bytes[$0] }
   }
 
-  /// A line as text, for comparing with fixed ones; bytes that are no UTF-8 are replaced.
+  /// A line as text, for comparing it with fixed ones. Bytes that are not UTF-8 are replaced.
   func text(_ range: Range<Int>) -> String { String(decoding: bytes(range), as: UTF8.self) }
 
   func fail(_ line: Range<Int>, _ what: String) -> OpenPGPError {

@@ -1,9 +1,9 @@
 /// A bounds-checked reader of big-endian fields, in the order of the bytes.
 struct ByteCursor: ~Escapable {
   private let bytes: Span<UInt8>
-  /// The next byte to be read.
+  /// The offset of the next byte to read.
   private(set) var offset = 0
-  /// What is added to an offset in errors: where the bytes lie in the whole data.
+  /// The offset of the bytes in the whole data, which is added to offsets in errors.
   private let origin: Int
 
   @_lifetime(copy bytes)
@@ -18,7 +18,7 @@ struct ByteCursor: ~Escapable {
     OpenPGPError(code, what, at: origin + offset)
   }
 
-  /// Skips bytes and returns where they lie.
+  /// Skips bytes and returns their range.
   mutating func skip(_ count: Int) throws(OpenPGPError) -> Range<Int> {
     guard count >= 0, count <= remaining else { throw fail(.truncated, "the data ends too early") }
     let start = offset
@@ -41,7 +41,7 @@ struct ByteCursor: ~Escapable {
     array(in: try skip(count))
   }
 
-  /// Bytes that were passed already.
+  /// A copy of bytes that were skipped before.
   func array(in range: Range<Int>) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(range.count)
@@ -49,8 +49,8 @@ struct ByteCursor: ~Escapable {
     return result
   }
 
-  /// The place of a multiprecision integer's value (RFC 9580 section 3.2). Leading zero bits that the
-  /// length counts are let pass: old programs wrote them into signatures that must still verify.
+  /// Skips a multiprecision integer (RFC 9580 section 3.2) and returns the range of its value. Its length may
+  /// count leading zero bits: old programs wrote such numbers into signatures that must still verify.
   mutating func skipMPI() throws(OpenPGPError) -> Range<Int> {
     let bits = try integer(2)
     guard bits <= 16384 else { throw fail(.tooLarge, "a number of \(bits) bits") }
@@ -62,7 +62,7 @@ struct ByteCursor: ~Escapable {
     Array(array(in: try skipMPI()).drop { $0 == 0 })
   }
 
-  /// A part of the bytes on its own.
+  /// Part of the bytes.
   @_lifetime(copy self)
   func extracting(_ range: Range<Int>) -> Span<UInt8> {
     bytes.extracting(range.clamped(to: 0..<bytes.count))
@@ -82,7 +82,7 @@ enum BigEndian {
     return bytes(UInt16(truncatingIfNeeded: digits.count * 8 - first.leadingZeroBitCount)) + digits
   }
 
-  /// The number padded with zero bytes in front to a length.
+  /// The number, with zero bytes added at the front up to a length.
   static func padded(_ number: [UInt8], _ count: Int) -> [UInt8] {
     [UInt8](repeating: 0, count: max(0, count - number.count)) + number
   }

@@ -1,8 +1,8 @@
 extension ClearSignedMessage {
-  /// Whether the bytes of a message are the only ones that say the same (spec/signatures.md, "Strict
-  /// verification"): no armor headers, blanks, other line ends or lengths, and nothing outside of what the
-  /// signatures cover but who made them. The armor's checksum may be there or not: there are writers of either kind.
-  static func isCanonical(_ bytes: [UInt8]) -> Bool {
+  /// Whether a message is encoded in the only allowed way (spec/signatures.md, "Strict verification"):
+  /// without armor headers, blanks, and other line endings or lengths, and with nothing outside the signed
+  /// parts except the issuer. The armor's checksum is optional, because writers differ in that.
+  public static func isCanonical(_ bytes: [UInt8]) -> Bool {
     do {
       let message = try ClearSignedMessage(reading: bytes)
       guard let first = message.signatures.first else { return false }
@@ -25,19 +25,19 @@ extension ClearSignedMessage {
 }
 
 extension SignaturePacket {
-  /// Whether everything behind the hashed part of the packet's body is as it has to be.
+  /// Whether everything after the hashed part of the packet's body is canonical.
   fileprivate func isCanonical(_ body: Span<UInt8>) throws(OpenPGPError) -> Bool {
     var cursor = ByteCursor(body)
     _ = try cursor.skip(hashedPart.count)
     let unhashed = try cursor.array(try cursor.integer(version == 4 ? 2 : 4))
-    // The start of the digest and version 6's salt are compared with the digest and hashed.
+    // These two are protected: the start of the digest is compared with the digest, and version 6's salt is hashed.
     _ = try cursor.skip(2)
     if version == 6 { _ = try cursor.skip(try cursor.integer(1)) }
     let rest = try cursor.array(cursor.remaining)
     return issuerAreas.contains(unhashed) && value.map { $0.encoded(algorithm) == rest } == true
   }
 
-  /// What may stand in the area that is not hashed: the issuer, who is known by having verified.
+  /// The allowed contents of the unhashed area: only the issuer, whom verification confirms.
   private var issuerAreas: [[UInt8]] {
     var areas: [[UInt8]] = [[]]
     if let keyID = subpackets.anyIssuerKeyID { areas.append(Subpackets.encode(16, BigEndian.bytes(keyID))) }

@@ -1,18 +1,18 @@
-/// A name that a key's owner goes by (RFC 9580 section 5.11).
+/// A name of a key's owner (RFC 9580 section 5.11).
 public struct UserID: Sendable {
-  /// The bytes as they are in the key: by convention UTF-8, but they may be anything.
+  /// The bytes in the key: UTF-8 by convention, but they may be anything.
   public let bytes: [UInt8]
-  /// The self-signatures over it.
+  /// The self-signatures over the name.
   var signatures: [SignaturePacket]
 
-  /// The bytes as text, with what is no UTF-8 replaced. Escape it before it reaches a terminal.
+  /// The bytes as text; bytes that are not UTF-8 are replaced. Escape it before it reaches a terminal.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// How it goes into a certification's hash (RFC 9580 section 5.2.4).
+  /// The name in the form that a certification hashes (RFC 9580 section 5.2.4).
   var hashed: [UInt8] { [0xB4] + BigEndian.bytes(UInt32(truncatingIfNeeded: bytes.count)) + bytes }
 }
 
-/// A subkey and what binds it to its primary key.
+/// A subkey, and the signatures that bind it to its primary key.
 public struct Subkey: Sendable {
   /// The key itself.
   public let key: PublicKeyPacket
@@ -21,10 +21,10 @@ public struct Subkey: Sendable {
 }
 
 /// A transferable public key (RFC 9580 section 10.1): a primary key, its owner's names and its subkeys, with
-/// the owner's signatures over them. What other people signed is not kept: nobody's opinion counts here but
-/// the owner's and that of the user who trusts a fingerprint.
+/// the owner's signatures over them. Signatures of other people are dropped: only the owner counts here, and
+/// the user who trusts a fingerprint.
 public struct Certificate: Sendable {
-  /// The key that all others are bound to and whose fingerprint names them all.
+  /// The key that all others are bound to. Its fingerprint identifies them all.
   public let primary: PublicKeyPacket
   /// The names, in the order of the data.
   public internal(set) var userIDs: [UserID] = []
@@ -37,7 +37,7 @@ public struct Certificate: Sendable {
     self.primary = primary
   }
 
-  /// More signatures than anyone makes over their own key: what they cost to check must stay small.
+  /// The most signatures by the owner. The cost of checking them must stay small.
   private static let maximumSignatures = 1000
 
   private var signatureCount: Int {
@@ -45,16 +45,16 @@ public struct Certificate: Sendable {
       + subkeys.reduce(0) { $0 + $1.signatures.count }
   }
 
-  /// The place that signatures belong to: what the last packet was.
+  /// The part that a signature belongs to, given by the packet before it.
   enum Target {
     case primary
     case userID(Int)
     case subkey(Int)
-    /// Something whose signatures do not matter here, such as a photograph.
+    /// A part whose signatures do not matter here, such as a photograph.
     case other
   }
 
-  /// Adds a signature to what it stands after, where the primary key claims to have made it.
+  /// Adds a signature to the part that it follows, if the primary key claims to have made it.
   mutating func add(_ signature: SignaturePacket, to target: Target) throws(OpenPGPError) {
     guard signature.claimsIssuer(primary) else { return }
     guard signatureCount < Self.maximumSignatures else {
@@ -71,14 +71,14 @@ public struct Certificate: Sendable {
     }
   }
 
-  /// The place of a name, added where it is new.
+  /// The target for a name, which is added if it is new.
   mutating func userID(_ bytes: [UInt8]) -> Target {
     if let index = userIDs.firstIndex(where: { $0.bytes == bytes }) { return .userID(index) }
     userIDs.append(UserID(bytes: bytes, signatures: []))
     return .userID(userIDs.count - 1)
   }
 
-  /// The place of a subkey, added where it is new.
+  /// The target for a subkey, which is added if it is new.
   mutating func subkey(_ key: PublicKeyPacket) -> Target {
     if let index = subkeys.firstIndex(where: { $0.key.fingerprint == key.fingerprint }) {
       return .subkey(index)
@@ -87,7 +87,7 @@ public struct Certificate: Sendable {
     return .subkey(subkeys.count - 1)
   }
 
-  /// Adds what another copy of the same key has and this one lacks, such as a revocation.
+  /// Adds the parts of another copy of the same key that this one lacks, such as a revocation.
   mutating func merge(_ other: Certificate) throws(OpenPGPError) {
     for signature in other.direct { try add(signature, to: .primary) }
     for name in other.userIDs {

@@ -1,27 +1,28 @@
 import Bytes
 import Gcrypt
 
-/// A cleartext signed message (RFC 9580 section 7), as SIF stores signatures: one block that is the whole data.
+/// A cleartext signed message (RFC 9580 section 7) in the form in which SIF stores signatures: the data
+/// consist of one block.
 ///
-/// What other programs let pass, and what made them show one text and verify another, is refused: text before,
-/// between or after; headers other than `Hash`; control characters; lines that need a dash escape and
-/// have none; more than one block.
+/// Some programs accept more, which made them show one text and verify another. The following is refused
+/// here: text before, between or after the parts; headers other than `Hash`; control characters; lines that
+/// begin with a dash without an escape; more than one block.
 public struct ClearSignedMessage: Sendable {
-  /// The text, its lines ending in CRLF but for the last. These very bytes are what is hashed: there is no
-  /// second copy that could be another.
+  /// The text; all lines except the last end in CRLF. These very bytes are hashed, so there is no second copy
+  /// that could differ.
   public let text: [UInt8]
   /// The body of each signature packet.
   let signatures: [SignaturePacket]
 
-  /// More than any signature over an image's metadata is long, in bytes.
+  /// The most bytes that a signature over an image's metadata may have.
   public static let maximumBytes = 4 << 20
-  /// Signature packets in one block: signers who signed together.
+  /// The most signature packets in one block, for signers who sign together.
   private static let maximumSignatures = 16
 
   static let beginning = "-----BEGIN PGP SIGNED MESSAGE-----"
   private static let signatureBeginning = "-----BEGIN PGP SIGNATURE-----"
 
-  /// Whether the data begins like a cleartext signed message; it may still be a faulty one.
+  /// Whether the data begins like a cleartext signed message. The rest may still be malformed.
   public static func isClearSigned(_ bytes: Span<UInt8>) -> Bool {
     let beginning = Array(beginning.utf8)
     return bytes.count >= beginning.count && beginning.indices.allSatisfy { bytes[$0] == beginning[$0] }
@@ -29,7 +30,7 @@ public struct ClearSignedMessage: Sendable {
 
   /// Reads a message.
   ///
-  /// - Throws: ``OpenPGPError`` with the byte at which the data leaves the format.
+  /// - Throws: ``OpenPGPError`` with the byte at which the data violates the format.
   public init(reading bytes: Span<UInt8>) throws(OpenPGPError) {
     guard bytes.count <= Self.maximumBytes else {
       throw OpenPGPError(.tooLarge, "a signed message of \(bytes.count) bytes")
@@ -51,14 +52,14 @@ public struct ClearSignedMessage: Sendable {
 
   /// Reads a message.
   ///
-  /// - Throws: ``OpenPGPError`` with the byte at which the data leaves the format.
+  /// - Throws: ``OpenPGPError`` with the byte at which the data violates the format.
   public init(reading bytes: [UInt8]) throws(OpenPGPError) { try self.init(reading: bytes.span) }
 
   private static func fault(_ line: Range<Int>, _ what: String) -> OpenPGPError {
     OpenPGPError(.malformedMessage, what, at: line.lowerBound)
   }
 
-  /// The packets in the armored block of a message.
+  /// The packets from the armored block of a message.
   static func armoredSignatures(_ bytes: Span<UInt8>) throws(OpenPGPError) -> SecureBytes {
     var lines = LineReader(bytes)
     _ = try readHeaders(&lines)
@@ -66,10 +67,11 @@ public struct ClearSignedMessage: Sendable {
     return try Armor.decode(&lines, .signature)
   }
 
-  /// The first line, `Hash` headers, if any, and the empty line (RFC 9580 section 7.1 allows no others).
+  /// Reads the first line, the `Hash` headers, if any, and the empty line. RFC 9580 section 7.1 allows no
+  /// other headers.
   private static func readHeaders(_ lines: inout LineReader) throws(OpenPGPError) -> [String] {
     guard let first = lines.next(), lines.text(first) == beginning else {
-      throw OpenPGPError(.malformedMessage, "something else where the signed message begins", at: 0)
+      throw OpenPGPError(.malformedMessage, "the data does not begin with a signed message", at: 0)
     }
     var hashes: [String] = []
     while let line = lines.next() {
@@ -86,7 +88,7 @@ public struct ClearSignedMessage: Sendable {
     throw OpenPGPError(.malformedMessage, "a signed message without its empty line", at: lines.offset)
   }
 
-  /// The lines up to the signature: dash escapes removed, trailing blanks removed, joined by CRLF.
+  /// Reads the lines up to the signature, removes dash escapes and trailing blanks, and joins the lines with CRLF.
   private static func readText(_ lines: inout LineReader) throws(OpenPGPError) -> [UInt8] {
     var text: [UInt8] = []
     var isFirst = true
@@ -118,7 +120,7 @@ public struct ClearSignedMessage: Sendable {
     var signatures: [SignaturePacket] = []
     while let packet = try reader.next() {
       guard packet.type == .signature else {
-        throw OpenPGPError(.malformedPacket, "a packet that is no signature", at: packet.start)
+        throw OpenPGPError(.malformedPacket, "a packet that is not a signature", at: packet.start)
       }
       guard signatures.count < maximumSignatures else {
         throw OpenPGPError(.tooLarge, "more than \(maximumSignatures) signatures in one block")
@@ -131,23 +133,23 @@ public struct ClearSignedMessage: Sendable {
     return signatures
   }
 
-  /// A text in the form that is hashed: trailing blanks and carriage returns of each line removed, lines joined by
-  /// CRLF, and no line end after the last.
+  /// Splits a text into lines in the form that is hashed: without trailing blanks and carriage returns. They
+  /// are joined with CRLF, without a line ending after the last line.
   static func canonicalLines(_ text: [UInt8]) throws(OpenPGPError) -> [[UInt8]] {
     var lines = text.split(separator: 0x0A, omittingEmptySubsequences: false).map { Array($0) }
-    // A final newline ends the last line and begins no other.
+    // A final newline ends the last line; it does not begin another one.
     if lines.count > 1, lines.last == [] { lines.removeLast() }
     for (number, line) in lines.enumerated() {
       let kept = line.count - (line.reversed().prefix { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }.count)
       lines[number] = Array(line.prefix(kept))
       guard lines[number].allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
-        throw OpenPGPError(.malformedMessage, "a control character in what is to be signed")
+        throw OpenPGPError(.malformedMessage, "a control character in the text to sign")
       }
     }
     return lines
   }
 
-  /// The block of a text and the signature packets over it.
+  /// Encodes a text, and the signature packets over it, as a block.
   static func encode(
     _ lines: [[UInt8]], hash: HashID, signatures: [UInt8], hasChecksum: Bool = true
   ) -> [UInt8] {

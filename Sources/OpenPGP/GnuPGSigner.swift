@@ -1,17 +1,17 @@
 import Bytes
-import Gcrypt
+public import Gcrypt
 import Glibc
 import LinuxSystem
-public import SIF
 
 /// Signs with a key that the user's own `gpg` has: held by gpg-agent, or on a smart card.
 ///
 /// Only the signature is gpg's. The message is put together here, in the layout that ``SigningKey`` gives it, and
 /// verified with the key's public part before it is handed on.
-public struct GnuPGSigner: MessageSigner {
+public struct GnuPGSigner: Sendable {
   private let program: String
   private let ring: KeyRing
-  private let primary: PublicKeyPacket
+  /// The primary key that signatures are by.
+  public let primary: PublicKeyPacket
   /// How gpg is told which key to use.
   private let userID: String
   private let pinentry: [String]
@@ -46,14 +46,15 @@ public struct GnuPGSigner: MessageSigner {
     if mayPrompt, let terminal = ttyname(STDIN_FILENO) { setenv("GPG_TTY", terminal, 0) }
   }
 
-  /// A clear-signed message, with SHA-256 or, for the larger curves, their own hash.
-  public func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
-    do { return try clearSign(text, at: time.seconds) } catch {
-      throw .signer(code: error.code.rawValue, message: error.description)
-    }
-  }
-
-  private func clearSign(_ text: [UInt8], at time: Int64) throws(OpenPGPError) -> SignedMessage {
+  /// Makes a cleartext signed message of a text, as ``SigningKey/clearSign(_:at:)`` does.
+  ///
+  /// - Parameters:
+  ///   - text: lines of UTF-8; trailing blanks of a line are not kept, as the format has it.
+  ///   - time: when the signature says it was made, in Unix seconds.
+  /// - Returns: the message, and the hash that gpg chose: SHA-256 or, for the larger curves, one of their own strength.
+  public func clearSign(
+    _ text: [UInt8], at time: Int64
+  ) throws(OpenPGPError) -> (message: [UInt8], hash: HashAlgorithm) {
     let lines = try ClearSignedMessage.canonicalLines(text)
     // In this order gpg takes the first hash that is as strong as the key needs.
     let arguments =
@@ -78,7 +79,7 @@ public struct GnuPGSigner: MessageSigner {
     guard report.primary?.fingerprint == primary.fingerprint else {
       throw OpenPGPError(.gnuPG, "gpg signed with another key than \(primary.fingerprintText)")
     }
-    return SignedMessage(bytes, SignatureMetadata(hash, primary))
+    return (bytes, hash)
   }
 
   private static func onlySignature(_ bytes: [UInt8]) throws(OpenPGPError) -> (hash: HashID, body: [UInt8]) {
@@ -102,7 +103,7 @@ public struct GnuPGSigner: MessageSigner {
 
   /// What gpg says last, with what could disturb a terminal escaped.
   private static func lastLine(_ errors: [UInt8]) -> String? {
-    errors.split(separator: 0x0A).last.map { Array($0).escapedText }
+    errors.split(separator: 0x0A).last.map { VisibleText.text($0, doublesBackslashes: true) }
   }
 }
 

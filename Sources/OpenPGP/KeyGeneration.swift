@@ -9,9 +9,9 @@ public struct GeneratedKey: ~Copyable {
   private let secretPacket: SecureBytes
   private let namePackets: [UInt8]
 
-  /// What kind of key.
+  /// The kinds of new keys.
   public enum Kind: Sendable {
-    /// Ed25519 in the encoding that every program reads (RFC 9580 section 5.5.5.8's EdDSALegacy).
+    /// Ed25519 in the encoding that every program can read (RFC 9580 section 5.5.5.8's EdDSALegacy).
     case ed25519
     /// RSA with that many bits.
     case rsa(bits: Int)
@@ -22,15 +22,15 @@ public struct GeneratedKey: ~Copyable {
   /// - Parameters:
   ///   - kind: the algorithm.
   ///   - userID: the owner's name, by convention `Name <address>`.
-  ///   - passphrase: what the secret is locked with: AES-256, SHA-256 iterated over 65 011 712 bytes and salted.
-  ///     An empty one leaves it open.
-  ///   - time: when the key says it was made, in Unix seconds.
-  ///   - lifetime: seconds after which it expires; nil for never.
+  ///   - passphrase: the passphrase that locks the secret: AES-256, with a key from salted SHA-256 that is
+  ///     iterated over 65 011 712 bytes. If it is empty, the secret is not encrypted.
+  ///   - time: the creation time in the key, in Unix seconds.
+  ///   - lifetime: the number of seconds after which the key expires; nil for never.
   public init(
     _ kind: Kind, userID: String, passphrase: borrowing SecureBytes, at time: Int64, lifetime: UInt32? = nil
   ) throws(OpenPGPError) {
     guard let seconds = UInt32(exactly: time) else {
-      throw OpenPGPError(.unsupported, "a key of a time that OpenPGP cannot state")
+      throw OpenPGPError(.unsupported, "a key with a creation time that OpenPGP cannot represent")
     }
     guard !userID.isEmpty,
       userID.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F..<0xA0 ~= $0.value) })
@@ -63,7 +63,7 @@ public struct GeneratedKey: ~Copyable {
 
   /// The packets of the secret key, as rings keep them.
   ///
-  /// - Throws: ``OpenPGPError`` where no secure memory is left.
+  /// - Throws: ``OpenPGPError`` if no secure memory is left.
   public borrowing func secretPackets() throws(OpenPGPError) -> SecureBytes {
     do {
       var result = try SecureBytes(count: secretPacket.count + namePackets.count)
@@ -120,7 +120,8 @@ public struct GeneratedKey: ~Copyable {
       if isLocked {
         let salt = Random.bytes(8)
         let iv = Random.bytes(16)
-        // 254: encrypted with a SHA-1 check; AES-256; iterated and salted, SHA-256, the largest count.
+        // 254: encrypted, with a SHA-1 checksum. 9: AES-256. 3: iterated and salted S2K, with SHA-256 and the
+        // largest count.
         protection = [254, 9, 3, HashID.sha256.rawValue] + salt + [0xFF] + iv
         let derivation = KeyDerivation.iterated(.sha256, salt: salt, count: 65_011_712)
         let lock = try derivation.key(passphrase.span, count: 32)
@@ -155,7 +156,7 @@ private struct SecureWriter: ~Copyable {
     used = start + count
   }
 
-  /// A multiprecision integer (RFC 9580 section 3.2) of an unsigned number.
+  /// Appends a multiprecision integer (RFC 9580 section 3.2) with the value of an unsigned number.
   mutating func mpi(_ number: borrowing SecureBytes) {
     let span = number.span
     var first = 0
@@ -183,9 +184,9 @@ private struct SecureWriter: ~Copyable {
   }
 }
 
-/// Keys as text to hand on.
+/// Keys as text, for passing them on.
 public enum KeyArmor {
-  /// The armored block of public key packets, with a final newline.
+  /// Public key packets as an armored block, with a final newline.
   public static func publicKey(_ packets: [UInt8]) -> [UInt8] {
     Armor.encode(packets.span, .publicKey) + [0x0A]
   }

@@ -1,30 +1,31 @@
+import Bytes
 import Gcrypt
 
-/// Keys: those that signatures are checked with and, where the data had them, the secret ones.
+/// Keys: those that signatures are verified with and, if the data has them, the secret ones.
 public struct KeyRing: Sendable {
-  /// The public keys, each primary key once, in the order in which they were read.
+  /// The public keys in the order of reading. Each primary key appears once.
   public private(set) var certificates: [Certificate] = []
   /// The secret keys and subkeys.
   public private(set) var secretKeys: [SecretKey] = []
-  /// What was passed over while reading, with where and why.
+  /// The parts that were skipped while reading, with the place and the reason.
   public private(set) var skipped: [OpenPGPError] = []
-  /// Places in ``certificates`` with the key IDs of primary keys and subkeys, ascending. A dictionary costs more to
-  /// begin with than the few keys of most rings to compare.
+  /// The key IDs of primary keys and subkeys, ascending, with the indices of their ``certificates``. For most
+  /// rings, which have few keys, setting up a dictionary would cost more than these comparisons.
   private var places: [(keyID: UInt64, index: Int)] = []
 
-  /// More than any ring of keys is long, in bytes.
+  /// The most bytes that a ring of keys may have.
   public static let maximumBytes = 16 << 20
 
-  /// No keys.
+  /// Makes a ring without keys.
   public init() {}
 
-  /// Reads keys in any form that users have them in: armored (also several blocks, with text between), binary
-  /// packets one after the other, or a GnuPG keybox.
+  /// Reads keys in all common forms: armored (also several blocks with text between them), a sequence of
+  /// binary packets, or a GnuPG keybox.
   ///
-  /// A key that this module cannot read is noted in ``skipped``, and so is a place behind which nothing can be
-  /// read; the others still count.
+  /// A key that this module cannot read is noted in ``skipped``, and so is a place after which nothing can be
+  /// read. The other keys still count.
   ///
-  /// - Throws: ``OpenPGPError`` where the data holds no readable key at all.
+  /// - Throws: ``OpenPGPError`` if the data does not have any readable key.
   public init(reading bytes: Span<UInt8>) throws(OpenPGPError) {
     do {
       try Self.forEachRun(of: bytes) { (run) throws(OpenPGPError) in try readPackets(run) }
@@ -37,10 +38,10 @@ public struct KeyRing: Sendable {
     }
   }
 
-  /// Reads keys as ``init(reading:)-(Span<UInt8>)`` does, where they are no secret or were in an array anyway.
+  /// Reads keys like ``init(reading:)-(Span<UInt8>)``, if they are not secret or were in an array anyway.
   public init(reading bytes: [UInt8]) throws(OpenPGPError) { try self.init(reading: bytes.span) }
 
-  /// Adds the keys of another ring; two copies of one key become one that has all of both, revocations included.
+  /// Adds the keys of another ring. Two copies of one key are combined, including revocations.
   public mutating func merge(_ other: KeyRing) throws(OpenPGPError) {
     for certificate in other.certificates { try add(certificate) }
     for secret in other.secretKeys { add(secret) }
@@ -49,19 +50,21 @@ public struct KeyRing: Sendable {
 
   // MARK: Finding
 
-  /// The keys that have a primary key or subkey of that ID.
+  /// The keys whose primary key or subkey has that ID.
   public func certificates(withKeyID keyID: UInt64) -> [Certificate] {
-    places[firstPlace(keyID, 0)...].prefix { $0.keyID == keyID }.map { certificates[$0.index] }
+    places[places.binarySearch { $0.keyID < keyID }...].prefix { $0.keyID == keyID }.map {
+      certificates[$0.index]
+    }
   }
 
-  /// The key whose primary key or one of whose subkeys has that fingerprint.
+  /// The key whose primary key or subkey has that fingerprint.
   public func certificate(withFingerprint fingerprint: [UInt8]) -> Certificate? {
     certificates.first {
       $0.primary.fingerprint == fingerprint || $0.subkeys.contains { $0.key.fingerprint == fingerprint }
     }
   }
 
-  /// The secret part of a key or subkey.
+  /// The secret part of a key or subkey, if the ring has it.
   public func secretKey(withFingerprint fingerprint: [UInt8]) -> SecretKey? {
     secretKeys.first { $0.publicKey.fingerprint == fingerprint }
   }
@@ -82,24 +85,14 @@ public struct KeyRing: Sendable {
 
   private mutating func enter(_ certificate: Certificate, at index: Int) {
     for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID) {
-      let place = firstPlace(keyID, index)
+      let place = places.binarySearch { $0 < (keyID, index) }
       guard place == places.count || places[place] != (keyID, index) else { continue }
       places.insert((keyID, index), at: place)
     }
   }
 
-  /// The first of ``places`` that is not less.
-  private func firstPlace(_ keyID: UInt64, _ index: Int) -> Int {
-    var (low, high) = (0, places.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if places[middle] < (keyID, index) { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
   private mutating func add(_ secret: SecretKey) {
-    // A placeholder does not displace the secret itself, in whichever order they come.
+    // A placeholder never replaces the secret itself, whichever comes first.
     if let index = secretKeys.firstIndex(where: {
       $0.publicKey.fingerprint == secret.publicKey.fingerprint
     }) {
@@ -109,7 +102,7 @@ public struct KeyRing: Sendable {
     }
   }
 
-  /// Hands each run of packets in the data to a closure: what an armored block holds, a key of a keybox, or all.
+  /// Passes each run of packets in the data to a closure: an armored block, a key of a keybox, or the whole data.
   static func forEachRun(
     of bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(OpenPGPError) -> Void
   ) throws(OpenPGPError) {
@@ -127,8 +120,8 @@ public struct KeyRing: Sendable {
     }
   }
 
-  /// Reads keys one after the other. Where one has a fault, reading goes on at the next primary key; where the
-  /// framing itself is broken, nothing after it can be read.
+  /// Reads keys one after the other. After an error in a key, reading goes on at the next primary key. If the
+  /// packets' framing itself is broken, nothing after it can be read.
   private mutating func readPackets(_ bytes: Span<UInt8>) throws(OpenPGPError) {
     var reader = PacketReader(bytes)
     var builder: CertificateBuilder?
@@ -163,7 +156,7 @@ public struct KeyRing: Sendable {
   }
 }
 
-/// Puts a key together from its packets (RFC 9580 section 10.1).
+/// Builds a key from its packets (RFC 9580 section 10.1).
 struct CertificateBuilder {
   private(set) var certificate: Certificate?
   private(set) var secrets: [SecretKey] = []
@@ -193,7 +186,7 @@ struct CertificateBuilder {
       target = certificate?.userID(try cursor.array(cursor.remaining)) ?? .other
     case .userAttribute: target = .other
     case .signature:
-      // A signature that cannot be read, of an old version, say, says nothing; the key is still a key.
+      // An unreadable signature, for example of an old version, is skipped: the key itself is still valid.
       do {
         try certificate?.add(try SignaturePacket.read(body, at: start), to: target)
       } catch {
@@ -206,7 +199,7 @@ struct CertificateBuilder {
     }
   }
 
-  /// A subkey of an algorithm that is not implemented is passed over with its signatures.
+  /// Takes a subkey. One with an algorithm that is not implemented is skipped, together with its signatures.
   private mutating func takeSubkey(
     _ read: () throws(OpenPGPError) -> (PublicKeyPacket, SecretKey?)
   ) throws(OpenPGPError) {

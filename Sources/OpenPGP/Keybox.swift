@@ -1,5 +1,5 @@
-/// GnuPG's `pubring.kbx`: a sequence of blobs, those of type 2 with an OpenPGP key inside. The format is described
-/// in GnuPG's own `kbx/keybox-blob.c`.
+/// GnuPG's `pubring.kbx`: a sequence of blobs, of which those of type 2 contain an OpenPGP key. GnuPG's own
+/// `kbx/keybox-blob.c` describes the format.
 enum Keybox {
   /// Whether the data begins with a keybox's header blob.
   static func isKeybox(_ bytes: Span<UInt8>) -> Bool {
@@ -7,10 +7,10 @@ enum Keybox {
     return (0..<4).allSatisfy { bytes[8 + $0] == Array("KBXf".utf8)[$0] }
   }
 
-  /// Hands the packets of each OpenPGP key to a closure.
+  /// Passes the packets of each OpenPGP key to a closure.
   ///
-  /// A blob has, big-endian: its length (4), its type (1; 0 is an empty place), its version (1), flags (2), the
-  /// key's offset within the blob (4) and its length (4).
+  /// A blob has these fields, big-endian: its length (4 bytes), its type (1; 0 is an empty blob), its version
+  /// (1), flags (2), the key's offset within the blob (4) and its length (4).
   static func read(
     _ bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(OpenPGPError) -> Void
   ) throws(OpenPGPError) {
@@ -29,7 +29,7 @@ enum Keybox {
       let keyOffset = try blob.integer(4)
       let keyLength = try blob.integer(4)
       guard keyOffset <= length, keyLength <= length - keyOffset else {
-        throw OpenPGPError(.malformedKeybox, "a key that lies outside its blob", at: start)
+        throw OpenPGPError(.malformedKeybox, "a key outside its blob", at: start)
       }
       try body(bytes.extracting(start + keyOffset..<start + keyOffset + keyLength))
     }

@@ -1,62 +1,69 @@
+public import Bytes
 import Gcrypt
 
-/// Why OpenPGP data was not understood, or a key not used.
-public struct OpenPGPError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The kind of fault; its raw value is stable.
+/// The reason why OpenPGP data was not understood, or a key was not used.
+public struct OpenPGPError: Fault, Equatable, Sendable {
+  /// The kind of error; its raw value is stable.
   public enum Code: String, Sendable {
     /// The data ends within a packet, or a length points beyond its packet.
     case truncated
     /// A packet or one of its fields that RFC 9580 does not allow.
     case malformedPacket = "malformed-packet"
-    /// ASCII armor (RFC 9580 section 6) with a fault.
+    /// Malformed ASCII armor (RFC 9580 section 6).
     case malformedArmor = "malformed-armor"
-    /// A cleartext signed message (RFC 9580 section 7) with a fault.
+    /// A malformed cleartext signed message (RFC 9580 section 7).
     case malformedMessage = "malformed-message"
-    /// A GnuPG keybox with a fault.
+    /// A malformed GnuPG keybox.
     case malformedKeybox = "malformed-keybox"
     /// A version, algorithm or protection that this module does not implement.
     case unsupported
-    /// Data larger, deeper or costlier than a key or signature ever is.
+    /// Data that is larger, deeper or more expensive than a key or signature ever is.
     case tooLarge = "too-large"
     /// No key in the data.
     case noKey = "no-key"
-    /// The secret key is protected and no passphrase was given.
+    /// The secret key is locked, but there is no passphrase.
     case passphraseNeeded = "passphrase-needed"
     /// The passphrase does not open the secret key.
     case wrongPassphrase = "wrong-passphrase"
-    /// The key must not, or cannot, sign.
+    /// The key must not sign, or cannot.
     case unusableKey = "unusable-key"
-    /// The `gpg` program cannot be run, or does not sign.
+    /// The `gpg` program cannot be run, or fails to sign.
     case gnuPG = "gnupg"
     /// libgcrypt failed.
     case library
   }
 
-  /// The kind of fault.
+  /// The kind of error.
   public let code: Code
-  /// What it was, as a phrase.
+  /// A phrase that names the error.
   public let what: String
   /// The byte of the data at which it was found, where there is one.
-  public let offset: Int?
+  public let position: Int?
 
-  /// An error of its kind, with what and where.
+  /// Makes an error of that kind, with a phrase and a place.
   public init(_ code: Code, _ what: String, at offset: Int? = nil) {
     self.code = code
     self.what = what
-    self.offset = offset
+    position = offset
   }
 
   init(_ error: GcryptError) {
     self.init(error.isCondition(.badKey) ? .unusableKey : .library, error.description)
   }
 
-  /// One sentence: what is wrong and at which byte.
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .key }
+
+  /// One sentence that says what is wrong, and at which byte.
   public var description: String {
-    "OpenPGP: \(what)" + (offset.map { " (at byte \($0))" } ?? "")
+    "OpenPGP: \(what)" + (position.map { " (at byte \($0))" } ?? "")
   }
 }
 
-/// Runs a step of libgcrypt's, with its errors turned into this module's.
+/// Runs a step that uses libgcrypt, and turns its errors into this module's.
 func gcrypt<Result: ~Copyable>(
   _ body: () throws(GcryptError) -> Result
 ) throws(OpenPGPError) -> Result {

@@ -14,18 +14,18 @@ struct PacketType: RawRepresentable, Hashable {
   static let padding = PacketType(rawValue: 21)
 }
 
-/// A packet's type and the place of its body in the data.
+/// A packet's type, and the range of its body in the data.
 struct Packet {
   let type: PacketType
-  /// Where the packet begins, for errors.
+  /// The offset of the packet, for errors.
   let start: Int
   let body: Range<Int>
 }
 
-/// Takes packets from data one after the other (RFC 9580 section 4.2).
+/// Reads packets from data, one after the other (RFC 9580 section 4.2).
 struct PacketReader: ~Escapable {
   private var cursor: ByteCursor
-  /// No key or signature comes near this; a photograph in a user attribute may be some tens of kilobytes.
+  /// Far more than any key or signature has; a photograph in a user attribute may have some tens of kilobytes.
   private static let maximumBody = 1 << 20
 
   @_lifetime(copy bytes)
@@ -35,14 +35,14 @@ struct PacketReader: ~Escapable {
 
   /// The next packet; nil at the end of the data.
   ///
-  /// Partial and indeterminate lengths are refused: RFC 9580 sections 4.2.1.4 and 4.2.2.4 allow them for
-  /// data packets only, of which keys and signatures have none.
+  /// Partial and indeterminate lengths are refused: RFC 9580 sections 4.2.1.4 and 4.2.2.4 only allow them for
+  /// data packets, which keys and signatures do not have.
   mutating func next() throws(OpenPGPError) -> Packet? {
     guard cursor.remaining > 0 else { return nil }
     let start = cursor.offset
     let header = try cursor.byte()
     guard header & 0x80 != 0 else {
-      throw OpenPGPError(.malformedPacket, "a byte that begins no packet", at: start)
+      throw OpenPGPError(.malformedPacket, "a byte that does not begin a packet", at: start)
     }
     let type: UInt8
     let length: Int
@@ -68,20 +68,20 @@ struct PacketReader: ~Escapable {
     return Packet(type: PacketType(rawValue: type), start: start, body: try cursor.skip(length))
   }
 
-  /// The body of a packet that was taken.
+  /// The body of a packet that was read.
   @_lifetime(copy self)
   func body(_ packet: Packet) -> Span<UInt8> {
     cursor.extracting(packet.body)
   }
 
-  /// A packet in the current format, with the shortest length (RFC 9580 section 4.2.1).
+  /// Encodes a packet in the current format, with the shortest length (RFC 9580 section 4.2.1).
   static func encode(_ type: PacketType, _ body: [UInt8]) -> [UInt8] {
     var result = [0xC0 | type.rawValue] + length(body.count)
     result += body
     return result
   }
 
-  /// A length in one, two or five bytes; subpackets (RFC 9580 section 5.2.3.7) use the same.
+  /// Encodes a length in one, two or five bytes; subpackets (RFC 9580 section 5.2.3.7) use the same encoding.
   static func length(_ count: Int) -> [UInt8] {
     switch count {
     case ..<192: [UInt8(truncatingIfNeeded: count)]

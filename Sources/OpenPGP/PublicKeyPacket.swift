@@ -5,14 +5,14 @@ import Gcrypt
 public struct PublicKeyPacket: Hashable, Sendable {
   /// 4 or 6.
   public let version: Int
-  /// When the key was made, in Unix seconds.
+  /// The creation time of the key, in Unix seconds.
   public let creationTime: Int64
   /// The fingerprint (RFC 9580 section 5.5.4): 20 bytes for version 4, 32 for version 6.
   public let fingerprint: [UInt8]
-  /// What signatures are checked with; nil where the algorithm does not sign or is not implemented.
+  /// The key that verifies signatures; nil if the algorithm is not for signing, or is not implemented.
   public let verifyingKey: PublicKey?
   let algorithm: PublicKeyAlgorithm
-  /// The packet's body (its public part), which fingerprints and certifications are made over.
+  /// The packet's body (its public part), which fingerprints and certifications cover.
   let body: [UInt8]
 
   /// The key ID (RFC 9580 section 5.5.4.2, 5.5.4.3).
@@ -26,13 +26,13 @@ public struct PublicKeyPacket: Hashable, Sendable {
   /// The key ID as 16 upper-case hexadecimal digits.
   public var keyIDText: String { Hexadecimal.text(BigEndian.bytes(keyID), uppercase: true) }
 
-  /// The algorithm for people, such as `RSA 4096` or `Ed25519`.
+  /// The algorithm's name for people, such as `RSA 4096` or `Ed25519`.
   public var algorithmName: String {
     guard case .rsa? = verifyingKey, let key = verifyingKey else { return algorithm.name }
     return "RSA \(key.bits)"
   }
 
-  /// Reads the public part at the front of a key packet's body.
+  /// Reads the public part at the beginning of a key packet's body.
   ///
   /// - Returns: the key and the number of bytes of its public part.
   static func read(_ bytes: Span<UInt8>, at start: Int) throws(OpenPGPError) -> (PublicKeyPacket, Int) {
@@ -45,10 +45,11 @@ public struct PublicKeyPacket: Hashable, Sendable {
     let materialStart = cursor.offset
     let key = try material(&cursor, algorithm, isVersion6: version == 6)
     guard stated == nil || stated == cursor.offset - materialStart else {
-      throw cursor.fail(.malformedPacket, "a key whose material is not as long as it says")
+      throw cursor.fail(.malformedPacket, "a key whose material does not have the stated length")
     }
     let body = cursor.array(in: 0..<cursor.offset)
-    // RFC 9580 section 5.5.4: a version 4 fingerprint is SHA-1, a version 6 one SHA-256, of the framed body.
+    // RFC 9580 section 5.5.4: the fingerprint is a hash of the framed body, SHA-1 for version 4 and SHA-256
+    // for version 6.
     var hash = try gcrypt { () throws(GcryptError) in try HashContext(version == 4 ? .sha1 : .sha256) }
     hash.update(frame(body, version: version).span.bytes)
     hash.update(body.span.bytes)
@@ -58,7 +59,7 @@ public struct PublicKeyPacket: Hashable, Sendable {
     return (packet, cursor.offset)
   }
 
-  /// Reads a packet that is nothing but a public key.
+  /// Reads a packet that only contains a public key.
   static func readWhole(_ bytes: Span<UInt8>, at start: Int) throws(OpenPGPError) -> PublicKeyPacket {
     let (packet, count) = try read(bytes, at: start)
     guard count == bytes.count else {
@@ -67,17 +68,17 @@ public struct PublicKeyPacket: Hashable, Sendable {
     return packet
   }
 
-  /// The octets before a key's body where it is hashed (RFC 9580 section 5.2.4).
+  /// The bytes that are hashed before a key's body (RFC 9580 section 5.2.4).
   static func frame(_ body: [UInt8], version: Int) -> [UInt8] {
     version == 4
       ? [0x99] + BigEndian.bytes(UInt16(truncatingIfNeeded: body.count))
       : [0x9B] + BigEndian.bytes(UInt32(truncatingIfNeeded: body.count))
   }
 
-  /// The key as it goes into a certification's hash.
+  /// The key in the form that a certification hashes.
   var hashed: [UInt8] { Self.frame(body, version: version) + body }
 
-  /// The algorithm's numbers (RFC 9580 section 5.5.5), passed over where they are not for signing.
+  /// Reads the algorithm's numbers (RFC 9580 section 5.5.5). Those that are not for signing are skipped.
   private static func material(
     _ cursor: inout ByteCursor, _ algorithm: PublicKeyAlgorithm, isVersion6: Bool
   ) throws(OpenPGPError) -> PublicKey? {
@@ -102,7 +103,7 @@ public struct PublicKeyPacket: Hashable, Sendable {
       let oid = try cursor.array(Int(try cursor.byte()))
       let point = try cursor.mpi()
       guard !isVersion6 else {
-        throw cursor.fail(.malformedPacket, "a version 6 key of an algorithm that version does not have")
+        throw cursor.fail(.malformedPacket, "a version 6 key with an algorithm that version 6 does not have")
       }
       if oid == CurveOID.ed25519Legacy, point.count == 33, point.first == 0x40 {
         return .ed25519(Array(point.dropFirst()))

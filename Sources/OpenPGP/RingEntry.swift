@@ -1,9 +1,9 @@
 import Gcrypt
 
-/// One key of a ring of binary packets, byte for byte as it is there: also one that this module cannot read, so that
-/// whoever writes the ring anew loses nothing.
+/// One key of a ring of binary packets, byte for byte. It may be one that this module cannot read, so that
+/// nothing is lost when the ring is written again.
 public final class RingEntry: Sendable {
-  /// The key; nil where it cannot be read.
+  /// The key; nil if it cannot be read.
   public let key: TransferableKey?
   private let packets: SecureBytes
 
@@ -14,16 +14,16 @@ public final class RingEntry: Sendable {
 
   /// The entry's packets.
   ///
-  /// - Throws: ``OpenPGPError`` where no secure memory is left.
+  /// - Throws: ``OpenPGPError`` if no secure memory is left.
   public func copyOfPackets() throws(OpenPGPError) -> SecureBytes {
     try gcrypt { () throws(GcryptError) in try packets.copy(0..<packets.count) }
   }
 
   /// Splits a ring into its keys.
   ///
-  /// - Returns: the entries in front of the first byte that cannot be read as packets, and why it cannot; with nil
-  ///   instead the entries are the whole ring.
-  /// - Throws: ``OpenPGPError`` where the ring is too large or no secure memory is left.
+  /// - Returns: the entries before the first byte that cannot be read as a packet, and the error there; the
+  ///   error is nil if the entries are the whole ring.
+  /// - Throws: ``OpenPGPError`` if the ring is too large or no secure memory is left.
   public static func read(
     _ bytes: Span<UInt8>
   ) throws(OpenPGPError) -> (entries: [RingEntry], fault: OpenPGPError?) {
@@ -37,7 +37,7 @@ public final class RingEntry: Sendable {
     do {
       while let packet = try reader.next() {
         let isKey = packet.type == .publicKey || packet.type == .secretKey
-        // What stands in front of the first key belongs to none, and stays all the same.
+        // Packets before the first key do not belong to a key, but must be kept, too.
         if isKey || starts.isEmpty { starts.append(packet.start) }
         end = packet.body.upperBound
       }

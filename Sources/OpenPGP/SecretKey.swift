@@ -2,17 +2,17 @@ import Gcrypt
 
 /// A secret key or secret subkey (RFC 9580 section 5.5.3), usually still locked by a passphrase.
 public final class SecretKey: Sendable {
-  /// Its public part.
+  /// The public part of the key.
   public let publicKey: PublicKeyPacket
   private let protection: Protection
-  /// What follows the protection's description: encrypted, or the secret numbers themselves.
+  /// The bytes after the description of the protection: the secret numbers, encrypted or not.
   private let material: SecureBytes
 
-  /// How the secret numbers are protected (RFC 9580 section 3.7.2).
+  /// The ways to protect the secret numbers (RFC 9580 section 3.7.2).
   private enum Protection {
     case none
     case encrypted(CipherAlgorithm, iv: [UInt8], KeyDerivation, hasSHA1: Bool)
-    /// The secret is not in the packet, or this module cannot open it; the text says why.
+    /// The secret is not in the packet, or this module cannot decrypt it; the text gives the reason.
     case impossible(String)
   }
 
@@ -29,7 +29,7 @@ public final class SecretKey: Sendable {
     if case .encrypted = protection { true } else { false }
   }
 
-  /// Why the secret cannot be used at all: nil where it can.
+  /// The reason why the secret cannot be used at all; nil if it can.
   public var impossibility: String? {
     if case .impossible(let why) = protection { why } else { nil }
   }
@@ -57,7 +57,7 @@ public final class SecretKey: Sendable {
     case 0: return .none
     case 254, 255: break
     case 253: return .impossible("its secret is protected with AEAD, which is not implemented")
-    default: return .impossible("its secret is protected the way PGP 2 did, with MD5")
+    default: return .impossible("its secret is protected with MD5, as in PGP 2")
     }
     let cipher = try cursor.byte()
     let specifier = try cursor.byte()
@@ -76,7 +76,7 @@ public final class SecretKey: Sendable {
     case 3:
       let salt = try cursor.array(8)
       let coded = Int(try cursor.byte())
-      // At most 65 011 712 bytes are hashed (RFC 9580 section 3.7.1.3): the format itself bounds the cost.
+      // At most 65 011 712 bytes are hashed (RFC 9580 section 3.7.1.3), so the format itself limits the cost.
       derivation = .iterated(hashAlgorithm, salt: salt, count: (16 + coded & 15) << (coded >> 4 + 6))
     case 4: return .impossible("its passphrase is hashed with Argon2, which is not implemented")
     default: return .impossible("its passphrase is hashed in an unknown way (\(specifier))")
@@ -85,7 +85,7 @@ public final class SecretKey: Sendable {
     return .encrypted(algorithm, iv: iv, derivation, hasSHA1: usage == 254)
   }
 
-  /// GnuPG's marks for a secret that is elsewhere: `GNU` and 1 (nowhere here) or 2 (on a card).
+  /// GnuPG's marks for a secret that is elsewhere: `GNU` and 1 (not in this file) or 2 (on a card).
   private static func gnuExtension(_ cursor: inout ByteCursor) -> Protection {
     let mark = (try? cursor.array(4)) ?? []
     switch mark {
@@ -98,17 +98,16 @@ public final class SecretKey: Sendable {
 
   // MARK: Unlocking
 
-  /// The private key, ready to sign.
+  /// Unlocks the private key, so that it can sign.
   ///
-  /// - Parameter passphrase: what the key is locked with; not looked at where it is not.
-  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/passphraseNeeded``,
-  ///   ``OpenPGPError/Code/wrongPassphrase`` or, where the secret is not there or cannot sign,
-  ///   ``OpenPGPError/Code/unusableKey``.
+  /// - Parameter passphrase: the passphrase that locks the key; ignored if the key is not locked.
+  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/passphraseNeeded``, ``OpenPGPError/Code/wrongPassphrase``
+  ///   or, if the secret is missing or cannot sign, ``OpenPGPError/Code/unusableKey``.
   public func unlock(_ passphrase: borrowing SecureBytes) throws(OpenPGPError) -> PrivateKey {
     try unlock(passphrase.span, isGiven: true)
   }
 
-  /// The private key, ready to sign, where it is not locked.
+  /// The private key, so that it can sign, if it is not locked.
   ///
   /// - Throws: as ``unlock(_:)``.
   public func unlock() throws(OpenPGPError) -> PrivateKey {
@@ -129,7 +128,7 @@ public final class SecretKey: Sendable {
       guard isGiven else {
         throw OpenPGPError(.passphraseNeeded, "key \(publicKey.keyIDText) is locked by a passphrase")
       }
-      // libgcrypt derives nothing from an empty passphrase, and no program locks a key with one.
+      // libgcrypt derives no key from an empty passphrase, and no program locks a key with one.
       guard passphrase.count > 0 else { throw wrongPassphrase }
       var plain = try copyOfMaterial()
       do {
@@ -151,7 +150,7 @@ public final class SecretKey: Sendable {
     OpenPGPError(.wrongPassphrase, "the passphrase does not unlock key \(publicKey.keyIDText)")
   }
 
-  /// Whether the check at the end is that of the bytes before it.
+  /// Whether the checksum at the end matches the bytes before it.
   private static func isIntact(_ bytes: inout SecureBytes, hasSHA1: Bool) throws(OpenPGPError) -> Bool {
     let size = hasSHA1 ? 20 : 2
     guard bytes.count >= size else { return false }
@@ -169,10 +168,10 @@ public final class SecretKey: Sendable {
     return expected.allSatisfy { $0 == 0 }
   }
 
-  /// The private key of its numbers (RFC 9580 section 5.5.5), which libgcrypt then checks against the public ones.
+  /// Makes the private key from its numbers (RFC 9580 section 5.5.5). libgcrypt checks them against the public ones.
   private func privateKey(_ bytes: Span<UInt8>, checksumBytes: Int) throws(OpenPGPError) -> PrivateKey {
     guard let key = publicKey.verifyingKey else {
-      throw OpenPGPError(.unusableKey, "key \(publicKey.keyIDText) is none that signs")
+      throw OpenPGPError(.unusableKey, "key \(publicKey.keyIDText) is not for signing")
     }
     var cursor = ByteCursor(bytes.extracting(first: max(0, bytes.count - checksumBytes)))
     switch key {
@@ -180,7 +179,7 @@ public final class SecretKey: Sendable {
       let d = try cursor.skipMPI()
       let p = try cursor.skipMPI()
       let q = try cursor.skipMPI()
-      // The coefficient u follows; it is computed anew.
+      // The coefficient u follows; it is computed again.
       _ = try cursor.skipMPI()
       let numbers = cursor
       return try gcrypt { () throws(GcryptError) in
@@ -202,7 +201,7 @@ public final class SecretKey: Sendable {
       }
       let numbers = cursor
       return try gcrypt { () throws(GcryptError) in
-        // As a number it has lost its leading zero bytes.
+        // As a number it lost its leading zero bytes.
         var seed = try SecureBytes(count: 32)
         let secret = numbers.extracting(place)
         var target = seed.mutableSpan

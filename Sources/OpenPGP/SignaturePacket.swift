@@ -14,34 +14,34 @@ struct SignatureType: RawRepresentable, Hashable, Sendable {
   static let subkeyRevocation = SignatureType(rawValue: 0x28)
   static let certificationRevocation = SignatureType(rawValue: 0x30)
 
-  /// One of the four strengths of certifying a user ID, which nobody tells apart.
+  /// Whether it certifies a user ID, at one of four levels, which programs do not distinguish.
   var isCertification: Bool { 0x10...0x13 ~= rawValue }
 }
 
-/// A signature (RFC 9580 section 5.2), as it was read; nothing in it is to be believed before it verified.
+/// A signature (RFC 9580 section 5.2) as it was read. Nothing in it can be trusted before it is verified.
 struct SignaturePacket: Hashable, Sendable {
   /// 4 or 6.
   let version: Int
   let type: SignatureType
   let algorithm: PublicKeyAlgorithm
   let hash: HashID
-  /// The packet from its version to the end of the hashed subpackets: the trailer that is hashed.
+  /// The packet from its version to the end of the hashed subpackets, which is hashed after the data.
   let hashedPart: [UInt8]
-  /// Version 6's salt, hashed before everything else.
+  /// Version 6's salt, which is hashed first.
   let salt: [UInt8]
   /// The first two bytes of the digest.
   let digestStart: [UInt8]
-  /// The numbers; nil where the algorithm is not implemented.
+  /// The numbers; nil if the algorithm is not implemented.
   let value: SignatureValue?
   let subpackets: Subpackets
 
-  /// Whether it claims to be made by that key; a fingerprint, where given, says more than a key ID.
+  /// Whether the signature names that key as its issuer. A fingerprint takes precedence over a key ID.
   func claimsIssuer(_ key: PublicKeyPacket) -> Bool {
     if let fingerprint = subpackets.issuerFingerprint { return fingerprint == key.fingerprint }
     return subpackets.issuerKeyID == key.keyID
   }
 
-  /// Reads a packet's body. A signature embedded in another may not embed a third.
+  /// Reads a packet's body. An embedded signature must not embed another.
   static func read(
     _ bytes: Span<UInt8>, at start: Int, isEmbedded: Bool = false
   ) throws(OpenPGPError) -> SignaturePacket {
@@ -65,7 +65,7 @@ struct SignaturePacket: Hashable, Sendable {
     try subpackets.checkIssuer(cursor)
     let digestStart = try cursor.array(2)
     let salt = version == 6 ? try cursor.array(Int(try cursor.byte())) : []
-    // RFC 9580 section 5.2.3: the salt's length is the hash algorithm's own.
+    // RFC 9580 section 5.2.3: the hash algorithm determines the salt's length.
     guard version == 4 || salt.count == saltSize(hash) else {
       throw cursor.fail(.malformedPacket, "a salt of the wrong length")
     }
@@ -106,7 +106,7 @@ struct SignaturePacket: Hashable, Sendable {
     }
   }
 
-  /// The hash of what is signed, with the trailer (RFC 9580 section 5.2.4).
+  /// Hashes the signed data and the trailer (RFC 9580 section 5.2.4).
   static func digest(
     _ hash: HashAlgorithm, salt: [UInt8], hashedPart: [UInt8], _ parts: [[UInt8]]
   ) throws(OpenPGPError) -> [UInt8] {
@@ -120,7 +120,7 @@ struct SignaturePacket: Hashable, Sendable {
     return context.finalize()
   }
 
-  /// Whether the signature is that key's over those bytes, whatever it may mean.
+  /// Whether the signature was made with that key over those bytes. Its meaning is not considered.
   func verifies(with key: PublicKeyPacket, over parts: [[UInt8]]) throws(OpenPGPError) -> Bool {
     guard let value, let verifyingKey = key.verifyingKey, let algorithm = hash.algorithm,
       self.algorithm.isSame(as: key.algorithm), version == key.version
@@ -134,8 +134,8 @@ struct SignaturePacket: Hashable, Sendable {
 }
 
 extension PublicKeyAlgorithm {
-  /// Whether a signature of this algorithm may come from a key of the other: the two numbers of RSA mean the
-  /// same.
+  /// Whether a key of the other algorithm may have made a signature of this one: the two numbers of RSA are
+  /// equivalent.
   func isSame(as other: PublicKeyAlgorithm) -> Bool {
     func canonical(_ algorithm: PublicKeyAlgorithm) -> PublicKeyAlgorithm {
       algorithm == .rsaSignOnly ? .rsa : algorithm

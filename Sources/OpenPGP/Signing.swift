@@ -1,6 +1,6 @@
 import Gcrypt
 
-/// A private key together with the name that its signatures go by.
+/// A private key, together with the public keys that its signatures name.
 public struct SigningKey: ~Copyable {
   /// The key that signs.
   public let key: PublicKeyPacket
@@ -12,7 +12,7 @@ public struct SigningKey: ~Copyable {
   ///
   /// - Parameters:
   ///   - primary: the primary key that the secret key is or belongs to.
-  ///   - passphrase: what it is locked with; not looked at where it is not.
+  ///   - passphrase: the passphrase that locks the key; ignored if the key is not locked.
   /// - Throws: as ``SecretKey/unlock(_:)``.
   public init(
     unlocking secretKey: SecretKey, of primary: PublicKeyPacket, passphrase: borrowing SecureBytes
@@ -28,8 +28,8 @@ public struct SigningKey: ~Copyable {
     self.primary = primary
   }
 
-  /// The hash that its signatures use: SHA-256 as the reference has it, but for the larger curves one of
-  /// their own strength, without which GnuPG takes no signature of theirs.
+  /// The hash for signatures: SHA-256, like the reference; but for the larger curves a hash of the same
+  /// strength, because GnuPG refuses their signatures otherwise.
   public var hash: HashAlgorithm { hashID.algorithm ?? .sha256 }
 
   private var hashID: HashID {
@@ -40,14 +40,14 @@ public struct SigningKey: ~Copyable {
     }
   }
 
-  /// Makes a cleartext signed message of a text.
+  /// Makes a cleartext signed message from a text.
   ///
   /// With an RSA, Ed25519 or ECDSA key the same text and time always give the same bytes.
   ///
   /// - Parameters:
-  ///   - text: lines of UTF-8; trailing blanks of a line are not kept, as the format has it.
-  ///   - time: when the signature says it was made, in Unix seconds.
-  /// - Returns: the block with LF line ends and none after its last line.
+  ///   - text: lines of UTF-8; trailing blanks are removed, as the format demands.
+  ///   - time: the creation time in the signature, in Unix seconds.
+  /// - Returns: the block with LF line endings, and none after the last line.
   public borrowing func clearSign(_ text: [UInt8], at time: Int64) throws(OpenPGPError) -> [UInt8] {
     let lines = try ClearSignedMessage.canonicalLines(text)
     let signed = Array(lines.joined(separator: [0x0D, 0x0A]))
@@ -58,13 +58,13 @@ public struct SigningKey: ~Copyable {
 
   /// The body of a version 4 signature packet (RFC 9580 section 5.2.3) over bytes.
   ///
-  /// The hashed subpackets are the time, the key ID and the fingerprint, then those given: what the reference
-  /// writes, byte for byte.
+  /// The hashed subpackets are the time, the key ID, the fingerprint, and the given ones. The reference
+  /// writes exactly the same bytes.
   borrowing func sign(
     _ parts: [[UInt8]], type: SignatureType, at time: Int64, subpackets extra: [UInt8] = []
   ) throws(OpenPGPError) -> [UInt8] {
     guard let seconds = UInt32(exactly: time) else {
-      throw OpenPGPError(.unsupported, "a signature of a time that OpenPGP cannot state")
+      throw OpenPGPError(.unsupported, "a signature with a time that OpenPGP cannot represent")
     }
     guard key.version == 4 else {
       throw OpenPGPError(.unsupported, "signing with a key of version \(key.version)")
@@ -83,7 +83,7 @@ public struct SigningKey: ~Copyable {
 }
 
 extension SignatureValue {
-  /// The numbers as a signature packet has them (RFC 9580 section 5.2.3.1 and following).
+  /// The numbers as they are in a signature packet (RFC 9580 section 5.2.3.1 and following).
   func encoded(_ algorithm: PublicKeyAlgorithm) -> [UInt8] {
     switch self {
     case .rsa(let number): BigEndian.mpi(number)
@@ -96,13 +96,13 @@ extension SignatureValue {
 }
 
 extension KeyRing {
-  /// Which secret key of a certificate signs at a time: the primary key where it may and its secret is here, as
-  /// the reference has it, else the newest subkey that may.
+  /// Finds the secret key of a certificate that signs at a time. As in the reference, this is the primary
+  /// key, if it may sign and the ring has its secret; otherwise it is the newest subkey that may sign.
   ///
   /// - Parameter now: the time of signing, in Unix seconds.
-  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/unusableKey`` and why none can.
+  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/unusableKey`` and the reason if no key can sign.
   public func signingSecret(of certificate: Certificate, now: Int64) throws(OpenPGPError) -> SecretKey {
-    var why = "its secret is not at hand"
+    var why = "its secret is missing"
     let subkeys = certificate.subkeys.map(\.key).sorted { $0.creationTime > $1.creationTime }
     for key in [certificate.primary] + subkeys where key.verifyingKey != nil {
       guard let secret = secretKey(withFingerprint: key.fingerprint) else { continue }

@@ -1,4 +1,4 @@
-/// What a signature says about itself (RFC 9580 section 5.2.3.7).
+/// The statements of a signature about itself (RFC 9580 section 5.2.3.7).
 struct Subpackets: Hashable, Sendable {
   /// Section 5.2.3.11, in Unix seconds.
   private(set) var creationTime: Int64?
@@ -18,20 +18,19 @@ struct Subpackets: Hashable, Sendable {
   private(set) var revocationReason: UInt8?
   /// Section 5.2.3.34.
   private(set) var embedded: [SignaturePacket] = []
-  /// The type of a critical subpacket that this module does not know (section 5.2.3.7: such a signature is
-  /// in error).
+  /// The type of a critical subpacket that this module does not know. Section 5.2.3.7: such a signature is invalid.
   private(set) var unknownCritical: UInt8?
 
-  /// May certify other keys.
+  /// The key may certify other keys.
   static let certifies: UInt8 = 0x01
-  /// May sign data.
+  /// The key may sign data.
   static let signs: UInt8 = 0x02
 
-  /// More than any signature has, so that nothing long is made of short ones.
+  /// The most embedded signatures, to limit the work that a short packet can cause.
   private static let maximumEmbedded = 4
 
-  /// Reads one of the two areas. What a signature does not protect is only believed where it cannot
-  /// mislead: who issued it, and an embedded signature, which has to verify by itself.
+  /// Reads one of the two areas. From the unprotected area only two things are used, because they cannot
+  /// mislead: the issuer, and an embedded signature, which has to verify by itself.
   mutating func read(
     _ bytes: Span<UInt8>, at start: Int, isHashed: Bool, isEmbedded: Bool
   ) throws(OpenPGPError) {
@@ -61,9 +60,9 @@ struct Subpackets: Hashable, Sendable {
     case (3, true): lifetime = try Self.number(&cursor)
     case (9, true): keyLifetime = try Self.number(&cursor)
     case (16, _):
-      guard body.count == 8 else { throw cursor.fail(.malformedPacket, "a key ID that has not 8 bytes") }
+      guard body.count == 8 else { throw cursor.fail(.malformedPacket, "a key ID not 8 bytes long") }
       let keyID = BigEndian.integer64(try cursor.array(8))
-      // What is hashed counts over what is not.
+      // The hashed area takes precedence over the other.
       if isHashed || issuerKeyID == nil { issuerKeyID = keyID }
     case (25, true): isPrimaryUserID = try cursor.byte() != 0
     case (27, true): keyFlags = body.count > 0 ? try cursor.byte() : 0
@@ -72,7 +71,7 @@ struct Subpackets: Hashable, Sendable {
       guard !isEmbedded, embedded.count < Self.maximumEmbedded else {
         throw cursor.fail(.malformedPacket, "too many embedded signatures")
       }
-      // A signature of another version or kind is no fault of the one that carries it.
+      // An embedded signature of another version or kind is not an error of the one around it.
       do { embedded.append(try SignaturePacket.read(body, at: start, isEmbedded: true)) } catch {
         if error.code != .unsupported { throw error }
       }
@@ -87,21 +86,21 @@ struct Subpackets: Hashable, Sendable {
       let fingerprint = try cursor.array(body.count - 1)
       if isHashed || issuerFingerprint == nil { issuerFingerprint = fingerprint }
     case (1...7, _), (9...12, _), (16...17, _), (20...35, _), (37, _), (39, _):
-      // Known and without weight here, or without weight because unprotected. A critical notation is
-      // not known: its name has not been looked at.
+      // These are known but have no effect here, or have none because they are unprotected. A critical
+      // notation counts as unknown, because its name is not looked at.
       if type == 0x80 | 20 { unknownCritical = unknownCritical ?? 20 }
     default:
       if type & 0x80 != 0 { unknownCritical = unknownCritical ?? (type & 0x7F) }
     }
   }
 
-  /// Four octets of seconds; zero means none, which for a creation time is the epoch.
+  /// A time of four bytes of seconds. Zero means none, but as a creation time it is the epoch.
   private static func number(_ cursor: inout ByteCursor) throws(OpenPGPError) -> Int64 {
-    guard cursor.remaining == 4 else { throw cursor.fail(.malformedPacket, "a time that has not 4 bytes") }
+    guard cursor.remaining == 4 else { throw cursor.fail(.malformedPacket, "a time not 4 bytes long") }
     return Int64(try cursor.integer(4))
   }
 
-  /// The key ID and the fingerprint name one key.
+  /// Checks that the key ID and the fingerprint name the same key.
   func checkIssuer(_ cursor: borrowing ByteCursor) throws(OpenPGPError) {
     guard let issuerKeyID, let issuerFingerprint else { return }
     let keyID =
@@ -112,7 +111,7 @@ struct Subpackets: Hashable, Sendable {
     }
   }
 
-  /// One subpacket, to be written.
+  /// Encodes one subpacket.
   static func encode(_ type: UInt8, _ body: [UInt8], isCritical: Bool = false) -> [UInt8] {
     PacketReader.length(body.count + 1) + [isCritical ? 0x80 | type : type] + body
   }

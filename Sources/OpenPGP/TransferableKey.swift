@@ -1,12 +1,12 @@
 import Gcrypt
 
-/// The packets of one key as they were read (RFC 9580 sections 10.1 and 10.2), to be handed on as they are.
+/// The packets of one key as they were read (RFC 9580 sections 10.1 and 10.2), for passing them on unchanged.
 public final class TransferableKey: Sendable {
   /// The primary key.
   public let primary: PublicKeyPacket
-  /// Whether the packets held the secret key.
+  /// Whether the packets contain the secret key.
   public let isSecret: Bool
-  /// The packets of the public key, made of the secret ones where those were read.
+  /// The packets of the public key. If secret packets were read, they are made from those.
   public let publicPackets: [UInt8]
   private let packets: SecureBytes
 
@@ -21,16 +21,16 @@ public final class TransferableKey: Sendable {
 
   /// The packets as they were read, secret ones included.
   ///
-  /// - Throws: ``OpenPGPError`` where no secure memory is left.
+  /// - Throws: ``OpenPGPError`` if no secure memory is left.
   public func copyOfPackets() throws(OpenPGPError) -> SecureBytes {
     do { return try packets.copy(0..<packets.count) } catch { throw OpenPGPError(error) }
   }
 
-  /// The secret key's armored block with a final newline. It is secret as far as the packets are not locked.
+  /// The secret key as an armored block with a final newline. The text is secret unless the packets are locked.
   ///
-  /// - Throws: ``OpenPGPError`` where the secret key is not there.
+  /// - Throws: ``OpenPGPError`` if the secret key is missing.
   public func armoredSecretKey() throws(OpenPGPError) -> SecureBytes {
-    guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) has no secret part here") }
+    guard isSecret else { throw OpenPGPError(.noKey, "key \(primary.keyIDText) has no secret part") }
     let copy = try copyOfPackets()
     var count = 1
     Armor.encode(copy.span, .privateKey) { _ in count += 1 }
@@ -46,9 +46,9 @@ public final class TransferableKey: Sendable {
     return text
   }
 
-  /// Reads keys in any form that ``KeyRing`` reads; keys with a fault are passed over.
+  /// Reads keys in any form that ``KeyRing`` reads. Malformed keys are skipped.
   ///
-  /// - Throws: ``OpenPGPError`` where there is no readable key.
+  /// - Throws: ``OpenPGPError`` if there is no readable key.
   public static func read(_ bytes: Span<UInt8>) throws(OpenPGPError) -> [TransferableKey] {
     var keys: [TransferableKey] = []
     try KeyRing.forEachRun(of: bytes) { (run) throws(OpenPGPError) in
@@ -82,7 +82,7 @@ public final class TransferableKey: Sendable {
         let (key, _) = try PublicKeyPacket.read(body, at: packet.start)
         if isPrimary { primary = key }
         open += PacketReader.encode(isPrimary ? .publicKey : .publicSubkey, key.body)
-      // GnuPG's own notes are of no use to others.
+      // GnuPG's own notes are useless to others.
       case .trust: break
       default: open += PacketReader.encode(packet.type, body.indices.map { body[$0] })
       }

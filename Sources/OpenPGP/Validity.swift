@@ -1,10 +1,10 @@
-/// Why a key does not vouch for a signature, or a signature not for its text. Raw values are stable.
+/// The reason why a signature does not count, or a key does not count for it. Raw values are stable.
 public enum SignatureFault: String, Error, Sendable {
-  /// The numbers are not those of that key over that text.
+  /// The numbers do not match the key and the text.
   case badSignature = "bad-signature"
-  /// No key that the signature names is at hand.
+  /// None of the keys that the signature names is available.
   case unknownKey = "unknown-key"
-  /// The key was revoked: at any time for a compromise, before the signing for a retirement.
+  /// The key was revoked: for a compromise at any time, for a retirement before the signature was made.
   case keyRevoked = "key-revoked"
   /// The key had expired when the signature was made.
   case keyExpired = "key-expired"
@@ -14,15 +14,15 @@ public enum SignatureFault: String, Error, Sendable {
   case keyNotForSigning = "key-not-for-signing"
   /// The key has no valid self-signature, or the subkey none that binds it both ways.
   case keyNotBound = "key-not-bound"
-  /// The key is too weak, or not a possible key at all.
+  /// The key is too weak, or cannot be a key at all.
   case weakKey = "weak-key"
-  /// The signature itself had a date of expiry, which is past.
+  /// The signature itself had an expiry date, which has passed.
   case signatureExpired = "signature-expired"
   /// The signature was made in the future.
   case signatureInFuture = "signature-in-future"
   /// The digest is not SHA-2.
   case weakHash = "weak-hash"
-  /// The signature is not one over a document.
+  /// The signature is not of a type for documents.
   case wrongType = "wrong-type"
   /// A public-key algorithm that this module does not implement.
   case unsupportedAlgorithm = "unsupported-algorithm"
@@ -34,14 +34,14 @@ public enum SignatureFault: String, Error, Sendable {
   case unsupportedSubpacket = "unsupported-subpacket"
   /// A signature of a version other than 4 and 6.
   case unsupportedVersion = "unsupported-version"
-  /// Not what a signature looks like.
+  /// The bytes are not a well-formed signature.
   case malformed
 }
 
 extension SignaturePacket {
-  /// Whether a self-signature counts: it is made with SHA-2 or, as old keys have it, SHA-1 (an attacker who
-  /// can find collisions still cannot make the owner sign one), states nothing unknown, and is neither of
-  /// the future nor expired.
+  /// Whether a self-signature counts. It must be made with SHA-2 or, on old keys, SHA-1 (an attacker who can
+  /// find collisions still cannot make the owner sign one). It must not make unknown critical statements,
+  /// come from the future, or be expired.
   func isUsable(now: Int64) -> Bool {
     guard hash.isSHA2 || hash == .sha1, subpackets.unknownCritical == nil,
       let created = subpackets.creationTime, created <= now
@@ -50,9 +50,9 @@ extension SignaturePacket {
     return now < created + lifetime
   }
 
-  /// Whether a revocation counts for something done at a time. Superseded (1), retired (3) and a name no longer
-  /// valid (32) count from the revocation on; anything else, also no reason at all, may mean that someone
-  /// else has the key, who can sign with any date (RFC 9580 section 5.2.3.31).
+  /// Whether a revocation counts for an action at a time. Superseded (1), retired (3) and a name that is no
+  /// longer valid (32) count from the revocation on. Any other reason, or no reason, may mean that somebody
+  /// else has the key and can sign with any date (RFC 9580 section 5.2.3.31).
   func revokes(at time: Int64) -> Bool {
     guard let reason = subpackets.revocationReason, [1, 3, 32].contains(reason),
       let created = subpackets.creationTime
@@ -60,28 +60,27 @@ extension SignaturePacket {
     return created <= time
   }
 
-  /// Its creation time, for choosing the newest; what has none was not ``isUsable(now:)``.
+  /// Its creation time, for choosing the newest. ``isUsable(now:)`` refused signatures without one.
   var age: Int64 { subpackets.creationTime ?? .min }
 }
 
-/// What a key's owner says about it, taken from self-signatures that verified, judged for something done at a
-/// time.
+/// The statements of a key's owner about it, from self-signatures that verified, judged for an action at a time.
 struct KeyStatement {
-  /// Why the key does not count, whatever it was used for.
+  /// The reason why the key does not count for any use.
   var fault: SignatureFault?
-  /// The flags (RFC 9580 section 5.2.3.29); nil where the owner states none.
+  /// The flags (RFC 9580 section 5.2.3.29); nil if the owner gives none.
   var flags: UInt8?
-  /// When the key expires, in Unix seconds; nil for never.
+  /// The expiry time of the key, in Unix seconds; nil for never.
   var expiry: Int64?
-  /// The names that are valid, the primary one first.
+  /// The valid names, the primary one first.
   var userIDs: [UserID] = []
 }
 
 extension Certificate {
   /// The newest self-signature of a kind that counts and verifies.
   ///
-  /// The newest is the owner's last word: also for a signature older than it, because keys whose life was
-  /// prolonged are commonly passed on with nothing but their newest self-signatures.
+  /// The newest is the owner's last word, even for a signature that is older: keys with an extended lifetime
+  /// are usually passed on with only their newest self-signatures.
   private func newest(
     _ signatures: [SignaturePacket], now: Int64, over parts: [[UInt8]],
     where isWanted: (SignatureType) -> Bool
@@ -94,8 +93,8 @@ extension Certificate {
     return nil
   }
 
-  /// Whether a revocation of a kind verifies and counts at a time. `since` leaves out those that are older than
-  /// what they revoke.
+  /// Whether a revocation of a kind verifies and counts at a time. `since` excludes revocations that are
+  /// older than the statement that they revoke.
   private func isRevoked(
     _ signatures: [SignaturePacket], _ type: SignatureType, at time: Int64, since: Int64 = .min,
     over parts: [[UInt8]]
@@ -110,7 +109,7 @@ extension Certificate {
     return false
   }
 
-  /// The names that were valid at a time with their newest certification, the primary one first.
+  /// The names that were valid at a time, with their newest certification, the primary one first.
   func validUserIDs(
     at time: Int64, now: Int64
   ) throws(OpenPGPError) -> (valid: [(UserID, SignaturePacket)], isAnyRevoked: Bool) {
@@ -134,7 +133,7 @@ extension Certificate {
     return (valid, isAnyRevoked)
   }
 
-  /// What the owner says about the primary key, judged for something done at a time.
+  /// The owner's statement about the primary key, judged for an action at a time.
   func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> KeyStatement {
     let isRevoked = try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed])
     let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
@@ -154,14 +153,13 @@ extension Certificate {
     return key.creationTime + lifetime
   }
 
-  /// Why a signature over data made at a time does not count though its numbers are those of this key: nil
-  /// where it counts.
+  /// The reason why a signature that this key made over data at a time does not count; nil if it counts.
   ///
   /// - Parameters:
   ///   - key: the primary key or one of the subkeys.
-  ///   - time: when the signature says that it was made, in Unix seconds.
-  ///   - now: the time of judging, in Unix seconds.
-  ///   - own: ``statement(at:now:)`` of the same times, where it is known already.
+  ///   - time: the creation time in the signature, in Unix seconds.
+  ///   - now: the time of the judgement, in Unix seconds.
+  ///   - own: ``statement(at:now:)`` for the same times, if the caller already has it.
   func fault(
     of key: PublicKeyPacket, at time: Int64, now: Int64, _ own: KeyStatement? = nil
   ) throws(OpenPGPError) -> SignatureFault? {
@@ -179,7 +177,7 @@ extension Certificate {
     return try fault(of: subkey, at: time, now: now)
   }
 
-  /// What the owner says about a subkey, judged for something done at a time.
+  /// The owner's statement about a subkey, judged for an action at a time.
   func statement(
     of subkey: Subkey, at time: Int64, now: Int64
   ) throws(OpenPGPError) -> (isRevoked: Bool, binding: SignaturePacket?, expiry: Int64?) {
@@ -198,7 +196,7 @@ extension Certificate {
     if time < subkey.key.creationTime { return .keyTooYoung }
     if let expiry = own.expiry, time >= expiry { return .keyExpired }
     if let flags = binding.subpackets.keyFlags, flags & Subpackets.signs == 0 { return .keyNotForSigning }
-    // RFC 9580 section 5.2.1.9: without the subkey's own word, anyone could adopt another's signing key.
+    // RFC 9580 section 5.2.1.9: without a signature by the subkey itself, anybody could adopt another's signing key.
     let parts = [primary.hashed, subkey.key.hashed]
     for back in binding.subpackets.embedded where back.type == .primaryKeyBinding && back.isUsable(now: now) {
       if try back.verifies(with: subkey.key, over: parts) { return nil }

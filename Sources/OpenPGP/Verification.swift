@@ -1,25 +1,25 @@
 import Bytes
 public import Gcrypt
 
-/// What one signature packet is worth.
+/// The judgement about one signature packet.
 public struct SignatureReport: Sendable {
-  /// Why it does not count; nil where it does.
+  /// The reason why the signature does not count; nil if it does.
   public let fault: SignatureFault?
-  /// The key ID or fingerprint that the signature names, in upper-case hexadecimal. Only a claim where there
-  /// is a fault.
+  /// The key ID or fingerprint that the signature names, in upper-case hexadecimal. If there is a fault, it
+  /// is only a claim.
   public let issuer: String?
-  /// The key that made the signature, where it is at hand and the numbers are its.
+  /// The key that made the signature, if it is available and the signature matches it.
   public let key: PublicKeyPacket?
   /// The primary key that ``key`` belongs to.
   public let primary: PublicKeyPacket?
   /// The names that were valid when the signature was made, the primary one first. Escape them before they
   /// reach a terminal.
   public let userIDs: [String]
-  /// When the signature says it was made, in Unix seconds.
+  /// The creation time in the signature, in Unix seconds.
   public let signedAt: Int64?
-  /// When the key expires or expired, in Unix seconds; nil for never.
+  /// The expiry time of the key, in Unix seconds; nil for never.
   public let keyExpiry: Int64?
-  /// The digest of the signature; nil where this module does not know it.
+  /// The digest of the signature; nil if this module does not know it.
   public let hash: HashAlgorithm?
 
   /// Whether the signature counts.
@@ -31,7 +31,7 @@ extension ClearSignedMessage {
   ///
   /// - Parameters:
   ///   - ring: the keys that may have signed.
-  ///   - now: the time of judging, in Unix seconds.
+  ///   - now: the time of the judgement, in Unix seconds.
   public func verify(with ring: KeyRing, now: Int64) throws(OpenPGPError) -> [SignatureReport] {
     var reports: [SignatureReport] = []
     for signature in signatures { reports.append(try ring.judge(signature, over: text, now: now)) }
@@ -79,7 +79,7 @@ extension KeyRing {
     return report(verdict ?? .unknownKey)
   }
 
-  /// The keys that the signature names.
+  /// The keys that the signature names as possible issuers.
   private func candidates(for signature: SignaturePacket) -> [(Certificate, PublicKeyPacket)] {
     guard let keyID = signature.subpackets.anyIssuerKeyID else { return [] }
     return certificates(withKeyID: keyID).flatMap { certificate in
@@ -90,7 +90,7 @@ extension KeyRing {
 }
 
 extension SignaturePacket {
-  /// Why the signature does not count whoever made it.
+  /// The reason why the signature does not count, whichever key made it.
   fileprivate func ownFault(now: Int64) -> SignatureFault? {
     guard type == .binary || type == .text else { return .wrongType }
     guard hash.isSHA2 else { return hash.headerName == nil ? .unsupportedHash : .weakHash }
@@ -105,7 +105,7 @@ extension SignaturePacket {
 }
 
 extension Subpackets {
-  /// The issuer's key ID, from its fingerprint where that alone is given.
+  /// The issuer's key ID. If only the fingerprint is given, it is derived from that.
   var anyIssuerKeyID: UInt64? {
     if let issuerKeyID { return issuerKeyID }
     guard let issuerFingerprint else { return nil }
@@ -113,7 +113,7 @@ extension Subpackets {
       issuerFingerprint.count == 20 ? issuerFingerprint.suffix(8) : issuerFingerprint[...])
   }
 
-  /// The issuer as it is named, fingerprint before key ID.
+  /// The issuer that the signature names: the fingerprint, or else the key ID.
   var issuerText: String? {
     if let issuerFingerprint { return Hexadecimal.text(issuerFingerprint, uppercase: true) }
     return issuerKeyID.map { Hexadecimal.text(BigEndian.bytes($0), uppercase: true) }

@@ -1,6 +1,6 @@
-/// Reads DER (ITU-T X.690 section 10): definite lengths in their shortest form and nothing else.
+/// Reads DER (ITU-T X.690 section 10): only definite lengths in their shortest form.
 ///
-/// It works on bytes where they are, so that what is secret is not copied about.
+/// It reads the bytes in place, so that secrets are not copied.
 struct DERReader: ~Escapable {
   private let bytes: Span<UInt8>
   private var position = 0
@@ -29,7 +29,7 @@ struct DERReader: ~Escapable {
     guard position == bytes.count else { throw malformed }
   }
 
-  /// The place of the contents of the next value, which must have that tag.
+  /// The range of the contents of the next value, which must have that tag.
   private mutating func contents(_ tag: UInt8) throws(PEMError) -> Range<Int> {
     guard nextTag == tag, position + 1 < bytes.count else { throw malformed }
     var length = Int(bytes[position + 1])
@@ -57,14 +57,14 @@ struct DERReader: ~Escapable {
     return bytes.extracting(place)
   }
 
-  /// A reader of what is inside the next value.
+  /// A reader for the inside of the next value.
   @_lifetime(copy self)
   mutating func reader(_ tag: UInt8 = DERReader.sequence) throws(PEMError) -> DERReader {
     let place = try contents(tag)
     return DERReader(bytes.extracting(place))
   }
 
-  /// The contents of the next value, copied: for what is no secret.
+  /// A copy of the contents of the next value, for contents that are not secret.
   mutating func array(_ tag: UInt8) throws(PEMError) -> [UInt8] {
     let place = try contents(tag)
     return place.map { bytes[$0] }
@@ -75,12 +75,12 @@ struct DERReader: ~Escapable {
   mutating func unsigned() throws(PEMError) -> Span<UInt8> {
     let place = try contents(Self.integer)
     guard let first = place.first, bytes[first] < 0x80 else { throw malformed }
-    // The sign byte is there only where the next bit would be taken for a sign.
+    // The sign byte is only allowed if the next bit would be taken for a sign.
     guard place.count == 1 || bytes[first] != 0 || bytes[first + 1] >= 0x80 else { throw malformed }
     return bytes.extracting(place.count > 1 && bytes[first] == 0 ? first + 1..<place.upperBound : place)
   }
 
-  /// A positive integer, copied.
+  /// A copy of a positive integer.
   mutating func unsignedArray() throws(PEMError) -> [UInt8] {
     let number = try unsigned()
     return number.indices.map { number[$0] }
@@ -95,21 +95,21 @@ struct DERReader: ~Escapable {
     return value
   }
 
-  /// A bit string of whole bytes.
+  /// A bit string that consists of whole bytes.
   mutating func bits() throws(PEMError) -> [UInt8] {
     let place = try contents(Self.bitString)
     guard let first = place.first, bytes[first] == 0 else { throw malformed }
     return place.dropFirst().map { bytes[$0] }
   }
 
-  /// Passes over the next value, whatever it is.
+  /// Skips the next value, whatever it is.
   mutating func skip() throws(PEMError) {
     guard let tag = nextTag else { throw malformed }
     _ = try contents(tag)
   }
 }
 
-/// Object identifiers, in their encoded form.
+/// Object identifiers, as they are encoded.
 enum ObjectID {
   static let rsaEncryption: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01]
   static let ecPublicKey: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]
@@ -120,7 +120,7 @@ enum ObjectID {
   static let pbes2: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0D]
   static let pbkdf2: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0C]
   static let scrypt: [UInt8] = [0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x04, 0x0B]
-  /// `hmacWith…` of RFC 8018: the last byte tells which hash.
+  /// `hmacWith…` of RFC 8018; a last byte is added that selects the hash.
   static let hmac: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x02]
   static let tripleDESCBC: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x03, 0x07]
   static let aes128CBC: [UInt8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02]

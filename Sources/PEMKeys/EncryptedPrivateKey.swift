@@ -2,7 +2,7 @@ import Gcrypt
 
 /// PKCS#8's EncryptedPrivateKeyInfo (RFC 5958 section 3) with PBES2 (RFC 8018 section 6.2).
 enum EncryptedPrivateKey {
-  /// The most iterations of PBKDF2 that are run: some seconds. OpenSSL's own choice is 2048.
+  /// The most iterations of PBKDF2 that are accepted: they take some seconds. OpenSSL's default is 2048.
   private static let maximumIterations = 10_000_000
   /// The most memory that scrypt may take, in bytes.
   private static let maximumMemory = 256 << 20
@@ -11,7 +11,7 @@ enum EncryptedPrivateKey {
     PEMError(.wrongPassphrase, "the passphrase does not open the private key")
   }
 
-  /// The PrivateKeyInfo within.
+  /// Decrypts the PrivateKeyInfo inside.
   static func decrypt(
     _ bytes: Span<UInt8>, _ passphrase: borrowing SecureBytes
   ) throws(PEMError) -> SecureBytes {
@@ -48,7 +48,7 @@ enum EncryptedPrivateKey {
     } catch { throw PEMError(error) }
   }
 
-  /// Without RFC 8018 section 6.1.1's padding.
+  /// Removes the padding of RFC 8018 section 6.1.1.
   private static func unpadded(
     _ plain: borrowing SecureBytes, blockSize: Int
   ) throws(PEMError) -> SecureBytes {
@@ -108,7 +108,7 @@ enum EncryptedPrivateKey {
     }
   }
 
-  /// RFC 8018 appendix A.2: without a name it is SHA-1.
+  /// RFC 8018 appendix A.2: the default is SHA-1.
   private static func readHMAC(_ parameters: inout DERReader) throws(PEMError) -> HashAlgorithm {
     guard parameters.nextTag == DERReader.sequence else { return .sha1 }
     var identifier = try parameters.reader()

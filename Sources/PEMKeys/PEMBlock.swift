@@ -1,12 +1,12 @@
 import Bytes
 import Gcrypt
 
-/// A block of a PEM file (RFC 7468): its label and the bytes within, which may be secret.
+/// A block of a PEM file (RFC 7468): its label and its bytes, which may be secret.
 struct PEMBlock: ~Copyable {
   let label: String
   let bytes: SecureBytes
 
-  /// More than any file of keys is long, in bytes.
+  /// The most bytes of a file with keys.
   static let maximumBytes = 1 << 20
 
   private init(_ label: String, _ bytes: consuming SecureBytes) {
@@ -14,8 +14,8 @@ struct PEMBlock: ~Copyable {
     self.bytes = bytes
   }
 
-  /// The next block of a text from a position on; nil where there is none. Text between blocks is passed over:
-  /// other programs write comments there.
+  /// Finds the next block of a text, from a position on; nil if there is none. Text between blocks is
+  /// skipped, since other programs write comments there.
   static func next(in text: Span<UInt8>, _ position: inout Int) throws(PEMError) -> PEMBlock? {
     guard text.count <= maximumBytes else { throw PEMError(.tooLarge, "\(text.count) bytes of keys") }
     while let line = nextLine(text, &position) {
@@ -37,7 +37,7 @@ struct PEMBlock: ~Copyable {
     while let line = nextLine(text, &position) {
       if let end = self.label(text.extracting(line), "-----END ") {
         guard end == label, decoder.isComplete else {
-          throw PEMError(.malformedPEM, "a block that does not end as it began")
+          throw PEMError(.malformedPEM, "a block with an unmatched last line or incomplete base64")
         }
         do { return try output.copy(0..<used) } catch { throw PEMError(error) }
       }
@@ -52,16 +52,16 @@ struct PEMBlock: ~Copyable {
           span[used] = byte
           used += 1
         }
-        // A colon further on says why a header line is no base64.
+        // A colon further on marks a header line, which the check above reports when it gets there.
         if !isTaken, !line.contains(where: { text[$0] == UInt8(ascii: ":") }) {
-          throw PEMError(.malformedPEM, "a block with something other than base64")
+          throw PEMError(.malformedPEM, "a block that is not base64")
         }
       }
     }
     throw PEMError(.malformedPEM, "a block without its last line")
   }
 
-  /// The next line without its end and without blanks after it; nil at the end of the text.
+  /// The next line without its line ending and trailing blanks; nil at the end of the text.
   private static func nextLine(_ text: Span<UInt8>, _ position: inout Int) -> Range<Int>? {
     guard position < text.count else { return nil }
     let start = position
@@ -72,7 +72,7 @@ struct PEMBlock: ~Copyable {
     return start..<end
   }
 
-  /// The label of a line that begins or ends a block.
+  /// The label of a block's first or last line.
   private static func label(_ line: Span<UInt8>, _ prefix: StaticString) -> String? {
     let count = prefix.utf8CodeUnitCount
     guard line.count > count + 5, line.count < 80 else { return nil }

@@ -1,20 +1,21 @@
+public import Bytes
 import Gcrypt
 
-/// Why a PEM file gave no key.
-public struct PEMError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The kind of fault; its raw value is stable.
+/// The reason why a PEM file gave no key.
+public struct PEMError: Fault, Equatable, Sendable {
+  /// The kind of error; its raw value is stable.
   public enum Code: String, Sendable {
     /// No PEM block, or none with a key.
     case noKey = "no-key"
-    /// A block that is not framed or encoded as RFC 7468 has it.
+    /// A block whose frame or encoding does not follow RFC 7468.
     case malformedPEM = "malformed-pem"
-    /// DER that is not what the block's label promises.
+    /// DER that does not match the block's label.
     case malformedKey = "malformed-key"
     /// An algorithm, a curve or a protection that this module does not implement.
     case unsupported
-    /// Larger or costlier than a key ever is.
+    /// Larger or more expensive than a key ever is.
     case tooLarge = "too-large"
-    /// The private key is encrypted and no passphrase was given.
+    /// The private key is encrypted, but there is no passphrase.
     case passphraseNeeded = "passphrase-needed"
     /// The passphrase does not open the private key.
     case wrongPassphrase = "wrong-passphrase"
@@ -24,12 +25,12 @@ public struct PEMError: Error, Equatable, Sendable, CustomStringConvertible {
     case library
   }
 
-  /// The kind of fault.
+  /// The kind of error.
   public let code: Code
-  /// What it was, as a phrase.
+  /// A phrase that names the error.
   public let what: String
 
-  /// An error of its kind.
+  /// Makes an error of that kind.
   public init(_ code: Code, _ what: String) {
     self.code = code
     self.what = what
@@ -38,6 +39,12 @@ public struct PEMError: Error, Equatable, Sendable, CustomStringConvertible {
   init(_ error: GcryptError) {
     self.init(error.isCondition(.badKey) ? .unusableKey : .library, error.description)
   }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .key }
 
   /// One sentence.
   public var description: String { "PEM: \(what)" }

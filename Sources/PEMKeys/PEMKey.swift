@@ -4,7 +4,7 @@ public import Gcrypt
 public enum PEMPublicKey {
   /// The public keys of all blocks: `PUBLIC KEY` (RFC 5280's SPKI) and `RSA PUBLIC KEY` (PKCS#1).
   ///
-  /// - Throws: ``PEMError`` where a block is malformed or none holds a public key.
+  /// - Throws: ``PEMError`` if a block is malformed or none contains a public key.
   public static func read(_ text: Span<UInt8>) throws(PEMError) -> [PublicKey] {
     var keys: [PublicKey] = []
     var position = 0
@@ -22,7 +22,7 @@ public enum PEMPublicKey {
     return keys
   }
 
-  /// The public keys of all blocks, as ``read(_:)-(Span<UInt8>)`` has it.
+  /// The public keys of all blocks; see ``read(_:)-(Span<UInt8>)``.
   public static func read(_ text: [UInt8]) throws(PEMError) -> [PublicKey] { try read(text.span) }
 
   /// PKCS#1's RSAPublicKey (RFC 8017 appendix A.1.1).
@@ -54,10 +54,10 @@ public enum PEMPublicKey {
   }
 }
 
-/// The algorithm that a key is for (RFC 5280's AlgorithmIdentifier).
+/// The algorithm of a key (RFC 5280's AlgorithmIdentifier).
 enum PEMAlgorithm {
   case rsa
-  /// The curve may also be named within a private key.
+  /// The curve may instead be named inside a private key.
   case ecdsa(Curve?)
   case ed25519
 
@@ -88,7 +88,7 @@ enum PEMAlgorithm {
   }
 }
 
-/// A private key that a PEM file held.
+/// A private key from a PEM file.
 public final class PEMPrivateKey: Sendable {
   /// The key itself.
   public let key: PrivateKey
@@ -100,7 +100,7 @@ public final class PEMPrivateKey: Sendable {
   /// The public key of the pair.
   public var publicKey: PublicKey { key.publicKey }
 
-  /// Whether a text has a PEM block with a private key in it, locked or not.
+  /// Whether a text has a PEM block with a private key, encrypted or not.
   public static func isPrivateKey(_ text: Span<UInt8>) -> Bool {
     var position = 0
     while let block = try? PEMBlock.next(in: text, &position) {
@@ -112,8 +112,8 @@ public final class PEMPrivateKey: Sendable {
   /// The first private key of a text: `PRIVATE KEY` and `ENCRYPTED PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY`
   /// (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
   ///
-  /// - Parameter passphrase: what it is encrypted with; empty where there is none.
-  /// - Throws: ``PEMError`` where there is no such key, or it cannot be opened or used.
+  /// - Parameter passphrase: the passphrase of an encrypted key; empty if there is none.
+  /// - Throws: ``PEMError`` if there is no such key, or it cannot be decrypted or used.
   public static func read(
     _ text: Span<UInt8>, passphrase: borrowing SecureBytes
   ) throws(PEMError) -> PEMPrivateKey {
@@ -132,7 +132,7 @@ public final class PEMPrivateKey: Sendable {
     throw PEMError(.noKey, "there is no private key in the file")
   }
 
-  /// What was decrypted and is no key was decrypted with another passphrase.
+  /// If the decrypted bytes are not a key, the passphrase was wrong.
   private static func opened(_ plain: inout SecureBytes) throws(PEMError) -> PEMPrivateKey {
     do { return try pkcs8(plain.span) } catch {
       guard error.code == .malformedKey else { throw error }

@@ -6,14 +6,14 @@ public import Gcrypt
 public enum WrappedKey {
   /// The label of the PEM block.
   private static let label = "MESSAGE"
-  /// The RSA keys that a key is wrapped for or opened with, in bits.
+  /// The sizes of RSA keys that can wrap or unwrap a key, in bits.
   public static let keyBits = 2048...8192
-  /// More than the longest message takes, in bytes.
+  /// The most bytes that a message may have.
   public static let maximumBytes = 64 << 10
 
   /// Encrypts a key with RSA-OAEP (SHA-256, empty label) and writes it as PEM.
   ///
-  /// - Throws: ``PEMError/Code/unusableKey`` where the public key is no RSA key of ``keyBits``.
+  /// - Throws: ``PEMError/Code/unusableKey`` if the public key is not an RSA key of ``keyBits``.
   public static func wrap(_ key: Span<UInt8>, for recipient: PublicKey) throws(PEMError) -> [UInt8] {
     try check(recipient)
     let ciphertext: [UInt8]
@@ -29,7 +29,7 @@ public enum WrappedKey {
 
   /// Decrypts a message.
   ///
-  /// - Throws: ``PEMError``: it is no PEM, no such message, or not for this key.
+  /// - Throws: ``PEMError`` if the message is not PEM, does not contain a wrapped key, or is for another key.
   public static func unwrap(
     _ message: Span<UInt8>, with key: borrowing PrivateKey
   ) throws(PEMError) -> SecureBytes {
@@ -64,7 +64,7 @@ public enum WrappedKey {
       let octets = try reader.array(DERReader.octetString)
       try reader.finish()
       return octets
-    } catch { throw PEMError(.malformedPEM, "a message that holds no OCTET STRING") }
+    } catch { throw PEMError(.malformedPEM, "a message without an OCTET STRING") }
   }
 
   private static func check(_ key: PublicKey) throws(PEMError) {

@@ -1,8 +1,9 @@
+public import Bytes
 public import LinuxSystem
 public import SystemPackage
 
 /// What is wrong, where it is, and what lies beneath it.
-public struct SIFError: Error, Equatable, Sendable {
+public struct SIFError: Fault, Equatable, Sendable {
   /// The kind of failure. Raw values are stable: scripts may compare them.
   public enum Code: String, Sendable, CaseIterable {
     /// The magic is not there: the file is something else.
@@ -74,7 +75,23 @@ public struct SIFError: Error, Equatable, Sendable {
   }
 }
 
-extension SIFError: CustomStringConvertible {
+extension SIFError {
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded, .multipleObjects: .malformed
+    case .system, .locked: .system
+    case .invalidArgument: .argument
+    case .objectNotFound, .noFreeDescriptor, .primaryExists, .notPartition, .notSystemPartition: .other
+    }
+  }
+
+  /// The failed system call beneath.
+  public var underlying: (any Fault)? { system }
+
   /// One sentence: what, and where.
   public var description: String {
     if system != nil { return message }
@@ -86,4 +103,11 @@ extension SIFError: CustomStringConvertible {
 /// Runs a body whose failures are the operating system's, as the format's errors.
 func translating<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(SIFError) -> Result {
   do { return try body() } catch { throw SIFError(error) }
+}
+
+/// The same for one expression. An autoclosure keeps the type of what is thrown, a plain closure needs it written.
+func translating<Result: ~Copyable>(
+  _ call: @autoclosure () throws(SystemError) -> Result
+) throws(SIFError) -> Result {
+  do { return try call() } catch { throw SIFError(error) }
 }

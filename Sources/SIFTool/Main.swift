@@ -1,16 +1,8 @@
 import ArgumentParser
 import Bytes
 import CommandKit
-import ExecutionControl
-import Gcrypt
 import Glibc
-import LUKS
 import LinuxSystem
-import OpenPGP
-import PEMKeys
-import SIF
-import SIFRuntime
-import Squash
 import StrictJSON
 
 /// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
@@ -85,22 +77,14 @@ enum Main {
   private static func report(
     _ error: any Error, of command: (any ParsableCommand)?, _ line: CommandLineGrammar.Line
   ) -> ExitStatus {
-    let failure: ToolFailure
-    switch error {
-    case let error as ToolFailure: failure = error
-    case let error as SIFError: failure = ToolFailure(error)
-    case let error as SquashError: failure = ToolFailure(error)
-    case let error as SystemError: failure = ToolFailure(error)
-    case let error as IntegrityError: failure = ToolFailure(error)
-    case let error as OpenPGPError: failure = ToolFailure(error)
-    case let error as RuntimeError: failure = ToolFailure(error)
-    case let error as PolicyError: failure = ToolFailure(error)
-    case let error as LUKSError: failure = ToolFailure(error)
-    case let error as PEMError: failure = ToolFailure(error)
-    case let error as GcryptError: failure = ToolFailure(error)
-    default: return reportParsing(error, line)
+    // Help that was asked for is thrown too, and so are checks of the parser's kind.
+    if !(error is ToolFailure), !(error is any Fault),
+      [.success, .validationFailure].contains(SiftoolCommand.exitCode(for: error))
+    {
+      return reportParsing(error, line)
     }
-    return report(failure, asJSON: (command as? any ToolCommand)?.printsJSON ?? false, line.command)
+    let asJSON = (command as? any ToolCommand)?.printsJSON ?? false
+    return report(ToolFailure(error), asJSON: asJSON, line.command)
   }
 
   private static func report(_ failure: ToolFailure, asJSON: Bool, _ command: [String]) -> ExitStatus {

@@ -9,8 +9,8 @@ enum ShortPath {
   /// other command line.
   static func run(_ arguments: [String]) throws -> Bool {
     if let answer = try catenate(arguments) { return answer }
-    if let verification = verification(arguments) {
-      try verification.run()
+    if let (verification, image) = verification(arguments) {
+      try verification.run(on: image)
       return true
     }
     guard (2...3).contains(arguments.count), !arguments.contains(where: { $0.hasPrefix("-") }),
@@ -36,7 +36,7 @@ enum ShortPath {
   }
 
   /// `verify` with one image and any number of `--key FILE`; nil for anything else.
-  private static func verification(_ arguments: [String]) -> Verification? {
+  private static func verification(_ arguments: [String]) -> (Verification, PathArgument)? {
     guard arguments.first == "verify" else { return nil }
     var images: [PathArgument] = []
     var keys: [PathArgument] = []
@@ -49,8 +49,6 @@ enum ShortPath {
       if isKey { keys.append(path) } else { images.append(path) }
     }
     guard let image = images.first, images.count == 1 else { return nil }
-    var verification = Verification(image)
-    verification.keys = keys
-    return verification
+    return (Verification(keys: KeyChoice(files: keys)), image)
   }
 }

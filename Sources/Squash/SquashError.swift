@@ -1,8 +1,8 @@
-import Bytes
+public import Bytes
 import LinuxSystem
 
 /// A failure of a squashfs operation: a stable code, what, where, and the status beneath.
-public struct SquashError: SystemErrorConvertible, Equatable, Sendable, CustomStringConvertible {
+public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   /// What kind of failure this is. The raw value is stable and appears in JSON.
   public enum Code: String, Sendable {
     /// There is no squashfs superblock where one was expected.
@@ -69,6 +69,24 @@ public struct SquashError: SystemErrorConvertible, Equatable, Sendable, CustomSt
     self.offset = offset
     self.status = status
     self.errno = errno
+  }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .notSquashfs, .unsupportedVersion, .truncated, .corrupt, .hostileName, .duplicateEntry,
+      .unsortedEntry,
+      .directoryLoop, .tooDeep, .limitExceeded:
+      .malformed
+    case .system: .system
+    case .invalidArgument: .argument
+    case .notFound, .notDirectory, .notRegularFile, .symlinkLoop, .unsupported, .unsupportedCompression,
+      .library:
+      .other
+    }
   }
 
   /// One sentence without a final stop. Bytes of the path that a terminal could obey are escaped.

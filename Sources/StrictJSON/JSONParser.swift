@@ -1,14 +1,14 @@
-/// What a text may cost before the parser refuses it.
+/// The limits of a text that the parser accepts.
 public struct JSONLimits: Sendable {
   /// The most bytes of text.
   public var bytes: Int
-  /// The most arrays and objects within one another.
+  /// The most levels of nested arrays and objects.
   public var depth: Int
-  /// Whether a repeated key within one object is kept rather than refused. Readers disagree on which of the
-  /// two counts, so nothing that is signed may have one.
+  /// Whether repeated keys within one object are kept instead of refused. Readers disagree on which one
+  /// counts, so signed text must not have any.
   public var keepsDuplicateKeys: Bool
 
-  /// Limits; by default 16 MiB, 64 levels and no repeated keys.
+  /// Makes limits; by default 16 MiB, 64 levels and no repeated keys.
   public init(bytes: Int = 16 << 20, depth: Int = 64, keepsDuplicateKeys: Bool = false) {
     self.bytes = bytes
     self.depth = depth
@@ -16,12 +16,12 @@ public struct JSONLimits: Sendable {
   }
 }
 
-/// A parser of RFC 8259's grammar and nothing beyond it: no comments, no trailing commas, no byte order mark,
-/// no invalid UTF-8, and nothing after the value but white space.
+/// A parser for the grammar of RFC 8259 and nothing beyond it: no comments, no trailing commas, no byte order
+/// mark, no invalid UTF-8, and only white space after the value.
 public struct JSONParser: ~Escapable {
   private let bytes: Span<UInt8>
   private let limits: JSONLimits
-  /// Whether elements and members are kept; otherwise the value is only judged.
+  /// Whether elements and members are kept; otherwise the value is only checked.
   private let keepsValues: Bool
   private var offset = 0
 
@@ -34,16 +34,16 @@ public struct JSONParser: ~Escapable {
 
   /// Parses a text that is one JSON value.
   ///
-  /// - Throws: ``JSONError`` with the byte where the text leaves the grammar or a limit.
+  /// - Throws: ``JSONError`` with the byte where the text violates the grammar or a limit.
   public static func parse(
     _ bytes: Span<UInt8>, limits: JSONLimits = JSONLimits()
   ) throws(JSONError) -> JSONValue {
     try run(bytes, limits, keepsValues: true)
   }
 
-  /// Judges a text that should be one JSON value, in memory that does not grow with the number of values in it.
+  /// Checks that a text is one JSON value, in memory that does not grow with the number of values in it.
   ///
-  /// - Throws: ``JSONError`` with the byte where the text leaves the grammar or a limit.
+  /// - Throws: ``JSONError`` with the byte where the text violates the grammar or a limit.
   public static func check(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
     _ = try run(bytes.span, limits, keepsValues: false)
   }
@@ -62,7 +62,7 @@ public struct JSONParser: ~Escapable {
 
   /// Parses a text that is one JSON value.
   ///
-  /// - Throws: ``JSONError`` with the byte where the text leaves the grammar or a limit.
+  /// - Throws: ``JSONError`` with the byte where the text violates the grammar or a limit.
   public static func parse(
     _ bytes: [UInt8], limits: JSONLimits = JSONLimits()
   ) throws(JSONError) -> JSONValue {
@@ -90,7 +90,7 @@ public struct JSONParser: ~Escapable {
     guard depth <= limits.depth else { throw JSONError(.tooDeep, at: offset) }
     offset += 1
     var members: [JSONMember] = []
-    // Few members are compared one by one, which is sooner done than a set begun.
+    // Comparing a few members one by one is faster than starting a set.
     var keys: Set<[UInt8]> = []
     skipSpace()
     if try take(ifNext: UInt8(ascii: "}")) { return .object(members) }
@@ -111,7 +111,7 @@ public struct JSONParser: ~Escapable {
       guard try take(ifNext: UInt8(ascii: ":")) else { throw JSONError(.unexpectedByte, at: offset) }
       skipSpace()
       let value = try value(depth: depth)
-      // Keys that must not be repeated have to be known.
+      // Keep the keys even without values, to find repeated ones.
       if keepsValues || !limits.keepsDuplicateKeys { members.append(JSONMember(key, value)) }
       skipSpace()
       if try take(ifNext: UInt8(ascii: "}")) { return .object(members) }
@@ -143,7 +143,7 @@ public struct JSONParser: ~Escapable {
     return value
   }
 
-  /// RFC 8259 section 6: an optional minus, an integer without leading zeros, fraction, exponent.
+  /// RFC 8259 section 6: an optional minus, an integer without leading zeros, a fraction, an exponent.
   private mutating func number() throws(JSONError) -> JSONValue {
     let start = offset
     var isInteger = true
@@ -207,7 +207,7 @@ public struct JSONParser: ~Escapable {
     }
   }
 
-  /// What follows a backslash (RFC 8259 section 7).
+  /// Reads the part of an escape that follows the backslash (RFC 8259 section 7).
   private mutating func escape(into content: inout [UInt8]) throws(JSONError) {
     let place = offset - 1
     let byte = try peek()

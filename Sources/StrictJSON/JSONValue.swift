@@ -1,10 +1,10 @@
-/// A JSON value (RFC 8259) that keeps what a careful reader needs: the order of an object's members, repeated
-/// keys, and the exact text of a number that is no 64-bit integer.
+/// A JSON value (RFC 8259) that preserves the details which matter to a careful reader: the order of an
+/// object's members, repeated keys, and the exact text of a number that is not a 64-bit integer.
 ///
-/// Strings compare by their UTF-8 bytes, not by Unicode canonical equivalence: what was signed or stored is
-/// a sequence of bytes, and two different sequences are two different strings.
+/// Strings are compared by their UTF-8 bytes, not by Unicode canonical equivalence. Signed or stored text is
+/// a sequence of bytes, so two different sequences are two different strings.
 public indirect enum JSONValue: Sendable {
-  /// The members in the order of the text. A repeated key appears repeatedly, where the parser lets it.
+  /// The members in the order of the text. A repeated key appears more than once, if the parser allows it.
   case object([JSONMember])
   /// The elements in order.
   case array([JSONValue])
@@ -22,12 +22,12 @@ public indirect enum JSONValue: Sendable {
 
 /// One member of a JSON object.
 public struct JSONMember: Sendable, Equatable {
-  /// The member's name, its escapes resolved.
+  /// The member's name, with its escapes resolved.
   public let key: String
   /// The member's value.
   public let value: JSONValue
 
-  /// A member of its name and value.
+  /// Makes a member from its name and value.
   public init(_ key: String, _ value: JSONValue) {
     self.key = key
     self.value = value
@@ -56,33 +56,33 @@ extension JSONValue: Equatable {
 }
 
 extension JSONValue {
-  /// The value of the first member of that name; nil where there is none or where this is no object.
+  /// The value of the first member with that name; nil if there is none, or this is not an object.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
-  /// The members, where this is an object.
+  /// The members, if this is an object.
   public var members: [JSONMember]? {
     if case .object(let members) = self { members } else { nil }
   }
 
-  /// The elements, where this is an array.
+  /// The elements, if this is an array.
   public var elements: [JSONValue]? {
     if case .array(let elements) = self { elements } else { nil }
   }
 
-  /// The text, where this is a string.
+  /// The text, if this is a string.
   public var text: String? {
     if case .string(let text) = self { text } else { nil }
   }
 
-  /// The number, where this is an integer of at most 64 bits.
+  /// The number, if this is an integer of at most 64 bits.
   public var integer: Int64? {
     if case .integer(let value) = self { value } else { nil }
   }
 
-  /// The truth value, where this is one.
+  /// The value, if this is `true` or `false`.
   public var bool: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }

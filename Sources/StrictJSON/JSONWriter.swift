@@ -2,8 +2,8 @@ import Bytes
 
 /// Writes JSON values as text.
 ///
-/// Characters that are not shown (spec/output.md), such as control characters and the marks that reorder text, are
-/// written as escapes, so that the text is safe to show on a terminal whatever the strings came from.
+/// Characters that are not shown (spec/output.md), such as control characters and marks that reorder text,
+/// are written as escapes. So the text is safe to show on a terminal, whatever the source of the strings.
 public struct JSONWriter: Sendable {
   private var output: [UInt8] = []
   private let isPretty: Bool
@@ -12,15 +12,15 @@ public struct JSONWriter: Sendable {
     self.isPretty = isPretty
   }
 
-  /// The value without any white space, members in their own order.
+  /// Writes the value without white space, with the members in their own order.
   public static func compact(_ value: JSONValue) -> [UInt8] {
     var writer = JSONWriter(isPretty: false)
     writer.write(value, indent: 0)
     return writer.output
   }
 
-  /// The value with one element a line, indented by two spaces, members sorted by the bytes of their names.
-  /// No final newline.
+  /// Writes the value with one element on each line, indented by two spaces, and the members sorted by the
+  /// bytes of their names. There is no final newline.
   public static func pretty(_ value: JSONValue) -> [UInt8] {
     var writer = JSONWriter(isPretty: true)
     writer.write(value, indent: 0)
@@ -83,7 +83,7 @@ public struct JSONWriter: Sendable {
       case 12: append("\\f")
       case 13: append("\\r")
       case _ where !scalar.isShown:
-        // Beyond 16 bits they are two.
+        // A character beyond 16 bits needs two escapes.
         for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
           let digits = String(unit, radix: 16)
           append("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)

@@ -1,16 +1,23 @@
+public import Bytes
 import CToml
 import StrictJSON
 
-/// Why a text is not TOML, or not TOML that is taken here, and where.
-public struct TOMLError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What is wrong, in words.
+/// The reason why a text is not TOML, or is TOML that is not accepted here, and its place.
+public struct TOMLError: Fault, Equatable, Sendable {
+  /// The error, in words.
   public let reason: String
-  /// The line, counted from 1; 0 where the whole text is meant.
+  /// The line, counted from 1; 0 for the whole text.
   public let line: Int
-  /// The column, counted from 1; 0 where the whole line is meant.
+  /// The column, counted from 1; 0 for the whole line.
   public let column: Int
 
-  /// One sentence: what is wrong and where.
+  /// A stable word for scripts.
+  public var identifier: String { "malformed-toml" }
+
+  /// Whose fault it is.
+  public var kind: FaultKind { .malformed }
+
+  /// One sentence that says what is wrong, and where.
   public var description: String {
     switch (line, column) {
     case (0, _): "TOML: \(reason)"
@@ -20,20 +27,20 @@ public struct TOMLError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// TOML 1.0 (toml.io), as administrators write it, read by toml++ into the values that JSON has too.
+/// Reads TOML 1.0 (toml.io), as administrators write it, through toml++ into JSON values.
 public enum TOML {
-  /// The most bytes of a text.
+  /// The most bytes that a text may have.
   public static let maximumBytes = 1 << 20
-  /// The most dots in one line: every dot of a key is one table within another, and the library frees those by
-  /// recursion.
+  /// The most dots in one line. Every dot of a key makes a nested table, and the library frees nested tables
+  /// by recursion.
   public static let maximumDotsPerLine = 64
 
-  /// The value of a TOML text: an object whose members are sorted by name.
+  /// Parses a TOML text into an object whose members are sorted by name.
   ///
-  /// A float becomes ``JSONValue/number(_:)`` (`inf` and `nan` among them). Dates, for which nothing here has a
-  /// use, are refused.
+  /// A float becomes a ``JSONValue/number(_:)``, including `inf` and `nan`. Dates are refused, because
+  /// nothing here uses them.
   ///
-  /// - Throws: ``TOMLError`` with the place where the text leaves the grammar or a limit.
+  /// - Throws: ``TOMLError`` with the place where the text violates the grammar or a limit.
   public static func parse(_ bytes: [UInt8]) throws(TOMLError) -> JSONValue {
     try checkLimits(bytes)
     let tree = Tree()
@@ -68,7 +75,7 @@ public enum TOML {
           throw TOMLError(reason: "more than \(maximumDotsPerLine) dots in one line", line: line, column: 0)
         }
       case 0:
-        // toml++ takes a text to end here.
+        // toml++ would treat this as the end of the text.
         throw TOMLError(reason: "a NUL byte", line: line, column: 0)
       default: break
       }
@@ -76,7 +83,7 @@ public enum TOML {
   }
 }
 
-/// The value that grows while the library walks its own tree.
+/// Builds the value while the library walks its own tree.
 private final class Tree {
   private enum Open {
     case table([JSONMember], key: String)
@@ -87,7 +94,7 @@ private final class Tree {
   private(set) var value: JSONValue?
   private(set) var error: TOMLError?
 
-  /// The library's own reason, which it sends as the one text of a document that it could not read.
+  /// The library's own message, which it sends as the only text of a document that it could not read.
   var parserError: TOMLError {
     TOMLError(reason: value?.text ?? "unreadable", line: place.line, column: place.column)
   }
@@ -120,7 +127,7 @@ private final class Tree {
     String(decoding: UnsafeRawBufferPointer(start: event.text, count: event.length), as: UTF8.self)
   }
 
-  /// Puts a finished value where it belongs.
+  /// Adds a finished value to the table or array around it.
   private func close(_ finished: JSONValue) {
     switch open.popLast() {
     case .table(var members, let key):

@@ -53,17 +53,17 @@ import Testing
     ("rm -r policy; ln -s nowhere policy", "/policy"),
     ("rm -r policy; touch policy", "/policy cannot be read (Not a directory)"),
     ("rm policy/ecl.toml; ln -s nowhere policy/ecl.toml", "/policy/ecl.toml is a symbolic link"),
-    ("rm policy/ecl.toml; mkfifo policy/ecl.toml", "/policy/ecl.toml is no regular file"),
-    ("rm policy/ecl.toml; mkdir policy/ecl.toml", "/policy/ecl.toml is no regular file"),
-    ("rm policy/ecl.toml; mknod policy/ecl.toml c 1 3", "/policy/ecl.toml is no regular file"),
-    ("chmod o+w policy/ecl.toml", "/policy/ecl.toml can be written by others than root"),
-    ("chmod g+w policy/singularity.conf", "/policy/singularity.conf can be written by others than root"),
+    ("rm policy/ecl.toml; mkfifo policy/ecl.toml", "/policy/ecl.toml is not a regular file"),
+    ("rm policy/ecl.toml; mkdir policy/ecl.toml", "/policy/ecl.toml is not a regular file"),
+    ("rm policy/ecl.toml; mknod policy/ecl.toml c 1 3", "/policy/ecl.toml is not a regular file"),
+    ("chmod o+w policy/ecl.toml", "/policy/ecl.toml can be written by users other than root"),
+    ("chmod g+w policy/singularity.conf", "/policy/singularity.conf can be written by users other than root"),
     (
       "setfattr -n system.posix_acl_access -v \(ruleForUser1000) policy/ecl.toml",
-      "/policy/ecl.toml can be written by others than root"
+      "/policy/ecl.toml can be written by users other than root"
     ),
-    ("chmod o+w policy", "/policy can be written by others than root"),
-    ("chmod 1777 policy", "/policy can be written by others than root"),
+    ("chmod o+w policy", "/policy can be written by users other than root"),
+    ("chmod 1777 policy", "/policy can be written by users other than root"),
     ("chown 1000 policy/ecl.toml", "/policy/ecl.toml belongs to user 1000, not to root"),
     ("chown 65534 policy", "/policy belongs to user 65534, not to root"),
     (
@@ -89,7 +89,7 @@ import Testing
     let error = try #require(throws: PolicyError.self) { try configured("other", "policy") }
     #expect(error.code == .unusable)
     #expect(error.message.hasPrefix(directory.path + reason), "\(error)")
-    #expect(error.message.hasSuffix(": until that is mended, its policy denies every image"), "\(error)")
+    #expect(error.message.hasSuffix(": until that is repaired, its policy denies every image"), "\(error)")
   }
 
   @Test func keyRings() throws {

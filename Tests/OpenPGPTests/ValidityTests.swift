@@ -1,4 +1,5 @@
 import Gcrypt
+import ImageTrust
 import SIF
 import TestSupport
 import Testing

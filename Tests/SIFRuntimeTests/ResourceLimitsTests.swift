@@ -82,7 +82,7 @@ import Testing
 
   /// Each mistake is named by its place; what version 2 cannot limit is refused.
   @Test(arguments: [
-    ("x", "l.toml sets no limits: TOML"), ("x = 1", "l.toml: x: there is no such setting"),
+    ("x", "l.toml does not set limits: TOML"), ("x = 1", "l.toml: x: there is no such setting"),
     ("memory = 1", "memory: this has to be a table"), ("[memory]\nlimt = 1", "memory.limt: there is no such"),
     ("[memory]\nlimit = 0", "memory.limit: this has to be above 0"),
     ("[memory]\nlimit = -2", "memory.limit: this has to be a whole number"),
@@ -114,10 +114,10 @@ import Testing
     ),
     ("[[hugepageLimits]]\npageSize = \"2MB\"", "hugepageLimits[0]: pageSize or limit is missing"),
     ("[rdma.x]", "rdma.x: hcaHandles or hcaObjects is missing"),
-    ("[rdma.\"a b\"]\nhcaHandles = 1", "this is no name"),
-    ("[unified]\n\"../x.y\" = \"1\"", "this is no file of a controller"),
-    ("[unified]\nmemory = \"1\"", "this is no"),
-    ("[unified]\n\"cgroup.procs\" = \"1\"", "this is no file"),
+    ("[rdma.\"a b\"]\nhcaHandles = 1", "this is not the name"),
+    ("[unified]\n\"../x.y\" = \"1\"", "this is not a file of a controller"),
+    ("[unified]\nmemory = \"1\"", "this is not a file"),
+    ("[unified]\n\"cgroup.procs\" = \"1\"", "this is not a file"),
     ("[unified]\n\"pids.max\" = 1", "this has to be a text"),
     ("devices = 1", "devices: this has to be a list"),
     ("[[devices]]\nallow = true", "devices[0]: a rule for devices"),

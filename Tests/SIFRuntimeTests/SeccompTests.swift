@@ -40,11 +40,11 @@ import Testing
 
   /// Each mistake is named by its place.
   @Test(arguments: [
-    ("", "p.json is no seccomp profile: JSON"), ("[]", "p.json: this has to be a table"),
+    ("", "p.json is not a seccomp profile: JSON"), ("[]", "p.json: this has to be a table"),
     ("{}", "p.json: defaultAction is missing"), (#"{"defaultAction":null}"#, "defaultAction is missing"),
     (#"{"defaultAction":"SCMP_ACT_X"}"#, "defaultAction: there is no such action: SCMP_ACT_X"),
-    (#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#, "defaultAction: no program is asked"),
-    (#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/x"}"#, "listenerPath: no program is asked"),
+    (#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#, "defaultAction: no other program can decide"),
+    (#"{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/x"}"#, "listenerPath: no other program can decide"),
     (
       #"{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}"#,
       "defaultErrnoRet: the default action takes no"
@@ -154,7 +154,7 @@ import Testing
         #"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["nosuch"],"action":"\#(action)"}]}"#
       _ = try parse(text).compile(capabilities: []) { notes.append($0) }
     }
-    #expect(notes == ["p.json: syscalls[0]: nosuch is no system call that is known here"])
+    #expect(notes == ["p.json: syscalls[0]: nosuch is not a known system call"])
   }
 
   /// Two actions for one call, and more conditions than there may be.

@@ -112,7 +112,7 @@ import Testing
       short, Array(volume.prefix(500_000)), "--datatype", "partition", "--parttype", "2", "--partfs", "5",
       "--partarch",
       "2")
-    try expect(["decrypt", short, "OUT"] + key, 5, "behind the volume's end")
+    try expect(["decrypt", short, "OUT"] + key, 5, "after the volume's end")
     let check = try fixture.siftool(["check", short])
     #expect(check.status == 5 && check.text.contains("[encrypted-volume]"), "\(check.text)")
     // Both copies of the header damaged.

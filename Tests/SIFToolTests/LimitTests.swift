@@ -128,17 +128,19 @@ import Testing
       0
 
       """
-    let help =
-      "siftool: resource limits need a control group of your own: start it as `systemd-run --user --scope -p Delegate=yes siftool …` "
+    let help = { (reason: String) in
+      "siftool: resource limits need a control group of your own (\(reason)); start it as "
+        + "`systemd-run --user --scope -p Delegate=yes siftool …`"
+    }
     #expect(
       answer.text == own + own + """
-        \(help)
+        \(help("…"))
         7
-        \(help)(there are processes in /sys/fs/cgroup/alone)
+        \(help("there are processes in /sys/fs/cgroup/alone"))
         7
-        \(help)
+        \(help("…"))
         7
-        siftool: rules for devices are root's to set
+        siftool: only root can set rules for devices
          4 left 0.0
 
         """, "\(answer.text) \(answer.errors)")

@@ -1,3 +1,4 @@
+import ImageTrust
 import SIF
 import StrictJSON
 import TestSupport
@@ -159,7 +160,7 @@ import Testing
     for point in [[0] + zeros, [1] + zeros, [0xEC] + ones + [0x7F], [0xEE] + ones + [0x7F], [2] + zeros] {
       let ed25519: [UInt8] = [6, 3, 0x2B, 0x65, 0x70]
       let key = try pem("PUBLIC KEY", der(0x30, der(0x30, ed25519) + der(3, [0] + point)))
-      try expectRefusal("verify", key, "no canonical point of the prime order")
+      try expectRefusal("verify", key, "not a canonical point of the prime order")
     }
   }
 
@@ -204,6 +205,6 @@ private struct NotingSigner: MessageSigner {
 
   func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
     note.text = text
-    throw .signer(code: "none", message: "nothing is signed")
+    throw .selection("nothing is signed")
   }
 }

@@ -153,7 +153,7 @@ import Testing
         siftool: rootfs/text: 
         """.dropLast()), "\(text)")
     for part in [
-      "siftool: nothing is mounted on mnt\n7\n", "siftool: what is mounted on other is no image\n7\n",
+      "siftool: nothing is mounted on mnt\n7\n", "siftool: the mount on other is not an image\n7\n",
       "\n64\n",
       "siftool: cut: truncated: 40000 of ", "no object has the id 99",
     ] {

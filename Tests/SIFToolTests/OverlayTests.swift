@@ -25,13 +25,13 @@ import Testing
     let answer = isRoot ? try fixture.root(script) : try fixture.ordinary(script)
     #expect(
       answer.text == """
-        siftool: a is neither empty nor an overlay, whose only parts are upper and work: it has work/work/mine
-        siftool: b is neither empty nor an overlay, whose only parts are upper and work: it has work/mine
-        siftool: c is neither empty nor an overlay, whose only parts are upper and work: it has other
-        siftool: d is no overlay: its work is no directory
-        siftool: e is no overlay: its upper is no directory
-        siftool: f is no overlay: its upper is no directory
-        siftool: home cannot be an overlay: D/home is in it, and not the overlay's
+        siftool: a is neither empty nor an overlay, which has only upper and work: it contains work/work/mine
+        siftool: b is neither empty nor an overlay, which has only upper and work: it contains work/mine
+        siftool: c is neither empty nor an overlay, which has only upper and work: it contains other
+        siftool: d is not an overlay: its work is not a directory
+        siftool: e is not an overlay: its upper is not a directory
+        siftool: f is not an overlay: its upper is not a directory
+        siftool: home cannot be an overlay: it contains D/home, which is not part of it
         1
         1
         0

@@ -121,11 +121,11 @@ import Testing
       answer.text == "0 0 0 0 \n7 7 7 \n0 \n7 0 \n0 \n7 \n7\n7 \n0 \n", "\(answer.text) \(answer.errors)")
     #expect(
       answer.errors.contains(
-        "siftool: /etc/singularity/ecl.toml denies database/signed.sif: \(path)/database is the \"dirpath\" of no "
-          + "execution group\n"), "\(answer.errors)")
+        "siftool: /etc/singularity/ecl.toml denies database/signed.sif: no execution group has "
+          + "the \"dirpath\" \(path)/database\n"), "\(answer.errors)")
     #expect(
       answer.errors.contains(
-        "it asks where the image is, which cannot be told: it was removed or replaced while it was being opened"
+        "the list needs the image's path, which is unknown: it was removed or replaced while it was being opened"
       ))
   }
 
@@ -144,7 +144,7 @@ import Testing
         """)
       #expect(answer.text == "7 0 \n", "\(answer.text) \(answer.errors)")
       #expect(
-        answer.errors.contains("which cannot be told: it is on a file system that is not mounted here\n"),
+        answer.errors.contains("which is unknown: it is on a file system that is not mounted here\n"),
         "\(answer.errors)")
     }
     #expect(try fixture.leftovers() == "\n")
@@ -165,7 +165,7 @@ import Testing
       siftool add data/more.sif more --datatype generic --groupid 2 -q; t data/more.sif
       """)
     #expect(answer.text == "7 0 2 \n3 \n0 \n3 \n2\n2\n2 \n", "\(answer.text) \(answer.errors)")
-    #expect(answer.errors.contains("denies data/bare: it is no SIF image, and so not signed\n"))
+    #expect(answer.errors.contains("denies data/bare: it is not a SIF image, so it is not signed\n"))
   }
 
   @Test func legacySignatures() throws {
@@ -242,9 +242,9 @@ import Testing
     #expect(answer.text == "0 7 7 7 7 \n0 0 \n7 7 \n", "\(answer.text) \(answer.errors)")
     let place = "siftool: /etc/singularity/singularity.conf denies"
     for line in [
-      "\(place) data/both.sif: it belongs to user 0, whom \"limit container owners\" does not name",
-      "\(place) data/stranger.sif: it belongs to group 0, whom \"limit container groups\" does not name",
-      "\(place) database/unsigned.sif: it is \(path)/database/unsigned.sif, which is beneath none of "
+      "\(place) data/both.sif: it belongs to user 0, which is not in \"limit container owners\"",
+      "\(place) data/stranger.sif: it belongs to group 0, which is not in \"limit container groups\"",
+      "\(place) database/unsigned.sif: it is \(path)/database/unsigned.sif, which is not beneath any of "
         + "\"limit container paths\"",
     ] {
       #expect(answer.errors.contains("\(line)\n"), "\(answer.errors)")
@@ -295,17 +295,17 @@ import Testing
     #expect(answer.text == "0 \n7 \n7 \n0 \n0 \n7 \n7 \n0 \n", "\(answer.text) \(answer.errors)")
     let names = answer.errors.split(separator: "\n").map { String($0.prefix { $0 != ":" }) }
     #expect(
-      answer.errors.contains("siftool: /etc/apptainer/ecl.toml is missing: until that is mended, "),
+      answer.errors.contains("siftool: /etc/apptainer/ecl.toml is missing: until that is repaired, "),
       "\(names)")
     #expect(
-      answer.errors.contains("siftool: /etc/apptainer can be written by others than root: "), "\(names)")
+      answer.errors.contains("siftool: /etc/apptainer can be written by users other than root: "), "\(names)")
   }
 
   @Test(arguments: [false, true]) func policiesThatCannotBeReliedOn(isOrdinary: Bool) throws {
     for (script, reason) in [
       ("rm ecl.toml", "ecl.toml is missing"),
       ("rm ecl.toml; ln -s /dev/null ecl.toml", "ecl.toml is a symbolic link"),
-      ("rm ecl.toml; mkfifo ecl.toml", "ecl.toml is no regular file"),
+      ("rm ecl.toml; mkfifo ecl.toml", "ecl.toml is not a regular file"),
       ("chmod o+w ecl.toml", "ecl.toml can be written"),
       ("chown 65534 singularity.conf", "singularity.conf belongs to user 65534"),
       ("printf 'ke' >> ecl.toml", "ecl.toml is malformed (TOML: "),

@@ -99,7 +99,7 @@ import Testing
     #expect(answer.text.hasPrefix("64\n64\n64\n64\n64\n64\n1\n3\n"), "\(answer.text) \(answer.errors)")
     #expect(
       answer.errors.contains("siftool: /etc/passwd of the image is longer than 1 MiB;")
-        && answer.errors.contains("siftool: /etc/passwd of the image is no regular file;")
+        && answer.errors.contains("siftool: /etc/passwd of the image is not a regular file;")
         && answer.errors.contains(#"/x\nroot2::0:0::/:/bin/sh has a colon or a control character"#),
       "\(answer.errors)")
   }

@@ -13,8 +13,8 @@ for o in "" --pid; do
   as user/session sh -c "$x $o $i sh -c '$see'; $x $i true; echo \$?" 2>&1; left
   (echo $BASHPID > $top/alone/cgroup.procs; exec setpriv --reuid=65534 --regid=65534 --clear-groups $x $o $i sh -c "$see") 2>&1; left
   find $top/alone | grep -c siftool; cat $top/alone/cgroup.subtree_control; done
-as apart/session sh -c "$x $i echo ran; echo \$?" 2>&1 | sed 's/(.*//'; as alone sh -c "true; $x $i echo ran; echo \$?" 2>&1
-mkdir $top/none; as none sh -c "$x $i echo ran; echo \$?" 2>&1 | sed 's/(.*//'
+as apart/session sh -c "$x $i echo ran; echo \$?" 2>&1 | sed 's/(.*)/(…)/'; as alone sh -c "true; $x $i echo ran; echo \$?" 2>&1
+mkdir $top/none; as none sh -c "$x $i echo ran; echo \$?" 2>&1 | sed 's/(.*)/(…)/'
 printf '[[devices]]\nallow = false\naccess = "rwm"\n' | toml
 as user/session siftool exec --apply-cgroups $TMPDIR/l.toml $i echo ran 2>&1 | sed 's/ (.*//'
 for n in 0 1 2 3; do (echo $BASHPID > $top/alone/cgroup.procs; exec setpriv --reuid=65534 --regid=65534 --clear-groups $x $i sleep 99) 2> /dev/null &

@@ -1,2 +1,2 @@
-// Nothing to call: linking this is what it is for (start.c).
+// This header declares nothing: the module only has to be linked (start.c).
 #pragma once

@@ -1,4 +1,4 @@
-// A TOML text taken apart into events, in C, so that Swift needs no C++ of its own.
+// Splits a TOML text into events, through C, so that Swift does not need C++ interoperability.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-/// What one event tells. Tables and arrays are closed by `ctoml_end`; within a table a `ctoml_key` goes before
+/// The kind of an event. `ctoml_end` closes tables and arrays; within a table, a `ctoml_key` comes before
 /// every value.
 enum ctoml_kind {
   ctoml_table,
@@ -21,7 +21,7 @@ enum ctoml_kind {
   ctoml_date
 };
 
-/// One event. `text` is UTF-8 that lives until the receiver returns; `integer` is also a boolean's value.
+/// One event. `text` is UTF-8 and valid until the receiver returns; a boolean's value is in `integer`.
 struct ctoml_event {
   enum ctoml_kind kind;
   const char *text;
@@ -31,11 +31,10 @@ struct ctoml_event {
   uint32_t line, column;
 };
 
-/// Takes the events of one document in order, keys of a table sorted.
+/// Receives the events of one document in order. The keys of a table are sorted.
 typedef void (*ctoml_receiver)(void *context, const struct ctoml_event *event);
 
-/// Parses `length` bytes of TOML 1.0. Returns 0, or -1 after one `ctoml_string` event that holds the reason and
-/// its place.
+/// Parses `length` bytes of TOML 1.0. Returns 0, or -1 after one `ctoml_string` event with the reason and its place.
 int ctoml_parse(const char *text, size_t length, ctoml_receiver receiver, void *context);
 
 #ifdef __cplusplus

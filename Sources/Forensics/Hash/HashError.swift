@@ -1,8 +1,9 @@
+public import Bytes
 import Gcrypt
 import SIF
 
 /// Why hashing ended before it was done.
-public struct HashError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct HashError: Fault, Equatable, Sendable {
   /// What kind of reason. Raw values are stable: scripts may compare them.
   public enum Code: String, Sendable {
     /// More bytes would have to be hashed than the caller allows.
@@ -29,6 +30,18 @@ public struct HashError: Error, Equatable, Sendable, CustomStringConvertible {
     self.code = code
     self.description = description
     self.offset = offset
+  }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .truncated: .malformed
+    case .system: .system
+    case .tooMuch, .list, .library: .other
+    }
   }
 
   init(_ error: SIFError) {

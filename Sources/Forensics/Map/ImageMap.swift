@@ -1,3 +1,4 @@
+public import ImageTrust
 public import SIF
 
 /// A complete account of an image's file: every byte exactly once (spec/forensics.md, "Map").

@@ -1,3 +1,4 @@
+import ImageTrust
 import SIF
 
 /// Which signatures cover which regions: by what was verified, or else by what signatures claim.

@@ -1,13 +1,14 @@
 import Bytes
 public import Gcrypt
+public import ImageTrust
 public import LUKS
 public import SIF
 import Squash
 
 /// What an image is verified against.
 public struct ScanPolicy: Sendable {
-  /// One for each format of messages, with its keys.
-  public let verifiers: [any MessageVerifier]
+  /// The keys whose signatures count, judged at the time when the policy was made.
+  let verifiers: [any MessageVerifier]
   /// Who has to have signed.
   public let policy: VerificationPolicy
   /// The most bytes that are hashed for one image; nil for what is reasonable.
@@ -17,19 +18,21 @@ public struct ScanPolicy: Sendable {
 
   /// A policy.
   ///
-  /// - Parameter keyDigests: the SHA-256 of each file that keys were read from.
+  /// - Parameters:
+  ///   - keys: the keys whose signatures count, with the digests of their files.
+  ///   - policy: who has to have signed.
+  ///   - limit: the most bytes that are hashed for one image; nil for what is reasonable.
   public init(
-    _ verifiers: [any MessageVerifier], _ policy: VerificationPolicy, limit: Int64? = nil,
-    keyDigests: [[UInt8]] = []
+    _ keys: TrustedKeys, _ policy: VerificationPolicy, limit: Int64? = nil
   ) throws(GcryptError) {
-    self.verifiers = verifiers
+    verifiers = keys.verifiers()
     self.policy = policy
     self.limit = limit
     let signers = Set(policy.requiredSigners.map { $0.lowercased() }).sorted().map { "signer \($0)\n" }
-    let keys = Set(keyDigests.map { Hexadecimal.text($0) }).sorted().map { "key \($0)\n" }
+    let files = Set(keys.fileDigests.map { Hexadecimal.text($0) }).sorted().map { "key \($0)\n" }
     let text =
       "threshold \(policy.threshold)\nstrict \(policy.isStrict)\nlimit \(limit.map { "\($0)" } ?? "none")\n"
-      + (signers + keys).joined()
+      + (signers + files).joined()
     identity = Hexadecimal.text(try HashContext.digest(.sha256, Array(text.utf8).span.bytes))
   }
 }

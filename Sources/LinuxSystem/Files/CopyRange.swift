@@ -2,24 +2,24 @@ import CLinux
 import Glibc
 
 extension OwnedDescriptor {
-  /// Copies a range of this file to another descriptor's current position, inside the kernel where it can.
+  /// Copies a range of this file to another descriptor's current position, inside the kernel if possible.
   ///
   /// - Parameters:
   ///   - offset: where the range begins, in bytes.
   ///   - count: the length of the range in bytes.
-  ///   - target: a descriptor open for writing: a file, a pipe, a terminal. It stays the caller's.
-  /// - Returns: the number of bytes copied: `count`, or fewer when this file ends before.
+  ///   - target: a descriptor open for writing: a file, a pipe, a terminal. The caller keeps it.
+  /// - Returns: the number of bytes copied: `count`, or fewer if this file ends before.
   public func copy(from offset: Int64, count: Int64, to target: Int32) throws(SystemError) -> Int64 {
-    // Each way copies to the end, or is refused by the kernel for these two files at once.
+    // The kernel refuses a way for these two files at its first call, or the way copies everything.
     if let copied = try copyFileRange(offset, count, target) { return copied }
     if let copied = try sendFile(offset, count, target) { return copied }
     return try readAndWrite(offset, count, target)
   }
 
-  /// One call moves at most this much, so that an interruption is noticed soon.
+  /// The most bytes that one call moves, so that an interruption is noticed soon.
   private static let step: Int64 = 1 << 30
 
-  /// File to file; answers nil where the kernel cannot. The only way that shares blocks.
+  /// From file to file. Returns nil if the kernel cannot do it. Only this way shares blocks.
   private func copyFileRange(_ offset: Int64, _ count: Int64, _ target: Int32) throws(SystemError) -> Int64? {
     var position = Int(offset)
     return try move(count, "write") { wanted in
@@ -27,7 +27,7 @@ extension OwnedDescriptor {
     }
   }
 
-  /// File to anything; answers nil where the kernel cannot.
+  /// From a file to anything. Returns nil if the kernel cannot do it.
   private func sendFile(_ offset: Int64, _ count: Int64, _ target: Int32) throws(SystemError) -> Int64? {
     var position = Int(offset)
     return try move(count, "write") { wanted in linux_sendfile(target, rawValue, &position, wanted) }
@@ -51,11 +51,11 @@ extension OwnedDescriptor {
         }
       }
     }
-    // A file that claims a length but hands out nothing this way (such as some of /proc) is read instead.
+    // Some files, for example in /proc, have a length but no data this way. They are read instead.
     return done == 0 && count > 0 ? nil : done
   }
 
-  /// Anything to anything.
+  /// From anything to anything.
   private func readAndWrite(_ offset: Int64, _ count: Int64, _ target: Int32) throws(SystemError) -> Int64 {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }

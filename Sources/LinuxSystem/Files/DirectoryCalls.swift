@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// Calls relative to an open directory. A name is one component of raw bytes without slash and NUL; nothing
-/// here ever follows a symbolic link, so that what others do to the tree meanwhile cannot lead outside.
+/// Calls relative to an open directory. A name is one component of raw bytes, without slash and NUL. Symbolic
+/// links are never followed, so that nobody who changes the tree meanwhile can lead a call outside.
 extension OwnedDescriptor {
   /// Opens a file of this directory. `O_CLOEXEC` and `O_NOFOLLOW` are always added.
   public func openBeneath(
@@ -15,7 +15,7 @@ extension OwnedDescriptor {
         let number = linux_openat2(
           rawValue, pointer, UInt64(UInt32(bitPattern: flags)), UInt64(mode),
           linux_resolve_beneath | linux_resolve_no_symlinks)
-        // Kernels before 5.6, and sandboxes that do not know the call: the same for a single component.
+        // On kernels before 5.6, and in sandboxes that do not know the call: openat does the same for one component.
         return number < 0 && linux_errno() == ENOSYS ? openat(rawValue, pointer, flags, mode) : number
       }
     }
@@ -24,17 +24,16 @@ extension OwnedDescriptor {
 
   /// Opens a path as if this directory were the root: links that are absolute, and `..`, stay inside.
   ///
-  /// - Throws: ``SystemError``; `ELOOP` where the path leads through a magic link of /proc; `ENOSYS` on kernels before
-  ///   5.6.
+  /// - Throws: ``SystemError``; `ELOOP` if the path leads through a magic link of /proc; `ENOSYS` on kernels
+  ///   before 5.6.
   public func openInRoot(_ path: FilePath, flags: Int32) throws(SystemError) -> OwnedDescriptor {
     try Self.open(path, from: rawValue, flags, linux_resolve_in_root | linux_resolve_no_magiclinks)
   }
 
-  /// Opens a path whose links lie in a file system that somebody else made. The magic links of /proc, such as
-  /// `/proc/1/root` and `/proc/self/fd/3`, lead to wherever the kernel says, out of this process's root too: they are
-  /// not followed.
+  /// Opens a path whose links are in a file system that somebody else made. It does not follow the magic
+  /// links of /proc, such as `/proc/1/root` and `/proc/self/fd/3`: they can lead out of this process's root.
   ///
-  /// - Throws: ``SystemError``; `ELOOP` where the path leads through a magic link; `ENOSYS` on kernels before 5.6.
+  /// - Throws: ``SystemError``; `ELOOP` if the path leads through a magic link; `ENOSYS` on kernels before 5.6.
   public static func withoutMagicLinks(_ path: FilePath, flags: Int32) throws(SystemError) -> OwnedDescriptor
   {
     try open(path, from: AT_FDCWD, flags, linux_resolve_no_magiclinks)
@@ -51,15 +50,15 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: number, path: path)
   }
 
-  /// The kernel's name of this open file, for calls that take paths alone.
+  /// The kernel's name of this open file, for calls that only take paths.
   public var pathOfDescriptor: FilePath { FilePath("/proc/self/fd/\(rawValue)") }
 
-  /// Opens a path only to name what is there: neither for reading nor for writing.
+  /// Opens a path only to name the file: neither for reading nor for writing.
   public static func naming(_ path: FilePath) throws(SystemError) -> OwnedDescriptor {
     try OwnedDescriptor(opening: path, flags: linux_o_path)
   }
 
-  /// Where this open file is, from this process's root.
+  /// The path of this open file, from this process's root.
   public func currentPath() throws(SystemError) -> FilePath {
     var target = [CChar](repeating: 0, count: Int(PATH_MAX))
     let name = pathOfDescriptor
@@ -91,7 +90,7 @@ extension OwnedDescriptor {
     try SystemError.check("create the node") { withTerminated(name) { mknodat(rawValue, $0, mode, device) } }
   }
 
-  /// Gives a file of another directory a further name here.
+  /// Gives a file of another directory an additional name in this one.
   public func makeLink(
     _ name: [UInt8], to original: [UInt8], in directory: borrowing OwnedDescriptor
   ) throws(SystemError) {
@@ -101,14 +100,14 @@ extension OwnedDescriptor {
     }
   }
 
-  /// Removes a file's name, or an empty directory's.
+  /// Removes the name of a file or of an empty directory.
   public func remove(_ name: [UInt8], isDirectory: Bool = false) throws(SystemError) {
     try SystemError.check("remove") {
       withTerminated(name) { unlinkat(rawValue, $0, isDirectory ? AT_REMOVEDIR : 0) }
     }
   }
 
-  /// The status of a file of this directory, or nil when there is none.
+  /// The status of a file of this directory, or nil if it does not exist.
   public func status(of name: [UInt8]) throws(SystemError) -> stat? {
     var status = stat()
     do {
@@ -137,9 +136,9 @@ extension OwnedDescriptor {
     }
   }
 
-  /// Sets the permission bits of a file of this directory that is still of the type (`S_IFMT` bits) given.
+  /// Sets the permission bits of a file of this directory, if it still has the given type (`S_IFMT` bits).
   ///
-  /// They are set through the kernel's name of the very file, which nobody can put a link in place of.
+  /// They are set through the kernel's name of the open file, which nobody can replace by a link.
   public func setPermissions(of name: [UInt8], _ mode: mode_t, type: mode_t) throws(SystemError) {
     let node = try openBeneath(name, flags: linux_o_path)
     guard try node.status().st_mode & S_IFMT == type else {
@@ -188,7 +187,7 @@ func withTerminated<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> 
 }
 
 extension OwnedDescriptor {
-  /// The names in this directory but `.` and `..`, in the order of the file system.
+  /// The names in this directory, without `.` and `..`, in the order of the file system.
   public func names() throws(SystemError) -> [[UInt8]] {
     let copy = try SystemError.check("read the directory") { fcntl(rawValue, F_DUPFD_CLOEXEC, 0) }
     guard let stream = fdopendir(copy) else {

@@ -15,7 +15,7 @@ extension OwnedDescriptor {
     }
   }
 
-  /// Sets an attribute of a file of this directory; a symbolic link is not followed.
+  /// Sets an attribute of a file of this directory. A symbolic link is not followed.
   public func setAttribute(of file: [UInt8], _ name: [UInt8], _ value: [UInt8]) throws(SystemError) {
     let path = pathThroughDescriptor(file)
     try SystemError.check("set an extended attribute") {
@@ -25,7 +25,7 @@ extension OwnedDescriptor {
     }
   }
 
-  /// The attributes of a file of this directory, sorted by name; none where the file system knows none.
+  /// The attributes of a file of this directory, sorted by name; none if the file system has no attributes.
   public func attributes(of file: [UInt8]) throws(SystemError) -> [(name: [UInt8], value: [UInt8])] {
     let path = pathThroughDescriptor(file)
     let list = try Self.fill("list extended attributes") { buffer, count in
@@ -43,12 +43,12 @@ extension OwnedDescriptor {
     return attributes
   }
 
-  /// There are no *at calls for attributes: the kernel's name of the open directory stands in.
+  /// There are no calls for attributes relative to a directory, so this uses the kernel's name of the open directory.
   private func pathThroughDescriptor(_ file: [UInt8]) -> [UInt8] {
     Array("/proc/self/fd/\(rawValue)/".utf8) + file
   }
 
-  /// Asks for the length, then for the bytes, until both agree.
+  /// Asks for the length and then for the bytes, until both agree.
   private static func fill(
     _ operation: String, _ call: (UnsafeMutableRawPointer?, Int) -> Int
   ) throws(SystemError) -> [UInt8] {

@@ -3,15 +3,15 @@ import Glibc
 import SystemPackage
 
 extension OwnedDescriptor {
-  /// Takes an open-file-description lock on a byte range, waiting for others at most `patience` seconds.
+  /// Takes an open-file-description lock on a byte range. Waits at most `patience` seconds for other locks.
   ///
-  /// Such a lock belongs to this descriptor's open file, not to the process: two descriptors of one
-  /// process exclude each other, and it ends with the last close. Waiting polls, because a blocking call
-  /// could not be bounded in time without signals.
+  /// Such a lock belongs to this descriptor's open file, not to the process: two descriptors of one process
+  /// exclude each other, and the last close releases the lock. Waiting polls, because a blocking call could
+  /// only be ended by a signal.
   ///
   /// - Parameters:
   ///   - exclusive: whether to keep readers out too; the descriptor must then be open for writing.
-  ///   - start: the first byte of the range; it may lie beyond the end of the file.
+  ///   - start: the first byte of the range; it may be beyond the end of the file.
   ///   - length: the number of bytes.
   ///   - patience: seconds to wait before giving up with `EAGAIN`.
   public func lock(
@@ -36,9 +36,9 @@ extension OwnedDescriptor {
     try setLock(Int16(F_UNLCK), start: start, length: length)
   }
 
-  /// Locks the file or directory as a whole, for as long as anybody has this open file.
+  /// Locks the whole file or directory, for as long as any process has this open file.
   ///
-  /// - Returns: false where another open file has the lock.
+  /// - Returns: false if another open file has the lock.
   public func lockWhole() throws(SystemError) -> Bool {
     do {
       try SystemError.check("lock", path) { flock(rawValue, LOCK_EX | LOCK_NB) }
@@ -49,12 +49,12 @@ extension OwnedDescriptor {
     }
   }
 
-  /// Whether somebody has this file open for writing at this moment.
+  /// Whether any process has this file open for writing at this moment.
   ///
-  /// The kernel tells the file's owner and root, about files of local file systems, by refusing a lease; otherwise
-  /// the answer is no. This descriptor has to be open for reading alone.
+  /// The kernel tells this to the file's owner and to root, for files of local file systems, by refusing a
+  /// lease. In all other cases the result is false. This descriptor must be open for reading only.
   public func hasWriter() -> Bool {
-    // Whoever opens the file for writing meanwhile would have the kernel send this signal.
+    // If the file is opened for writing meanwhile, the kernel sends this signal.
     let old = signal(SIGIO, SIG_IGN)
     defer { _ = signal(SIGIO, old) }
     guard linux_fcntl_lease(rawValue, Int32(F_RDLCK)) == 0 else { return linux_errno() == EAGAIN }

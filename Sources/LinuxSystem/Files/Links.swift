@@ -2,9 +2,9 @@ import Glibc
 public import SystemPackage
 
 extension FilePath {
-  /// The absolute path of what this one leads to, free of links.
+  /// The absolute path of the file that this path leads to, with all links resolved.
   ///
-  /// - Throws: ``SystemError`` where it leads to nothing.
+  /// - Throws: ``SystemError`` if the path leads to nothing.
   public func resolvingLinks() throws(SystemError) -> FilePath {
     guard let resolved = withPlatformString({ realpath($0, nil) }) else {
       throw SystemError(errno: Errno(rawValue: errno), operation: "find", path: self)
@@ -13,9 +13,9 @@ extension FilePath {
     return FilePath(platformString: resolved)
   }
 
-  /// What a symbolic link holds.
+  /// The target of a symbolic link.
   ///
-  /// - Throws: ``SystemError``; `EINVAL` for what is no link.
+  /// - Throws: ``SystemError``; `EINVAL` if the path is not a symbolic link.
   public func linkTarget() throws(SystemError) -> FilePath {
     var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
     try SystemError.check("read the link", self) {

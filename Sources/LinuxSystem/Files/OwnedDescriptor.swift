@@ -2,17 +2,17 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A file descriptor with one owner: closed when the value's life ends, or explicitly by ``close()``.
+/// A file descriptor with one owner. It is closed when the value's life ends, or by ``close()``.
 ///
 /// All reads and writes are positional, so that several threads may share a descriptor by borrowing it.
 public struct OwnedDescriptor: ~Copyable, Sendable {
-  /// The kernel's number. It stays owned by this value: never close it, never keep it.
+  /// The kernel's number. This value owns it: never close it, and never keep it.
   public let rawValue: Int32
   /// The path that it was opened by, for messages.
   public let path: FilePath
   private var isOpen = true
 
-  /// The `open(2)` flag by which reading leaves the access time alone; only the owner and the superuser may.
+  /// The `open(2)` flag that keeps reads from changing the access time. Only the owner and root may use it.
   public static var keepsAccessTime: Int32 { linux_o_noatime }
 
   /// How many descriptors this process may have open at once (`ulimit -n`).
@@ -44,16 +44,16 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     if isOpen { _ = Glibc.close(rawValue) }
   }
 
-  /// Closes the descriptor and reports what the kernel says, such as a delayed write error.
+  /// Closes the descriptor, and reports errors of the kernel such as a delayed write error.
   public consuming func close() throws(SystemError) {
     isOpen = false
-    // close(2) releases the descriptor even when a signal interrupts it: never repeat it.
+    // close(2) releases the descriptor even if a signal interrupts it, so it must not be repeated.
     guard Glibc.close(rawValue) == 0 || linux_errno() == EINTR else {
       throw SystemError(errno: Errno(rawValue: linux_errno()), operation: "close", path: path)
     }
   }
 
-  /// Gives up the ownership: the caller closes the number that is returned.
+  /// Gives up the ownership: the caller has to close the number that is returned.
   package consuming func release() -> Int32 {
     isOpen = false
     return rawValue
@@ -66,7 +66,7 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     return status
   }
 
-  /// The length in bytes: of a regular file from its status, of a block device from the kernel.
+  /// The length in bytes: from the status of a regular file, from the kernel for a block device.
   public func byteCount() throws(SystemError) -> Int64 {
     let status = try status()
     guard status.st_mode & S_IFMT == S_IFBLK else { return Int64(status.st_size) }
@@ -77,7 +77,7 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
 
   /// Reads at an offset until the buffer is full or the file ends.
   ///
-  /// - Returns: the number of bytes read; fewer than the buffer holds only at the end of the file.
+  /// - Returns: the number of bytes read; less than the buffer's length only at the end of the file.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(SystemError) -> Int {
@@ -102,7 +102,7 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
   }
 
-  /// Asks the kernel to leave the file's access time alone when it is read; answers whether it will. It does so
+  /// Asks the kernel not to change the file's access time on reads, and returns whether it agrees. It agrees
   /// for the file's owner and for root.
   public func keepAccessTime() -> Bool {
     let flags = fcntl(rawValue, F_GETFL)
@@ -114,14 +114,14 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     try SystemError.check("set the length of", path) { ftruncate(rawValue, Int(length)) }
   }
 
-  /// Returns once data, and what is needed to read it back, is on stable storage.
+  /// Returns when the data, and everything that is needed to read it back, is on stable storage.
   public func synchronize() throws(SystemError) {
     try SystemError.check("synchronize", path) { fdatasync(rawValue) }
   }
 
-  /// The first offset at or after `offset` that holds data rather than a hole, or nil when only holes follow.
+  /// The first offset at or after `offset` that has data instead of a hole, or nil if only holes follow.
   ///
-  /// File systems that know no holes answer `offset` itself.
+  /// On file systems without holes this is `offset` itself.
   public func nextData(from offset: Int64) throws(SystemError) -> Int64? {
     let found = lseek(rawValue, Int(offset), linux_seek_data)
     if found >= 0 { return Int64(found) }
@@ -132,7 +132,7 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
   }
 
-  /// The first offset at or after `offset` that lies in a hole; the end of the file counts as one.
+  /// The first offset at or after `offset` that is in a hole; the end of the file counts as one.
   public func nextHole(from offset: Int64) throws(SystemError) -> Int64 {
     let found = lseek(rawValue, Int(offset), linux_seek_hole)
     return found >= 0 ? Int64(found) : try byteCount()

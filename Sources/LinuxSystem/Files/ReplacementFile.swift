@@ -4,14 +4,14 @@ public import SystemPackage
 
 /// A new file that takes a path's place only when it is complete.
 ///
-/// The file is made without a name in the directory of its destination (`O_TMPFILE`), so that a process that
-/// dies leaves nothing behind; where the file system cannot do that it gets a hidden name, removed again
-/// unless ``commit()`` renamed it. Links in the destination path are followed: the file behind a symbolic
-/// link is replaced, not the link.
+/// The file is created without a name in the directory of its destination (`O_TMPFILE`), so that nothing is
+/// left if the process dies. If the file system cannot do that, the file gets a hidden name, which is removed
+/// unless ``commit()`` renamed it. Links in the destination path are followed: the target of a symbolic link
+/// is replaced, not the link.
 public struct ReplacementFile: ~Copyable {
   /// The new file, open for reading and writing.
   public let descriptor: OwnedDescriptor
-  /// The path that ``commit()`` gives it.
+  /// The path that ``commit()`` gives to the file.
   public let destination: FilePath
   private let temporary: FilePath
   private var isNamed: Bool
@@ -19,8 +19,8 @@ public struct ReplacementFile: ~Copyable {
   /// Begins a file that will replace `path`.
   ///
   /// - Parameters:
-  ///   - mode: permission bits before the umask; a file that is being replaced keeps its own.
-  /// - Throws: `EEXIST` wrapped in a ``SystemError`` when the path is something other than a regular file.
+  ///   - mode: permission bits before the umask; if a file is replaced, its permissions are kept.
+  /// - Throws: ``SystemError`` with `EEXIST` if the path is not a regular file.
   public init(replacing path: FilePath, mode: mode_t) throws(SystemError) {
     let destination = Self.resolve(path)
     var old = stat()
@@ -29,13 +29,13 @@ public struct ReplacementFile: ~Copyable {
       guard old.st_mode & S_IFMT == S_IFREG else {
         throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
       }
-      // Whoever may not write a file may not replace it either, though the directory would let them.
+      // Without the right to write the file, it may not be replaced either, even if the directory allows it.
       try SystemError.check("write", path) {
         destination.withPlatformString { faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) }
       }
     }
     let directory = Self.directory(of: destination)
-    // The name need only be unlikely: O_EXCL and the rename make a collision an error, never a loss.
+    // The name only has to be unlikely: because of O_EXCL and rename, a collision is an error, never a loss.
     let temporary = directory.appending(".sif-\(getpid())-\(UInt32.random(in: 0 ... .max))")
 
     var number = directory.withPlatformString { open($0, O_RDWR | linux_o_tmpfile | O_CLOEXEC, mode) }
@@ -56,7 +56,7 @@ public struct ReplacementFile: ~Copyable {
     if isNamed { _ = temporary.withPlatformString { unlink($0) } }
   }
 
-  /// A second descriptor of the same open file, for an owner of its own.
+  /// A second descriptor of the same open file, for another owner.
   public func duplicateDescriptor() throws(SystemError) -> OwnedDescriptor {
     let copy = try SystemError.check("duplicate the descriptor of", destination) {
       linux_duplicate(descriptor.rawValue)
@@ -64,7 +64,7 @@ public struct ReplacementFile: ~Copyable {
     return OwnedDescriptor(adopting: copy, path: descriptor.path)
   }
 
-  /// Makes the file durable and gives it its name, replacing what was there, in one step of the kernel.
+  /// Makes the file durable and gives it its name. The kernel replaces an existing file in one step.
   public mutating func commit() throws(SystemError) {
     try SystemError.check("synchronize", destination) { fsync(descriptor.rawValue) }
     let target = destination
@@ -80,7 +80,7 @@ public struct ReplacementFile: ~Copyable {
       name.withPlatformString { from in target.withPlatformString { rename(from, $0) } }
     }
     isNamed = false
-    // The rename itself must survive a power cut too. A file system that cannot sync directories loses no data.
+    // Make the rename itself survive a power cut. If the file system cannot sync directories, no data is lost.
     let directory = Self.directory(of: target)
     let folder = directory.withPlatformString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     if folder >= 0 {
@@ -94,8 +94,8 @@ public struct ReplacementFile: ~Copyable {
     return directory.isEmpty ? "." : directory
   }
 
-  /// Gives the new file the owner, the permissions and the extended attributes of the old one, as far as the
-  /// process may. Set-id bits are kept only with the owner that they are about.
+  /// Gives the new file the owner, permissions and extended attributes of the old one, as far as the process
+  /// may. Set-id bits are only kept together with their owner.
   private static func copyAttributes(of old: FilePath, status: stat, to descriptor: Int32) {
     let isOwned = fchown(descriptor, status.st_uid, status.st_gid) == 0
     _ = fchmod(descriptor, status.st_mode & (isOwned ? 0o7777 : 0o777))
@@ -110,10 +110,10 @@ public struct ReplacementFile: ~Copyable {
     }
   }
 
-  /// The path behind symbolic links, also of one that leads to nothing yet.
+  /// Follows symbolic links, including one whose target does not exist yet.
   private static func resolve(_ path: FilePath) -> FilePath {
     var path = path
-    // As many links as the kernel follows.
+    // The kernel follows this many links.
     for _ in 0..<40 {
       if let resolved = try? path.resolvingLinks() { return resolved }
       guard let link = try? path.linkTarget() else { return path }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// Descriptors that are read as a stream, or that others inherit.
+/// Descriptors that are read as a stream, or that other programs inherit.
 extension OwnedDescriptor {
   /// A file in memory, without a name in any directory.
   public static func memory(named name: String) throws(SystemError) -> OwnedDescriptor {
@@ -10,7 +10,7 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: number, path: FilePath(name))
   }
 
-  /// Reads from where the stream is until it ends, or `limit` bytes are there.
+  /// Reads from the current position to the end of the stream, or until there are `limit` bytes.
   public func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: min(limit, 1 << 16))
@@ -24,7 +24,7 @@ extension OwnedDescriptor {
     return bytes
   }
 
-  /// Stays open in the programs that this process becomes or starts.
+  /// Keeps the descriptor open in the programs that this process becomes or starts.
   public func survivesExecute() throws(SystemError) {
     try SystemError.check("keep open", path) { fcntl(rawValue, F_SETFD, 0) }
   }

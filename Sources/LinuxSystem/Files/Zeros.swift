@@ -1,6 +1,6 @@
-/// Zeros to hand out or hash in place of a file's holes.
+/// Zeros to write or hash in place of a file's holes.
 public enum Zeros {
-  /// 256 KiB of zeros, kept as long as the process.
+  /// 256 KiB of zeros, which exist as long as the process.
   nonisolated(unsafe) public static let bytes: UnsafeRawBufferPointer = {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     bytes.initializeMemory(as: UInt8.self, repeating: 0)

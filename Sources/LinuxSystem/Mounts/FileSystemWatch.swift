@@ -2,24 +2,24 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// Tells when a file system is gone: unmounted everywhere, in every namespace, and used by nobody.
+/// Notices the end of a file system: it is unmounted everywhere, in every namespace, and not in use.
 ///
-/// The watch keeps neither the file system nor a namespace, and can be waited for from outside of both.
+/// The watch keeps neither the file system nor a namespace alive, and can be waited for outside of both.
 public enum FileSystemWatch {
-  /// Begins to watch the file system that a path leads to.
+  /// Starts to watch the file system that a path leads to.
   public static func begin(at path: FilePath) throws(SystemError) -> OwnedDescriptor {
     let number = try SystemError.check("watch", path) { linux_inotify_begin() }
     let watch = OwnedDescriptor(adopting: number, path: path)
-    // Whatever is watched for, the end of the file system is told, too; this event is for a directory's own removal.
+    // The kernel reports the end of the file system to any watch. The requested event is the directory's own removal.
     try SystemError.check("watch", path) { path.withPlatformString { linux_inotify_watch(number, $0) } }
     return watch
   }
 
-  /// Waits for the end.
+  /// Waits for the end of the file system.
   public static func waitForEnd(_ watch: borrowing OwnedDescriptor) {
     var events = [UInt8](repeating: 0, count: 4096)
     let number = watch.rawValue
-    // The root of a file system cannot be removed: the first event is the last one.
+    // The root of a file system cannot be removed, so the first event is the end.
     _ = try? SystemError.check("wait") { read(number, &events, events.count) }
   }
 }

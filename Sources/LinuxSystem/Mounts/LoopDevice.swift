@@ -2,15 +2,16 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A loop device over a part of a file, for reading only.
+/// A read-only loop device over a part of a file.
 ///
-/// The kernel frees it with the last close or unmount: nothing stays behind, whatever ends this process.
+/// The kernel frees it with the last close or unmount, even if this process is killed.
 public struct LoopDevice: ~Copyable {
   /// The device's path, `/dev/loopN`.
   public let path: FilePath
   private let device: OwnedDescriptor
 
-  /// How often another device is tried where others take the free ones first: that many mounts at once find one.
+  /// The number of attempts to get a free device before other processes do. With it, that many mounts at once
+  /// succeed.
   private static let attempts = 1000
 
   /// Attaches a part of an open file.
@@ -18,10 +19,10 @@ public struct LoopDevice: ~Copyable {
   /// - Parameters:
   ///   - file: the file; the device keeps it open.
   ///   - offset: where the part starts, in bytes.
-  ///   - byteCount: how long it is; rounded up to whole sectors of 512 bytes.
+  ///   - byteCount: its length; rounded up to whole sectors of 512 bytes.
   ///   - mark: a name that ``mark(of:)`` reads back; at most 63 bytes.
-  /// - Throws: ``SystemError``: `ENOENT`, `EACCES` or `EPERM` where there are no loop devices for this user, `EBUSY`
-  ///   where all are in use.
+  /// - Throws: ``SystemError``: `ENOENT`, `EACCES` or `EPERM` if this user has no loop devices, `EBUSY` if
+  ///   all are in use.
   public init(
     over file: borrowing OwnedDescriptor, offset: Int64, byteCount: Int64, mark: String
   ) throws(SystemError) {
@@ -46,9 +47,9 @@ public struct LoopDevice: ~Copyable {
         self.device = device
         return
       } catch {
-        // Another process was faster, or the device is just going away.
+        // Another process was faster, or the device is being removed.
         if error.errno == .resourceBusy || error.errno == .noSuchAddressOrDevice { continue }
-        // The kernel has made a device that has no node here.
+        // The kernel has made a device that has no node in this /dev.
         if error.errno == .noSuchFileOrDirectory, number > 7 {
           throw SystemError(errno: .resourceBusy, operation: "find a free loop device")
         }
@@ -58,7 +59,7 @@ public struct LoopDevice: ~Copyable {
     throw SystemError(errno: .resourceBusy, operation: "find a free loop device")
   }
 
-  /// The mark that a loop device was set up with; nil where it is not in use, or not for this user to see.
+  /// The mark that a loop device was set up with; nil if it is not in use, or this user may not see it.
   public static func mark(of path: FilePath) -> String? {
     guard let device = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK) else { return nil }
     var name = [CChar](repeating: 0, count: 64)

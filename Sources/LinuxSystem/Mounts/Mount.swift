@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// What a mount allows, and how it is made.
+/// The restrictions of a mount, and the ways to make it.
 public struct MountFlags: OptionSet, Sendable {
   /// The bits of mount(2).
   public let rawValue: UInt64
@@ -24,15 +24,15 @@ public struct MountFlags: OptionSet, Sendable {
 
 /// A mount with one owner: undone when the value's life ends, unless it is kept.
 public struct Mount: ~Copyable {
-  /// Where it is.
+  /// The directory that it is mounted on.
   public let target: FilePath
   private var isOwned = true
 
   /// Mounts a file system.
   ///
   /// - Parameters:
-  ///   - type: the file system's name in /proc/filesystems, with a subtype behind a dot for FUSE.
-  ///   - source: the device, or what shows as such.
+  ///   - type: the file system's name in /proc/filesystems; for FUSE with a dot and a subtype.
+  ///   - source: the device, or the name to show in its place.
   ///   - data: the file system's own options, separated by commas.
   public init(
     _ type: String, _ source: FilePath, on target: FilePath, _ flags: MountFlags, data: String = ""
@@ -45,7 +45,7 @@ public struct Mount: ~Copyable {
     if isOwned { try? Mounting.unmount(target, lazily: true) }
   }
 
-  /// Leaves the mount where it is.
+  /// Leaves the mount in place when this value's life ends.
   public consuming func keep() { isOwned = false }
 }
 
@@ -58,8 +58,8 @@ public enum Mounting {
     try call(source, target, type, flags, data, "mount \(type) on")
   }
 
-  /// A copy of what is mounted at a path, with the mounts beneath it, in no tree yet: whatever is mounted there
-  /// later is not in it.
+  /// A copy of the mount at a path and of the mounts beneath it, which is not attached to a tree. It does not
+  /// contain later mounts.
   ///
   /// - Throws: ``SystemError``: `ENOSYS` on kernels before 5.2.
   public static func copy(of path: FilePath) throws(SystemError) -> OwnedDescriptor {
@@ -69,7 +69,7 @@ public enum Mounting {
     return OwnedDescriptor(adopting: number, path: path)
   }
 
-  /// Puts a copy into the tree.
+  /// Attaches a copy to the tree.
   public static func attach(
     _ copy: borrowing OwnedDescriptor, to target: FilePath
   ) throws(SystemError) {
@@ -77,9 +77,9 @@ public enum Mounting {
     try SystemError.check("bind to", target) { target.withPlatformString { linux_move_mount(number, $0) } }
   }
 
-  /// Takes rights away from a copy and the mounts beneath it. None is ever given.
+  /// Takes rights away from a copy and from the mounts beneath it. It never adds any.
   ///
-  /// To be done before anything else: until then, the copy gives whatever the original does.
+  /// Do this before anything else: until then, the copy has all the rights of the original.
   ///
   /// - Throws: ``SystemError``: `ENOSYS` on kernels before 5.12.
   public static func restrict(
@@ -90,31 +90,31 @@ public enum Mounting {
     try SystemError.check("restrict", copy.path) { linux_mount_setattr(number, flags.rawValue & 7) }
   }
 
-  /// Forbids writing to what is mounted at a path, which this process has mounted with `flags`.
+  /// Forbids writing to the mount at a path, which this process has made with `flags`.
   public static func makeReadOnly(_ target: FilePath, _ flags: MountFlags) throws(SystemError) {
     try call(
       "none", target, nil, flags.union([.readOnly, .remount, .bind]), nil,
       "forbid writing to what is mounted on")
   }
 
-  /// Keeps what this mount namespace does to itself, while it still sees what the one above unmounts.
+  /// Keeps changes inside this mount namespace; unmounts in the parent namespace still take effect here.
   public static func makePrivate() throws(SystemError) {
     try call("none", "/", nil, [.slave, .recursive], nil, "make the mount namespace private at")
   }
 
-  /// Unmounts what is on top at a path, which is not followed where it is a link.
+  /// Unmounts the topmost mount at a path. If the path is a symbolic link, it is not followed.
   ///
-  /// - Parameter lazily: whether it goes from the tree at once, and altogether when nobody uses it any more.
+  /// - Parameter lazily: whether to take it from the tree at once, even if it is in use; it ends with its last user.
   public static func unmount(_ target: FilePath, lazily: Bool = false) throws(SystemError) {
     try SystemError.check("unmount", target) {
       target.withPlatformString { linux_unmount($0, 8 | (lazily ? 2 : 0)) }
     }
   }
 
-  /// Makes a mount the root of this mount namespace, with the working directory there, and lets go of the old one.
+  /// Makes a mount the root of this mount namespace, enters it, and unmounts the old root.
   public static func pivotRoot(to root: FilePath) throws(SystemError) {
     try SystemError.check("enter", root) { root.withPlatformString { chdir($0) } }
-    // With the same directory twice, the old root lies on top of the new one, where unmounting finds it.
+    // With the same directory twice, the old root lies on top of the new one, so that unmounting finds it.
     try SystemError.check("change the root to", root) { linux_pivot_root(".", ".") }
     try SystemError.check("let go of the old root") { linux_unmount(".", 2) }
     try SystemError.check("enter the new root") { chdir("/") }

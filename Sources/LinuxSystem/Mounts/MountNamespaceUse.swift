@@ -2,21 +2,21 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// Whether anybody uses this process's namespace of mounts, but processes that only serve its mounts: they would keep it,
-/// and it would keep them.
+/// Whether any process uses this process's mount namespace. Processes that only serve its mounts do not
+/// count: otherwise they and the namespace would keep each other alive.
 public enum MountNamespaceUse {
-  /// The name of processes that do not count, as /proc/PID/comm has it.
+  /// The name of processes that do not count, as in /proc/PID/comm.
   private static let serverName = "siftool-mount"
 
-  /// Has this process not count as a user of the namespace, nor its threads and children to come.
+  /// Stops counting this process, and its later threads and children, as a user of the namespace.
   public static func becomeServer() {
     serverName.withCString { _ = linux_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0) }
   }
 
-  /// Waits until a child has ended, or nobody uses the namespace any more.
+  /// Waits until a child has ended, or no process uses the namespace any more.
   ///
-  /// Nothing is asked again and again: it waits for the end of a process that is in the namespace, and then looks for
-  /// another one. Where /proc hides processes, or the kernel is older than 5.3, it waits for the child alone.
+  /// It does not poll: it waits for the end of one process in the namespace, and then looks for another one.
+  /// If /proc hides processes, or the kernel is older than 5.3, it only waits for the child.
   ///
   /// - Returns: whether the namespace is left.
   public static func waitUntilLeft(orEndOf child: pid_t) -> Bool {
@@ -39,13 +39,13 @@ public enum MountNamespaceUse {
     }
   }
 
-  /// A descriptor of a process that sees one of some mounts; -1 where there is none. Numbers of mounts are the whole
-  /// system's: no two namespaces have the same.
+  /// A descriptor of a process that sees one of some mounts; -1 if there is none. Mount IDs are unique in the
+  /// whole system, so no two namespaces share one.
   private static func findUser(among mounts: Set<Int>) -> Int32 {
     guard let all = try? OwnedDescriptor(opening: "/proc", flags: O_RDONLY | O_DIRECTORY).names() else {
       return -1
     }
-    // The one that lives longest is the first one, mostly.
+    // The lowest process number often belongs to the process that lives longest.
     let own = getpid()
     for process in all.compactMap({ pid_t(String(decoding: $0, as: UTF8.self)) }).sorted()
     where process != own {

@@ -1,24 +1,24 @@
 import Glibc
 public import SystemPackage
 
-/// A mount as /proc/self/mountinfo shows it.
+/// A mount, as in /proc/self/mountinfo.
 public struct MountEntry: Sendable, Equatable {
-  /// The number of the mount; those made later have greater ones, mostly.
+  /// The number of the mount; later mounts usually have greater numbers.
   public let id: Int
   /// The device, as `major:minor`.
   public let device: String
-  /// The directory or file of the file system that is shown there: `/`, unless it is a bind mount of a part.
+  /// The directory or file of the file system that is shown: `/`, unless it is a bind mount of a part.
   public let root: FilePath
-  /// Where it is, from this process's root.
+  /// The place of the mount, from this process's root.
   public let target: FilePath
   /// The mount's options, such as `ro` and `nosuid`.
   public let options: [String]
-  /// The file system's type, with a subtype behind a dot.
+  /// The file system's type; for FUSE with a dot and a subtype.
   public let type: String
-  /// What is mounted: a device, or whatever the file system says.
+  /// The source: a device, or a name that the file system chose.
   public let source: [UInt8]
 
-  /// Reads one line of the table; nil where it is none.
+  /// Reads one line of the table; nil if the line is malformed.
   init?(line: ArraySlice<UInt8>) {
     // A source may be empty.
     let fields = line.split(separator: 0x20, omittingEmptySubsequences: false)
@@ -35,7 +35,7 @@ public struct MountEntry: Sendable, Equatable {
     source = Self.unescape(fields[dash + 2])
   }
 
-  /// Spaces, tabs, newlines and backslashes stand as a backslash and three octal digits.
+  /// Spaces, tabs, newlines and backslashes are written as a backslash and three octal digits.
   private static func unescape(_ field: ArraySlice<UInt8>) -> [UInt8] {
     var bytes: [UInt8] = []
     var rest = field
@@ -61,12 +61,12 @@ public enum MountTable {
     try lines(of: "self").compactMap(MountEntry.init(line:))
   }
 
-  /// Every path by which a file is in sight: the one given, and those that other mounts of its file system show it by.
+  /// All paths of a file: the given one, and those by which other mounts of its file system show it.
   ///
-  /// - Parameter path: absolute and free of links.
+  /// - Parameter path: an absolute path without links.
   public static func aliases(of path: FilePath) throws(SystemError) -> [FilePath] {
     let mounts = try read()
-    // The last one that is mounted above the file.
+    // The topmost mount that contains the file.
     guard let own = mounts.last(where: { path.starts(with: $0.target) }) else { return [path] }
     let inside = own.root.appending(path.components.dropFirst(own.target.components.count))
     let others = mounts.filter { $0.device == own.device && inside.starts(with: $0.root) }.map { mount in
@@ -77,7 +77,7 @@ public enum MountTable {
 
   /// The numbers of all mounts that a process sees.
   ///
-  /// - Parameter process: as a name in /proc.
+  /// - Parameter process: a process's name in /proc.
   static func identifiers(of process: String) throws(SystemError) -> Set<Int> {
     Set(try lines(of: process).compactMap { Int(String(decoding: $0.prefix { $0 != 0x20 }, as: UTF8.self)) })
   }
@@ -89,9 +89,9 @@ public enum MountTable {
 }
 
 extension OwnedDescriptor {
-  /// The mount that this open file is on: that of ``MountEntry/id``, where this process sees it at all.
+  /// The mount that this open file is on, as a ``MountEntry/id``. This process does not necessarily see that mount.
   ///
-  /// - Returns: nil where the kernel does not tell.
+  /// - Returns: nil if the kernel does not tell.
   public func mountID() throws(SystemError) -> Int? {
     let file = try OwnedDescriptor(opening: FilePath("/proc/self/fdinfo/\(rawValue)"), flags: O_RDONLY)
     for line in try file.readToEnd(limit: 1 << 16).split(separator: 0x0A) {
@@ -104,7 +104,7 @@ extension OwnedDescriptor {
 }
 
 extension FilePath {
-  /// A path of raw bytes.
+  /// Makes a path from raw bytes.
   public init(bytes: [UInt8]) {
     self = withTerminated(bytes) { FilePath(platformString: $0) }
   }

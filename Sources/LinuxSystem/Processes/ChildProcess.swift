@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A program that was started, with pipes to its standard streams. It has one owner: where the value's life
-/// ends before the program's, the program is ended.
+/// A started program, with pipes to its standard streams. It has one owner: if the value's life ends before
+/// the program does, the program is killed.
 public struct ChildProcess: ~Copyable {
-  /// What a program that has ended left behind.
+  /// The results of a program that has ended.
   public struct Outcome: Sendable {
-    /// Its exit status; 128 and the signal's number where one ended it.
+    /// Its exit status; 128 plus the signal's number if a signal ended it.
     public let status: Int32
-    /// What it wrote to its standard output.
+    /// Its standard output.
     public let output: [UInt8]
-    /// What it wrote to its standard error; cut off at the limit.
+    /// Its standard error, cut off at the limit.
     public let errors: [UInt8]
   }
 
@@ -22,12 +22,12 @@ public struct ChildProcess: ~Copyable {
   private let errors: OwnedDescriptor
   private var hasEnded = false
 
-  /// Starts a program, found along `PATH`, with this process's environment and working directory.
+  /// Starts a program, found in `PATH`, with this process's environment and working directory.
   ///
   /// - Parameters:
   ///   - program: its name or path.
   ///   - arguments: its arguments without its name.
-  /// - Throws: ``SystemError``, such as `ENOENT` where there is no such program.
+  /// - Throws: ``SystemError``, such as `ENOENT` if the program does not exist.
   public init(running program: String, _ arguments: [String]) throws(SystemError) {
     name = FilePath(program)
     let first = try Pipe.open()
@@ -46,7 +46,7 @@ public struct ChildProcess: ~Copyable {
     _ = waitpid(process, nil, 0)
   }
 
-  /// The two ends of a pipe, which no other program inherits.
+  /// The two ends of a pipe, which other programs do not inherit.
   private struct Pipe: ~Copyable {
     let reading: OwnedDescriptor
     let writing: OwnedDescriptor
@@ -63,7 +63,7 @@ public struct ChildProcess: ~Copyable {
       return Pipe(reading: reading, writing: writing)
     }
 
-    /// Away from the standard streams, where those were closed: in the child, one copy could take another's place.
+    /// Moves an end away from the numbers of closed standard streams: in the child, one copy could replace another.
     private static func moved(_ end: consuming OwnedDescriptor) throws(SystemError) -> OwnedDescriptor {
       guard end.rawValue <= STDERR_FILENO else { return end }
       let copy = try SystemError.check("make a pipe") {
@@ -80,7 +80,7 @@ public struct ChildProcess: ~Copyable {
     for (number, stream) in streams.enumerated() {
       posix_spawn_file_actions_adddup2(&actions, stream, Int32(number))
     }
-    // This process may ignore SIGPIPE; programs expect to die of it.
+    // This process may ignore SIGPIPE, but programs expect to be ended by it.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -98,13 +98,13 @@ public struct ChildProcess: ~Copyable {
     return process
   }
 
-  /// Hands the program its input, takes what it writes, and waits for its end. Whichever of the three it is busy
-  /// with, the others never keep it waiting.
+  /// Writes the program's input, reads its output and errors, and waits for its end, all at the same time, so
+  /// that none of them blocks another.
   ///
-  /// A program that leaves its input unread is no error; the process has to ignore SIGPIPE for that.
+  /// It is not an error if the program leaves input unread; for that, the process has to ignore SIGPIPE.
   ///
   /// - Parameter limit: the most bytes that it may write to its standard output.
-  /// - Throws: ``SystemError``; `EFBIG` where it writes more than the limit.
+  /// - Throws: ``SystemError``; `EFBIG` if it writes more than the limit.
   public consuming func communicate(_ bytes: [UInt8], limit: Int) throws(SystemError) -> Outcome {
     var rest = bytes[...]
     var results: [[UInt8]] = [[], []]
@@ -145,7 +145,7 @@ public struct ChildProcess: ~Copyable {
     return Array(block.prefix(count))
   }
 
-  /// Writes what the pipe takes; answers whether there is more to write, and somebody who reads it.
+  /// Writes as much as the pipe takes. Returns whether there is more to write and the other end is still open.
   private static func write(
     _ rest: inout ArraySlice<UInt8>, to descriptor: Int32, _ name: FilePath
   ) throws(SystemError) -> Bool {
@@ -157,7 +157,7 @@ public struct ChildProcess: ~Copyable {
       return !rest.isEmpty
     } catch {
       if error.errno == .resourceTemporarilyUnavailable { return true }
-      // It has read as much as it wanted; its status says what it made of that.
+      // The program has read as much as it wanted. Its status tells the result.
       if error.errno == .brokenPipe { return false }
       throw error
     }

@@ -2,17 +2,17 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A control group (cgroup v2) of this process's making, with one owner: whatever is in it ends, and it is removed,
-/// when the value's life ends.
+/// A control group (cgroup v2) that this process made, with one owner. When the value's life ends, the
+/// processes in the group are killed and it is removed.
 public struct ControlGroup: ~Copyable {
-  /// Where it is.
+  /// The group's directory.
   public let path: FilePath
   private let parent: OwnedDescriptor
   private let name: [UInt8]
   private let directory: OwnedDescriptor
   private var isOwned = true
 
-  /// Makes a group beneath another one.
+  /// Makes a group within another one.
   public init(beneath parent: consuming OwnedDescriptor, named name: String) throws(SystemError) {
     let bytes = Array(name.utf8)
     try parent.makeDirectory(bytes, mode: 0o755)
@@ -29,20 +29,20 @@ public struct ControlGroup: ~Copyable {
     if isOwned { Self.remove(name, in: parent) }
   }
 
-  /// Sets one of the kernel's files.
+  /// Writes to one of the kernel's files.
   public func write(_ text: String, to file: String) throws(SystemError) {
     try Self.write(text, to: file, in: directory)
   }
 
-  /// What one of the kernel's files says; nil where there is none of that name.
+  /// Reads one of the kernel's files; nil if it does not exist.
   public func read(_ file: String) throws(SystemError) -> String? { try Self.read(file, in: directory) }
 
-  /// A way in, for a process that writes `0` to it, whatever it may open by then.
+  /// A descriptor through which a process enters the group: it writes `0` to it, and needs no right to open the file.
   public func entrance() throws(SystemError) -> OwnedDescriptor {
     try directory.openBeneath(Array("cgroup.procs".utf8), flags: O_WRONLY)
   }
 
-  /// Asks a program of the kernel about each device that is opened or made in the group.
+  /// Has the kernel run a program for each device that is opened or made in the group.
   ///
   /// - Parameter instructions: of type `BPF_PROG_TYPE_CGROUP_DEVICE`, eight bytes each in the machine's order.
   public func filterDevices(_ instructions: [UInt64]) throws(SystemError) {
@@ -55,19 +55,19 @@ public struct ControlGroup: ~Copyable {
     }
   }
 
-  // MARK: By directory
+  // MARK: By a group's directory
 
-  /// Sets a file of a group.
+  /// Writes to a file of a group.
   public static func write(
     _ text: String, to file: String, in directory: borrowing OwnedDescriptor
   ) throws(SystemError) {
     let opened = try directory.openBeneath(Array(file.utf8), flags: O_WRONLY)
     let (count, place) = (text.utf8.count, FilePath(file))
-    // The kernel takes a value in one call.
+    // The kernel takes a value in one call only.
     try SystemError.check("write to", place) { Glibc.write(opened.rawValue, text, count) }
   }
 
-  /// What a file of a group says; nil where there is none of that name.
+  /// Reads a file of a group; nil if it does not exist.
   public static func read(
     _ file: String, in directory: borrowing OwnedDescriptor
   ) throws(SystemError) -> String? {
@@ -80,15 +80,15 @@ public struct ControlGroup: ~Copyable {
     }
   }
 
-  /// The least and the most time between two attempts to remove a group whose processes are ending, in
-  /// microseconds, and how long it is tried in all.
+  /// The shortest and the longest pause between two attempts to remove a group whose processes are ending,
+  /// and the longest time for all attempts; in microseconds.
   private static let (shortestWait, longestWait, patience): (UInt32, UInt32, UInt32) = (
     200, 20_000, 10_000_000
   )
 
-  /// Ends whatever is in a group, and removes it. It need not be there.
+  /// Kills the processes in a group, and removes it. It is fine if the group does not exist.
   ///
-  /// - Returns: whether it is gone: a process in the middle of a device's work may not end soon.
+  /// - Returns: whether the group is gone. A process that waits for a device may not end soon.
   @discardableResult
   public static func remove(_ name: [UInt8], in parent: borrowing OwnedDescriptor) -> Bool {
     var (wait, waited) = (shortestWait, UInt32(0))
@@ -106,7 +106,7 @@ public struct ControlGroup: ~Copyable {
       if error.errno == .noSuchFileOrDirectory { return true }
       guard let directory = try? parent.openDirectory(name) else { return false }
       end(directory)
-      // Groups within it, which a program with privilege may have made.
+      // A program with privilege may have made groups within this one.
       for inner in (try? directory.names()) ?? [] {
         guard let status = try? directory.status(of: inner), status.st_mode & S_IFMT == S_IFDIR else {
           continue
@@ -121,7 +121,7 @@ public struct ControlGroup: ~Copyable {
   /// Sends SIGKILL to all processes of a group.
   private static func end(_ directory: borrowing OwnedDescriptor) {
     guard (try? write("1", to: "cgroup.kill", in: directory)) == nil else { return }
-    // Kernels before 5.14.
+    // For kernels before 5.14.
     for line in ((try? read("cgroup.procs", in: directory)) ?? nil ?? "").split(separator: "\n") {
       if let process = pid_t(line), process > 0 { kill(process, SIGKILL) }
     }

@@ -4,7 +4,7 @@ import SystemPackage
 
 /// Processes that are copies of this one, which must have one thread.
 public enum Forking {
-  /// Starts a copy of this process that runs `body` and exits with what it answers.
+  /// Starts a copy of this process that runs `body` and exits with the status that it returns.
   ///
   /// - Returns: the copy's process id.
   public static func child(_ body: () -> Int32) throws(SystemError) -> pid_t {
@@ -13,11 +13,12 @@ public enum Forking {
     return process
   }
 
-  /// Ends this process in the same way as another one ended, as wait(2) says: with its status, or by its signal.
+  /// Ends this process in the same way as another process ended, according to wait(2): with its status, or by
+  /// its signal.
   public static func end(as status: Int32) -> Never {
     let signal = status & 0x7F
     if signal != 0 {
-      // The other one has left a memory image where one was wanted.
+      // The other process has already left a core dump, if one was wanted.
       ProcessPrivacy.set(isPrivate: true)
       Glibc.signal(signal, SIG_DFL)
       var only = Signals.set([signal])
@@ -27,15 +28,15 @@ public enum Forking {
     exit(exitStatus(status))
   }
 
-  /// Starts a copy as ``detached(keeping:_:)`` does, which stays this process's child and is to be waited for: until
-  /// it forks what goes on without it.
+  /// Starts a copy like ``detached(keeping:_:)``, but one that stays this process's child and has to be
+  /// waited for. For work that goes on longer, it forks a process of its own.
   ///
   /// - Returns: the copy's process id.
   public static func apart(keeping kept: [Int32], _ body: () -> Int32) throws(SystemError) -> pid_t {
     try forked(keeping: kept) { body() }
   }
 
-  /// Takes in children of this process that have ended, and of the others for at most so many seconds.
+  /// Reaps children of this process: those that have ended, and others that end within so many seconds.
   public static func collectChildren(patience: Double) {
     let pause: UInt32 = 2000
     var waited: UInt32 = 0
@@ -49,10 +50,11 @@ public enum Forking {
     }
   }
 
-  /// Starts a copy in a session of its own that nobody has to wait for, with its standard streams on /dev/null and
-  /// the root as its working directory: whoever reads this process's output does not wait for the copy's end.
+  /// Starts a copy in its own session, which need not be waited for. Its standard streams are /dev/null and its
+  /// working directory is the root, so that readers of this process's output do not wait for the copy's end.
   ///
-  /// - Parameter kept: the descriptors that the copy keeps; others may be pipes and locks of this one's parents.
+  /// - Parameter kept: the descriptors that the copy keeps. It must not keep others: they may be pipes and
+  ///   locks of this process's parents.
   public static func detached(keeping kept: [Int32], _ body: () -> Int32) throws(SystemError) {
     let between = try forked(keeping: kept) {
       do throws(SystemError) { _ = try child(body) } catch { return error.errno.rawValue }
@@ -65,11 +67,11 @@ public enum Forking {
     }
   }
 
-  /// Starts a copy away from this one's session, streams and descriptors.
+  /// Starts a copy without this process's session, streams and descriptors.
   private static func forked(
     keeping kept: [Int32], _ body: () -> Int32
   ) throws(SystemError) -> pid_t {
-    // Opened here, where the reason of a failure can be told.
+    // Opened here, where an error can be reported.
     let null = try OwnedDescriptor(opening: "/dev/null", flags: O_RDWR)
     let number = null.rawValue
     return try child {
@@ -81,13 +83,13 @@ public enum Forking {
     }
   }
 
-  /// Closes all descriptors but the standard streams and those. What stayed open by mistake would be the other end of
-  /// a socket whose end this process waits for; so it does not depend on /proc.
+  /// Closes all descriptors but the standard streams and the given ones. It does not depend on /proc, because a
+  /// descriptor that stays open by mistake may be the other end of a socket whose end this process waits for.
   private static func closeAll(but kept: [Int32]) {
     var first: UInt32 = 3
     for number in kept.filter({ $0 > 2 }).map(UInt32.init).sorted() + [.max] {
       if number > first, linux_close_range(first, number == .max ? .max : number - 1) != 0 {
-        // Linux before 5.9.
+        // For Linux before 5.9.
         for other in first..<min(number, UInt32(clamping: sysconf(Int32(_SC_OPEN_MAX)))) {
           close(Int32(other))
         }
@@ -96,24 +98,24 @@ public enum Forking {
     }
   }
 
-  /// Waits for a child's end: its exit status, or 128 and the number of the signal that ended it.
+  /// Waits for a child's end. Returns its exit status, or 128 plus the number of the signal that ended it.
   public static func wait(for process: pid_t) throws(SystemError) -> Int32 {
     var status: Int32 = 0
     try SystemError.check("wait for a process") { waitpid(process, &status, 0) }
     return exitStatus(status)
   }
 
-  /// What wait(2) says, as a shell's exit status.
+  /// Converts a status of wait(2) to a shell's exit status.
   public static func exitStatus(_ status: Int32) -> Int32 {
     let signal = status & 0x7F
     return signal == 0 ? status >> 8 & 0xFF : 128 + signal
   }
 
-  /// Becomes another program. Returns only by failing.
+  /// Becomes another program. Returns only if that fails.
   ///
   /// - Parameters:
   ///   - program: its path.
-  ///   - arguments: all arguments, its name first, as raw bytes.
+  ///   - arguments: all arguments, the program's name first, as raw bytes.
   ///   - environment: variables, as `NAME=value`.
   public static func execute(
     _ program: [UInt8], _ arguments: [[UInt8]], _ environment: [[UInt8]]
@@ -129,23 +131,23 @@ public enum Forking {
     return SystemError(errno: reason, operation: "run", path: FilePath(bytes: program))
   }
 
-  /// Opens /dev/null in place of standard streams that are closed: otherwise, files that are opened next would have
-  /// their numbers. Reading and writing still fail.
+  /// Opens /dev/null in place of closed standard streams: otherwise the files that are opened next would get
+  /// their numbers. Reading from and writing to them still fail.
   public static func fillStandardStreams() {
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
-      // The lowest number that is free is this one.
+      // open(2) uses the lowest free number, which is this one.
       _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
   }
 
-  /// Has the next program of this process inherit no descriptors but the standard streams.
+  /// Keeps the next program of this process from inheriting any descriptors but the standard streams.
   ///
   /// - Throws: ``SystemError``: `ENOSYS` or `EINVAL` on kernels before 5.11.
   public static func keepStandardStreamsAlone() throws(SystemError) {
     try SystemError.check("close what is open") { linux_close_on_execute(UInt32(STDERR_FILENO + 1)) }
   }
 
-  /// Lets signals that this process ignores do again what they do by default: programs expect that.
+  /// Restores the default action of the signals that this process ignores, because programs expect it.
   public static func resetSignals() {
     for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }
   }

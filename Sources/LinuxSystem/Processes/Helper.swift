@@ -3,23 +3,23 @@ import Glibc
 
 /// A copy of this process that does one thing, with a socket between the two. This process must have one thread.
 ///
-/// Each side has its own end of the socket and no other: whichever process ends, however it ends, the other one reads
-/// the end of the stream.
+/// Each side has only its own end of the socket. If one process ends, for whatever reason, the other one
+/// reads the end of the stream.
 package final class Helper {
-  /// How far the copy is from this process.
+  /// How much the copy shares with this process.
   package enum Distance {
-    /// It shares everything, and is to be waited for.
+    /// It shares everything, and has to be waited for.
     case child
-    /// It has neither this process's session nor its standard streams and descriptors, and is to be waited for: until
-    /// it starts what goes on without it.
+    /// It has neither this process's session nor its standard streams and descriptors, and has to be waited
+    /// for. For work that goes on longer, it starts a process of its own.
     case apart
-    /// The same, and nobody waits for it.
+    /// The same, but it need not be waited for.
     case detached
   }
 
-  /// This process's end; nil once it was closed.
+  /// This process's end; nil after it was closed.
   package private(set) var channel: OwnedDescriptor?
-  /// Nil for one that nobody waits for.
+  /// Nil if the copy need not be waited for.
   package let process: pid_t?
 
   /// Starts the copy, which runs `body` and ends with the status that it returns.
@@ -52,17 +52,17 @@ package final class Helper {
   /// Closes this process's end of the socket.
   package func closeChannel() { channel = nil }
 
-  /// Takes this process's end of the socket; nil once it was closed.
+  /// Takes this process's end of the socket; nil after it was closed.
   package func takeChannel() -> OwnedDescriptor? { channel.take() }
 
-  /// Waits for the copy's end, where it is to be waited for: its exit status, or 128 and the number of the signal that
-  /// ended it. A copy that waits for the end of the socket has to be told of it first, by ``closeChannel()``.
+  /// Waits for the copy's end, unless it is detached. Returns its exit status, or 128 plus the number of the
+  /// signal that ended it. If the copy waits for the end of the stream, call ``closeChannel()`` first.
   package func wait() throws(SystemError) -> Int32 {
     guard let process else { return 0 }
     return try Forking.wait(for: process)
   }
 
-  /// Sends one byte. The copy may have ended: that is no error.
+  /// Sends one byte. Returns false if the copy has ended.
   package func sendByte() -> Bool {
     var byte: UInt8 = 1
     guard let number = channel?.rawValue else { return false }

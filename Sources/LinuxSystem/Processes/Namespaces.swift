@@ -14,11 +14,11 @@ public struct Namespaces: OptionSet, Sendable {
   public static let mount = Namespaces(rawValue: linux_clone_mount)
   /// Users, groups and capabilities.
   public static let user = Namespaces(rawValue: linux_clone_user)
-  /// Process ids: of the children that come.
+  /// Process ids of the children that are started later.
   public static let process = Namespaces(rawValue: linux_clone_pid)
   /// Network interfaces.
   public static let network = Namespaces(rawValue: linux_clone_network)
-  /// The host's name.
+  /// The host name.
   public static let hostName = Namespaces(rawValue: linux_clone_uts)
   /// System V and POSIX message queues, semaphores and shared memory.
   public static let messages = Namespaces(rawValue: linux_clone_ipc)
@@ -34,31 +34,31 @@ public struct Namespaces: OptionSet, Sendable {
   ///
   /// - Parameters:
   ///   - user: the number inside, and the one outside that it stands for.
-  ///   - group: likewise.
+  ///   - group: the same for the group.
   public static func mapSelf(
     user: (inside: uid_t, outside: uid_t), group: (inside: gid_t, outside: gid_t)
   ) throws(SystemError) {
-    // Without setgroups, nobody can shed a group that takes rights away: the kernel insists.
+    // The kernel insists: otherwise a process could drop a group whose members have fewer rights.
     try write("deny", to: "/proc/self/setgroups")
     try write("\(user.inside) \(user.outside) 1\n", to: "/proc/self/uid_map")
     try write("\(group.inside) \(group.outside) 1\n", to: "/proc/self/gid_map")
   }
 
-  /// Allows no further user namespaces beneath the one that this process has made: in them, whoever makes one has all
-  /// capabilities.
+  /// Forbids further user namespaces beneath the one that this process has made: their creators have all
+  /// capabilities in them.
   public static func forbidMoreUsers() throws(SystemError) {
-    // The file shows and sets the limit of the reader's own namespace.
+    // The file contains the limit of the calling process's own namespace.
     try write("0", to: "/proc/sys/user/max_user_namespaces")
   }
 
   private static func write(_ text: String, to path: FilePath) throws(SystemError) {
     let file = try OwnedDescriptor(opening: path, flags: O_WRONLY)
-    // The kernel takes the whole text in one call, and nothing afterwards.
+    // The kernel takes the whole text in one call, and refuses further ones.
     let count = text.utf8.count
     try SystemError.check("write to", path) { Glibc.write(file.rawValue, text, count) }
   }
 
-  /// Names the host in this process's namespace.
+  /// Sets the host name in this process's namespace.
   public static func setHostName(_ name: String) throws(SystemError) {
     let count = name.utf8.count
     try SystemError.check("set the host's name") { linux_sethostname(name, count) }

@@ -6,7 +6,7 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
   /// One bit for each capability.
   public let rawValue: UInt64
 
-  /// A set from its bits.
+  /// Makes a set from its bits.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
   /// The names of capabilities(7) without their prefix, in the order of their bits.
@@ -19,7 +19,7 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     "CHECKPOINT_RESTORE",
   ]
 
-  /// The capability of a name, with or without `CAP_`, in any case; nil where there is none of that name.
+  /// Finds a capability by name, with or without `CAP_`, in upper or lower case; nil if the name is unknown.
   public init?(named name: String) {
     var name = name.uppercased()
     if name.hasPrefix("CAP_") { name.removeFirst(4) }
@@ -37,20 +37,20 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
   public static let administration = Capabilities(rawValue: 1 << 21)
   /// Every capability that this program knows.
   public static let all = Capabilities(rawValue: 1 << UInt64(names.count) - 1)
-  /// What the administrator of a container of its own needs, over files and processes that are its own.
+  /// The capabilities that the administrator of a container needs for its own files and processes.
   public static let ownContainer: Capabilities = [
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
     "SYS_CHROOT", "SETFCAP",
   ].compactMap { Capabilities(named: $0) }.reduce(into: []) { $0.formUnion($1) }
 
-  /// What this thread can do now.
+  /// The capabilities that this thread has now.
   public static func effective() throws(SystemError) -> Capabilities {
     var bits: UInt64 = 0
     try SystemError.check("read the capabilities") { linux_effective_capabilities(&bits) }
     return Capabilities(rawValue: bits)
   }
 
-  /// What programs that this process becomes can have at most.
+  /// The most capabilities that the programs which this process becomes can have.
   public static func bounding() throws(SystemError) -> Capabilities {
     let read: Int32 = 23
     var bits: UInt64 = 0
@@ -58,13 +58,13 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     return Capabilities(rawValue: bits)
   }
 
-  /// Keeps these capabilities alone, for this process and for every program that it will ever become.
+  /// Keeps only these capabilities, for this process and for every program that it becomes.
   ///
-  /// What is not among them cannot come back: not through set-id programs, not through file capabilities.
+  /// The others cannot come back, neither through set-id programs nor through file capabilities.
   public func keepAlone() throws(SystemError) {
     let (readBound, dropBound, noNewPrivileges, ambient): (Int32, Int32, Int32, Int32) = (23, 24, 38, 47)
     var bit: UInt = 0
-    // The kernel may know more capabilities than this program does: all that it knows.
+    // The kernel may know more capabilities than this program, so go through all that the kernel knows.
     while linux_prctl(readBound, bit, 0) >= 0 {
       if bit >= 64 || rawValue & (1 << UInt64(bit)) == 0, linux_prctl(readBound, bit, 0) == 1 {
         let number = bit
@@ -74,7 +74,7 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     }
     try SystemError.check("drop the ambient capabilities") { linux_prctl(ambient, 4, 0) }
     try SystemError.check("drop capabilities") { linux_set_capabilities(rawValue, rawValue) }
-    // A user other than root keeps capabilities over execve(2) only as ambient ones.
+    // Unless the user is root, only ambient capabilities are kept over execve(2).
     for bit in 0..<UInt(64) where rawValue & (1 << UInt64(bit)) != 0 {
       try SystemError.check("keep a capability") { linux_prctl(ambient, 2, bit) }
     }
@@ -82,10 +82,10 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
   }
 }
 
-/// Whether other processes of the same user may look into this one, and its files in /proc are the user's own.
+/// Whether other processes of the same user may look into this process. Only then the user owns its files in /proc.
 public enum ProcessPrivacy {
-  /// Opens or closes this process to others. It is closed while it holds secrets; what it becomes by execve(2) is
-  /// open again.
+  /// Opens this process to others or closes it. It is closed while it holds secrets. A program that it
+  /// becomes by execve(2) is open again.
   public static func set(isPrivate: Bool) {
     _ = linux_prctl(PR_SET_DUMPABLE, isPrivate ? 0 : 1, 0)
   }

@@ -1,8 +1,9 @@
 public import Glibc
 
-/// Signals by their numbers.
+/// Sets of signals.
 public enum Signals {
-  /// The set of these signals alone. (No initializer: other modules do not see those of a C type without a tag.)
+  /// The set of these signals. (This is not an initializer because sigset_t is a C type without a tag, and
+  /// other modules cannot see initializers of those.)
   public static func set(_ numbers: [Int32]) -> sigset_t {
     var set = sigset_t()
     sigemptyset(&set)
@@ -11,17 +12,17 @@ public enum Signals {
   }
 }
 
-/// Requests to end: what a terminal, a session or a system sends.
+/// Signals that ask a process to end, as a terminal, a session or the system sends them.
 public enum EndingSignals {
   private static var all: sigset_t { Signals.set([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) }
 
-  /// Lets requests wait from here on, also in children: what has begun is done as a whole.
+  /// Holds these signals back from here on, also in children, so that work that has begun is finished.
   public static func hold() {
     var signals = all
     pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
-  /// Obeys requests again, those that have waited first.
+  /// Lets these signals through again, including those that were held back.
   public static func obey() {
     var signals = all
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)

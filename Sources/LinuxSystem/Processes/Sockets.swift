@@ -2,11 +2,11 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// Sockets by which this process and copies of it talk, and hand each other open descriptors.
+/// Sockets through which this process and its copies exchange messages and open descriptors.
 extension OwnedDescriptor {
-  /// Two connected sockets, over which one process hands another an open descriptor, or talks to it.
+  /// Makes two connected sockets, through which two processes exchange messages or open descriptors.
   ///
-  /// - Parameter other: takes the second one; setting it to nil closes it.
+  /// - Parameter other: receives the second socket; setting it to nil closes that socket.
   public static func socketPair(_ other: inout OwnedDescriptor?) throws(SystemError) -> OwnedDescriptor {
     var ends: [Int32] = [-1, -1]
     try SystemError.check("make a pair of sockets") { linux_socket_pair(&ends) }
@@ -14,13 +14,13 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: ends[0], path: "socket")
   }
 
-  /// Hands a copy of a descriptor to the process at the other end of this socket.
+  /// Sends a copy of a descriptor to the process at the other end of this socket.
   public func send(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
     let number = descriptor.rawValue
     try SystemError.check("hand over a descriptor") { linux_send_descriptor(rawValue, number) }
   }
 
-  /// Waits for a descriptor from the other end of this socket; nil where that was closed without sending one.
+  /// Waits for a descriptor from the other end of this socket; nil if that end was closed without sending one.
   public func receive(path: FilePath) throws(SystemError) -> OwnedDescriptor? {
     while true {
       let number = linux_receive_descriptor(rawValue)

@@ -5,7 +5,7 @@ package final class Monitor: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let conditions = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 2)
 
-  /// What a thread waits for.
+  /// The conditions that threads wait for.
   package enum Condition: Int {
     case work = 0
     case space = 1

@@ -1,11 +1,12 @@
-/// Threads that perform jobs while the owner hands in new ones and takes the results out in the order of the jobs.
+/// Threads that perform jobs, while the owner submits new jobs and takes the results in the order of the jobs.
 ///
-/// All methods are for one thread, the owner's. With one thread there are no others: a job is performed where it is
+/// Only the owner's thread may call the methods. With one thread, no other is started: a job is performed
+/// when it is submitted.
 /// handed in.
 package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: SystemErrorConvertible>:
   @unchecked Sendable
 {
-  /// Makes what a thread performs its jobs with.
+  /// Makes the function with which a thread performs its jobs.
   package typealias Maker = @Sendable () throws(Failure) -> (Job) -> Output
 
   private let monitor = Monitor()
@@ -15,7 +16,7 @@ package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: Sy
   private var isClosed = false
   private var threads: [Thread] = []
   private var inline: ((Job) -> Output)?
-  /// The numbers of the job that is handed in next, and of the result that is taken out next.
+  /// The numbers of the next job to submit, and of the next result to take.
   private var (submitted, taken) = (0, 0)
 
   /// Starts the threads.
@@ -32,10 +33,10 @@ package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: Sy
     }
   }
 
-  /// How many jobs were handed in whose results were not taken out.
+  /// The number of submitted jobs whose results have not been taken.
   package var outstanding: Int { submitted - taken }
 
-  /// Hands in a job.
+  /// Submits a job.
   package func submit(_ job: Job) {
     let number = submitted
     submitted += 1
@@ -49,7 +50,7 @@ package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: Sy
     monitor.unlock()
   }
 
-  /// Waits for the result of the oldest job that is outstanding; nil where none is.
+  /// Waits for the result of the oldest outstanding job; nil if there is none.
   package func take() throws(Failure) -> Output? {
     guard outstanding > 0 else { return nil }
     monitor.lock()
@@ -62,7 +63,7 @@ package final class OrderedPipeline<Job: Sendable, Output: Sendable, Failure: Sy
     return results.removeValue(forKey: taken)
   }
 
-  /// Ends the threads; jobs that none has begun are dropped. To be called on every way out.
+  /// Ends the threads; jobs that have not begun are dropped. Call it on every way out.
   package func close() {
     monitor.lock()
     isClosed = true

@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A thread of the kernel that runs one closure. Without a ``join()`` it goes on by itself.
+/// A thread of the kernel that runs one closure. Without a ``join()`` it is detached.
 package final class Thread: @unchecked Sendable {
   private final class Body {
     let run: @Sendable () -> Void
@@ -13,7 +13,7 @@ package final class Thread: @unchecked Sendable {
 
   /// Starts a thread.
   ///
-  /// - Throws: ``SystemError``, such as `EAGAIN` where the system allows no more of them.
+  /// - Throws: ``SystemError``, such as `EAGAIN` if the system allows no more threads.
   package init(_ run: @escaping @Sendable () -> Void) throws(SystemError) {
     var handle = pthread_t()
     let body = Unmanaged.passRetained(Body(run))
@@ -34,7 +34,7 @@ package final class Thread: @unchecked Sendable {
     if !isJoined { pthread_detach(handle) }
   }
 
-  /// Waits for the thread's end. Only the thread's owner calls it.
+  /// Waits for the thread's end. Only the thread's owner may call this.
   package func join() {
     guard !isJoined else { return }
     isJoined = true

@@ -1,14 +1,14 @@
-/// Something that performs jobs one after the other, in one thread.
+/// An object that performs jobs one after the other, in one thread.
 package protocol Worker: AnyObject, SendableMetatype {
   associatedtype Job: Sendable
   associatedtype Failure: SystemErrorConvertible
   func perform(_ job: Job) throws(Failure)
 }
 
-/// Threads that perform jobs in no particular order, behind a short queue. The first failure ends the work.
+/// Threads that perform jobs in any order, from a short queue. The first failure ends the work.
 ///
-/// With one thread there are no threads: jobs are performed where they are submitted. Where the thread that submits
-/// them has a worker, it is one of the threads: it performs what finds the queue full, instead of waiting.
+/// With one thread, no other is started: jobs are performed when they are submitted. If the submitting thread has a
+/// worker, it counts as one of the threads: when the queue is full, it performs the job itself instead of waiting.
 package final class WorkerPool<W: Worker>: @unchecked Sendable {
   private let monitor = Monitor()
   private let capacity: Int
@@ -21,11 +21,11 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
 
   /// Starts the threads; each makes its own worker.
   ///
-  /// - Parameter submitter: the worker of the thread that submits jobs, where that is to perform some, too.
+  /// - Parameter submitter: the worker of the submitting thread, if that thread performs jobs, too.
   package init(
     threads count: Int, submitter: W? = nil, make: @escaping @Sendable () throws(W.Failure) -> W
   ) throws(W.Failure) {
-    // Whoever performs a job does not fill the queue meanwhile: then there are more jobs in it.
+    // While the submitter performs a job it does not fill the queue, so the queue has to be longer.
     capacity = (submitter == nil ? 2 : 4) * count
     guard count > 1 else {
       if let submitter { inline = submitter } else { inline = try make() }
@@ -61,7 +61,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     return job
   }
 
-  /// A job for the thread that submits them, which no other waits for.
+  /// Takes a job from the queue for the submitting thread.
   private func takeQueued() -> W.Job? {
     monitor.lock()
     defer { monitor.unlock() }
@@ -83,7 +83,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     monitor.unlock()
   }
 
-  /// Hands a job over; while the queue is full, it is performed here, or waits.
+  /// Submits a job. If the queue is full, this thread performs the job or waits.
   package func submit(_ job: W.Job) throws(W.Failure) {
     if try !enqueue(job) { try performHere(job) }
   }
@@ -95,7 +95,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     }
   }
 
-  /// Answers whether the queue took the job.
+  /// Puts a job into the queue. Returns false if this thread has to perform it.
   private func enqueue(_ job: W.Job) throws(W.Failure) -> Bool {
     if threads.isEmpty { return false }
     monitor.lock()
@@ -110,7 +110,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     return true
   }
 
-  /// Waits until every job that was submitted is done.
+  /// Waits until all submitted jobs are done.
   package func drain() throws(W.Failure) {
     while let job = takeQueued() { try performHere(job) }
     monitor.lock()
@@ -119,7 +119,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// Waits until a job that was submitted has made a condition true.
+  /// Waits until a submitted job has made a condition true.
   package func wait(until isTrue: () -> Bool) throws(W.Failure) {
     monitor.lock()
     defer { monitor.unlock() }
@@ -127,7 +127,7 @@ package final class WorkerPool<W: Worker>: @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// Ends the threads after the jobs that are queued, or at once after a failure. Call it on every way out.
+  /// Ends the threads after the queued jobs, or at once after a failure. Call it on every way out.
   package func close() {
     monitor.lock()
     isClosed = true

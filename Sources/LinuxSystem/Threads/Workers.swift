@@ -1,17 +1,17 @@
 import Glibc
 import Synchronization
 
-/// Threads for as long as a job takes.
+/// Threads that last as long as one job.
 public enum Workers {
-  /// How many processors the machine has, but no more than `limit`.
+  /// The number of the machine's processors, but at most `limit`.
   public static func processors(limit: Int = .max) -> Int {
     min(max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), limit)
   }
 
-  /// Calls a body with every number below `count`, on up to that many threads of which the caller's is one.
+  /// Calls a body with every number below `count`, on at most that many threads; the caller's is one of them.
   public static func forEach(_ count: Int, threads: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let job = Job(count, body)
-    // Without another thread the work is still done, only later.
+    // If no thread can be started, the caller's does all the work.
     let others = (1..<max(1, min(threads, count))).compactMap { _ in try? Thread { job.run() } }
     job.run()
     for thread in others { thread.join() }

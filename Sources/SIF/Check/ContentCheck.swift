@@ -144,7 +144,7 @@ struct ContentCheck {
       // Valid JSON by its grammar, only more than this parser wants to know.
       if [.tooDeep, .loneSurrogate].contains(error.code) { return }
       collector.add(
-        .contentMismatch, .error, at: object.offset + Int64(error.offset), object: object.id,
+        .contentMismatch, .error, at: object.offset + Int64(error.position), object: object.id,
         "object \(object.id) is malformed: \(error)")
     }
   }

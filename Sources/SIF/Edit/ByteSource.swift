@@ -30,9 +30,8 @@ public struct FileSource: ByteSource, ~Copyable {
 
   /// Opens a file for reading.
   public init(opening path: FilePath) throws(SIFError) {
-    descriptor = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
-    }
+    descriptor = try translating(
+      try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY))
     // Sequential: the kernel may read ahead in large steps. Only advice; a pipe refuses it.
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }

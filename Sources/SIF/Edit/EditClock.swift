@@ -11,8 +11,13 @@ public enum EditClock: Hashable, Sendable {
   func time(for header: Header) -> Timestamp {
     switch self {
     case .fixed(let time): time
-    case .automatic: header.isDeterministic ? .none : Timestamp(seconds: Int64(Glibc.time(nil)))
+    case .automatic: header.isDeterministic ? .none : .now
     }
   }
 
+}
+
+extension Timestamp {
+  /// The current time.
+  public static var now: Timestamp { Timestamp(seconds: Int64(Glibc.time(nil))) }
 }

@@ -34,8 +34,8 @@ public struct Descriptor: Hashable, Sendable {
   /// The bits that mark a group id, and a link to a group.
   public static let groupMask: UInt32 = 0xF000_0000
   static let usedFieldOffset = 4
-  static let modifiedAtFieldOffset = 49
-  static let extraFieldOffset = 201
+  package static let modifiedAtFieldOffset = 49
+  package static let extraFieldOffset = 201
 
   /// The index of the slot that the descriptor lies in, from 0.
   public var slot: Int

@@ -75,7 +75,7 @@ struct LittleEndianWriter {
 
 extension RawSpan {
   /// Whether every byte is zero.
-  var isZero: Bool {
+  package var isZero: Bool {
     withUnsafeBytes { bytes in
       guard let first = bytes.baseAddress, !bytes.isEmpty else { return true }
       guard bytes[0] == 0 else { return false }

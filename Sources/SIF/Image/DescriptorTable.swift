@@ -1,9 +1,9 @@
 /// The descriptor table: where it lies, and how it is read in bounded memory (spec/format.md, "Descriptor table").
-struct DescriptorTable {
+package struct DescriptorTable {
   /// Where the table begins in the file.
-  let offset: Int64
+  package let offset: Int64
   /// The number of slots.
-  let capacity: Int64
+  package let capacity: Int64
 
   /// The part of a table that is there, for checks.
   init(offset: Int64, capacity: Int64) {
@@ -66,10 +66,10 @@ struct DescriptorTable {
   }
 
   /// The first byte behind the table.
-  var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
+  package var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
 
   /// Where a slot begins in the file.
-  func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
+  package func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
 
   /// The descriptors of the used slots, in order.
   ///

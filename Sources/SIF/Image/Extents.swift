@@ -49,7 +49,7 @@ struct Extents {
 
 extension Image {
   /// The first bytes of the file that two of header, descriptor table and objects claim; nil where each has its own.
-  var sharedBytes: SIFError? {
+  package var sharedBytes: SIFError? {
     let extents = Extents(table: table, objects: descriptors)
     var fault: SIFError?
     _ = extents.forEachNeighbours { before, extent in

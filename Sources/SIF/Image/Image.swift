@@ -18,7 +18,7 @@ public struct Image: Sendable {
   public internal(set) var header: Header
   /// The descriptors of the image's objects: the used slots, in the order of the table.
   public internal(set) var descriptors: [Descriptor]
-  var table: DescriptorTable
+  package internal(set) var table: DescriptorTable
 
   /// Reads the header and the descriptor table of an image.
   ///

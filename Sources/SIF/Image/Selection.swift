@@ -1,29 +1,4 @@
-extension Array where Element: Comparable {
-  /// Whether an element is in an array that is sorted.
-  func containsSorted(_ element: Element) -> Bool {
-    let place = partition { $0 < element }
-    return place < count && self[place] == element
-  }
-
-  /// A sorted array with each element once.
-  var withoutRepetitions: [Element] {
-    var result: [Element] = []
-    for element in self where element != result.last { result.append(element) }
-    return result
-  }
-}
-
-extension Array {
-  /// The number of elements in front of which a condition holds, in an array where it holds up to some place.
-  func partition(_ isBefore: (Element) -> Bool) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-}
+import Bytes
 
 /// Finding objects.
 extension Image {
@@ -69,6 +44,20 @@ extension Image {
   /// whose descriptor comes first counts, so that every reader sees the partition of before or of after.
   public var primarySystemPartition: Descriptor? {
     descriptors.first { $0.isPartition(.primarySystem) }
+  }
+
+  /// A second primary system partition. Two groups can each be validly signed by one signer, for two images, and be put
+  /// together: which of the programs is started would be up to whoever did that.
+  public var secondPrimary: SIFError? {
+    let primaries = descriptors.filter { $0.isPartition(.primarySystem) }
+    guard primaries.count > 1 else { return nil }
+    return SIFError(
+      .malformed,
+      "objects \(primaries[0].id) and \(primaries[1].id) are both the primary system partition: setting the primary "
+        + "again settles it",
+      offset: table.position(ofSlot: primaries[1].slot)
+        + Int64(Descriptor.extraFieldOffset + PartitionMetadata.typeFieldOffset),
+      objectID: primaries[1].id)
   }
 
   /// The object of a type that speaks of the primary system partition, such as its definition file: the only one in the

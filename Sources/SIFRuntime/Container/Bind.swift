@@ -1,17 +1,18 @@
 public import SystemPackage
 
-/// A file or directory of the host that a container sees.
+/// A file or directory of the host that is shown in a container.
 public struct Bind: Sendable, Equatable {
   /// Its path on the host.
   public var source: FilePath
-  /// Where the container sees it: absolute, without `..`.
+  /// Its path in the container: absolute, without `..`.
   public var target: FilePath
   /// Whether the container cannot write there.
   public var isReadOnly: Bool
 
-  /// A bind from its parts.
+  /// Makes a bind.
   ///
-  /// - Throws: ``RuntimeError/Code/invalidArgument`` for a target that is not absolute, leaves its directory, or is the root.
+  /// - Throws: ``RuntimeError/Code/invalidArgument`` for a target that is not absolute, has `..` in it, or is
+  ///   the root.
   public init(_ source: FilePath, at target: FilePath, isReadOnly: Bool = false) throws(RuntimeError) {
     guard target.isAbsolute, !target.components.contains(where: { $0.kind == .parentDirectory }) else {
       throw RuntimeError(
@@ -25,9 +26,10 @@ public struct Bind: Sendable, Equatable {
     self.isReadOnly = isReadOnly
   }
 
-  /// Reads binds as people write them: `source[:target[:ro|rw]]`, several with commas between.
+  /// Reads binds as people write them: `source[:target[:ro|rw]]`, several of them separated by commas.
   ///
-  /// A backslash before a colon, a comma or a backslash takes away its meaning. Without a target, it is the source.
+  /// A backslash takes away the meaning of a following colon, comma or backslash. Without a target, the
+  /// source is the target.
   public static func parse(_ text: [UInt8]) throws(RuntimeError) -> [Bind] {
     var binds: [Bind] = []
     for parts in split(text) {
@@ -38,14 +40,14 @@ public struct Bind: Sendable, Equatable {
       guard parts.count <= 3, !parts[0].isEmpty, mode == "ro" || mode == "rw" else {
         throw RuntimeError(
           .invalidArgument,
-          "a bind is SOURCE[:TARGET[:ro|rw]], and \"\(String(decoding: text, as: UTF8.self))\" is none")
+          "a bind is SOURCE[:TARGET[:ro|rw]], not \"\(String(decoding: text, as: UTF8.self))\"")
       }
       binds.append(try Bind(source, at: target, isReadOnly: mode == "ro"))
     }
     return binds
   }
 
-  /// The parts of each bind.
+  /// Splits a text into binds, and each bind into its parts.
   private static func split(_ text: [UInt8]) -> [[[UInt8]]] {
     var binds: [[[UInt8]]] = [[[]]]
     var rest = text[...]

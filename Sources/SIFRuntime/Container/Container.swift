@@ -10,10 +10,10 @@ public struct Container {
   private let image: FilePath
   private let options: ContainerOptions
   private let identity: Identity
-  /// Whether the namespace of users comes too: always without privilege.
+  /// Whether to create a user namespace; always true without privilege.
   private let needsUserNamespace: Bool
 
-  /// A program of an image.
+  /// Makes a container for a program.
   ///
   /// - Parameter image: the image's path, for the program's variables.
   public init(_ volume: ImageVolume, image: FilePath, _ options: ContainerOptions) {
@@ -26,13 +26,13 @@ public struct Container {
     self.options = options
   }
 
-  /// Becomes the program; or, in a namespace of processes, waits for it.
+  /// Becomes the program. In a namespace of processes, or with resource limits, waits for it instead.
   ///
   /// This process must have one thread.
   ///
-  /// - Returns: never, but by an error: where this process does not become the program, it ends as that does, with
-  ///   its exit status or by its signal.
-  /// - Throws: ``RuntimeError`` where the program was not started.
+  /// - Returns: never. If this process waits for the program, it then ends in the same way: with the
+  ///   program's exit status or by its signal.
+  /// - Throws: ``RuntimeError`` if the program was not started.
   public func run() throws -> Never {
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
@@ -45,7 +45,7 @@ public struct Container {
     if let profile = options.seccomp {
       limits.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
-    // Then whatever of ours outlives its parent is this process's to take in, and no concern of the host's.
+    // As a subreaper, this process adopts its orphaned descendants instead of leaving them to the host's init.
     if isWatched { linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0) }
     let overlay = try openOverlay()
     var workingDirectory: FilePath?
@@ -53,7 +53,7 @@ public struct Container {
       workingDirectory = FilePath(platformString: path)
       free(path)
     }
-    // Made before anything else is: this process may have to change its own place for it.
+    // This comes first, because this process may have to move to another control group for it.
     var group: LimitedGroup?
     if let resources = options.limits {
       let made = try LimitedGroup(resources)
@@ -61,7 +61,7 @@ public struct Container {
       limits.group = made.path
       group = consume made
     }
-    // The server stays outside: in the container's namespace of mounts, it would keep it alive.
+    // The server stays outside: in the container's mount namespace it would keep that namespace alive.
     let server = try ImageServer(volume, fuseOptions)
     try enterNamespaces(keeping: capabilities)
     func start() throws -> ProgramStart {
@@ -71,7 +71,7 @@ public struct Container {
     let status = try ProcessMonitor.run(onFork: server.letGo, start)
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
-    // They end with the container, which has just ended.
+    // The remaining children end with the container, which has just ended.
     Forking.collectChildren(patience: 2)
     Forking.end(as: status)
   }
@@ -82,7 +82,7 @@ public struct Container {
       try OverlayDirectory(path, outside: [try ImageMounts.resolve(image), identity.home]))
   }
 
-  /// Whether a process of ours stays above the program.
+  /// Whether one of our processes stays above the program.
   private var isWatched: Bool { options.namespaces.contains(.process) || options.limits != nil }
 
   // MARK: The server
@@ -90,7 +90,7 @@ public struct Container {
   private var fuseOptions: FuseOptions {
     var fuse = FuseOptions()
     if needsUserNamespace, !hasRanges {
-      // The one user and group that the namespace has.
+      // The only user and group in the namespace.
       fuse.user = options.isFakeRoot ? 0 : identity.user
       fuse.group = options.isFakeRoot ? 0 : identity.group
     }
@@ -101,7 +101,7 @@ public struct Container {
 
   private var hasRanges: Bool { options.isFakeRoot && mappingHelpers != nil }
 
-  /// What maps ranges of users and groups for this user.
+  /// The programs that map ranges of users and groups, with their arguments, if this user may use them.
   private var mappingHelpers: [(program: FilePath, arguments: [String])]? {
     guard let users = identity.range(in: "/etc/subuid"), let groups = identity.range(in: "/etc/subgid"),
       let userHelper = FuseMount.find("newuidmap"), let groupHelper = FuseMount.find("newgidmap")
@@ -114,7 +114,7 @@ public struct Container {
 
   private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
     var wanted = options.namespaces
-    // Whoever stays above the program stays out of its mounts: they go with the program.
+    // A process that stays above the program stays out of its mounts, so that they disappear with the program.
     if !isWatched { wanted.insert(.mount) }
     if needsUserNamespace { wanted.insert(.user) }
     if options.hostName != nil { wanted.insert(.hostName) }
@@ -129,15 +129,15 @@ public struct Container {
       guard needsUserNamespace else {
         guard error.errno == .notPermitted else { throw RuntimeError(error) }
         throw RuntimeError(
-          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need; --userns does without",
-          system: error)
+          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
+          lacking: .privilegedNamespaces)
       }
       throw RuntimeError(
         .unavailable,
         "starting a program without privilege needs a user namespace, and the system allows none "
-          + "(\(error.errno.description)); `siftool extract` and `siftool mount` do without", system: error)
+          + "(\(error.errno.description))", system: error, lacking: .userNamespace)
     }
-    // The files that take the maps are the user's only in a process that is open to others.
+    // The kernel lets this user write the ID maps only of a process that others may look into.
     let wasPrivate = ProcessPrivacy.isPrivate
     ProcessPrivacy.set(isPrivate: false)
     defer { ProcessPrivacy.set(isPrivate: wasPrivate) }
@@ -145,12 +145,11 @@ public struct Container {
       try mapper.map()
     } else if needsUserNamespace {
       let (user, group) = options.isFakeRoot ? (0, 0) : (identity.user, identity.group)
-      try translating { () throws(SystemError) in
-        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group))
-      }
+      try translating(
+        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group)))
     }
     if needsUserNamespace, !capabilities.contains(.administration) {
-      // Where this program itself runs in a container, the settings may be closed.
+      // In another container the settings may be read-only.
       try? Namespaces.forbidMoreUsers()
     }
     try translating { () throws(SystemError) in
@@ -162,7 +161,7 @@ public struct Container {
 
   // MARK: Inside
 
-  /// Builds the root, enters it, and gives away what the program is not to have.
+  /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
     _ workingDirectory: FilePath?, _ overlay: LockedOverlay?, _ server: ImageServer,
     _ capabilities: Capabilities, _ limits: ProgramLimits
@@ -189,8 +188,8 @@ public struct Container {
     if let upper, let overlay { try root.place(overlay: upper, of: overlay.path) }
     try root.enter(plan, identity, file) { target in try mount(on: target, server) }
     if !isWatched { server.settle() }
-    // From here on the image's own names are looked up: by a process that holds no directory of the host, and can do no
-    // more than the program.
+    // From here on the image's own names are looked up. This process now holds no directory of the host, and
+    // may do no more than the program.
     overlay?.letGo()
     try translating { () throws(SystemError) in
       try capabilities.keepAlone()
@@ -200,19 +199,19 @@ public struct Container {
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
-  /// What the program keeps. In a user namespace of its own it can have everything; outside, what this process has.
+  /// The capabilities that the program keeps. In its own user namespace it can have any; outside, those of
+  /// this process.
   private func keptCapabilities() throws(RuntimeError) -> Capabilities {
     let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
     guard !needsUserNamespace else { return wanted }
-    // Beyond the bounding set, nothing stays over execve(2).
-    let own = try translating { () throws(SystemError) in
-      try Capabilities.effective().intersection(Capabilities.bounding())
-    }
+    // execve(2) drops all capabilities outside the bounding set.
+    let own = try translating(
+      try Capabilities.effective().intersection(Capabilities.bounding()))
     guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
       throw RuntimeError(
         .unavailable,
-        "this process has no capability \(wanted.subtracting(own).description) that it could keep")
+        "this process lacks the capability \(wanted.subtracting(own).description)")
     }
     return wanted.intersection(own)
   }

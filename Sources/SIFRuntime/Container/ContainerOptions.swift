@@ -2,77 +2,77 @@ import Bytes
 public import LinuxSystem
 public import SystemPackage
 
-/// How a program in an image is started (spec/runtime.md "Starting a program").
+/// How to start a program of an image (spec/runtime.md "Starting a program").
 public struct ContainerOptions: Sendable {
-  /// What the container can write besides what is bound.
+  /// The part of the container that can be written, besides binds.
   public enum Overlay: Sendable, Equatable {
     /// Nothing.
     case none
-    /// Everything, in memory, forgotten at the end.
+    /// Everything, in memory; lost at the end.
     case memory
     /// Everything, in a directory of the host.
     case directory(FilePath)
   }
 
-  /// What to start.
+  /// The program to start.
   public enum Action: Sendable, Equatable {
-    /// A program of the image, found along its PATH, and its arguments.
+    /// A program of the image, found in its PATH, and its arguments.
     case exec([[UInt8]])
-    /// The image's runscript with arguments.
+    /// The image's runscript, with arguments.
     case run([[UInt8]])
-    /// An interactive shell with arguments.
+    /// An interactive shell, with arguments.
     case shell([[UInt8]])
   }
 
-  /// What to start.
+  /// The program to start.
   public var action: Action
-  /// Files and directories of the host.
+  /// The files and directories of the host that the container sees.
   public var binds: [Bind] = []
-  /// Whether home, /tmp and /var/tmp are empty ones of its own, and /dev holds the least.
+  /// Whether the container gets an empty home, /tmp and /var/tmp of its own, and a minimal /dev.
   public var isContained = false
-  /// Whether the home directory of the host stays outside.
+  /// Whether to leave out the home directory of the host.
   public var hidesHome = false
-  /// The working directory inside; nil for that of the host where the container has it.
+  /// The working directory inside; nil for the host's, if it exists in the container.
   public var workingDirectory: FilePath?
-  /// Variables that are set last, as names and values.
+  /// Variables that override all others, as names and values.
   public var environment: [(name: String, value: [UInt8])] = []
-  /// Whether the host's variables stay outside.
+  /// Whether to leave out the host's variables.
   public var cleansEnvironment = false
-  /// Namespaces besides that of mounts.
+  /// The namespaces besides the mount namespace.
   public var namespaces: Namespaces = []
-  /// The host's name inside.
+  /// The host name inside.
   public var hostName: String?
-  /// Whether root makes a user namespace, too.
+  /// Whether to create a user namespace even as root.
   public var usesUserNamespace = false
   /// Whether the user is root inside.
   public var isFakeRoot = false
-  /// What the container can write.
+  /// The part of the container that can be written.
   public var overlay = Overlay.none
-  /// Capabilities to keep beyond those by default, where this process has them.
+  /// Capabilities to keep besides the default ones, if this process has them.
   public var addedCapabilities: Capabilities = []
-  /// Capabilities to drop of those by default.
+  /// Default capabilities to drop.
   public var droppedCapabilities: Capabilities = []
   /// Whether the program has the caller's session keyring, and may use the keys of the user.
   public var keepsKeyring = false
   /// The system calls that the program may make; nil for all.
   public var seccomp: SeccompProfile?
-  /// What the program may use of the machine; nil for whatever this process may.
+  /// Limits on resources of the machine; nil for those of this process.
   public var limits: ResourceLimits?
-  /// The control group that the program gets to see, and no other.
+  /// The only control group that the program can see.
   var controlGroup: FilePath?
-  /// Whether the partition is mounted through FUSE also where the kernel could.
+  /// Whether to mount the partition through FUSE even if the kernel could mount it.
   public var usesFuse = false
-  /// Whether places that the image lacks are shown by binding everything around them, also where the kernel makes
-  /// overlays.
+  /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by
+  /// binding everything around them.
   public var usesUnderlay = false
-  /// What is written to standard error where the program cannot be started, and the exit status then: asked beforehand,
-  /// because by that time this process is another one.
+  /// Returns the text for standard error, and the exit status, if the program cannot be started. It is called
+  /// beforehand for every failure: by the time of the failure, the launcher has replaced this program.
   public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {
     (Array("\(VisibleText.line("\($0)"))\n".utf8), 1)
   }
-  /// Told what is not as it was asked for, though not an error.
+  /// Receives notes about things that differ from what was requested, but are not errors.
   public var onNote: @Sendable (String) -> Void = { _ in }
 
-  /// Options with nothing but what to start.
+  /// Makes options that only say what to start.
   public init(_ action: Action) { self.action = action }
 }

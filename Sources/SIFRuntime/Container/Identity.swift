@@ -2,20 +2,20 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Who the program runs as: the same user and group inside as outside, or root of a namespace of its own.
+/// The user that the program runs as: the same user and group as outside, or root of its own namespace.
 struct Identity {
   /// The numbers outside.
   let user: uid_t
   let group: gid_t
-  /// The name and home directory on the host; made up where the host knows no such user.
+  /// The name and home directory on the host; substitutes if the host does not know the user.
   let name: String
   let home: FilePath
-  /// Every directory that somebody may take for this user's home: the variable's, and that of the list of users.
+  /// All directories that may count as this user's home: the one in HOME, and the one in the list of users.
   let homes: [FilePath]
-  /// The other groups, with their names.
+  /// The user's groups, with their names; the primary group comes first.
   let groups: [(name: String, number: gid_t)]
 
-  /// This process's user.
+  /// The identity of this process's user.
   init() {
     (user, group) = (geteuid(), getegid())
     let entry = getpwuid(user)
@@ -35,25 +35,24 @@ struct Identity {
     groups = found
   }
 
-  /// A name, where it can be a field of a list of users: without colons and control characters.
+  /// Returns a name if it can be a field of a list of users: without colons and control characters.
   private static func listed(_ name: String) -> String? { isListed(Array(name.utf8)) ? name : nil }
 
   private static func isListed(_ field: [UInt8]) -> Bool {
     !field.isEmpty && field.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0x3A }
   }
 
-  /// Refuses a home directory that would be something else in the container's list of users: other fields, or other
-  /// users.
+  /// Refuses a home directory that would add fields or users to the container's list of users.
   func checkHome() throws(RuntimeError) {
     guard Self.isListed(home.bytes) else {
       throw RuntimeError(
         .invalidArgument,
-        "the home directory \(home.string) has a colon or a control character in its name, which no list of users "
-          + "can have: set HOME to another one")
+        "the home directory \(home.string) has a colon or a control character in its name, which a list of users "
+          + "cannot hold: set HOME to another directory")
     }
   }
 
-  /// Whether a directory of the host, free of links, is in a home of this user, or has one in it.
+  /// Whether a directory of the host, with its links resolved, is in a home of this user or contains one.
   func isHome(near directory: FilePath) -> Bool {
     homes.filter { $0 != "/" }.contains { home in
       let home = (try? ImageMounts.resolve(home)) ?? home
@@ -61,14 +60,14 @@ struct Identity {
     }
   }
 
-  /// The container's list of users: the image's, with this user.
+  /// The container's list of users: the image's, with an entry for this user.
   func passwd(_ image: [UInt8], isFakeRoot: Bool, home inside: FilePath) -> [UInt8] {
     let number = isFakeRoot ? 0 : user
     let user = isFakeRoot ? "root" : name
     let line =
       Array("\(user):x:\(number):\(isFakeRoot ? 0 : group):\(user):".utf8) + inside.bytes
       + Array(":/bin/sh".utf8)
-    // The image's own entry of that number goes: the home directory is another one.
+    // Replace the image's own entry of that number: the home directory differs.
     return Self.table(image, without: "\(number)", adding: [line])
   }
 
@@ -95,7 +94,7 @@ struct Identity {
 
   // MARK: Ranges of numbers
 
-  /// The first range that a file such as /etc/subuid gives this user: where it starts, and how long it is.
+  /// The first range that a file such as /etc/subuid gives this user: its start and its length.
   func range(in file: FilePath) -> (start: UInt32, count: UInt32)? {
     guard let text = try? OwnedDescriptor(opening: file, flags: O_RDONLY).readToEnd(limit: 16 << 20) else {
       return nil

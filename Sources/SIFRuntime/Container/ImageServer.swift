@@ -3,10 +3,10 @@ import LinuxSystem
 import Squash
 import SystemPackage
 
-/// The process that would answer for an image, should it be mounted through FUSE: it waits for the device.
+/// The process that serves an image if it is mounted through FUSE; until then it waits for the device.
 ///
-/// Until it gets one it is this process's child, and ends with the last copy of its socket. What answers then is a
-/// child of nobody's here: the program that this process becomes must not find a child that it has never started.
+/// The process is this one's child, and ends when the last copy of its socket is closed. To serve, it starts a child
+/// of its own and ends. The program that this process becomes must not find a child that it did not start.
 final class ImageServer {
   private let helper: Helper
 
@@ -36,7 +36,7 @@ final class ImageServer {
   /// Gives up this process's copy of the socket.
   func letGo() { helper.closeChannel() }
 
-  /// Waits until the process answers, or has ended for want of anything to do.
+  /// Waits until the server runs, or the process has ended because it had nothing to serve.
   func settle() {
     letGo()
     _ = try? helper.wait()

@@ -15,55 +15,55 @@ final class LauncherFile {
   /// - Parameter path: in a file system in memory that nobody else sees.
   init(at path: FilePath) throws(SystemError) {
     let file = try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o500)
-    // Whatever the umask took.
+    // Undo the effect of the umask.
     try file.setPermissions(0o500)
     program = try OwnedDescriptor.naming(path)
     content = consume file
   }
 
-  /// Fills the file, once. What is open for writing cannot be executed: it is closed.
+  /// Fills the file, once, and closes it: a file that is open for writing cannot be executed.
   func write(_ image: LauncherImage) throws(SystemError) {
     guard let file = content.take() else { return }
     try SystemError.writeAll(image.bytes.span.bytes, to: file.rawValue)
     try file.close()
   }
 
-  /// Becomes the launcher. Returns only by failing.
+  /// Becomes the launcher. Returns only if that fails.
   func execute() -> SystemError {
     _ = linux_execute_launcher(program.rawValue)
     return SystemError(errno: Errno(rawValue: linux_errno()), operation: "start the launcher")
   }
 }
 
-/// What the launcher does, and says where it cannot.
+/// The steps of the launcher, and its messages for failures.
 struct LauncherPlan {
   /// Filters of system calls, in the order in which they are installed.
   var filters: [SystemCallFilter]
-  /// Paths, the first of which that is there and can be executed is the program.
+  /// The paths to try in turn. The first one that exists and can be executed is the program.
   var candidates: [[UInt8]]
   /// All arguments, the program's name first.
   var arguments: [[UInt8]]
   /// Variables, as `NAME=value`.
   var environment: [[UInt8]]
-  /// What is written to standard error for a failure, and the exit status.
+  /// Returns the text for standard error and the exit status for a failure.
   var report: (RuntimeError) -> (message: [UInt8], status: UInt8)
-  /// The failure that an error number of execve(2) stands for; 0 where there was no path to try, nil for one that
-  /// nobody expects of the call.
+  /// The failure for an error number of execve(2): 0 if there was no path to try, nil for a number that the
+  /// call is not expected to return.
   var failure: (Errno?) -> RuntimeError
 }
 
-/// The launcher as an ELF file: its code, and behind it the plan that it follows.
+/// The launcher as an ELF file: its code, followed by its plan.
 struct LauncherImage {
-  /// Where the file lies in memory: at a place that systems let every program have, with pages of up to 64 KiB.
+  /// The file's address in memory: every program may use it, also with pages of 64 KiB.
   private static let address: UInt64 = 0x40_0000
   private static let headerBytes = MemoryLayout<Elf64_Ehdr>.size + 2 * MemoryLayout<Elf64_Phdr>.size
-  /// Of the plan, in numbers of 64 bits.
+  /// The length of the plan, in 64-bit words.
   private static let planLength = 11
   private static let ignored: UInt64 = 1
-  /// Error numbers of Linux, and one entry for what is none of them.
+  /// The number of Linux's error numbers, and one entry for all others.
   private static let messageCount: Int32 = 135
-  /// What execve(2) is known to fail with, on file systems of all kinds. A message for every number would take longer than
-  /// everything else here.
+  /// The errors that execve(2) may return, on file systems of all kinds. A message for every error number
+  /// would take longer than everything else here.
   private static let expected: Set<Int32> = [
     0, EPERM, ENOENT, EIO, E2BIG, ENOEXEC, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY, ENODEV, ENOTDIR, EISDIR,
     EINVAL, ENFILE,
@@ -75,9 +75,9 @@ struct LauncherImage {
 
   private(set) var bytes: [UInt8]
 
-  /// A launcher for a plan.
+  /// Makes a launcher for a plan.
   ///
-  /// - Throws: ``RuntimeError`` where a filter has more instructions than the kernel counts.
+  /// - Throws: ``RuntimeError`` if a filter has more instructions than the kernel can count.
   init(_ plan: LauncherPlan) throws(RuntimeError) {
     bytes = [UInt8](repeating: 0, count: Self.headerBytes)
     bytes += UnsafeBufferPointer(start: launcher_code(), count: launcher_code_size())
@@ -94,7 +94,7 @@ struct LauncherImage {
       filters += [UInt64(filter.flags), program]
     }
     let foreign = RuntimeError(
-      .notExecutable, "cannot run the program: it leads to /proc/self/exe, which is none of the image's")
+      .notExecutable, "cannot run the program: it leads to /proc/self/exe, which is not in the image")
     let words = [
       add(filters + [0, 0]),
       add(messages: plan.report, for: Self.expectedOfFilters) {
@@ -116,7 +116,7 @@ struct LauncherImage {
     bytes.replaceSubrange(place..<place + 8, with: withUnsafeBytes(of: word.littleEndian, Array.init))
   }
 
-  /// Adds bytes; answers their address.
+  /// Adds bytes, and returns their address.
   private mutating func add(_ content: some Collection<UInt8>) -> UInt64 {
     bytes += [UInt8](repeating: 0, count: (8 - bytes.count % 8) % 8)
     let address = Self.address + UInt64(bytes.count)
@@ -164,7 +164,7 @@ struct LauncherImage {
     header.e_ehsize = UInt16(MemoryLayout<Elf64_Ehdr>.size)
     header.e_phentsize = UInt16(MemoryLayout<Elf64_Phdr>.size)
     header.e_phnum = 2
-    // Everything, and nothing of it can be written.
+    // One segment for the whole file, which is not writable.
     var content = Elf64_Phdr()
     content.p_type = UInt32(PT_LOAD)
     content.p_flags = UInt32(PF_R | PF_X)
@@ -173,7 +173,7 @@ struct LauncherImage {
     content.p_filesz = UInt64(bytes.count)
     content.p_memsz = UInt64(bytes.count)
     content.p_align = 0x1_0000
-    // A stack that cannot be executed.
+    // A stack that is not executable.
     var stack = Elf64_Phdr()
     stack.p_type = UInt32(PT_GNU_STACK)
     stack.p_flags = UInt32(PF_R | PF_W)

@@ -2,12 +2,12 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// A process outside that maps ranges of users into the user namespace which this one makes: only set-user-id
-/// programs may do that.
+/// A process outside that maps ranges of users into the user namespace which this process makes. Only
+/// set-user-id programs may do that.
 struct MappingProcess: ~Copyable {
   private let helper: Helper
 
-  /// Starts the process. It waits for the namespace.
+  /// Starts the process, which then waits for the namespace.
   init(_ helpers: [(program: FilePath, arguments: [String])]) throws(RuntimeError) {
     let target = getpid()
     helper = try translating { () throws(SystemError) in
@@ -27,7 +27,7 @@ struct MappingProcess: ~Copyable {
     }
   }
 
-  /// Has the ranges mapped into the namespace that this process is in by now.
+  /// Has the ranges mapped into the namespace that this process is in now.
   consuming func map() throws(RuntimeError) {
     guard helper.sendByte(), (try? helper.wait()) == 0 else {
       throw RuntimeError(

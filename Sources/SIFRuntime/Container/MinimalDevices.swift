@@ -3,9 +3,9 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The devices that programs cannot do without, and terminals and shared memory of the container's own.
+/// The devices that every program needs, and the container's own terminals and shared memory.
 enum MinimalDevices {
-  /// The devices, opened while the host's are still in sight.
+  /// The devices that are bound from the host.
   private static let names = ["null", "zero", "full", "random", "urandom", "tty"]
   private static let links = [
     ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
@@ -16,10 +16,11 @@ enum MinimalDevices {
   static func make(in directory: borrowing OwnedDescriptor) throws(SystemError) {
     for name in names {
       let bytes = Array(name.utf8)
-      // The host's devices are where they were: only this container's root is another one by now.
+      // This process still has the host's root, so /dev is the host's.
       guard let source = try? OwnedDescriptor.naming(FilePath("/dev/\(name)")) else { continue }
       let place = try directory.openBeneath(bytes, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
-      // They can be written to all the same; but root, as their owner, cannot change who else may.
+      // A read-only bind of a device can still be written to. It keeps root, who owns the device, from
+      // changing its permissions.
       let copy = try Mounting.copy(of: source.pathOfDescriptor)
       try Mounting.restrict(copy, [.readOnly, .noSetID])
       try Mounting.attach(copy, to: place.pathOfDescriptor)

@@ -3,19 +3,20 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Why a program that is there is not found all the same: the kernel says so of what it would have to start first.
+/// Explains why a program that exists is reported as missing: the kernel means the loader or interpreter that
+/// the program needs.
 struct MissingLoader {
-  /// What the user is told.
+  /// The error for the user.
   let error: RuntimeError
 
-  /// As many bytes of a script's first line as the kernel looks at.
+  /// The kernel looks at this many bytes of a script's first line.
   private static let lineBytes = 256
-  /// How often the kernel takes the interpreter of an interpreter.
+  /// The kernel follows this many interpreters of interpreters.
   private static let depth = 5
 
-  /// Finds out what a program needs and does not have; nil where it has everything, is not there, or is not to be read.
+  /// Finds out what a program needs and lacks; nil if it lacks nothing, does not exist, or cannot be read.
   ///
-  /// - Parameter program: a path with at least one slash; a name alone is nothing to look at.
+  /// - Parameter program: a path with at least one slash. A bare name is not looked up.
   init?(of program: [UInt8]) {
     guard program.contains(0x2F) else { return nil }
     let name = FilePath(bytes: program).string
@@ -25,7 +26,7 @@ struct MissingLoader {
         let start = Self.bytes(of: descriptor, at: 0, count: Self.lineBytes)
       else { return nil }
       guard start.starts(with: Array("#!".utf8)) else {
-        // The kernel itself looks for the loader that the program's file names.
+        // The kernel starts the loader that the program's file names.
         guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let loader = Self.loader(of: descriptor, start),
           Self.isMissing(loader)
         else { return nil }
@@ -41,7 +42,7 @@ struct MissingLoader {
       guard !interpreter.isEmpty else { return nil }
       if Self.isMissing(interpreter) {
         let shown = FilePath(bytes: interpreter).string
-        // What is seen of it as an end of line on other systems is a part of the name here.
+        // The carriage return of a foreign line ending is part of the name here.
         let cause = interpreter.last == 0x0D ? " (its first line ends in a carriage return)" : ""
         error = RuntimeError(
           .notFound,
@@ -56,7 +57,7 @@ struct MissingLoader {
   /// Opens a regular file that can be executed.
   private static func open(_ file: [UInt8]) -> OwnedDescriptor? {
     let path = FilePath(bytes: file)
-    // Looked at before it is opened: to open a device is to use it.
+    // Check the type before opening: opening a device may already have effects.
     guard let found = try? OwnedDescriptor.withoutMagicLinks(path, flags: linux_o_path),
       let status = try? found.status(), status.st_mode & S_IFMT == S_IFREG,
       path.withPlatformString({ access($0, X_OK) }) == 0
@@ -79,7 +80,7 @@ struct MissingLoader {
       && (errno == ENOENT || errno == ENOTDIR)
   }
 
-  /// The loader that an ELF file of 64 bits with these first bytes names; nil where it names none, or is no whole one.
+  /// The loader that a 64-bit ELF file names, given its first bytes; nil if it names none, or the file is incomplete.
   private static func loader(of file: borrowing OwnedDescriptor, _ head: [UInt8]) -> [UInt8]? {
     guard head.count >= MemoryLayout<Elf64_Ehdr>.size, head[4] == 2, head[5] == 1 else { return nil }
     let header = head.withUnsafeBytes { $0.loadUnaligned(as: Elf64_Ehdr.self) }

@@ -3,39 +3,40 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// What is mounted at one place of a container.
+/// One mount of a container.
 struct PlannedMount {
   enum Content {
     /// A file or directory of the host.
     case bind(HostTree)
     /// An empty directory in memory, with its permission bits.
     case memory(mode: String)
-    /// The processes of the container's own namespace.
+    /// A new /proc with the processes of the container's own namespace.
     case processes
-    /// The devices of the container's own namespaces as the kernel sees them; the host's, where it does not allow that.
+    /// A new /sys for the container's own namespaces; the host's, if the kernel does not allow that.
     case system(HostTree)
-    /// The least of /dev.
+    /// A minimal /dev.
     case devices
-    /// A file that was made for the container.
+    /// A file that is made for the container.
     case file([UInt8])
   }
 
-  /// A copy of what the host has mounted at a path: what this program mounts later is not in it. It gives no more than
-  /// the container may have from the beginning, so that nobody who gets at the copy gets more.
+  /// A copy of what the host has mounted at a path, without what this program mounts later. It is restricted
+  /// to what the container may have as soon as it is made, so that the copy never gives anybody more.
   final class HostTree {
     let isDirectory: Bool
-    /// The path on the host, free of links; nil where it has none.
+    /// The path on the host, with links resolved; nil if it has none.
     let path: FilePath?
     private var copy: OwnedDescriptor?
 
-    /// Copies a tree, and takes away what the container may not have.
+    /// Copies a tree, and removes the rights that the container may not have.
     ///
-    /// - Throws: ``SystemError``; `ENOSYS` where the kernel knows no copies (before 5.2), or cannot make them read-only
-    ///   (before 5.12).
+    /// - Throws: ``SystemError``; `ENOSYS` if the kernel cannot copy trees (before 5.2), or cannot make them
+    ///   read-only (before 5.12).
     init(_ path: FilePath, _ flags: MountFlags) throws(SystemError) {
       let copy = try Mounting.copy(of: path)
       do { try Mounting.restrict(copy, flags) } catch {
-        // Kernels before 5.12: no program gains anything by set-id bits in any case, but the rest is promised.
+        // On kernels before 5.12 the flags cannot be set. Go on without them, since set-id bits have no
+        // effect on the program anyway; but read-only was promised.
         guard error.errno == .noFunction, !flags.contains(.readOnly) else { throw error }
       }
       isDirectory = try copy.status().st_mode & S_IFMT == S_IFDIR
@@ -43,19 +44,19 @@ struct PlannedMount {
       self.copy = .some(copy)
     }
 
-    /// Puts the copy into the tree, once. Nobody has it open afterwards.
+    /// Attaches the copy to the tree, once. Its descriptor is closed afterwards.
     func attach(to target: FilePath) throws(SystemError) {
       guard let copy = copy.take() else { return }
       try Mounting.attach(copy, to: target)
     }
 
-    /// Closes a copy that was not put anywhere.
+    /// Closes a copy that was not attached.
     func close() { copy = nil }
   }
 
   let target: FilePath
   let content: Content
-  /// Whether it is one of those by default: where the host or the image is in the way, it is left out.
+  /// Whether it is one of the default mounts, which are left out if the host or the image does not allow them.
   let isOptional: Bool
 
   var isDirectory: Bool {
@@ -66,7 +67,7 @@ struct PlannedMount {
     }
   }
 
-  /// The copy of a tree of the host, where this mount has one.
+  /// The copy of a tree of the host, if this mount has one.
   var hostTree: HostTree? {
     switch content {
     case .bind(let tree), .system(let tree): tree
@@ -81,12 +82,12 @@ struct MountPlan {
   /// The home directory inside.
   let home: FilePath
 
-  /// Directories of systems: as a working directory, they are the image's.
+  /// System directories: the container's working directory is the image's version of them.
   private static let systemDirectories: [FilePath] = [
     "/", "/bin", "/boot", "/etc", "/lib", "/lib64", "/mnt", "/opt", "/run", "/sbin", "/srv", "/usr", "/var",
   ]
 
-  /// Copies everything of the host that the container is to see, in the new mount namespace.
+  /// Copies everything of the host that the container may see, in the new mount namespace.
   init(_ options: ContainerOptions, _ identity: Identity, workingDirectory: FilePath?) throws(RuntimeError) {
     let isRootInside = options.isFakeRoot
     home = isRootInside ? "/root" : identity.home
@@ -96,18 +97,16 @@ struct MountPlan {
       try bind("/proc", isOptional: false)
     }
     if options.namespaces.contains(.network) {
-      let host = try translating { () throws(SystemError) in
-        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices])
-      }
+      let host = try translating(
+        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices]))
       add("/sys", .system(host))
     } else {
       try bind("/sys", isOptional: true, isReadOnly: true)
     }
     if let group = options.controlGroup {
-      // In place of the host's: nothing can be changed there, and those of others are out of sight.
-      let tree = try translating { () throws(SystemError) in
-        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices])
-      }
+      // This replaces the host's: the program cannot change it, and does not see the groups of others.
+      let tree = try translating(
+        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices]))
       add("/sys/fs/cgroup", .bind(tree))
     }
     if options.isContained {
@@ -116,7 +115,7 @@ struct MountPlan {
       try bind("/dev", isOptional: false, hasDevices: true)
     }
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath] {
-      // Whose owner the user is could be written.
+      // Bind these read-only: a user who owns them could otherwise write to them.
       try bind(file, isOptional: true, isReadOnly: true)
     }
     for directory in ["/tmp", "/var/tmp"] as [FilePath] {
@@ -127,7 +126,7 @@ struct MountPlan {
       }
     }
     if options.isContained {
-      // A home directory that is the root is the image's.
+      // A home directory of / is the root of the image.
       if home != "/" { add(home, .memory(mode: "700")) }
     } else if !options.hidesHome, identity.home != "/" {
       try bind(identity.home, at: home, isOptional: true)
@@ -139,7 +138,7 @@ struct MountPlan {
       try bind(workingDirectory, isOptional: true)
     }
     for one in options.binds {
-      // The user's own word about a place is the last one.
+      // The user's binds replace the default mount at the same place.
       mounts.removeAll { $0.target == one.target }
       do {
         var flags: MountFlags = [.noSetID, .noDevices]
@@ -153,7 +152,7 @@ struct MountPlan {
     }
   }
 
-  /// Puts a file of this program's making at a place.
+  /// Puts a file that this program made at a place.
   mutating func add(file target: FilePath, _ bytes: [UInt8]) {
     guard !mounts.contains(where: { target == $0.target }) else { return }
     mounts.append(PlannedMount(target: target, content: .file(bytes), isOptional: true))
@@ -173,17 +172,17 @@ struct MountPlan {
       let tree = try PlannedMount.HostTree(source, flags)
       mounts.append(PlannedMount(target: target ?? source, content: .bind(tree), isOptional: isOptional))
     } catch {
-      // What the kernel does not know is there, and is not to be missing without a word.
+      // A tree that the kernel cannot copy exists, so it must not be left out silently.
       if !isOptional || error.errno == .noFunction { throw RuntimeError(error) }
     }
   }
 
-  /// Closes the copies of the host's trees that were not mounted: because the image has something else there, say.
+  /// Closes the copies that were not mounted, for example because the image has something else in their place.
   func closeTrees() {
     for mount in mounts { mount.hostTree?.close() }
   }
 
-  /// Whether a place lies beneath one that something else is mounted on: what is there is not the image's.
+  /// Whether another mount covers the place, so that the image does not need to have it.
   func isCovered(_ mount: PlannedMount) -> Bool {
     mounts.contains { $0.target != mount.target && mount.target.isBeneath($0.target) }
   }

@@ -3,42 +3,41 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The directory of `--overlay`: `upper`, which holds what the container wrote, and `work`, which is the kernel's
+/// The directory of `--overlay`: `upper` holds what the container wrote, and `work` belongs to the kernel
 /// (spec/runtime.md "What can be written").
 ///
-/// The kernel erases what it finds in `work/work`, and shows whatever is in `upper`. Nothing but a directory that is
-/// one of ours is therefore taken, and nothing is made before that is known.
+/// The kernel erases the contents of `work/work`, and shows everything in `upper`. Therefore only an empty
+/// directory or one of our own is accepted, and nothing is created in it before that check.
 struct OverlayDirectory: ~Copyable {
-  /// Where it is, free of links.
+  /// The path, with links resolved.
   let path: FilePath
-  /// The directory itself, with the lock on it.
+  /// The open directory, which holds the lock.
   let directory: OwnedDescriptor
 
-  /// What the kernel has in `work`: its own, and that of an index.
+  /// The names of the kernel's directories in `work`; `index` exists with the overlay's index feature.
   private static let ofKernel = ["work", "index"]
 
-  /// Looks at a directory, and locks it.
+  /// Checks a directory, and locks it.
   ///
   /// - Parameters:
   ///   - path: as the user gave it.
-  ///   - outside: directories and files that must not lie in it: what is written inside would be written there.
-  /// - Throws: ``RuntimeError``, with the directory as it was.
+  ///   - outside: directories and files that must not be inside it, since writes to them would change the overlay.
+  /// - Throws: ``RuntimeError``; the directory is then unchanged.
   init(_ path: FilePath, outside: [FilePath]) throws(RuntimeError) {
-    let status = try translating { () throws(SystemError) in try Self.status(of: path) }
+    let status = try translating(try Self.status(of: path))
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw RuntimeError(
         .unsupportedFileSystem,
-        "\(path.string) is no directory: an overlay in a file is an ext3 file system, which is never mounted")
+        "\(path.string) is not a directory: an overlay in a file is ext3, which is never mounted")
     }
     let resolved = try ImageMounts.resolve(path)
     for place in outside where place.isBeneath(resolved) {
       throw RuntimeError(
         .invalidArgument,
-        "\(path.string) cannot be an overlay: \(place.string) is in it, and not the overlay's")
+        "\(path.string) cannot be an overlay: it contains \(place.string), which is not part of it")
     }
-    let directory = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: resolved, flags: O_RDONLY | O_DIRECTORY)
-    }
+    let directory = try translating(
+      try OwnedDescriptor(opening: resolved, flags: O_RDONLY | O_DIRECTORY))
     try Self.lock(directory, path)
     try Self.check(directory, path)
     self.path = resolved
@@ -51,10 +50,10 @@ struct OverlayDirectory: ~Copyable {
     return status
   }
 
-  /// For as long as anybody has the descriptor: the kernel lets two containers write to one directory, and what
-  /// comes of that is undefined.
+  /// Holds a lock for as long as any process has the descriptor open. The kernel would let two containers
+  /// write to one directory, with undefined results.
   private static func lock(_ directory: borrowing OwnedDescriptor, _ path: FilePath) throws(RuntimeError) {
-    // A program may have ended, while the kernel still takes its file system down.
+    // After a program's end, the kernel may still be taking down its file system.
     for attempt in 0...patience {
       do { if try directory.lockWhole() { return } } catch { throw RuntimeError(error) }
       if attempt < patience { usleep(10_000) }
@@ -63,10 +62,10 @@ struct OverlayDirectory: ~Copyable {
       .unavailable, "\(path.string) is the overlay of a container that is still running")
   }
 
-  /// Attempts, a hundredth of a second apart.
+  /// The number of attempts, a hundredth of a second apart.
   private static let patience = 300
 
-  // MARK: What it may hold
+  // MARK: What it may contain
 
   private static func check(_ directory: borrowing OwnedDescriptor, _ path: FilePath) throws(RuntimeError) {
     for name in try names(of: directory, path) {
@@ -80,7 +79,7 @@ struct OverlayDirectory: ~Copyable {
       guard ofKernel.contains(text) else { throw foreign(path, "work/\(text)") }
       try require(name, of: work, path, "work/\(text)")
       guard text == "work" else { continue }
-      // Nobody may enter the kernel's own, but root; then nothing in it can be somebody's either.
+      // Only root can enter the kernel's directory, so other users cannot have put anything there.
       guard let own = try? work.openDirectory(name) else { continue }
       for name in try names(of: own, path) where name.first != UInt8(ascii: "#") {
         throw foreign(path, "work/work/\(String(decoding: name, as: UTF8.self))")
@@ -96,13 +95,13 @@ struct OverlayDirectory: ~Copyable {
     }
   }
 
-  /// A directory, and the caller's or root's.
+  /// Requires a directory that belongs to the caller or to root.
   private static func require(
     _ name: [UInt8], of directory: borrowing OwnedDescriptor, _ path: FilePath, _ text: String
   ) throws(RuntimeError) {
-    let status = try translating { () throws(SystemError) in try directory.status(of: name) }
+    let status = try translating(try directory.status(of: name))
     guard let status, status.st_mode & S_IFMT == S_IFDIR else {
-      throw RuntimeError(.invalidArgument, "\(path.string) is no overlay: its \(text) is no directory")
+      throw RuntimeError(.invalidArgument, "\(path.string) is not an overlay: its \(text) is not a directory")
     }
     guard status.st_uid == geteuid() || status.st_uid == 0 else {
       throw RuntimeError(
@@ -113,14 +112,15 @@ struct OverlayDirectory: ~Copyable {
   private static func foreign(_ path: FilePath, _ name: String) -> RuntimeError {
     RuntimeError(
       .invalidArgument,
-      "\(path.string) is neither empty nor an overlay, whose only parts are upper and work: it has \(name)")
+      "\(path.string) is neither empty nor an overlay, which has only upper and work: it contains \(name)")
   }
 
   // MARK: The lock
 
-  /// Starts the process that keeps the lock until the container's file system is gone, whoever was killed meanwhile.
+  /// Starts the process that keeps the lock until the container's file system is gone, even if other
+  /// processes are killed.
   ///
-  /// - Returns: where it waits for the watch.
+  /// - Returns: the helper, which waits for the watch on its channel.
   func keepLocked() throws(RuntimeError) -> Helper {
     let lock = directory.rawValue
     return try translating { () throws(SystemError) in
@@ -134,20 +134,20 @@ struct OverlayDirectory: ~Copyable {
   }
 }
 
-/// An overlay's directory, locked until the file system that is made of it is gone.
+/// An overlay's directory, locked until the file system that uses it is gone.
 final class LockedOverlay {
   let path: FilePath
   private var directory: OwnedDescriptor?
   private let keeper: Helper
 
-  /// Has a directory kept locked by a process in the background.
+  /// Starts a background process that keeps the directory locked.
   init(_ overlay: consuming OverlayDirectory) throws(RuntimeError) {
     path = overlay.path
     keeper = try overlay.keepLocked()
     directory = .some(overlay.directory)
   }
 
-  /// Tells the process in the background which file system it is.
+  /// Tells the background process which file system to watch.
   func keep(while root: FilePath) throws(RuntimeError) {
     do {
       let watch = try FileSystemWatch.begin(at: root)
@@ -158,7 +158,7 @@ final class LockedOverlay {
     }
   }
 
-  /// Gives up this process's part: it has nothing of the directory open any more.
+  /// Closes everything of the directory that this process has open.
   func letGo() {
     keeper.closeChannel()
     directory = nil

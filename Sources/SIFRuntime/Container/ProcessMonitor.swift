@@ -3,43 +3,44 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Waits for a program in a namespace of processes of its own, and hands it the signals that this process gets.
+/// Waits for a program in its own namespace of processes, and forwards the signals that this process gets.
 ///
-/// The namespace's first process is ours: it takes in the orphans, and the kernel ends everything with it. Where
-/// this process is killed, so is that one.
+/// The namespace's first process is ours: it adopts orphans, and the kernel ends all processes of the
+/// namespace with it. If this process is killed, so is the first process.
 enum ProcessMonitor {
   private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
-  /// What the kernel sends by itself, such as what is typed at a terminal, every process of the group gets anyway.
+  /// The code of signals that the kernel sends, for example for a key typed at a terminal. Every process of
+  /// the group gets those anyway.
   private static let byKernel: Int32 = 128
 
-  /// Runs a program, in the namespace that the next child of this process begins.
+  /// Runs a program in the namespace of processes that begins with this process's next child.
   ///
   /// - Parameters:
-  ///   - onFork: called here once that child is there.
+  ///   - onFork: called in this process as soon as that child exists.
   ///   - prepare: called in the new namespace.
-  /// - Returns: how the program ended, as wait(2) has it.
-  /// - Throws: ``RuntimeError`` where it was not started.
+  /// - Returns: how the program ended, as a status of wait(2).
+  /// - Throws: ``RuntimeError`` if it was not started.
   static func run(
     onFork: () -> Void, _ prepare: () throws -> ProgramStart
   ) throws(RuntimeError) -> Int32 {
-    // The first process of a namespace cannot end by a signal as its program did: it says so instead.
+    // The first process of a namespace cannot end by the program's signal, so it sends the status through a socket.
     var sending: OwnedDescriptor?
-    let receiving = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&sending) }
+    let receiving = try translating(try OwnedDescriptor.socketPair(&sending))
     let last = sending?.rawValue ?? -1
     var old = sigset_t()
     var waited = signals
     pthread_sigmask(SIG_BLOCK, &waited, &old)
     let first = try translating { () throws(SystemError) in
       try Helper(.child) { channel in
-        // The program inherits it until it starts; what is told is told before.
+        // The program inherits the socket until it starts. Failures are reported before that.
         let report = channel.release()
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
-        // Whoever waits for this process may have been killed before: then nobody holds the other end any more.
+        // If the waiting process was killed before the call above, nobody holds the other end any more.
         var other = pollfd(fd: report, events: 0, revents: 0)
         guard poll(&other, 1, 0) == 0 else { return 1 }
         do {
           let program = try prepare()
-          // The program is the same user: it must not look into this process, which has seen the host.
+          // The program has the same user. It must not look into this process, which has seen the host.
           ProcessPrivacy.set(isPrivate: true)
           let child = try Forking.child {
             pthread_sigmask(SIG_SETMASK, &old, nil)
@@ -67,7 +68,7 @@ enum ProcessMonitor {
     let status = wait(for: process)
     pthread_sigmask(SIG_SETMASK, &old, nil)
     guard let code = text.firstIndex(of: 0) else {
-      // Where that process was ended itself, it has said nothing.
+      // If the first process itself was ended, it sent nothing.
       let word = (try? receiving.readToEnd(limit: 4)) ?? []
       return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
     }
@@ -89,7 +90,7 @@ enum ProcessMonitor {
 
   private static var signals: sigset_t { Signals.set(forwarded + [SIGCHLD]) }
 
-  /// Waits for a process, takes in every other that ends, and passes on signals meanwhile; answers as wait(2) does.
+  /// Waits for a process, reaps every other child that ends, and forwards signals. Returns the status of wait(2).
   private static func wait(for process: pid_t) -> Int32 {
     var waited = signals
     while true {

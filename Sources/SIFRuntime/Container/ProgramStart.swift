@@ -2,22 +2,22 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// What the container's first program is, with its arguments and variables (spec/runtime.md "The environment").
+/// The container's first program, with its arguments and variables (spec/runtime.md "The environment").
 ///
-/// To be made inside: it looks at the container's own files.
+/// It has to be made inside, because it looks at the container's own files.
 struct ProgramStart {
   private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
   private static let runscript = "/.singularity.d/runscript"
   private static let scripts = "/.singularity.d/env"
-  /// Values reach the shell in variables of these names: a command line is for everybody to see.
+  /// Values reach the shell in variables with this prefix, because every user can read a command line.
   private static let carrier = "SIFTOOL_VALUE_"
-  /// What `--cleanenv` leaves of the host's variables.
+  /// The host's variables that `--cleanenv` keeps.
   private static let kept = ["TERM", "COLORTERM", "LANG"]
-  /// Variables of the host that mean nothing inside, or something else.
+  /// Variables of the host that have no meaning inside, or a different one.
   private static let dropped = ["PATH", "HOME", "BASH_ENV", "ENV", "GLIBC_TUNABLES", "GCONV_PATH"]
-  /// Everything that the dynamic loader obeys has this prefix: it is about libraries of the host.
+  /// The prefix of all variables that the dynamic loader obeys: they are about libraries of the host.
   private static let loader = "LD_"
-  /// Variables with these prefixes name others that are for the container; the later wins.
+  /// The prefixes of variables that set the container's. The later prefix wins.
   private static let prefixes = ["SINGULARITYENV_", "APPTAINERENV_"]
 
   private var arguments: [[UInt8]] = []
@@ -26,7 +26,7 @@ struct ProgramStart {
   private let launcher: LauncherFile
   private let isContained: Bool
 
-  /// Finds out what the program is, and writes the launcher.
+  /// Finds out which program to start, and writes the launcher.
   init(
     _ options: ContainerOptions, image: FilePath, home: FilePath, _ limits: ProgramLimits,
     _ launcher: LauncherFile
@@ -61,7 +61,7 @@ struct ProgramStart {
     let search = SearchPath(asked)
     let last = asked.filter { !SearchPath.names.contains($0.name) }
     if hasScripts {
-      // The shell would say that the program itself is missing.
+      // Without this check, the shell would report the program itself as missing.
       if let error = arguments.first.flatMap({ MissingLoader(of: $0)?.error }) { throw error }
       throughShell(last, search)
       for (index, value) in (last.map(\.value) + [search.before, search.after]).enumerated() {
@@ -85,7 +85,7 @@ struct ProgramStart {
     try write(options)
   }
 
-  /// The host's variables, as far as they are for the container.
+  /// The host's variables that the container gets.
   private static func ofHost(_ options: ContainerOptions) -> [ProgramVariables.Variable] {
     ProgramVariables.ofProcess().filter { name, _ in
       options.cleansEnvironment
@@ -95,7 +95,7 @@ struct ProgramStart {
     }
   }
 
-  /// What the host's variables say about the container's.
+  /// The variables for the container that the host's variables set.
   private static func forContainer() -> [ProgramVariables.Variable] {
     let all = ProgramVariables.ofProcess()
     return prefixes.flatMap { prefix in
@@ -113,7 +113,7 @@ struct ProgramStart {
     return names.contains { $0.suffix(3).elementsEqual(".sh".utf8) }
   }
 
-  /// Has the image's shell run its scripts first, and set what was asked for last.
+  /// Has the image's shell run its scripts first, and then set the requested variables.
   private mutating func throughShell(_ last: [ProgramVariables.Variable], _ search: SearchPath) {
     var script =
       "for siftool_script in \(Self.scripts)/*.sh; do [ -f \"$siftool_script\" ] && . \"$siftool_script\"; done\n"
@@ -141,7 +141,7 @@ struct ProgramStart {
       filters: limits.filters, candidates: candidates, arguments: arguments, environment: environment,
       report: options.report
     ) { reason in
-      // What is there and still missing to the kernel names something else that is.
+      // If the program exists, the kernel means a file that the program needs.
       if reason == .noSuchFileOrDirectory,
         let error = candidates.lazy.compactMap({ MissingLoader(of: $0)?.error }).first
       {
@@ -158,12 +158,12 @@ struct ProgramStart {
       guard error.errno == .fileTooLarge else { throw RuntimeError(error) }
       throw RuntimeError(
         .unavailable,
-        "this process may write no files of \(image.bytes.count) bytes (`ulimit -f`), which starting a program takes",
+        "starting a program needs a file of \(image.bytes.count) bytes, which this process may not write (`ulimit -f`)",
         system: error)
     }
   }
 
-  /// Becomes the program, under its limits, by way of the launcher. Returns only by failing.
+  /// Becomes the program, under its limits, by way of the launcher. Returns only if that fails.
   func execute() -> RuntimeError {
     do { try limits.begin() } catch { return error }
     if isContained {
@@ -174,20 +174,20 @@ struct ProgramStart {
   }
 }
 
-/// What was asked about PATH, which an image's own scripts set, too.
+/// The requested changes to PATH, which an image's own scripts set, too.
 private struct SearchPath {
-  /// The names of the variables that say it.
+  /// The names of the variables that request them.
   static let names = ["PREPEND_PATH", "APPEND_PATH", "PATH"]
 
-  /// What comes first, with a colon where something follows.
+  /// The part before the image's own PATH, with a colon if something follows.
   let before: [UInt8]
-  /// What comes last, with a colon before it.
+  /// The part after the image's own PATH, with a colon before it.
   let after: [UInt8]
-  /// Whether nothing of the image's own comes between.
+  /// Whether the image's own PATH is left out.
   let replaces: Bool
 
   init(_ variables: [ProgramVariables.Variable]) {
-    // As with the runtimes, what is empty was not asked for, and what replaces everything is everything.
+    // As in the other runtimes, an empty value counts as not given, and PATH replaces everything.
     func asked(_ name: String) -> [UInt8]? {
       let value = variables.last { $0.name == name }?.value
       return value?.isEmpty == false ? value : nil

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Variables of a program, and the ways in which people write them (spec/runtime.md "The environment").
+/// Variables of a program, and the forms in which people write them (spec/runtime.md "The environment").
 public enum ProgramVariables {
   /// A name and a value.
   public typealias Variable = (name: String, value: [UInt8])
 
-  /// Whether a shell takes a text for the name of a variable.
+  /// Whether a shell accepts a text as the name of a variable.
   public static func isName(_ name: String) -> Bool {
     guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
     return name.utf8.allSatisfy(isNameByte)
@@ -18,11 +18,10 @@ public enum ProgramVariables {
 
   /// Reads variables from one argument of a command line.
   ///
-  /// With one equals sign, everything behind it is the value. With more of them the text is a record of CSV, whose
-  /// fields are variables: commas stand between, and a field in double quotes may have commas itself, and two quotes for
-  /// one.
+  /// With one equals sign, everything after it is the value. With several, the text is a CSV record whose fields are
+  /// variables, separated by commas. A field in double quotes may contain commas, and two quotes stand for one.
   ///
-  /// - Throws: ``RuntimeError/Code/invalidArgument`` where a field sets no variable, or quotes are out of place.
+  /// - Throws: ``RuntimeError/Code/invalidArgument`` if a field does not set a variable, or a quote is misplaced.
   public static func parse(list text: [UInt8]) throws(RuntimeError) -> [Variable] {
     let equals = text.count { $0 == 0x3D }
     guard equals > 1 else {
@@ -44,12 +43,12 @@ public enum ProgramVariables {
   }
 
   static func isNone(_ text: ArraySlice<UInt8>, isList: Bool = false, at place: String = "") -> RuntimeError {
-    var message = "\(place)\"\(shown(text))\" does not set a variable: NAME=VALUE does"
-    if isList { message += "; one with a comma in its value is written '\"NAME=VALUE\"'" }
+    var message = "\(place)\"\(shown(text))\" is not an assignment NAME=VALUE"
+    if isList { message += "; if a value contains a comma, write '\"NAME=VALUE\"'" }
     return RuntimeError(.invalidArgument, message)
   }
 
-  /// The fields of a record of CSV.
+  /// The fields of a CSV record.
   private static func fields(of text: [UInt8]) throws(RuntimeError) -> [[UInt8]] {
     var fields: [[UInt8]] = []
     var rest = text[...]
@@ -79,8 +78,8 @@ public enum ProgramVariables {
   private static func misplacedQuote(_ text: [UInt8]) -> RuntimeError {
     RuntimeError(
       .invalidArgument,
-      "a quote is out of place in \"\(shown(text[...]))\": of several variables, each is in double quotes as a whole, "
-        + "with two for one inside, or has none")
+      "misplaced quote in \"\(shown(text[...]))\": an assignment is either in double quotes as a whole, "
+        + "with quotes in it doubled, or has none")
   }
 
   /// The variables of this process.

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The file of the image, which the program must not change while it runs from it.
 struct OpenImage {
-  /// Where the host shows it: in several places, where its file system is mounted several times.
+  /// Its paths on the host: several, if its file system is mounted more than once.
   private let paths: [FilePath]
   private let status: stat
 
@@ -20,7 +20,7 @@ struct OpenImage {
     }
   }
 
-  /// Lays the file over itself, read-only, wherever the directories of the host that the container sees show it.
+  /// Binds the file over itself, read-only, wherever the container sees it through a directory of the host.
   func protect(_ mounts: [PlannedMount], beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     guard status.st_mode & S_IFMT == S_IFREG else { return }
     for mount in mounts {
@@ -32,7 +32,7 @@ struct OpenImage {
     }
   }
 
-  /// Lays the file over itself at a place, where it is what is there: something else may lie on top by now.
+  /// Binds the file over itself at a place, if it is visible there: another mount may cover it by now.
   private func protect(_ place: FilePath, beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     guard let file = try? root.openInRoot(place, flags: linux_o_path), let found = try? file.status(),
       found.st_dev == status.st_dev, found.st_ino == status.st_ino
@@ -42,18 +42,18 @@ struct OpenImage {
 }
 
 extension RootFileSystem {
-  /// What tells root about the machine, without any capability: the kernel's memory and keys, what is running when,
-  /// what the firmware holds, and how much power is drawn, from which keys can be told.
+  /// Files that tell root secrets of the machine without any capability: the kernel's memory and keys, timers
+  /// and schedules, the contents of the firmware, and the power consumption, from which keys can be derived.
   private static let secrets: [FilePath] = [
     "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list",
     "/proc/timer_stats",
     "/sys/devices/virtual/powercap", "/sys/firmware",
   ]
 
-  /// Protects the machine from a program of root, who may write settings of the kernel as the owner, which takes no
-  /// capability; some of them name programs that the kernel then starts with all of them.
+  /// Protects the machine from a program that runs as root. Root owns the kernel's settings and can write them
+  /// without a capability, and some of them name programs that the kernel then starts with all capabilities.
   ///
-  /// - Parameter target: where a mount was laid last: /proc and /sys are looked at.
+  /// - Parameter target: the place of the last mount; only /proc and /sys need protection.
   func protectMachine(at target: FilePath, beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     if target == "/proc" { try Self.protectSettings(beneath: root) }
     guard target == "/proc" || target == "/sys" else { return }
@@ -64,8 +64,8 @@ extension RootFileSystem {
     }
   }
 
-  /// Lays what of /proc is about the machine over itself, read-only: every directory, and every file that somebody can
-  /// write, but those of processes.
+  /// Binds the parts of /proc that are about the machine over themselves, read-only: every directory and
+  /// every writable file, except those of processes.
   private static func protectSettings(beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     let all = try root.openInRoot("/proc", flags: O_RDONLY | O_DIRECTORY)
     for name in try all.names() where !name.allSatisfy({ (0x30...0x39).contains($0) }) {
@@ -85,7 +85,7 @@ extension RootFileSystem {
     try Mounting.attach(copy, to: place.pathOfDescriptor)
   }
 
-  /// Lays a file or directory over itself, read-only.
+  /// Binds a file or directory over itself, read-only.
   static func protect(_ place: borrowing OwnedDescriptor) throws(SystemError) {
     try attach(place.pathOfDescriptor, to: place)
   }

@@ -5,8 +5,8 @@ import SystemPackage
 
 /// Builds the root of a container in a mount namespace of its own (spec/runtime.md "The root of a container").
 ///
-/// Everything lies in a file system in memory that covers a directory of the host, seen by nobody else:
-/// `image` is the image, `skeleton` the places that it lacks, `root` both of them where one is needed.
+/// Everything is in a file system in memory that covers a directory of the host and that nobody else sees: `image` is
+/// the image, `skeleton` has the places that it lacks, and `root` is both of them together, if necessary.
 struct RootFileSystem {
   private let stage: FilePath
   private let options: ContainerOptions
@@ -15,11 +15,11 @@ struct RootFileSystem {
   private var image: FilePath { stage.appending("image") }
   private var skeleton: FilePath { stage.appending("skeleton") }
   private var merged: FilePath { stage.appending("root") }
-  /// What is shown in place of what is not to be seen.
+  /// Empty stand-ins for what the program must not see.
   var emptyFile: FilePath { stage.appending("nothing") }
   var emptyDirectory: FilePath { stage.appending("empty") }
 
-  /// Covers a directory of the host. What has to be seen of the host is open by now.
+  /// Covers a directory of the host. Everything that is needed from the host has been opened before.
   init(_ options: ContainerOptions, _ overlay: LockedOverlay?) throws(RuntimeError) {
     self.options = options
     self.overlay = overlay
@@ -35,9 +35,8 @@ struct RootFileSystem {
     }
     for directory in [image, skeleton, merged, emptyDirectory] { try make(directory) }
     let file = emptyFile
-    _ = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
-    }
+    _ = try translating(
+      try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444))
   }
 
   private func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
@@ -46,13 +45,13 @@ struct RootFileSystem {
     }
   }
 
-  /// Makes the launcher's file, where only this process gets at it.
+  /// Makes the launcher's file in a place that only this process can reach.
   func makeLauncher() throws(RuntimeError) -> LauncherFile {
     let path = stage.appending("launcher")
-    return try translating { () throws(SystemError) in try LauncherFile(at: path) }
+    return try translating(try LauncherFile(at: path))
   }
 
-  /// Mounts the image with `mount`, lays everything else over it, and makes the result this process's root.
+  /// Mounts the image with `mount`, mounts everything else over it, and makes the result this process's root.
   func enter(
     _ plan: MountPlan, _ identity: Identity, _ file: OpenImage, _ mount: (FilePath) throws -> Void
   ) throws {
@@ -82,28 +81,29 @@ struct RootFileSystem {
     let place = try naming(root)
     for mount in places {
       try lay(mount, place)
-      // In this order: a bind over one of these is the user's own word.
+      // Protect each mount before the next one, so that a user's bind over one of these files stays visible.
       if identity.user == 0 {
-        try translating { () throws(SystemError) in try protectMachine(at: mount.target, beneath: place) }
+        try translating(try protectMachine(at: mount.target, beneath: place))
       }
     }
-    try translating { () throws(SystemError) in try file.protect(places, beneath: place) }
+    try translating(try file.protect(places, beneath: place))
     plan.closeTrees()
-    try translating { () throws(SystemError) in try Mounting.pivotRoot(to: root) }
+    try translating(try Mounting.pivotRoot(to: root))
   }
 
   private func naming(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
-    try translating { () throws(SystemError) in try OwnedDescriptor.naming(path) }
+    try translating(try OwnedDescriptor.naming(path))
   }
 
-  /// A list of users or groups of the image; empty where there is none, or, with a note, where it cannot be taken over.
+  /// Reads a list of users or groups from the image. Returns an empty list if there is none, or, with a note,
+  /// if it cannot be used.
   private func read(_ path: FilePath, _ top: borrowing OwnedDescriptor) -> [UInt8] {
     let reason: String
     do throws(SystemError) {
       let file = try top.openInRoot(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
       let status = try file.status()
       if status.st_mode & S_IFMT != S_IFREG {
-        reason = "is no regular file"
+        reason = "is not a regular file"
       } else if status.st_size > Self.longestList {
         reason = "is longer than 1 MiB"
       } else {
@@ -128,12 +128,12 @@ struct RootFileSystem {
     case impossible(String)
   }
 
-  /// Sees to it that a mount has something to lie on.
+  /// Makes sure that a mount has a file or directory to lie on.
   private func provide(_ mount: PlannedMount, _ top: borrowing OwnedDescriptor) throws(RuntimeError)
     -> Provision
   {
     let parts = Array(mount.target.components)
-    // The longest part of the path that is there, links followed inside the image.
+    // Find the longest existing part of the path, following links inside the image.
     var found = parts.count
     while found > 0 {
       let path = FilePath(root: "/", parts[..<found])
@@ -147,13 +147,13 @@ struct RootFileSystem {
         return isDirectory == mount.isDirectory
           ? .present
           : .impossible(
-            "\(path.string) is \(isDirectory ? "a directory" : "no directory") in the image, and what is bound there is "
-              + (mount.isDirectory ? "one" : "none"))
+            "\(path.string) is \(isDirectory ? "a directory" : "not a directory") in the image, but what is bound is "
+              + (mount.isDirectory ? "one" : "not"))
       }
       guard isDirectory else {
-        return .impossible("\(path.string) is no directory in the image: nothing can be bound beneath it")
+        return .impossible("\(path.string) is not a directory in the image: nothing can be bound beneath it")
       }
-      let current = try translating { () throws(SystemError) in try there.currentPath() }
+      let current = try translating(try there.currentPath())
       return try build(
         Array(current.components.dropFirst(image.components.count)), parts[found...], mount, top)
     }
@@ -163,8 +163,8 @@ struct RootFileSystem {
   /// Makes a place in the skeleton.
   ///
   /// - Parameters:
-  ///   - existing: the directory of the image, free of links.
-  ///   - missing: what comes beneath it.
+  ///   - existing: the directory of the image, with links resolved.
+  ///   - missing: the rest of the path beneath it.
   private func build(
     _ existing: [FilePath.Component], _ missing: ArraySlice<FilePath.Component>, _ mount: PlannedMount,
     _ top: borrowing OwnedDescriptor
@@ -174,9 +174,8 @@ struct RootFileSystem {
       path.append(name)
       let isLast = index == existing.count + missing.count - 1
       if isLast, !mount.isDirectory {
-        _ = try translating { () throws(SystemError) in
-          try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644)
-        }
+        _ = try translating(
+          try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644))
         return .made
       }
       guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 else {
@@ -185,7 +184,7 @@ struct RootFileSystem {
         }
         continue
       }
-      // A directory of the image shows the attributes of the one that lies over it.
+      // The new directory covers the image's, so it gets the same attributes.
       if index < existing.count,
         let original = try? top.openInRoot(
           FilePath(root: "/", existing[...index]), flags: linux_o_path), let status = try? original.status()
@@ -199,7 +198,7 @@ struct RootFileSystem {
     return .made
   }
 
-  /// The root: the image alone, or an overlay of it and what else there is, or an underlay.
+  /// Makes the root: the image alone, an overlay of the image and the rest, or an underlay.
   private func merge(_ hasSkeleton: Bool) throws(RuntimeError) -> FilePath {
     if options.overlay == .none, hasSkeleton, options.usesUnderlay { return try underlay() }
     let lower = hasSkeleton ? "\(skeleton.string):\(image.string)" : image.string
@@ -209,14 +208,14 @@ struct RootFileSystem {
     case .none:
       guard hasSkeleton else { return image }
       flags.insert(.readOnly)
-    // An overlay has at least two layers, or an upper one.
+    // An overlay needs two lower layers or an upper one.
     case .memory:
       let place = stage.appending("memory")
       try make(place)
       try makeUpper(place)
       data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
     case .directory:
-      // Bound to a path without commas and colons.
+      // The directory is bound to a path without commas and colons.
       let place = stage.appending("overlay")
       data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
     }
@@ -225,13 +224,12 @@ struct RootFileSystem {
       if options.overlay == .none { return try underlay() }
       throw RuntimeError(
         .unavailable,
-        "the kernel makes no overlay here (\(error.errno.description)), which --writable-tmpfs and --overlay need",
-        system: error)
+        "the kernel makes no overlay here (\(error.errno.description))", system: error, lacking: .overlay)
     }
     return merged
   }
 
-  /// The places and the image without an overlay.
+  /// Combines the places and the image without an overlay.
   private func underlay() throws(RuntimeError) -> FilePath {
     do { try Underlay.make(of: image, with: skeleton, on: merged) } catch {
       throw RuntimeError(
@@ -251,7 +249,7 @@ struct RootFileSystem {
     }
   }
 
-  /// Shows the directory of `--overlay` where ``merge(_:)`` finds it.
+  /// Binds the directory of `--overlay` to the place where ``merge(_:)`` expects it.
   func place(overlay directory: PlannedMount.HostTree, of path: FilePath) throws(RuntimeError) {
     let place = stage.appending("overlay")
     try make(place)
@@ -262,7 +260,7 @@ struct RootFileSystem {
     }
   }
 
-  /// The path that the user knows, not the one that the directory has here.
+  /// Names the path that the user knows, not the directory's path in here.
   static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
     RuntimeError(
       .system, "\(path.string) cannot be used as an overlay: \(error.errno.description)", system: error)
@@ -284,7 +282,7 @@ struct RootFileSystem {
       return try lay(mount, root)
     }
     if try isRoot(place, root) {
-      // Nothing of the image would be in sight.
+      // A mount here would hide the whole image.
       let reason =
         "\(mount.target.string) is the container's root, by a link of the image: nothing is mounted over it"
       guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
@@ -326,7 +324,7 @@ struct RootFileSystem {
     do { return try place.currentPath() == root.currentPath() } catch { throw RuntimeError(error) }
   }
 
-  /// Makes a place in a directory in memory that is ours; answers false where the directory is another's.
+  /// Makes a place in one of our own directories in memory. Returns false if the directory is not ours.
   private func makeBeneath(
     _ mount: PlannedMount, _ root: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Bool {
@@ -352,7 +350,7 @@ struct RootFileSystem {
 }
 
 extension FilePath {
-  /// The directory in memory that a place lies in, with `--contain`.
+  /// The directory in memory that contains a place, with `--contain`.
   fileprivate func parentIn(ownDirectories options: ContainerOptions) -> FilePath? {
     let own: [FilePath] = ["/tmp", "/var/tmp", options.isFakeRoot ? "/root" : Identity().home]
     return own.first { isBeneath($0) && self != $0 }

@@ -3,8 +3,8 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The image with the places that it lacks, for kernels that make no overlay: directories in memory that hold the
-/// places, and everything that the image has beside them, bound one by one (spec/runtime.md "The root of a container").
+/// The image with the places that it lacks, for kernels without overlays. Directories in memory hold the places, and
+/// everything else of the image is bound beside them, one by one (spec/runtime.md "The root of a container").
 enum Underlay {
   private static let flags: MountFlags = [.noSetID, .noDevices]
 
@@ -17,11 +17,12 @@ enum Underlay {
   static func make(of image: FilePath, with skeleton: FilePath, on target: FilePath) throws(SystemError) {
     try Mounting.mount("tmpfs", "siftool", on: target, flags, data: "mode=755,size=64m")
     try fill(try OwnedDescriptor(opening: target, flags: O_RDONLY | O_DIRECTORY), skeleton, image)
-    // What is bound inside is read-only by itself: the image.
+    // The binds inside are of the image, which is read-only already.
     try Mounting.makeReadOnly(target, flags)
   }
 
-  /// Fills a directory: with the places of one of the skeleton, and what else the same one of the image has, if any.
+  /// Fills a directory with the places of a skeleton's directory, and the rest of the image's directory, if
+  /// it exists.
   private static func fill(
     _ directory: borrowing OwnedDescriptor, _ skeleton: FilePath, _ image: FilePath?
   ) throws(SystemError) {
@@ -45,17 +46,17 @@ enum Underlay {
       try directory.makeDirectory(name, mode: 0o755)
       let next = try directory.openDirectory(name)
       try fill(next, skeleton.appending(bytes: name), image?.appending(bytes: name))
-      // Those of the image, as far as this namespace has its users.
+      // Take over the image's owner, if this namespace has it, and permissions.
       try? next.setOwner(user: status.st_uid, group: status.st_gid)
       try next.setPermissions(status.st_mode & 0o7777)
     }
   }
 
-  /// Shows one thing of the image. Links cannot be bound: they are made again.
+  /// Shows one entry of the image. Links cannot be bound, so they are created again.
   private static func show(
     _ name: [UInt8], of image: borrowing OwnedDescriptor, in directory: borrowing OwnedDescriptor
   ) throws(SystemError) {
-    // What the image lists and cannot be looked at is damaged; the rest of it is of use all the same.
+    // Skip a damaged entry that cannot be opened: the rest of the image is still of use.
     guard let original = try? image.openBeneath(name, flags: linux_o_path), let found = try? original.status()
     else { return }
     switch found.st_mode & S_IFMT {
@@ -71,6 +72,6 @@ enum Underlay {
 }
 
 extension FilePath {
-  /// A path with one more part, of raw bytes.
+  /// A path with one more component, in raw bytes.
   fileprivate func appending(bytes name: [UInt8]) -> FilePath { FilePath(bytes: bytes + [0x2F] + name) }
 }

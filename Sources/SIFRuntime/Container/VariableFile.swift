@@ -1,23 +1,24 @@
-/// Reads a file of variables: assignments as a shell has them, and nothing that a shell would run
+/// Reads a file of variables: assignments in the shell's syntax, but nothing that a shell would run
 /// (spec/runtime.md "The environment").
 public struct VariableFile {
   private let name: String
-  /// What can be referred to: the host's, and those of the file so far.
+  /// The variables that values can refer to: the host's, and those set so far in the file.
   private var known: [String: [UInt8]]
   private let bytes: [UInt8]
   private var position = 0
   private var line = 1
   private var variables: [ProgramVariables.Variable] = []
   private var byteCount = 0
-  /// Of all values together: one that refers to others can be much longer than its file, and no kernel takes more.
+  /// The limit for all values together. Values that refer to others can be much longer than the file, and no
+  /// kernel accepts more.
   private static let mostBytes = 2 << 20
 
   /// The variables that a file sets, in its order.
   ///
   /// - Parameters:
-  ///   - bytes: what is in the file.
-  ///   - name: what messages call it.
-  ///   - host: variables that it can refer to besides its own.
+  ///   - bytes: the contents of the file.
+  ///   - name: the file's name in messages.
+  ///   - host: other variables that values can refer to.
   /// - Throws: ``RuntimeError/Code/invalidArgument`` for anything but assignments, with the line.
   public static func parse(
     _ bytes: [UInt8], named name: String, host: [ProgramVariables.Variable]
@@ -43,10 +44,10 @@ public struct VariableFile {
   }
 
   private static let newline: UInt8 = 0x0A
-  /// Blanks; carriage returns are those of lines that end in two characters.
+  /// Blanks. A carriage return may come before the end of a line.
   private static let blanks: Set<UInt8> = [0x20, 0x09, 0x0D]
   private static let semicolon: UInt8 = 0x3B
-  /// What would start, join or redirect commands: `& ( ) < > | ` and the grave accent.
+  /// Characters that would start, join or redirect commands: `& ( ) < > | ` and the grave accent.
   private static let operators: Set<UInt8> = [0x26, 0x28, 0x29, 0x3C, 0x3E, 0x7C, 0x60]
 
   private var isAtEndOfWord: Bool {
@@ -60,7 +61,7 @@ public struct VariableFile {
 
   private mutating func read() throws(RuntimeError) {
     guard !bytes.contains(0) else {
-      throw RuntimeError(.invalidArgument, "\(name) has a zero byte: it is no text")
+      throw RuntimeError(.invalidArgument, "\(name) has a zero byte: it is not a text file")
     }
     var exports = false
     while let byte = next {
@@ -84,7 +85,7 @@ public struct VariableFile {
     return bytes[position...].starts(with: word) && end < bytes.count && Self.blanks.contains(bytes[end])
   }
 
-  /// Reads one assignment; or behind `export` a name alone, which passes on what is there already.
+  /// Reads one assignment. After `export`, a bare name is allowed, which passes on an existing variable.
   private mutating func readVariable(exports: Bool) throws(RuntimeError) {
     let start = position
     while let next, ProgramVariables.isNameByte(next) { position += 1 }
@@ -118,7 +119,7 @@ public struct VariableFile {
     var value: [UInt8] = []
     if next == 0x7E {
       position += 1
-      // The home directory of somebody else stays as it is written.
+      // The home directory of another user (~name) is kept as it is written.
       value += (isAtEndOfWord || next == 0x2F ? known["HOME"] : nil) ?? [0x7E]
     }
     while !isAtEndOfWord, let byte = take() {
@@ -131,7 +132,7 @@ public struct VariableFile {
         }
       case 0x22: try readQuoted(into: &value)
       case 0x5C:
-        // At the end of a line it joins this one and the next.
+        // A backslash at the end of a line joins it with the next.
         if let byte = take(), byte != Self.newline { value.append(byte) }
       case 0x24: try expand(into: &value, isQuoted: false)
       case _ where Self.operators.contains(byte): throw runs(byte)
@@ -149,7 +150,7 @@ public struct VariableFile {
       case 0x5C:
         guard let byte = take() else { break }
         if byte == Self.newline { continue }
-        // Elsewhere it stands for itself.
+        // Before any other character, a backslash stands for itself.
         if ![0x22, 0x24, 0x5C, 0x60].contains(byte) { value.append(0x5C) }
         value.append(byte)
       case 0x24: try expand(into: &value, isQuoted: true)
@@ -160,7 +161,7 @@ public struct VariableFile {
     throw failure("a quote is not closed", at: start)
   }
 
-  /// What a dollar sign stands for.
+  /// Appends the value of a dollar expression.
   private mutating func expand(into value: inout [UInt8], isQuoted: Bool) throws(RuntimeError) {
     guard let byte = next else { return value.append(0x24) }
     let isBraced = byte == 0x7B
@@ -170,12 +171,12 @@ public struct VariableFile {
     let name = String(decoding: bytes[start..<position], as: UTF8.self)
     if isBraced {
       guard ProgramVariables.isName(name), next == 0x7D else {
-        throw failure("of what a shell has in ${…}, only the name of a variable is understood")
+        throw failure("only the name of a variable is understood in ${…}")
       }
       position += 1
     } else if name.isEmpty {
       if byte == 0x28 { throw runs(byte) }
-      // The shell's own parameters, and its other ways to quote.
+      // The shell's special parameters, and its other forms of quoting.
       guard !Array("@*#?-$!".utf8).contains(byte), isQuoted || byte != 0x27 && byte != 0x22 else {
         throw failure("$\(Character(UnicodeScalar(byte))) is not understood: put it in single quotes")
       }
@@ -189,7 +190,7 @@ public struct VariableFile {
 
   private func runs(_ byte: UInt8) -> RuntimeError {
     failure(
-      "\(Character(UnicodeScalar(byte))) is not quoted, and nothing is run for a variable: put it in single quotes"
+      "\(Character(UnicodeScalar(byte))) is not quoted, and this file cannot run commands: put it in single quotes"
     )
   }
 }

@@ -3,13 +3,13 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The working directory of the program. The image has its own idea of what is at a path: whatever links it has there,
-/// the directory is one of the container's (spec/runtime.md "The working directory").
+/// The program's working directory. The image decides what a path leads to, but whatever links it has, the
+/// directory has to be in the container (spec/runtime.md "The working directory").
 enum WorkingDirectory {
-  /// Enters a directory of the container, which has to be this process's root by now.
+  /// Enters a directory of the container. The container's root must already be this process's root.
   ///
-  /// - Throws: ``RuntimeError`` where there is no such directory, or a link of the image leads out of the container.
-  ///   Then this process is where it was, or in the root.
+  /// - Throws: ``RuntimeError`` if the directory does not exist, or a link of the image leads out of the
+  ///   container. This process is then in its former directory or in the root.
   static func enter(_ path: FilePath) throws(RuntimeError) {
     let directory = try open(path)
     let number = directory.rawValue
@@ -40,13 +40,14 @@ enum WorkingDirectory {
     RuntimeError(SystemError(errno: error.errno, operation: "enter", path: path))
   }
 
-  /// Whether the working directory is beneath this process's root: of any other one, the kernel gives no absolute path.
+  /// Whether the working directory is beneath this process's root. The kernel has no absolute path for any
+  /// other directory.
   private static func isInside() throws(SystemError) -> Bool {
     var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
     do {
       try SystemError.check("find the working directory") { linux_working_directory(&path, path.count) }
     } catch  where error.errno == .outOfRange || error.errno == .fileNameTooLong {
-      // Longer than any path that the kernel gives: one that nobody can have by a single name.
+      // The path is longer than the kernel can return, so no single name reaches the directory.
       return false
     }
     return path.first == CChar(bitPattern: UInt8(ascii: "/"))

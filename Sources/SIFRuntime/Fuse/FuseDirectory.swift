@@ -2,16 +2,16 @@ import Glibc
 import Squash
 import Synchronization
 
-/// Where readers of directories stopped, so that the next piece of a long listing does not begin from the front.
+/// The places where readers of directories stopped, so that the next part of a long listing does not start over.
 ///
-/// Only a memory: a place that is not here is found by counting again.
+/// This is only a cache: a place that is not in it is found by counting again.
 final class DirectoryPlaces: Sendable {
   struct Key: Hashable, Sendable {
     var node: UInt64
     var ordinal: UInt64
   }
 
-  /// A listing, and the name that it gave last and that had no room.
+  /// A listing, and the name that it returned last, if there was no room for it.
   struct Place: Sendable {
     var listing: DirectoryListing
     var pending: ListedName?
@@ -35,8 +35,8 @@ final class DirectoryPlaces: Sendable {
 }
 
 extension FuseWorker {
-  /// Lists a directory from an offset on, as far as there is room. Offsets count entries: "." and ".." are the
-  /// first two, and an entry's own offset is that of the next one.
+  /// Lists a directory from an offset on, as far as there is room. Offsets count entries: "." and ".." are
+  /// the first two. An entry is sent with the offset of the next one.
   func list(_ request: FuseRequest, withAttributes: Bool) throws(FuseFailure) {
     let node = request.node
     let room = min(Int(request.argument(16) as UInt32), FuseReply.longest)
@@ -60,7 +60,7 @@ extension FuseWorker {
       }
     }
     while let listed = try next(&place) {
-      // An inode that cannot be read is listed all the same: looking it up says what is wrong.
+      // List even an inode that cannot be read: looking it up reports the error.
       let inode = withAttributes ? try? reader.inode(of: listed) : nil
       let entry = inode.map { (listed, $0) }
       guard
@@ -78,7 +78,7 @@ extension FuseWorker {
     do throws(SquashError) { return try place.listing.next(reader) } catch { throw FuseFailure(error) }
   }
 
-  /// Appends an entry, padded to eight bytes; answers false where there is no room for it.
+  /// Appends an entry, padded to eight bytes. Returns false if there is no room for it.
   private func append(
     _ name: [UInt8], _ number: UInt32, _ type: FileType?, _ entry: (ListedName, Inode)?,
     _ withAttributes: Bool,
@@ -90,7 +90,7 @@ extension FuseWorker {
     if let (listed, inode) = entry {
       append(entryOf: inode, listed)
     } else if withAttributes {
-      // The kernel takes nothing from an entry without an inode but the name.
+      // The kernel uses only the name of an entry without an inode.
       for _ in 0..<16 { reply.append(UInt64(0)) }
     }
     reply.append(UInt64(number))

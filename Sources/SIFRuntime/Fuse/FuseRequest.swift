@@ -2,15 +2,16 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// A request of the kernel, in the buffer that it was read into: a header of 40 bytes, then what its operation
-/// takes, all in the machine's byte order (spec/runtime.md "The FUSE connection").
+/// A request of the kernel, in the buffer that it was read into: a header of 40 bytes, then the arguments of
+/// the operation, in the machine's byte order (spec/runtime.md "The FUSE connection").
 struct FuseRequest {
-  /// The length of the header of every request.
+  /// The length of every request's header.
   static let headerSize = 40
 
   private let bytes: UnsafeRawBufferPointer
 
-  /// A request in a buffer; nil where it is shorter than its header, or not as long as that says.
+  /// Makes a request from a buffer; nil if it is shorter than its header, or its length differs from the one
+  /// in the header.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= Self.headerSize, bytes.load(as: UInt32.self) == UInt32(bytes.count) else {
       return nil
@@ -18,17 +19,17 @@ struct FuseRequest {
     self.bytes = bytes
   }
 
-  /// What is asked for.
+  /// The operation that is asked for.
   var operation: UInt32 { field(4) }
-  /// The number that the answer bears.
+  /// The number that the reply must carry.
   var unique: UInt64 { field(8) }
-  /// The inode concerned.
+  /// The inode that it is about.
   var node: UInt64 { field(16) }
 
   /// The user who asks.
   var user: UInt32 { field(24) }
 
-  /// A field of the operation's own structure; zero where the request is too short for it.
+  /// A field of the operation's own structure; zero if the request is too short for it.
   func argument<Value: FixedWidthInteger>(_ offset: Int) -> Value { field(Self.headerSize + offset) }
 
   private func field<Value: FixedWidthInteger>(_ offset: Int) -> Value {
@@ -36,15 +37,15 @@ struct FuseRequest {
     return bytes.loadUnaligned(fromByteOffset: offset, as: Value.self)
   }
 
-  /// The name behind the operation's structure of `offset` bytes, without its NUL.
+  /// The name after the operation's structure of `offset` bytes, without its NUL.
   func name(_ offset: Int) -> [UInt8] {
     Array(bytes.dropFirst(Self.headerSize + offset).prefix { $0 != 0 })
   }
 }
 
-/// The answer to a request, gathered in a buffer of its own: a header of 16 bytes, then what the operation gives.
+/// The reply to a request, collected in its own buffer: a header of 16 bytes, then the operation's result.
 struct FuseReply: ~Copyable {
-  /// The length of the header of every answer.
+  /// The length of every reply's header.
   static let headerSize = 16
   /// The kernel asks for at most 256 pages at once.
   static let longest = 256 * 4096
@@ -56,7 +57,7 @@ struct FuseReply: ~Copyable {
 
   deinit { start.deallocate() }
 
-  /// Forgets what was gathered.
+  /// Discards the collected bytes.
   mutating func clear() { count = 0 }
 
   /// Appends an integer. The caller keeps to ``longest``.
@@ -77,20 +78,20 @@ struct FuseReply: ~Copyable {
     bytes.withUnsafeBytes { append($0) }
   }
 
-  /// Takes back what was appended since there were `count` bytes.
+  /// Removes everything after the first `count` bytes.
   mutating func shorten(to count: Int) { self.count = count }
 
-  /// Sends what was gathered as the answer, or an error without anything.
+  /// Sends the collected bytes as the reply, or an error without data.
   ///
-  /// The kernel refuses answers to requests that were interrupted, or that nobody waits for any more: no failure
-  /// of sending is one of the server's.
+  /// A failure to send is ignored: the kernel refuses replies to requests that were interrupted or are not
+  /// waited for any more.
   func send(to device: Int32, unique: UInt64, errno: Int32 = 0) {
     let length = Self.headerSize + (errno == 0 ? count : 0)
     storeHeader(length, unique, errno)
     _ = write(device, start, length)
   }
 
-  /// Sends bytes that lie elsewhere as the answer.
+  /// Sends bytes from another buffer as the reply.
   func send(_ bytes: UnsafeRawBufferPointer, to device: Int32, unique: UInt64) {
     storeHeader(Self.headerSize + bytes.count, unique, 0)
     var parts = [

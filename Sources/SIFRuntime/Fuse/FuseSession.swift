@@ -6,14 +6,14 @@ import Synchronization
 
 /// How a file system is shown.
 public struct FuseOptions: Sendable {
-  /// The user that everything belongs to; nil for those that the image says.
+  /// The owner of everything; nil for the owners in the image.
   public var user: UInt32?
-  /// The group that everything belongs to; nil for those that the image says.
+  /// The group of everything; nil for the groups in the image.
   public var group: UInt32?
-  /// How many threads answer.
+  /// The number of threads that answer.
   public var threads: Int
 
-  /// One thread for each processor, and the owners of the image.
+  /// One thread for each processor, and the owners in the image, unless the caller says otherwise.
   public init(user: UInt32? = nil, group: UInt32? = nil, threads: Int? = nil) {
     self.user = user
     self.group = group
@@ -21,7 +21,7 @@ public struct FuseOptions: Sendable {
   }
 }
 
-/// A squashfs that the kernel asks for through /dev/fuse (spec/runtime.md "The FUSE connection").
+/// A squashfs that the kernel reads through /dev/fuse (spec/runtime.md "The FUSE connection").
 public final class FuseSession: Sendable {
   let image: SquashImage
   let options: FuseOptions
@@ -29,7 +29,7 @@ public final class FuseSession: Sendable {
   let places = DirectoryPlaces()
   private let device: OwnedDescriptor
 
-  /// Serves an image to the mount that an open /dev/fuse belongs to.
+  /// Serves an image for the mount that an open /dev/fuse belongs to.
   public init(_ image: SquashImage, _ device: consuming OwnedDescriptor, _ options: FuseOptions) {
     self.image = image
     self.device = device
@@ -39,8 +39,8 @@ public final class FuseSession: Sendable {
 
   /// Answers the kernel until the file system is unmounted everywhere.
   ///
-  /// - Parameter onLive: called once the kernel and this server agree on how to talk.
-  /// - Throws: ``RuntimeError`` where they do not; ``SquashError`` where there is no memory for readers.
+  /// - Parameter onLive: called as soon as the kernel and this server have agreed on a version.
+  /// - Throws: ``RuntimeError`` if they cannot agree; ``SquashError`` if there is no memory for readers.
   public func run(onLive: () -> Void = {}) throws {
     let first = try FuseWorker(self)
     guard try negotiate() else { return }
@@ -49,14 +49,14 @@ public final class FuseSession: Sendable {
     defer { for thread in threads { thread.join() } }
     for _ in 1..<max(options.threads, 1) {
       let worker = try FuseWorker(self)
-      // Where the system has no more threads to give, the others do the work.
+      // If the system cannot start more threads, the existing ones do the work.
       guard let thread = try? Thread({ worker.run() }) else { break }
       threads.append(thread)
     }
     first.run()
   }
 
-  /// Waits for the next request. Answers its length; nil when the file system is gone.
+  /// Waits for the next request. Returns its length; nil if the file system is gone.
   func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
     while true {
       let count = read(device.rawValue, buffer.baseAddress, buffer.count)
@@ -71,7 +71,7 @@ public final class FuseSession: Sendable {
 
   var rawDevice: Int32 { device.rawValue }
 
-  /// The first request says what the kernel can do. Answers false where the mount is gone already.
+  /// Answers the first request, in which the kernel says what it can do. Returns false if the mount is gone already.
   private func negotiate() throws(RuntimeError) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FuseWorker.bufferSize, alignment: 64)
     defer { buffer.deallocate() }
@@ -81,11 +81,12 @@ public final class FuseSession: Sendable {
     else { throw RuntimeError(.unavailable, "the kernel's FUSE does not begin with its version") }
     let (major, minor): (UInt32, UInt32) = (request.argument(0), request.argument(4))
     var reply = FuseReply()
-    // Version 7.23, of Linux 3.15, has the answer's length of today and opens nothing where there is no need to.
+    // Version 7.23 (Linux 3.15) is the first whose reply has today's length, and the first that can do
+    // without opening files.
     guard major == 7, minor >= 23 else {
       reply.send(to: rawDevice, unique: request.unique, errno: EPROTO)
       throw RuntimeError(
-        .unavailable, "the kernel's FUSE is version \(major).\(minor), and 7.23 is the least")
+        .unavailable, "the kernel's FUSE is version \(major).\(minor), and at least 7.23 is needed")
     }
     let readAhead: UInt32 = request.argument(8)
     let offered: UInt32 = request.argument(12)
@@ -99,12 +100,12 @@ public final class FuseSession: Sendable {
     reply.append(min(minor, 31))
     reply.append(readAhead)
     reply.append(flags)
-    // How many requests may wait in the background, and from when on the kernel holds back.
+    // How many requests may wait in the background, and the number at which the kernel starts to hold back.
     reply.append(UInt16(64))
     reply.append(UInt16(48))
-    // Nothing is ever written: the least that the kernel allows.
+    // The smallest size that the kernel allows for writes: nothing is ever written.
     reply.append(UInt32(4096))
-    // Times are in seconds.
+    // Times have a granularity of one second.
     reply.append(UInt32(1_000_000_000))
     reply.append(UInt16(256))
     for _ in 0..<17 { reply.append(UInt16(0)) }
@@ -112,6 +113,6 @@ public final class FuseSession: Sendable {
     return true
   }
 
-  /// Whether the kernel wants to open directories: before Linux 5.1.
+  /// Whether the kernel wants to open directories, as it does before Linux 5.1.
   let opensDirectories = Atomic<Bool>(false)
 }

@@ -3,18 +3,18 @@ import Glibc
 import LinuxSystem
 import Squash
 
-/// One thread's part of a session: a reader of its own, and the buffers of a request and its answer.
+/// One thread of a session, with its own reader and its own buffers for a request and the reply.
 ///
-/// Inodes go by their reference in the image: nothing has to be remembered about what the kernel knows, and nothing
-/// to be forgotten.
+/// The kernel's number of an inode is its reference in the image, so the server keeps no table of the inodes
+/// that the kernel knows.
 ///
-/// Sendable, since a worker is made in one thread and then handed over to its own.
+/// The class is Sendable because a worker is made in one thread and then handed over to its own.
 final class FuseWorker: @unchecked Sendable {
-  /// Requests about a read-only file system are short; the kernel wants room for what it might write.
+  /// Requests about a read-only file system are short, but the kernel demands room for the longest write.
   static let bufferSize = 64 << 10
-  /// The kernel's number of the root. References follow it, two apart from their value.
+  /// The kernel's number of the root. The number of every other inode is its reference plus 2.
   static let rootNode: UInt64 = 1
-  /// Nothing ever changes: what the kernel knows stays true for a year.
+  /// How long the kernel may cache things, in seconds: a year, because nothing ever changes.
   private static let validity: UInt64 = 365 * 86400
 
   let session: FuseSession
@@ -46,7 +46,7 @@ final class FuseWorker: @unchecked Sendable {
     }
   }
 
-  /// Gathers the answer; answers false where it was sent already, or none is wanted.
+  /// Collects the reply. Returns false if it was sent already, or the request needs none.
   private func perform(_ request: FuseRequest) throws(FuseFailure) -> Bool {
     switch fuse_opcode(request.operation) {
     case FUSE_LOOKUP: try lookUp(request.name(0), in: try inode(request.node))
@@ -67,7 +67,7 @@ final class FuseWorker: @unchecked Sendable {
     case FUSE_GETXATTR:
       try appendAttribute(request.name(8), of: try inode(request.node), room: request.argument(0))
     case FUSE_LISTXATTR: try appendAttributeNames(of: try inode(request.node), request)
-    // Where it is not needed, the kernel then never asks again.
+    // A kernel that does not need open directories gets ENOSYS once, and stops asking.
     case FUSE_OPENDIR where session.opensDirectories.load(ordering: .relaxed):
       reply.append(UInt64(0))
       reply.append(UInt64(FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR))
@@ -82,25 +82,24 @@ final class FuseWorker: @unchecked Sendable {
 
   /// The inode that the kernel knows by a number.
   func inode(_ node: UInt64) throws(FuseFailure) -> Inode {
-    try translating { () throws(SquashError) in
-      try reader.inode(at: node == Self.rootNode ? reader.rootReference : node &- 2)
-    }
+    try reading(
+      try reader.inode(at: node == Self.rootNode ? reader.rootReference : node &- 2))
   }
 
   private func lookUp(_ name: [UInt8], in directory: Inode) throws(FuseFailure) {
-    let listed = try translating { () throws(SquashError) in try reader.listed(name, in: directory) }
+    let listed = try reading(try reader.listed(name, in: directory))
     guard let listed else {
-      // A name that is not there never will be.
+      // A negative entry: a name that does not exist never will.
       reply.append(UInt64(0))
       reply.append(UInt64(0))
       reply.append(Self.validity)
       for _ in 0..<13 { reply.append(UInt64(0)) }
       return
     }
-    append(entryOf: try translating { () throws(SquashError) in try reader.inode(of: listed) }, listed)
+    append(entryOf: try reading(try reader.inode(of: listed)), listed)
   }
 
-  /// An entry of 128 bytes: the number of the inode, for how long that is true, and its attributes.
+  /// Appends an entry of 128 bytes: the number of the inode, how long it is valid, and its attributes.
   func append(entryOf inode: Inode, _ listed: ListedName) {
     reply.append(listed.reference == reader.rootReference ? Self.rootNode : listed.reference &+ 2)
     reply.append(UInt64(0))
@@ -110,9 +109,9 @@ final class FuseWorker: @unchecked Sendable {
     append(attributesOf: inode)
   }
 
-  /// Attributes of 88 bytes.
+  /// Appends attributes of 88 bytes.
   private func append(attributesOf inode: Inode) {
-    // A directory's length is that of the format, with the three bytes that are not stored.
+    // A directory's length in the format includes three bytes that are not stored.
     let size = inode.size + (inode.type == .directory ? 3 : 0)
     reply.append(UInt64(inode.number))
     reply.append(UInt64(size))
@@ -144,7 +143,7 @@ final class FuseWorker: @unchecked Sendable {
 
   // MARK: Content
 
-  /// Sends a range of a file; answers whether the answer still has to be sent.
+  /// Sends a range of a file. Returns whether the reply still has to be sent.
   private func read(
     _ inode: Inode, at offset: UInt64, count: Int, _ request: FuseRequest
   ) throws(FuseFailure) -> Bool {
@@ -152,10 +151,10 @@ final class FuseWorker: @unchecked Sendable {
     guard let offset = Int64(exactly: offset), offset < layout.size else { return true }
     let count = Int(min(Int64(min(count, FuseReply.longest)), layout.size - offset))
     var isSent = false
-    try translating { () throws(SquashError) in
+    try reading { () throws(SquashError) in
       try reader.read(layout, at: offset, count: count, session.cache) { (bytes) throws(SquashError) in
         if bytes.count == count {
-          // All in one block: straight from the cache.
+          // The range is in one block: send it straight from the cache.
           reply.send(bytes, to: session.rawDevice, unique: request.unique)
           isSent = true
         } else {
@@ -170,15 +169,15 @@ final class FuseWorker: @unchecked Sendable {
 
   private func appendAttribute(_ name: [UInt8], of inode: Inode, room: UInt32) throws(FuseFailure) {
     try requireAttributes()
-    let all = try translating { () throws(SquashError) in try reader.extendedAttributes(of: inode) }
+    let all = try reading(try reader.extendedAttributes(of: inode))
     guard let attribute = all.first(where: { $0.name == name }) else { throw FuseFailure(ENODATA) }
     try append(attribute.value, room: room)
   }
 
   private func appendAttributeNames(of inode: Inode, _ request: FuseRequest) throws(FuseFailure) {
     try requireAttributes()
-    let all = try translating { () throws(SquashError) in try reader.extendedAttributes(of: inode) }
-    // The kernel lets root alone read these: others do not see them.
+    let all = try reading(try reader.extendedAttributes(of: inode))
+    // As in the kernel, only root sees these attributes.
     let hidden = Array("trusted.".utf8)
     var names: [UInt8] = []
     for attribute in all where request.user == 0 || !attribute.name.starts(with: hidden) {
@@ -187,12 +186,12 @@ final class FuseWorker: @unchecked Sendable {
     try append(names, room: request.argument(0))
   }
 
-  /// Where no file has any, the kernel need not ask again.
+  /// If no file has attributes, ENOSYS tells the kernel not to ask again.
   private func requireAttributes() throws(FuseFailure) {
     if session.image.superblock.xattrTableStart == nil { throw FuseFailure(ENOSYS) }
   }
 
-  /// Bytes, or their number where no room was given.
+  /// Appends bytes; or their number, if the request gives no room.
   private func append(_ bytes: [UInt8], room: UInt32) throws(FuseFailure) {
     guard room > 0 else {
       reply.append(UInt32(clamping: bytes.count))
@@ -204,13 +203,13 @@ final class FuseWorker: @unchecked Sendable {
   }
 }
 
-/// What the kernel is told instead of an answer.
+/// The error number that the kernel gets instead of a result.
 struct FuseFailure: Error {
   let errno: Int32
 
   init(_ errno: Int32) { self.errno = errno }
 
-  /// A broken image, or one that was cut off while it is mounted, gives read errors.
+  /// An image that is broken, or was truncated while it is mounted, causes read errors.
   init(_ error: SquashError) {
     errno =
       switch error.code {
@@ -222,6 +221,13 @@ struct FuseFailure: Error {
 }
 
 /// Runs a body, and turns what is wrong with an image into what the kernel is told.
-func translating<Result>(_ body: () throws(SquashError) -> Result) throws(FuseFailure) -> Result {
+func reading<Result>(_ body: () throws(SquashError) -> Result) throws(FuseFailure) -> Result {
   do { return try body() } catch { throw FuseFailure(error) }
+}
+
+/// The same for one expression.
+func reading<Result>(
+  _ call: @autoclosure () throws(SquashError) -> Result
+) throws(FuseFailure) -> Result {
+  do { return try call() } catch { throw FuseFailure(error) }
 }

@@ -2,23 +2,20 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Where a control group can be made: the nearest one, from this process's own upwards, that may be divided.
+/// The place for a new control group: the nearest group, from this process's own upwards, that may be divided.
 struct ControlGroupPlace: ~Copyable {
-  /// The group that the new one is made in.
+  /// The group in which the new one is created.
   let directory: OwnedDescriptor
-  /// The group beside the new one that this process had to move to: one with controllers has no processes of its own.
+  /// The sibling group that this process had to move to, since a group with active controllers cannot have
+  /// processes of its own.
   let refuge: String?
 
-  private static let help =
-    "resource limits need a control group of your own: "
-    + "start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
-
-  /// Finds the place, and has its controllers work there.
+  /// Finds the place, and enables its controllers there.
   init(for controllers: Set<String>, named name: String) throws(RuntimeError) {
     let (top, path) = try Self.own()
     var parts = Array(path.components)
     let count = parts.count
-    // What stands in the way in each, the nearest first.
+    // Why each group was unsuitable, the nearest first.
     var reasons: [String] = []
     while true {
       let directory = parts.reduce(into: top) { $0.append($1) }
@@ -44,18 +41,18 @@ struct ControlGroupPlace: ~Copyable {
       if parts.popLast() == nil { break }
     }
     let reason = reasons.first ?? ""
+    guard geteuid() != 0 else { throw RuntimeError(.unavailable, "resource limits cannot be set: \(reason)") }
     throw RuntimeError(
-      .unavailable, geteuid() == 0 ? "resource limits cannot be set: \(reason)" : "\(Self.help) (\(reason))")
+      .unavailable, "resource limits need a control group of your own (\(reason))", lacking: .ownControlGroup)
   }
 
-  /// Where the hierarchy of version 2 is mounted, and this process's group in it.
+  /// Finds the mount point of the version 2 hierarchy, and this process's group in it.
   private static func own() throws(RuntimeError) -> (top: FilePath, path: FilePath) {
-    let mounts = try translating { () throws(SystemError) in try MountTable.read() }
+    let mounts = try translating(try MountTable.read())
       .filter { $0.type == "cgroup2" }
     let standard: FilePath = "/sys/fs/cgroup"
-    let text = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: "/proc/self/cgroup", flags: O_RDONLY).readToEnd(limit: 1 << 16)
-    }
+    let text = try translating(
+      try OwnedDescriptor(opening: "/proc/self/cgroup", flags: O_RDONLY).readToEnd(limit: 1 << 16))
     let line = text.split(separator: 0x0A).first { $0.starts(with: Array("0::/".utf8)) }
     guard let mount = mounts.last(where: { $0.target == standard }) ?? mounts.last, let line,
       case let path = FilePath(bytes: Array(line.dropFirst(3))), !path.components.contains("..")
@@ -73,13 +70,13 @@ struct ControlGroupPlace: ~Copyable {
     return Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
   }
 
-  /// Has controllers work in the groups within a group.
+  /// Enables controllers for the groups within a group.
   ///
-  /// - Returns: the group that this process moved to for that, or an empty text; nil where processes are in the way.
+  /// - Returns: the group that this process moved to for that, or an empty text; nil if processes are in the way.
   private static func enable(
     _ controllers: Set<String>, in group: borrowing OwnedDescriptor, refuge: String?
   ) throws(SystemError) -> String? {
-    // Whoever may not move a process within the group cannot start one in a new group either.
+    // Without the right to move a process within this group, no process can be started in a new one either.
     let path = group.path.appending("cgroup.procs")
     try SystemError.check("write to", path) {
       path.withPlatformString { faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) }
@@ -87,8 +84,8 @@ struct ControlGroupPlace: ~Copyable {
     let more = controllers.subtracting(try words("cgroup.subtree_control", group)).sorted()
     guard !more.isEmpty else { return "" }
     let request = more.map { "+\($0)" }.joined(separator: " ")
-    // The kernel would let a group with processes have some controllers for its threads, and lose its kind by that. Only
-    // the root, which has no kind, may have both.
+    // A group with processes could get some controllers for its threads, but would change its type by that.
+    // Only the root, which has no type, may have both processes and controllers.
     let processes = try words("cgroup.procs", group)
     let kind = try ControlGroup.read("cgroup.type", in: group)
     if processes.isEmpty || kind == nil {
@@ -111,9 +108,9 @@ struct ControlGroupPlace: ~Copyable {
     return refuge
   }
 
-  /// Puts this process back where it came from, and removes the group that it had moved to.
+  /// Moves this process back to its former group, and removes the refuge.
   ///
-  /// - Returns: whether the group is gone: others may still be in it.
+  /// - Returns: whether the group is gone; it stays while other processes are in it.
   @discardableResult
   static func leave(_ refuge: String, of group: borrowing OwnedDescriptor) -> Bool {
     let controllers = ((try? words("cgroup.subtree_control", group)) ?? []).sorted()

@@ -1,6 +1,6 @@
-/// What a control group may do with devices (spec/runtime.md "Devices").
+/// A rule about the devices that a control group may use (spec/runtime.md "Devices").
 struct DeviceRule: Sendable, Equatable {
-  /// What is done with a device; bits of the kernel's filter.
+  /// The ways to use a device; the bits of the kernel's filter.
   struct Access: OptionSet, Sendable {
     let rawValue: Int32
     static let make = Access(rawValue: 1)
@@ -8,7 +8,7 @@ struct DeviceRule: Sendable, Equatable {
     static let write = Access(rawValue: 4)
   }
 
-  /// Kinds of devices, as the kernel's filter has them.
+  /// The kinds of devices, with the kernel's numbers.
   enum Kind: Int32, Sendable {
     case block = 1
     case character = 2
@@ -17,19 +17,19 @@ struct DeviceRule: Sendable, Equatable {
   let isAllowed: Bool
   /// Nil for both kinds.
   var kind: Kind?
-  /// Nil for any.
+  /// Nil for any number.
   var major: Int32?
-  /// Nil for any.
+  /// Nil for any number.
   var minor: Int32?
   let access: Access
 }
 
 extension [DeviceRule] {
-  /// The rules as a program for the kernel. For each way of access the last rule counts that fits the device; where
-  /// there is none, it is denied.
+  /// The rules as a program for the kernel. For each kind of access, the last rule that matches the device
+  /// decides. Without a match the access is denied.
   var program: [UInt64] {
     var program = [
-      // The kind in r3, the access that no rule was found for yet in r2, the device's numbers in r4 and r5.
+      // r3: the kind. r2: the kinds of access that no rule has decided yet. r4, r5: the device's numbers.
       Self.instruction(0x61, 2, 1, 0, 0), Self.instruction(0xBF, 3, 2, 0, 0),
       Self.instruction(0x57, 3, 0, 0, 0xFFFF),
       Self.instruction(0x77, 2, 0, 0, 16), Self.instruction(0x61, 4, 1, 4, 0),
@@ -39,7 +39,7 @@ extension [DeviceRule] {
     return program + Self.answer(0)
   }
 
-  /// One instruction: operation, destination and source, offset, and number.
+  /// Encodes one instruction: operation, destination and source, offset, and number.
   private static func instruction(
     _ code: UInt8, _ destination: UInt8, _ source: UInt8, _ offset: Int16, _ number: Int32
   ) -> UInt64 {
@@ -52,11 +52,11 @@ extension [DeviceRule] {
   }
 
   private static func instructions(for rule: DeviceRule) -> [UInt64] {
-    // Which of what is asked for the rule is about: where nothing, go on with the next.
+    // The requested kinds of access that this rule covers. If there are none, go on with the next rule.
     var body = [instruction(0xBF, 0, 2, 0, 0), instruction(0x57, 0, 0, 0, rule.access.rawValue)]
     var rest: [UInt64] = []
     if rule.isAllowed {
-      // What remains is for the rules before; where nothing does, it is allowed.
+      // Earlier rules decide about the rest. If nothing is left, access is allowed.
       rest = [instruction(0x57, 2, 0, 0, ~rule.access.rawValue), instruction(0x55, 2, 0, 2, 0)] + answer(1)
     } else {
       rest = answer(0)

@@ -2,11 +2,12 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// The control group of one container, with its limits set before anything is in it.
+/// The control group of one container. Its limits are set before any process is in it.
 ///
-/// A process outside watches this one: whatever ends it, that one ends what is in the group and removes it.
+/// A guardian process watches this one. When this one ends, for whatever reason, the guardian ends the
+/// processes in the group and removes it.
 struct LimitedGroup: ~Copyable {
-  /// A way into the group.
+  /// An open descriptor through which a process enters the group.
   let entrance: OwnedDescriptor
   /// Where the group is.
   var path: FilePath { group.path }
@@ -17,14 +18,13 @@ struct LimitedGroup: ~Copyable {
 
   /// Makes the group.
   ///
-  /// - Throws: ``RuntimeError`` where one of the limits cannot be set: then nothing is left of the others.
+  /// - Throws: ``RuntimeError`` if one of the limits cannot be set; then the group is removed again.
   init(_ limits: ResourceLimits) throws(RuntimeError) {
     let name = "siftool-\(Self.randomName())"
     let place = try ControlGroupPlace(for: limits.controllers, named: name)
     let guardian = try Self.startGuardian(place, Array(name.utf8))
-    let parent = try translating { () throws(SystemError) in
-      try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY)
-    }
+    let parent = try translating(
+      try OwnedDescriptor(opening: place.directory.path, flags: O_RDONLY | O_DIRECTORY))
     let group: ControlGroup
     do { group = try ControlGroup(beneath: parent, named: name) } catch {
       throw RuntimeError(.unavailable, "resource limits cannot be set: \(error)", system: error)
@@ -51,7 +51,7 @@ struct LimitedGroup: ~Copyable {
 
   // MARK: The guardian
 
-  /// Starts the process that removes the group when this one ends, or sends it a byte.
+  /// Starts the process that removes the group when this process ends or sends it a byte.
   private static func startGuardian(
     _ place: borrowing ControlGroupPlace, _ name: [UInt8]
   ) throws(RuntimeError) -> Helper {
@@ -59,7 +59,7 @@ struct LimitedGroup: ~Copyable {
     let (number, path) = (place.directory.rawValue, place.directory.path)
     return try translating { () throws(SystemError) in
       try Helper(.detached, keeping: [number]) { channel in
-        // Signals to everything of this name are for the program.
+        // Signals that are sent to all processes of this name are meant for the program.
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] { Glibc.signal(signal, SIG_IGN) }
         let directory = OwnedDescriptor(adopting: number, path: path)
         channel.waitForByte()
@@ -76,19 +76,19 @@ struct LimitedGroup: ~Copyable {
 
   // MARK: The end
 
-  /// Ends whatever is left in the group, and removes it.
+  /// Ends the processes that are left in the group, and removes it.
   ///
-  /// - Returns: what to say about processes that the kernel ended for want of memory; nil where there were none.
+  /// - Returns: a sentence about processes that the kernel ended because memory ran out; nil if there were none.
   consuming func end() -> String? {
     let killed = self.killed()
     if guardian.sendByte() { guardian.channel?.waitForByte() }
-    // Where the guardian was ended itself, the group is removed with this value.
+    // If the guardian itself was ended, this value's end removes the group.
     guard killed > 0 else { return nil }
-    let limit = memory.map { "the memory limit of \($0) bytes" } ?? "the memory there is"
+    let limit = memory.map { "the memory limit of \($0) bytes" } ?? "the available memory"
     return "\(limit) was not enough: the kernel ended \(killed) of the program's processes"
   }
 
-  /// How many processes the kernel ended for want of memory.
+  /// The number of processes that the kernel ended because memory ran out.
   private func killed() -> Int {
     guard let events = (try? group.read("memory.events")) ?? nil else { return 0 }
     for line in events.split(separator: "\n") {
@@ -102,7 +102,7 @@ struct LimitedGroup: ~Copyable {
 extension ResourceLimits {
   /// Sets every limit of a new group.
   ///
-  /// - Throws: ``RuntimeError`` for the first that cannot be set as it was asked for.
+  /// - Throws: ``RuntimeError`` for the first limit that cannot be set as requested.
   func apply(to group: borrowing ControlGroup) throws(RuntimeError) {
     for limit in limits { try limit.apply(to: group) }
     guard !devices.isEmpty else { return }
@@ -110,7 +110,7 @@ extension ResourceLimits {
       throw RuntimeError(
         .unavailable,
         error.errno == .notPermitted
-          ? "rules for devices are root's to set (\(error))"
+          ? "only root can set rules for devices (\(error))"
           : "the rules for devices cannot be set: \(error)",
         system: error)
     }
@@ -134,15 +134,15 @@ extension ResourceLimits.Limit {
     }
   }
 
-  /// The kernel takes processors and nodes that are not to be had, and then gives others.
+  /// The kernel accepts processors and nodes that do not exist, and then grants others.
   private func checkNumbers(
     _ file: ResourceLimits.ControlFile, _ group: borrowing ControlGroup
   ) throws(RuntimeError) {
     let effective =
-      try translating { () throws(SystemError) in try group.read("\(file.name).effective") } ?? ""
+      try translating(try group.read("\(file.name).effective")) ?? ""
     let line = String(effective.prefix { !$0.isNewline })
     guard let wanted = NumberList.parse(file.text), let got = NumberList.parse(line), got == wanted else {
-      throw RuntimeError(.unavailable, "\(place): of \(file.text), only \"\(line)\" is to be had here")
+      throw RuntimeError(.unavailable, "\(place): only \"\(line)\" of \(file.text) is available here")
     }
   }
 }

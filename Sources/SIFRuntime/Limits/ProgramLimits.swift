@@ -2,13 +2,13 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// What a process puts itself under, last of all, before it becomes a container's program.
+/// The limits that a process puts itself under just before it becomes a container's program.
 struct ProgramLimits: Sendable {
-  /// The control group, where there is one.
+  /// The control group, if there is one.
   var group: FilePath?
-  /// The way into it, open in this process.
+  /// The descriptor through which this process enters the group.
   var entrance: Int32?
-  /// Which system calls are left: the launcher installs these, in their order.
+  /// The filters of system calls. The launcher installs them in this order.
   var filters: [SystemCallFilter] = []
 
   /// Enters the group.

@@ -1,31 +1,31 @@
 public import StrictJSON
 import TOML
 
-/// What a program may use of the machine (spec/runtime.md "Resource limits").
+/// The resources of the machine that a program may use (spec/runtime.md "Resource limits").
 public struct ResourceLimits: Sendable {
-  /// One of the kernel's files and what is written to it.
+  /// One of the kernel's files, and the text to write to it.
   struct ControlFile: Sendable, Equatable {
     let name: String
     let text: String
 
-    /// The controller that it belongs to.
+    /// The controller that the file belongs to.
     var controller: String { String(name.prefix { $0 != "." }) }
   }
 
-  /// A limit that was asked for.
+  /// A limit that was requested.
   struct Limit: Sendable, Equatable {
-    /// Where it was asked for, for messages.
+    /// Where it was requested, for messages.
     let place: String
-    /// What serves, in order: the first of these files that the kernel has.
+    /// The files that can set it. The first one that the kernel has is used.
     let files: [ControlFile]
   }
 
   private(set) var limits: [Limit] = []
   private(set) var devices: [DeviceRule] = []
-  /// Bytes of memory; nil where they are not limited.
+  /// The memory limit in bytes; nil for none.
   private(set) var memory: Int64?
 
-  /// The controllers that have to be there.
+  /// The controllers that are needed.
   var controllers: Set<String> { Set(limits.flatMap { $0.files.map(\.controller) }) }
 
   /// Reads limits in the runtimes' TOML form.
@@ -33,16 +33,16 @@ public struct ResourceLimits: Sendable {
   /// - Parameters:
   ///   - bytes: the file's content.
   ///   - file: its name, for messages.
-  /// - Throws: ``RuntimeError`` of the kind `invalid-argument`, with the place of what is wrong.
+  /// - Throws: ``RuntimeError`` of the kind `invalid-argument`, which names the place of the error.
   public init(parsing bytes: [UInt8], file: String) throws(RuntimeError) {
     let value: JSONValue
     do { value = try TOML.parse(bytes) } catch {
-      throw RuntimeError(.invalidArgument, "\(file) sets no limits: \(error)")
+      throw RuntimeError(.invalidArgument, "\(file) does not set limits: \(error)")
     }
     try self.init(value, file: file)
   }
 
-  /// Limits from tables of the same form.
+  /// Makes limits from tables of the same form.
   public init(_ value: JSONValue, file: String) throws(RuntimeError) {
     let table = try Setting(value: value, file: file).table(of: [
       "memory", "cpu", "pids", "blockIO", "hugepageLimits", "rdma", "network", "devices", "unified",
@@ -67,7 +67,7 @@ public struct ResourceLimits: Sendable {
     }
   }
 
-  /// What the kernel's programs have room for.
+  /// As many rules as fit into one of the kernel's programs.
   private static let mostDevices = 256
   private static let unavailable = "control groups of version 2 have no such limit"
 
@@ -109,7 +109,7 @@ public struct ResourceLimits: Sendable {
       add(limit, "memory.max", text)
     }
     guard let swap = table["swap"] else { return }
-    // Version 1 counted memory and swap together, version 2 counts swap.
+    // Version 1 counts memory and swap together, version 2 counts swap alone.
     guard let total = Int64(try Self.amount(swap)) else { return add(swap, "memory.swap.max", "max") }
     guard let memory else { throw swap.fault("this is memory and swap together: it needs memory.limit") }
     guard total >= memory else { throw swap.fault("this is memory and swap together: at least memory.limit") }
@@ -124,7 +124,7 @@ public struct ResourceLimits: Sendable {
       of: ["shares", "quota", "period", "burst", "idle", "cpus", "mems"] + impossible)
     try refuse(impossible, of: table)
     if let shares = table["shares"] {
-      // From 2 to 262144, with 1024 for a fair part, to 1 to 10000.
+      // Map shares (2 to 262144, 1024 by default) to a weight (1 to 10000).
       let weight = 1 + (try shares.integer(in: 2...262_144) - 2) * 9999 / 262_142
       add(shares, "cpu.weight", "\(weight)")
     }
@@ -132,7 +132,7 @@ public struct ResourceLimits: Sendable {
       let length = try table["period"]?.integer(in: 1000...1_000_000) ?? Self.defaultPeriod
       let quota = try table["quota"].map { (setting) throws(RuntimeError) in
         guard let number = Int64(try Self.amount(setting)) else { return "max" }
-        guard number >= 1000 else { throw setting.fault("the kernel divides no less than 1000 microseconds") }
+        guard number >= 1000 else { throw setting.fault("this has to be at least 1000 microseconds") }
         return "\(number)"
       }
       add(table["quota"] ?? period, "cpu.max", "\(quota ?? "max") \(length)")
@@ -183,7 +183,7 @@ public struct ResourceLimits: Sendable {
     return "\(try major.integer(in: 0...Int64(UInt32.max))):\(try minor.integer(in: 0...Int64(UInt32.max)))"
   }
 
-  /// A weight from 10 to 1000: the BFQ scheduler takes it as it is, others from 1 to 10000.
+  /// A weight from 10 to 1000. The BFQ scheduler takes it as it is; other schedulers use 1 to 10000.
   private mutating func addWeight(_ setting: Setting, _ device: String) throws(RuntimeError) {
     let weight = try setting.integer(in: 10...1000)
     limits.append(
@@ -195,7 +195,7 @@ public struct ResourceLimits: Sendable {
         ]))
   }
 
-  // MARK: Huge pages, remote memory, devices, and whatever else the kernel has
+  // MARK: Huge pages, remote memory, devices, and other files of the kernel
 
   private mutating func readHugePages(_ setting: Setting) throws(RuntimeError) {
     let table = try setting.table(of: ["pageSize", "limit"])
@@ -212,7 +212,7 @@ public struct ResourceLimits: Sendable {
 
   private mutating func readRemoteMemory(_ device: String, _ setting: Setting) throws(RuntimeError) {
     guard !device.isEmpty, device.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw setting.fault("this is no name of a device")
+      throw setting.fault("this is not the name of a device")
     }
     let table = try setting.table(of: ["hcaHandles", "hcaObjects"])
     var text = device
@@ -230,7 +230,7 @@ public struct ResourceLimits: Sendable {
     }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard isName, parts.count >= 2, !parts.contains(""), parts[0] != "cgroup" else {
-      throw setting.fault("this is no file of a controller, such as memory.high")
+      throw setting.fault("this is not a file of a controller, such as memory.high")
     }
     for line in try setting.text().split(separator: "\n") { add(setting, name, String(line)) }
     if name == "memory.max" { memory = Int64(try setting.text()) }
@@ -273,7 +273,7 @@ enum NumberList {
   private static let most = 8192
   private static let longest = 1024
 
-  /// The numbers of a list; nil where it is none, or has none.
+  /// The numbers of a list; nil if it is not a list, or is empty.
   static func parse(_ text: String) -> Set<Int>? {
     guard text.utf8.count <= longest else { return nil }
     var numbers: Set<Int> = []

@@ -4,16 +4,16 @@ import Glibc
 public import LinuxSystem
 
 extension SeccompProfile {
-  /// Several times as many as the largest profiles have: what libseccomp takes to add one grows with those that are
-  /// there. Rules without conditions are as many as there are system calls, at most.
+  /// Several times as many as the largest known profiles have. The time that libseccomp takes to add a condition
+  /// grows with their number. Rules without conditions need no limit: there is at most one for each system call.
   private static let mostConditions = 256
 
-  /// The profile as a filter for the kernel, on this machine.
+  /// Compiles the profile into a filter for this machine's kernel.
   ///
   /// - Parameters:
-  ///   - capabilities: what the program has, on which rules may depend.
-  ///   - onNote: told of system calls that libseccomp does not know, where a rule takes them away.
-  /// - Throws: ``RuntimeError`` where libseccomp takes a rule for a contradiction, or the filter is too long.
+  ///   - capabilities: the program's capabilities, on which rules may depend.
+  ///   - onNote: receives a note about each system call that libseccomp does not know and a rule forbids.
+  /// - Throws: ``RuntimeError`` if rules contradict each other, libseccomp refuses one, or the filter is too long.
   public func compile(
     capabilities: Capabilities, onNote: (String) -> Void
   ) throws(RuntimeError) -> SystemCallFilter {
@@ -27,12 +27,11 @@ extension SeccompProfile {
         let number = seccomp_syscall_resolve_name(name)
         guard number != unknownCall else {
           if !Self.isPermission(rule.action) {
-            onNote("\(file): \(rule.place): \(name) is no system call that is known here")
+            onNote("\(file): \(rule.place): \(name) is not a known system call")
           }
           continue
         }
-        // As libseccomp has it, a rule without conditions ends the matter for its call: the profiles of the field rely
-        // on that.
+        // As in libseccomp, a rule without conditions is final for its system call. Common profiles rely on that.
         let others = earlier[number, default: []]
         if let other = others.first(where: { $0.contradicts(rule) }) {
           throw RuntimeError(
@@ -51,17 +50,17 @@ extension SeccompProfile {
     return SystemCallFilter(instructions: try context.export(), flags: flags)
   }
 
-  /// What libseccomp answers for a name that it does not know.
+  /// libseccomp's number for a name that it does not know.
   private var unknownCall: Int32 { -1 }
 }
 
 extension SeccompProfile.Rule {
-  /// Whether two rules for one system call cannot both hold: another action under the same conditions.
+  /// Whether two rules for one system call exclude each other: the same conditions, but another action.
   func contradicts(_ other: SeccompProfile.Rule) -> Bool {
     action != other.action && conditions == other.conditions && !conditions.isEmpty
   }
 
-  /// Whether the rule is one for a program with these capabilities, on this machine.
+  /// Whether the rule applies to a program with these capabilities, on this machine.
   func applies(_ capabilities: Capabilities, _ kernel: (Int, Int)) -> Bool {
     if !includes.capabilities.allSatisfy({ capabilities.isSuperset(of: $0) }) { return false }
     if excludes.capabilities.contains(where: { capabilities.isSuperset(of: $0) }) { return false }
@@ -87,9 +86,9 @@ extension SeccompProfile.Rule {
   #endif
 }
 
-/// Versions of the kernel.
+/// Reads versions of the kernel.
 enum KernelVersion {
-  /// The first two numbers of a version; nil where it does not begin with such.
+  /// The first two numbers of a version; nil if it does not begin with two numbers.
   static func parse(_ text: String) -> (Int, Int)? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count >= 2, let major = Int(parts[0]), major >= 0,
@@ -98,7 +97,7 @@ enum KernelVersion {
     return (major, minor)
   }
 
-  /// This machine's.
+  /// The version of this machine's kernel.
   static func current() -> (Int, Int) {
     var name = utsname()
     guard uname(&name) == 0 else { return (0, 0) }
@@ -110,16 +109,16 @@ enum KernelVersion {
 }
 
 extension SystemCallFilter {
-  /// What no program may do (spec/runtime.md "System calls").
+  /// The filter that every program gets (spec/runtime.md "System calls").
   ///
-  /// The two requests that put characters into a terminal's input, or paste them there, are not permitted: the terminal is
-  /// the one that it was started on.
+  /// It forbids two requests that put characters into a terminal's input or paste them there: the program
+  /// shares the terminal that the tool was started on.
   ///
-  /// - Parameter ownsHost: whether the program is the host's root, without the capability to administrate it. Then it
-  ///   may have no user namespace of its own either: what is mounted there, control groups among it, would be root's,
-  ///   and its own to write.
-  /// - Parameter hidesKeys: whether the program gets at no key of the kernel. Those of the user are open to every
-  ///   process of the user that knows their numbers, whatever its session keyring is.
+  /// - Parameter ownsHost: whether the program is the host's root, but without CAP_SYS_ADMIN. Then it may not
+  ///   make a user namespace either: mounts in there, such as control groups, would belong to root, and the
+  ///   program could write to them.
+  /// - Parameter hidesKeys: whether the program has no access to the kernel's keys. Every process of a user
+  ///   can use the user's keys if it knows their numbers, whatever its session keyring is.
   static func forEveryProgram(ownsHost: Bool, hidesKeys: Bool) throws(RuntimeError) -> SystemCallFilter {
     let context = try Context(SCMP_ACT_ALLOW, "the filter of every program")
     try context.allowOtherArchitectures()
@@ -132,7 +131,7 @@ extension SystemCallFilter {
     #endif
     for name in others { try context.add(architecture: seccomp_arch_resolve_name(name)) }
     for request in [TIOCSTI, TIOCLINUX] {
-      // The kernel looks at the lower half of the argument alone.
+      // The kernel only looks at the lower half of the argument.
       try context.refuse("ioctl", EPERM, argument: 1, mask: UInt64(UInt32.max), value: UInt64(request))
     }
     if ownsHost {
@@ -140,18 +139,18 @@ extension SystemCallFilter {
       try context.refuse("unshare", EPERM, argument: 0, mask: newUser, value: newUser)
       try context.refuse("clone", EPERM, argument: 0, mask: newUser, value: newUser)
       try context.refuse("setns", EPERM)
-      // Its flags are where a filter cannot look: callers then use clone.
+      // clone3 passes its flags in memory, where a filter cannot look. After ENOSYS, callers use clone.
       try context.refuse("clone3", ENOSYS)
     }
     if hidesKeys {
       for name in ["keyctl", "add_key", "request_key"] { try context.refuse(name, ENOSYS) }
     }
-    // With the flag: programs are not to become slower for it.
+    // The flag keeps programs from becoming slower.
     return SystemCallFilter(instructions: try context.export(), flags: SeccompProfile.noMitigation)
   }
 }
 
-/// A filter in libseccomp's making.
+/// A filter that libseccomp is building.
 private struct Context: ~Copyable {
   private let context: scmp_filter_ctx
   private let file: String
@@ -171,7 +170,7 @@ private struct Context: ~Copyable {
       .invalidArgument, "\(file): \(place): libseccomp refuses it: \(String(cString: strerror(-status)))")
   }
 
-  /// Leaves system calls of architectures that were not added alone.
+  /// Allows all system calls of architectures that were not added.
   borrowing func allowOtherArchitectures() throws(RuntimeError) {
     let status = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW)
     guard status == 0 else { throw failure("other architectures", status) }
@@ -179,11 +178,11 @@ private struct Context: ~Copyable {
 
   borrowing func add(architecture: UInt32) throws(RuntimeError) {
     let status = seccomp_arch_add(context, architecture)
-    // This machine's own is there from the beginning.
+    // This machine's own architecture is there from the beginning.
     guard status == 0 || status == -EEXIST else { throw failure("architectures", status) }
   }
 
-  /// Has a call fail with an error: always, or where the bits of an argument that a mask picks are those of a value.
+  /// Has a call fail with an error: always, or only if the masked bits of an argument equal a value.
   borrowing func refuse(
     _ name: String, _ error: Int32, argument: UInt32 = 0, mask: UInt64 = 0, value: UInt64 = 0
   ) throws(RuntimeError) {
@@ -208,7 +207,7 @@ private struct Context: ~Copyable {
 
   /// The kernel's instructions, eight bytes each.
   borrowing func export() throws(RuntimeError) -> [UInt64] {
-    let file = try translating { () throws(SystemError) in try OwnedDescriptor.memory(named: "filter") }
+    let file = try translating(try OwnedDescriptor.memory(named: "filter"))
     let status = seccomp_export_bpf(context, file.rawValue)
     guard status == 0 else { throw failure("the filter", status) }
     let bytes = try translating { () throws(SystemError) in

@@ -3,7 +3,7 @@ import CSeccomp
 import LinuxSystem
 import StrictJSON
 
-/// Which system calls a program may make, in the form of the OCI's runtimes (spec/runtime.md "System calls").
+/// The system calls that a program may make, in the form of the OCI runtimes (spec/runtime.md "System calls").
 public struct SeccompProfile: Sendable {
   /// A condition on an argument of a system call.
   struct Condition: Sendable, Equatable {
@@ -13,7 +13,7 @@ public struct SeccompProfile: Sendable {
     let second: UInt64
   }
 
-  /// Where a rule applies: everything that is named is asked for.
+  /// Conditions for a whole rule; all that are given have to hold.
   struct Circumstances: Sendable {
     var capabilities: [Capabilities] = []
     var architectures: [String] = []
@@ -21,7 +21,7 @@ public struct SeccompProfile: Sendable {
     var kernel: (Int, Int)?
   }
 
-  /// What becomes of some system calls.
+  /// The action for some system calls.
   struct Rule: Sendable {
     let place: String
     let names: [String]
@@ -34,7 +34,7 @@ public struct SeccompProfile: Sendable {
   /// The file, as the user named it.
   let file: String
   let defaultAction: UInt32
-  /// The architectures besides this machine's, as libseccomp's tokens.
+  /// The architectures besides this machine's own, as libseccomp's tokens.
   let architectures: [UInt32]
   /// The flags of seccomp(2).
   let flags: UInt32
@@ -45,11 +45,11 @@ public struct SeccompProfile: Sendable {
   /// - Parameters:
   ///   - bytes: the file's content.
   ///   - file: its name, for messages.
-  /// - Throws: ``RuntimeError`` of the kind `invalid-argument`, with the place of what is wrong.
+  /// - Throws: ``RuntimeError`` of the kind `invalid-argument`, which names the place of the error.
   public init(parsing bytes: [UInt8], file: String) throws(RuntimeError) {
     let root: Setting
     do { root = Setting(value: try JSONParser.parse(bytes), file: file) } catch {
-      throw RuntimeError(.invalidArgument, "\(file) is no seccomp profile: \(error)")
+      throw RuntimeError(.invalidArgument, "\(file) is not a seccomp profile: \(error)")
     }
     let table = try root.table(of: [
       "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "syscalls",
@@ -57,7 +57,7 @@ public struct SeccompProfile: Sendable {
     ])
     for name in ["listenerPath", "listenerMetadata"] {
       if let listener = table[name] {
-        throw listener.fault("no program is asked about system calls here: leave SCMP_ACT_NOTIFY out")
+        throw listener.fault("no other program can decide about system calls here: leave SCMP_ACT_NOTIFY out")
       }
     }
     guard let action = table["defaultAction"] else { throw root.fault("defaultAction is missing") }
@@ -91,7 +91,7 @@ public struct SeccompProfile: Sendable {
     return kind == linux_seccomp_errno(0) || kind == linux_seccomp_trace(0)
   }
 
-  /// Whether a program loses nothing by an action.
+  /// Whether an action lets the system call happen.
   static func isPermission(_ action: UInt32) -> Bool { action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG }
 
   private static func action(_ setting: Setting, _ number: UInt32?) throws(RuntimeError) -> UInt32 {
@@ -99,12 +99,12 @@ public struct SeccompProfile: Sendable {
     guard let action = actions[name] else {
       throw setting.fault(
         name == "SCMP_ACT_NOTIFY"
-          ? "no program is asked about system calls here" : "there is no such action: \(name)")
+          ? "no other program can decide about system calls here" : "there is no such action: \(name)")
     }
     return takesNumber(action) ? action | (number ?? notPermitted) : action
   }
 
-  /// The number that a system call fails with: as a number, or by its name.
+  /// The error number that a system call fails with, given as a number or by its name.
   private static func number(_ number: Setting?, _ name: Setting?) throws(RuntimeError) -> UInt32? {
     let numeric = try number.map { (setting) throws(RuntimeError) in
       UInt32(try setting.integer(in: 0...4095))
@@ -116,7 +116,7 @@ public struct SeccompProfile: Sendable {
       })
     else { throw name.fault("there is no such error: \(text)") }
     guard numeric == nil || numeric == UInt32(named) else {
-      throw name.fault("\(text) is \(named), and not the number beside it")
+      throw name.fault("\(text) is \(named), not the number that is given with it")
     }
     return UInt32(named)
   }
@@ -149,10 +149,10 @@ public struct SeccompProfile: Sendable {
     return tokens
   }
 
-  /// Leaves the program as fast as it was: by default, a filter brings mitigations along that slow all of it down.
+  /// By default, a filter switches on mitigations that slow the whole program down. This flag leaves them off.
   static let noMitigation: UInt32 = 4
 
-  /// Bits as in seccomp(2). A filter for all threads is the same as any other: there is one thread.
+  /// The bits of seccomp(2). TSYNC, a filter for all threads, changes nothing here: there is one thread.
   private static func flags(_ setting: Setting?) throws(RuntimeError) -> UInt32 {
     let known: [String: UInt32] = [
       "SECCOMP_FILTER_FLAG_TSYNC": 0, "SECCOMP_FILTER_FLAG_LOG": 2,

@@ -1,14 +1,14 @@
 import StrictJSON
 
-/// A value of a configuration file and where it stands, so that what is wrong with it can be said.
+/// A value of a configuration file and its place, so that an error can name the place.
 struct Setting {
   let value: JSONValue
   /// The file, as the user named it.
   let file: String
-  /// The way to the value, such as `syscalls[3].args[0].op`; empty for the whole file.
+  /// The path to the value, such as `syscalls[3].args[0].op`; empty for the whole file.
   var place = ""
 
-  /// That this value is wrong: a clause that follows its place.
+  /// Makes an error about this value. The text follows the place.
   func fault(_ what: String) -> RuntimeError {
     RuntimeError(.invalidArgument, "\(file): \(place.isEmpty ? "" : "\(place): ")\(what)")
   }
@@ -17,15 +17,15 @@ struct Setting {
     Setting(value: value, file: file, place: place)
   }
 
-  /// The members, none of them null, of a table that has these and no others.
+  /// The members of a table, without those that are null. The table must not have other names.
   func table(of names: [String]) throws(RuntimeError) -> [String: Setting] {
     let table = try table()
-    // In the order of the names: the same fault each time.
+    // Take the first in order, so that the error is the same each time.
     guard let unknown = table.keys.filter({ !names.contains($0) }).min() else { return table }
     throw table[unknown, default: self].fault("there is no such setting")
   }
 
-  /// The members, none of them null, of a table with any names.
+  /// The members of a table with any names, without those that are null.
   func table() throws(RuntimeError) -> [String: Setting] {
     guard case .object(let members) = value else { throw fault("this has to be a table") }
     var table: [String: Setting] = [:]
@@ -60,7 +60,7 @@ struct Setting {
     return value
   }
 
-  /// A whole number of a range.
+  /// A whole number within a range.
   func integer(in range: ClosedRange<Int64>) throws(RuntimeError) -> Int64 {
     guard case .integer(let number) = value, range.contains(number) else {
       throw fault("this has to be a whole number from \(range.lowerBound) to \(range.upperBound)")

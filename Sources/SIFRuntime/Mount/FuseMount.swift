@@ -3,17 +3,17 @@ import Glibc
 public import LinuxSystem
 public import SystemPackage
 
-/// Mounts that a server of ours answers (spec/runtime.md "Mounts through FUSE").
+/// Mounts that our own server answers for (spec/runtime.md "Mounts through FUSE").
 public enum FuseMount {
-  /// The type as /proc/self/mountinfo shows it.
+  /// The file system type, as /proc/self/mountinfo shows it.
   static let type = "fuse.siftool"
-  /// The program that mounts for those who may not.
+  /// The program that mounts for users without the right to mount.
   static let helper = "fusermount3"
 
-  /// Mounts with this process's own right, as root or in a user namespace of its own.
+  /// Mounts with this process's own rights: as root, or in its own user namespace.
   ///
   /// - Parameters:
-  ///   - image: what the list of mounts shows.
+  ///   - image: the name that the list of mounts shows.
   ///   - target: a directory.
   /// - Returns: the device that the server answers on.
   public static func mount(_ image: FilePath, on target: FilePath) throws(RuntimeError) -> OwnedDescriptor {
@@ -37,14 +37,15 @@ public enum FuseMount {
       let reason = error.errno == .noSuchFileOrDirectory ? "there is none" : error.errno.description
       throw RuntimeError(
         .unavailable,
-        "mounting without privilege needs /dev/fuse, and \(reason); `siftool extract` needs nothing of the kind",
-        system: error)
+        "mounting without privilege needs /dev/fuse, and \(reason)", system: error,
+        lacking: .fuseDevice)
     }
   }
 
   /// Mounts through the set-user-id program fusermount3.
   ///
-  /// - Parameter forAll: whether others than this user may look inside: as root only, unless the system allows it.
+  /// - Parameter forAll: whether other users may look inside. Only root may ask for this, unless the system
+  ///   allows it.
   /// - Returns: the device that the server answers on.
   public static func mountThroughHelper(
     _ image: FilePath, on target: FilePath, forAll: Bool
@@ -52,8 +53,7 @@ public enum FuseMount {
     guard let program = find(helper) else {
       throw RuntimeError(
         .unavailable,
-        "mounting without privilege needs the program \(helper) (package fuse3); `siftool exec` and "
-          + "`siftool extract` do without it")
+        "mounting without privilege needs the program \(helper) (package fuse3)", lacking: .fuseHelper)
     }
     let options =
       "ro,nosuid,nodev,default_permissions,\(forAll ? "allow_other," : "")subtype=siftool,fsname="
@@ -63,8 +63,8 @@ public enum FuseMount {
     ]
     var theirs: OwnedDescriptor?
     var output: OwnedDescriptor?
-    let mine = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&theirs) }
-    let messages = try translating { () throws(SystemError) in try OwnedDescriptor.socketPair(&output) }
+    let mine = try translating(try OwnedDescriptor.socketPair(&theirs))
+    let messages = try translating(try OwnedDescriptor.socketPair(&output))
     let (socket, stream) = (theirs?.rawValue ?? -1, output?.rawValue ?? -1)
     let process = try translating { () throws(SystemError) in
       try Forking.child {
@@ -74,11 +74,11 @@ public enum FuseMount {
         return 127
       }
     }
-    // Only the program has its ends now: where it fails, this side sees the streams end.
+    // Only the program holds its ends now, so this side sees the streams end if the program fails.
     theirs = nil
     output = nil
     defer { _ = try? Forking.wait(for: process) }
-    let device = try translating { () throws(SystemError) in try mine.receive(path: "/dev/fuse") }
+    let device = try translating(try mine.receive(path: "/dev/fuse"))
     guard let device else {
       let text = (try? messages.readToEnd(limit: 4096)) ?? []
       let line = String(decoding: text.prefix { $0 != 0x0A }, as: UTF8.self)
@@ -108,7 +108,7 @@ public enum FuseMount {
     }
   }
 
-  /// A program in one of the system's directories: never along a PATH that others may have set.
+  /// Finds a program in the system's directories. PATH is ignored: somebody else may have set it.
   static func find(_ program: String) -> FilePath? {
     for directory in ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"] {
       let path = FilePath("\(directory)/\(program)")
@@ -117,7 +117,7 @@ public enum FuseMount {
     return nil
   }
 
-  /// Commas separate the helper's options, unless a backslash stands before them.
+  /// Commas separate the helper's options; a backslash before a comma makes it part of a value.
   private static func escape(_ bytes: [UInt8]) -> [UInt8] {
     bytes.flatMap { $0 == 0x2C || $0 == 0x5C ? [0x5C, $0] : [$0] }
   }

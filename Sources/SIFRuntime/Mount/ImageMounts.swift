@@ -9,7 +9,7 @@ public struct ImageMount: Sendable, Equatable {
   public enum Kind: String, Sendable {
     /// By the kernel's own squashfs.
     case kernel
-    /// By a server of ours.
+    /// By our own server.
     case fuse
   }
 
@@ -17,10 +17,10 @@ public struct ImageMount: Sendable, Equatable {
   public let kind: Kind
   /// The image's path, as far as the kernel knows it.
   public let image: FilePath
-  /// Where it is.
+  /// The directory that it is mounted on.
   public let target: FilePath
 
-  /// A mount from its parts.
+  /// Makes a mount from its parts.
   public init(kind: Kind, image: FilePath, target: FilePath) {
     self.kind = kind
     self.image = image
@@ -30,12 +30,12 @@ public struct ImageMount: Sendable, Equatable {
 
 /// The mounts of images that this process sees.
 public enum ImageMounts {
-  /// All of ours, in the order in which the kernel has them.
+  /// All of our mounts, in the kernel's order.
   ///
-  /// Root alone may look at the marks of loop devices. To others a squashfs is ours whose loop device ends within its file
-  /// and with its last user, as ours do and hardly any other's.
+  /// Only root can read the marks of loop devices. For other users, a squashfs is ours if its loop device has
+  /// a size limit and is cleared after its last use: ours are like that, and hardly any others.
   public static func list() throws(RuntimeError) -> [ImageMount] {
-    try translating { () throws(SystemError) in try MountTable.read() }.compactMap(recognize)
+    try translating(try MountTable.read()).compactMap(recognize)
   }
 
   private static func recognize(_ entry: MountEntry) -> ImageMount? {
@@ -47,7 +47,7 @@ public enum ImageMounts {
     if source.starts(with: "/dev/mapper"),
       source.lastComponent?.string.hasPrefix(KernelMapping.prefix) == true
     {
-      // Beneath the mapping there is one device, our loop device.
+      // The mapping lies on one device, our loop device.
       let beneath = try? OwnedDescriptor(
         opening: FilePath("/sys/dev/block/\(entry.device)/slaves"), flags: O_RDONLY | O_DIRECTORY
       ).names()
@@ -69,7 +69,7 @@ public enum ImageMounts {
     attribute("backing_file", of: device).map { FilePath(bytes: $0) }
   }
 
-  /// What everybody may know of a loop device.
+  /// Reads an attribute of a loop device that every user may read.
   private static func attribute(_ attribute: String, of device: FilePath) -> [UInt8]? {
     guard let name = device.lastComponent?.string,
       let file = try? OwnedDescriptor(
@@ -79,7 +79,7 @@ public enum ImageMounts {
     return text.last == 0x0A ? text.dropLast() : text
   }
 
-  /// The absolute path of a place, whose last part may be a mount that nobody answers for any more.
+  /// Makes a path absolute. Its last part may be a mount whose server has died, so that part is not looked at.
   public static func absolute(_ path: FilePath) throws(RuntimeError) -> FilePath {
     guard let name = path.lastComponent, name.kind == .regular else {
       return try resolve(path)
@@ -88,17 +88,18 @@ public enum ImageMounts {
     return try resolve(parent.isEmpty ? "." : parent).appending(name)
   }
 
-  /// A path free of links.
+  /// Resolves all symbolic links of a path.
   static func resolve(_ path: FilePath) throws(RuntimeError) -> FilePath {
-    try translating { () throws(SystemError) in try path.resolvingLinks() }
+    try translating(try path.resolvingLinks())
   }
 
   /// Unmounts an image.
   ///
   /// - Parameters:
   ///   - target: where it is mounted.
-  ///   - lazily: whether it goes from the tree at once though it is in use, and altogether with its last user.
-  /// - Throws: ``RuntimeError``, ``RuntimeError/Code/notMounted`` where something else is on top there, or nothing.
+  ///   - lazily: whether to take the mount from the tree at once, even if it is in use; it ends with its last user.
+  /// - Throws: ``RuntimeError``; ``RuntimeError/Code/notMounted`` if the topmost mount is not one of ours, or
+  ///   there is none.
   public static func unmount(_ target: FilePath, lazily: Bool = false) throws(RuntimeError) {
     var place = try absolute(target)
     var top = try top(at: place)
@@ -109,23 +110,23 @@ public enum ImageMounts {
     guard let top else {
       throw RuntimeError(.notMounted, "nothing is mounted on \(target.string)")
     }
-    // Whose the loop device is, root alone can see.
+    // Only root can see whose loop device it is.
     if geteuid() != 0, top.type == "squashfs", FilePath(bytes: top.source).starts(with: "/dev") {
       throw RuntimeError(
         .unavailable,
-        "what is mounted on \(target.string) was mounted by the kernel: root alone can unmount it")
+        "the kernel made the mount on \(target.string): only root can unmount it")
     }
     guard let mount = recognize(top) else {
-      throw RuntimeError(.notMounted, "what is mounted on \(target.string) is no image")
+      throw RuntimeError(.notMounted, "the mount on \(target.string) is not an image")
     }
     if mount.kind == .fuse, geteuid() != 0 {
       return try FuseMount.unmountThroughHelper(place, lazily: lazily)
     }
-    try translating { () throws(SystemError) in try Mounting.unmount(place, lazily: lazily) }
+    try translating(try Mounting.unmount(place, lazily: lazily))
   }
 
-  /// What is mounted on a place, last of all.
+  /// The topmost mount on a directory.
   static func top(at place: FilePath) throws(RuntimeError) -> MountEntry? {
-    try translating { () throws(SystemError) in try MountTable.read() }.last { $0.target == place }
+    try translating(try MountTable.read()).last { $0.target == place }
   }
 }

@@ -2,7 +2,7 @@ public import LUKS
 public import SIF
 public import Squash
 
-/// What the kernel needs to decrypt a volume.
+/// The header and key with which the kernel decrypts a volume.
 public struct VolumeEncryption: Sendable {
   /// The volume's header, checked.
   public let header: VolumeHeader
@@ -16,26 +16,27 @@ public struct VolumeEncryption: Sendable {
   }
 }
 
-/// A partition of an open image that can be mounted: its squashfs has been looked at, and is sound so far.
+/// A partition of an open image that can be mounted. The superblock and root of its squashfs have been read
+/// and are sound.
 public struct ImageVolume: Sendable {
-  /// The open file: what was verified is what is mounted.
+  /// The open file. It is mounted through this descriptor, so that the verified file is the one that is mounted.
   public let storage: FileStorage
   /// Where the partition starts in the file.
   public let offset: Int64
   /// How long it is, in bytes.
   public let byteCount: Int64
-  /// Its squashfs.
+  /// The partition's squashfs.
   public let squash: SquashImage
-  /// What decrypts it; nil where it lies open.
+  /// The header and key that decrypt it; nil if it is not encrypted.
   public let encryption: VolumeEncryption?
 
   /// A partition with a squashfs.
   ///
   /// - Parameters:
   ///   - reader: the squashfs, decrypted.
-  ///   - encryption: what decrypts the partition.
-  /// - Throws: ``SquashError`` where it is no squashfs, is truncated or contradicts itself: such a file system never
-  ///   reaches the kernel.
+  ///   - encryption: the header and key that decrypt the partition.
+  /// - Throws: ``SquashError`` if the partition does not hold a squashfs, or one that is truncated or
+  ///   contradicts itself. Such a file system never reaches the kernel.
   public init(
     _ storage: FileStorage, offset: Int64, byteCount: Int64, _ reader: any RandomAccessReader,
     encryption: VolumeEncryption? = nil

@@ -4,12 +4,12 @@ import LUKS
 import LinuxSystem
 import SystemPackage
 
-/// A volume that the kernel decrypts: a device of device-mapper, for reading only, under a name that nobody guesses.
+/// A volume that the kernel decrypts: a read-only device of device-mapper, under a name that nobody can guess.
 ///
-/// The device goes with its last user. A child process sees to that, which learns of this process's end however it
-/// comes: nothing stays behind.
+/// The device is removed after its last use. A child process sees to that: it notices when this process ends,
+/// for whatever reason.
 struct KernelMapping: ~Copyable {
-  /// What all names begin with.
+  /// The prefix of all names.
   static let prefix = "siftool-"
 
   /// The device's path.
@@ -21,10 +21,10 @@ struct KernelMapping: ~Copyable {
   /// This process must have one thread.
   ///
   /// - Parameters:
-  ///   - header: the volume's header; the kernel decrypts as this says, whatever the device says by now.
+  ///   - header: the volume's header. The kernel decrypts according to it, even if the device has changed since.
   ///   - source: the volume that the header was read from.
   ///   - device: a block device with the bytes of the volume.
-  /// - Throws: ``LUKSError/Code/library`` where the kernel has no device-mapper or no dm-crypt.
+  /// - Throws: ``LUKSError/Code/library`` if the kernel lacks device-mapper or dm-crypt.
   init(
     _ header: VolumeHeader, _ key: VolumeKey, of source: any VolumeSource, over device: FilePath
   ) throws(LUKSError) {
@@ -39,14 +39,14 @@ struct KernelMapping: ~Copyable {
   }
 }
 
-/// A child process that has a device removed when its owner's life ends, or this process's.
+/// A child process that has a device removed when its owner is released, or when this process ends.
 private final class Guardian {
   private let helper: Helper
 
   init(for name: String) throws(LUKSError) {
     do throws(SystemError) {
       helper = try Helper(.child) { channel in
-        // Signals to the terminal's programs are not about this one.
+        // Signals from the terminal are meant for the program, not for this process.
         setsid()
         channel.waitForByte()
         Self.remove(name)
@@ -60,7 +60,7 @@ private final class Guardian {
     _ = try? helper.wait()
   }
 
-  /// Has the kernel remove a device as soon as nobody uses it, and its node now: the path is of no more use.
+  /// Removes the device's node now, and has the kernel remove the device as soon as it is not in use.
   private static func remove(_ name: String) {
     if let control = try? OwnedDescriptor(opening: "/dev/mapper/control", flags: O_RDWR) {
       _ = linux_mapping_remove_deferred(control.rawValue, name)

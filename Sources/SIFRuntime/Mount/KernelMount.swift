@@ -5,21 +5,22 @@ public import SystemPackage
 
 /// Mounts through the kernel's own squashfs, with privilege (spec/runtime.md "Mounts through the kernel").
 public enum KernelMount {
-  /// What our loop devices are marked with.
+  /// The mark of our loop devices.
   static let mark = "siftool"
 
-  /// Mounts a volume read-only. Its loop device, and the mapping that decrypts it, go with the last user of the mount.
+  /// Mounts a volume read-only. Its loop device and the mapping that decrypts it disappear after the last use
+  /// of the mount.
   ///
   /// This process must have one thread.
   ///
-  /// - Throws: ``RuntimeError`` where the kernel cannot, such as for want of a driver, a free device or the right.
+  /// - Throws: ``RuntimeError`` if the kernel cannot mount it: it lacks a driver, a free device or the right.
   public static func mount(_ volume: ImageVolume, on target: FilePath) throws(RuntimeError) -> Mount {
     let loop = try translating { () throws(SystemError) in
       try volume.storage.withDescriptor { (file) throws(SystemError) in
         try LoopDevice(over: file, offset: volume.offset, byteCount: volume.byteCount, mark: mark)
       }
     }
-    // Until the mount is there, only the open device keeps itself set up.
+    // Until the mount exists, only the open descriptor keeps the loop device set up.
     return try withExtendedLifetime(loop) { () throws(RuntimeError) in
       guard let encryption = volume.encryption else { return try mount(loop.path, target) }
       let mapping = try map(volume, encryption, over: loop.path)
@@ -39,13 +40,12 @@ public enum KernelMount {
   }
 
   private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
-    try translating { () throws(SystemError) in
-      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices])
-    }
+    try translating(
+      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices]))
   }
 }
 
-/// The bytes of an encrypted partition, as the file has them.
+/// The bytes of an encrypted partition, as they are in the file.
 private struct EncryptedRange: VolumeSource {
   let storage: FileStorage
   let offset: Int64

@@ -6,12 +6,12 @@ public import SystemPackage
 
 /// A server that answers for a mount in the background, until it is unmounted.
 public enum MountService {
-  /// Mounts a volume through FUSE, and returns once it can be used.
+  /// Mounts a volume through FUSE, and returns as soon as the mount can be used.
   ///
   /// This process must have one thread: the server is a copy of it.
   ///
   /// - Parameters:
-  ///   - image: what the list of mounts shows.
+  ///   - image: the name that the list of mounts shows.
   ///   - target: the directory, as an absolute path.
   /// - Throws: ``RuntimeError``, with the reason that the server gave.
   public static func start(
@@ -20,7 +20,7 @@ public enum MountService {
     let helper = try translating { () throws(SystemError) in
       try Helper(.detached, keeping: [volume.descriptorNumber]) { channel in
         let report = channel.release()
-        // Whoever asked for the mount may hold them back.
+        // The caller may have blocked these signals.
         EndingSignals.obey()
         MountNamespaceUse.becomeServer()
         do {
@@ -31,15 +31,14 @@ public enum MountService {
         }
       }
     }
-    let answer = try translating { () throws(SystemError) in
-      try helper.channel?.readToEnd(limit: 1 << 16) ?? []
-    }
+    let answer = try translating(
+      try helper.channel?.readToEnd(limit: 1 << 16) ?? [])
     guard answer.isEmpty || answer.last != 0 else { return }
     let text = String(decoding: answer, as: UTF8.self)
     throw RuntimeError(.unavailable, text.isEmpty ? "the server of the mount has died" : text)
   }
 
-  /// Sends the reason of a failure, or one NUL for success. Answers whether anybody listens.
+  /// Sends the reason of a failure, or one NUL for success. Returns whether anybody is listening.
   private static func tell(_ socket: Int32, _ failure: (any Error)?) -> Bool {
     let bytes = failure.map { Array("\($0)".utf8) } ?? [0]
     let count = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
@@ -47,24 +46,24 @@ public enum MountService {
     return count == bytes.count
   }
 
-  /// Has a child mount and answer: whichever of the two is killed, at whatever step, the other one unmounts.
+  /// Has a child mount and answer. If either of the two is killed, at any step, the other one unmounts.
   private static func serve(
     _ volume: ImageVolume, _ image: FilePath, _ target: FilePath, _ options: FuseOptions,
     _ report: Int32
   ) throws -> Int32 {
     let guardian = getpid()
-    // The helper that mounts becomes a child of this process should the server be killed before it.
+    // If the server is killed before the helper that mounts, the helper becomes a child of this process.
     linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0)
     let server = try Forking.child {
       do {
         blockSignals()
-        // The end of the one that waits for this one is a request to end, too.
+        // The end of the process that waits for this one is a request to end, too.
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0)
         guard getppid() == guardian else { return 1 }
         let device = try connect(image, target)
         try unmountOnSignals(target)
         try FuseSession(volume.squash, device, options).run {
-          // Who asked for the mount was killed meanwhile: nobody knows about it.
+          // The process that asked for the mount was killed, so nobody knows about it.
           if !tell(report, nil) { kill(getpid(), SIGTERM) }
         }
         return 0
@@ -74,11 +73,12 @@ public enum MountService {
       }
     }
     close(report)
-    // With nobody in the namespace, nobody could unmount it any more, and these two would keep the namespace for ever.
+    // A namespace without other processes has nobody left to unmount it, and these two processes would keep
+    // it for ever.
     if MountNamespaceUse.waitUntilLeft(orEndOf: server) { kill(server, SIGTERM) }
     let status = try Forking.wait(for: server)
     while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
-    // Unmounting ended it: then there is another mount, or none.
+    // The server may have ended because of an unmount: then another mount is on top, or none.
     if let mount = try ImageMounts.top(at: target), mount.type == FuseMount.type, isDead(target) {
       try ImageMounts.unmount(target, lazily: true)
     }
@@ -93,7 +93,7 @@ public enum MountService {
     return try FuseMount.mount(image, on: target)
   }
 
-  /// Whether nobody answers for a mount any more, nor ever will.
+  /// Whether the server of a mount is gone for good.
   private static func isDead(_ target: FilePath) -> Bool {
     var status = statvfs()
     return target.withPlatformString { statvfs($0, &status) } != 0 && errno == ENOTCONN
@@ -101,13 +101,13 @@ public enum MountService {
 
   private static var signals: sigset_t { Signals.set([SIGTERM, SIGINT, SIGHUP]) }
 
-  /// Lets requests to end wait until there is somebody to take them. Threads to come inherit this.
+  /// Holds back requests to end until a thread waits for them. New threads inherit this.
   private static func blockSignals() {
     var signals = signals
     pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
-  /// A request to end is one to unmount: who still reads may go on, and the server ends behind the last one.
+  /// Treats a request to end as one to unmount. Readers may go on, and the server ends after the last one.
   private static func unmountOnSignals(_ target: FilePath) throws(RuntimeError) {
     try translating { () throws(SystemError) in
       _ = try Thread {

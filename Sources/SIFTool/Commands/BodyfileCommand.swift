@@ -50,7 +50,7 @@ struct BodyfileCommand: ToolCommand {
       try list(image, &budget, listing)
       try listing.end(nil)
     } catch {
-      guard let failure = ToolFailure(evidence: error) else { throw error }
+      let failure = ToolFailure(error)
       try listing.end(failure)
       throw failure
     }

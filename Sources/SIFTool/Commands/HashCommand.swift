@@ -59,7 +59,7 @@ struct HashCommand: ToolCommand {
       try hash(image, budget, listing, unread)
       try listing.end(nil)
     } catch {
-      guard let failure = ToolFailure(evidence: error) else { throw error }
+      let failure = ToolFailure(error)
       try listing.end(failure)
       throw failure
     }

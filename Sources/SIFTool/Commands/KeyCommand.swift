@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Gcrypt
+import ImageTrust
 import OpenPGP
 import SIF
 import StrictJSON
@@ -40,14 +41,11 @@ struct KeyNewCommand: ToolCommand {
       throw ToolFailure(
         .key, code: "passphrase-needed", "a new key needs a passphrase, or --no-passphrase to have none")
     }
-    let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
     let made = try GeneratedKey(
       rsa ? .rsa(bits: 4096) : .ed25519, userID: userId, passphrase: phrase, at: time.seconds,
       lifetime: expires.map { UInt32($0) * 86400 })
-    let packets = try made.secretPackets()
-    let keys = try TransferableKey.read(packets.span)
-    try store.add(keys, secret: true)
-    try store.add(keys, secret: false)
+    try store.add(made)
     try Console.write(line: made.primary.fingerprintText)
   }
 }
@@ -62,12 +60,12 @@ struct KeyListCommand: ToolCommand {
   var printsJSON: Bool { output.json }
 
   func execute() throws {
-    let ring = try KeyFiles.openPGP(
-      try rings.rings(secret: secret), isQuiet: rings.progress.quiet, warnsOfAll: true)
+    let ring = try KeyRing(
+      contentsOf: try rings.rings(secret: secret), noticesUnsupported: true, rings.warn)
     let keys = ring.certificates.filter {
       !secret || ring.secretKey(withFingerprint: $0.primary.fingerprint) != nil
     }
-    let now = CurrentTime.timestamp.seconds
+    let now = Timestamp.now.seconds
     if output.json {
       try Console.write(document: [JSONMember("keys", .array(keys.map { $0.json(now) }))])
     } else {
@@ -88,14 +86,7 @@ struct KeyImportCommand: ToolCommand {
 
   func execute() throws {
     let store = try rings.store()
-    let bytes = try SecretInput.read(file.path)
-    let ring = try KeyFiles.read(bytes, file.path)
-    KeyFiles.warnOfSkipped(ring, file.path, all: true, isQuiet: rings.progress.quiet)
-    let keys = try TransferableKey.read(bytes.span)
-    let secret = keys.filter(\.isSecret)
-    if !secret.isEmpty { try store.add(secret, secret: true) }
-    try store.add(keys, secret: false)
-    for key in keys {
+    for key in try store.add(keysIn: file.path, rings.warn) {
       rings.progress.note(
         "siftool: imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
     }
@@ -112,7 +103,7 @@ struct KeyExportCommand: ToolCommand {
 
   func execute() throws {
     let copies = try KeyStore.copies(
-      fingerprint, in: try rings.rings(secret: secret), secret: secret, isQuiet: rings.progress.quiet)
+      of: fingerprint, in: try rings.rings(secret: secret), secret: secret, rings.warn)
     if secret {
       for key in copies {
         let text = try key.armoredSecretKey()

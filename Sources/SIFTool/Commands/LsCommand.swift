@@ -38,15 +38,7 @@ struct LsCommand: ToolCommand {
     } catch let error as ToolFailure where listing.isEnded {
       throw error
     } catch {
-      let failure =
-        switch error {
-        case let error as SquashError: ToolFailure(error)
-        case let error as SIFError: ToolFailure(error)
-        case let error as LUKSError: ToolFailure(error)
-        case let error as PEMError: ToolFailure(error)
-        case let error as ToolFailure: error
-        default: throw error
-        }
+      let failure = ToolFailure(error)
       try listing.end(failure)
       throw failure
     }

@@ -24,7 +24,7 @@ struct MapCommand: ToolCommand {
   func execute() throws {
     let storage = try Evidence.open(image.path, progress)
     let state = try Evidence.State(of: storage)
-    let verification = try trust.verify(image, in: storage, progress)
+    let verification = try trust.verify(storage, progress)
     let bar = ProgressBar(total: try storage.byteCount(), shown: progress.showsProgress)
     let map: ImageMap
     do { map = try ImageMap(of: storage, verification: verification) { bar.advance(by: $0) } } catch {

@@ -35,7 +35,7 @@ struct ReportCommand: ToolCommand {
 
   func execute() throws {
     let storage = try Evidence.open(image.path, progress)
-    let now = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    let now = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
     let report: Examination
     do {
       var key = volumeKey.source

@@ -1,7 +1,6 @@
 import ArgumentParser
 import CommandKit
 import Forensics
-import Gcrypt
 import Glibc
 import LinuxSystem
 import SIF
@@ -80,16 +79,8 @@ struct ScanCommand: ToolCommand {
   }
 
   private func policy() throws -> ScanPolicy {
-    var verification = Verification(paths[0])
-    verification.keys = signers.key
-    verification.keyrings = signers.keyring
-    var digests: [[UInt8]] = []
-    let (verifiers, hasKeys) = try verification.verifiers { bytes in
-      digests.append(try HashContext.digest(.sha256, bytes.span.bytes))
-    }
-    let policy = VerificationPolicy(
-      requiredSigners: signers.signer, threshold: signers.threshold ?? 1, isStrict: strict, hasKeys: hasKeys)
-    return try ScanPolicy(verifiers, policy, limit: limit?.bytes, keyDigests: digests)
+    let keys = try signers.keys.read(digestsFiles: true)
+    return try ScanPolicy(keys, signers.policy(isStrict: strict), limit: limit?.bytes)
   }
 
   private func recordFile(_ argument: PathArgument, _ policy: String) throws -> RecordFile {

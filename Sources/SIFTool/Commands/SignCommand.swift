@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 import SIF
 
 struct SignCommand: ToolCommand {
@@ -22,7 +23,7 @@ struct SignCommand: ToolCommand {
   func execute() throws {
     let selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
     // A signature always states when it was made: of the two clocks only SOURCE_DATE_EPOCH can stand in.
-    let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
     let signatures = try signer.sign(&editor, selection: selection, at: time, isQuiet: progress.quiet)
     let names = ByteText.ranges(signatures.map(\.id))

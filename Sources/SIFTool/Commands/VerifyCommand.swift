@@ -36,9 +36,8 @@ struct VerifyCommand: ToolCommand {
   }
 
   func execute() throws {
-    var verification = policy.verification(of: image)
-    verification.printsJSON = output.json
+    var verification = policy.verification
     verification.isQuiet = quiet
-    try verification.run()
+    try verification.run(on: image, printsJSON: output.json)
   }
 }

@@ -130,20 +130,3 @@ extension SquashError {
     self.init(error.code == .system ? .system : .truncated, error.message, errno: error.errno)
   }
 }
-
-extension ToolFailure {
-  init(_ error: LUKSError) {
-    let status: ExitStatus =
-      switch error.code {
-      case .notLUKS, .truncated, .damagedHeader: .malformed
-      case .wrongKey: .key
-      case .system: .system
-      case .invalidArgument: .usage
-      case .cipher, .nullCipher, .detachedData, .integrity, .reencryption, .requirements, .unsupported,
-        .cost, .noFreeKeySlot, .keySlot, .noLibrary, .library:
-        .failure
-      }
-    self.init(status, code: error.code.rawValue, error.description)
-    offset = error.offset
-  }
-}

@@ -7,63 +7,22 @@ import SystemPackage
 
 /// Secrets that come from outside, straight into locked memory.
 enum SecretInput {
-  /// More than any file of keys or passphrases is long, in bytes.
-  private static let limit = 16 << 20
-
   /// The longest passphrase, in bytes: it fits the memory that is locked.
   private static let passphraseLimit = 64 << 10
 
   /// The bytes of a file or a pipe.
-  static func read(_ path: FilePath) throws -> SecureBytes {
-    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
-    return try read(from: file.rawValue, path, limit: limit)
-  }
+  static func read(_ path: FilePath) throws(SecretFileError) -> SecureBytes { try SecretFile.read(path) }
 
   /// The passphrase in a file or a pipe, as it is.
-  static func readPassphrase(_ path: FilePath) throws -> SecureBytes {
-    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
-    return try readPassphrase(from: file.rawValue, path)
+  static func readPassphrase(_ path: FilePath) throws(SecretFileError) -> SecureBytes {
+    try SecretFile.read(path, limit: passphraseLimit)
   }
 
   /// The passphrase that an open descriptor gives, as it is.
-  static func readPassphrase(from descriptor: Int32, _ path: FilePath) throws -> SecureBytes {
-    try read(from: descriptor, path, limit: passphraseLimit)
-  }
-
-  /// The bytes that an open descriptor gives until its end.
-  private static func read(
-    from descriptor: Int32, _ path: FilePath, limit: Int
-  ) throws -> SecureBytes {
-    ProcessSecrecy.forbidDumps()
-    var status = stat()
-    let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    // A pipe does not say how much it will give: keys fit into far less than this.
-    let room = isFile ? min(Int(status.st_size), limit) + 1 : min(1 << 20, limit + 1)
-    var bytes = try SecureBytes(count: room)
-    let count = try fill(&bytes, from: descriptor, path)
-    guard count < room else {
-      throw ToolFailure(.key, code: "too-large", "\(path.string): too large to be a key or a passphrase")
-    }
-    return try bytes.copy(0..<count)
-  }
-
-  private static func fill(
-    _ bytes: inout SecureBytes, from descriptor: Int32, _ path: FilePath
-  ) throws(SystemError) -> Int {
-    var used = 0
-    let room = bytes.count
-    while used < room {
-      let start = used
-      var span = bytes.mutableSpan
-      let count = try span.withUnsafeMutableBufferPointer { (buffer) throws(SystemError) in
-        try SystemError.check("read", path) {
-          Glibc.read(descriptor, buffer.baseAddress?.advanced(by: start), buffer.count - start)
-        }
-      }
-      if count == 0 { break }
-      used += count
-    }
-    return used
+  static func readPassphrase(
+    from descriptor: Int32, _ path: FilePath
+  ) throws(SecretFileError) -> SecureBytes {
+    try SecretFile.read(from: descriptor, path, limit: passphraseLimit)
   }
 
   /// The open descriptor of this process that a path stands for, as shells name pipes to other commands; nil for any

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 import SIF
 
 /// Signing in the same run: the options of `sign`, with another name each.
@@ -37,7 +38,7 @@ struct SignAfterOptions: ParsableArguments {
     signer.keyring = signKeyring
     signer.gpg = signGpg
     signer.passphrase = passphrase
-    let time = try WriteOptions.sourceDateEpoch() ?? CurrentTime.timestamp
+    let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
     let signatures = try signer.sign(
       &editor, selection: IntegritySelection(), at: time, isQuiet: progress.quiet)
     let names = ByteText.ranges(signatures.map(\.id))

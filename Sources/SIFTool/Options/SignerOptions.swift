@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 
 /// Whose signatures count, and how many are needed.
 struct SignerOptions: ParsableArguments {
@@ -20,6 +21,15 @@ struct SignerOptions: ParsableArguments {
     help: ArgumentHelp(
       "How many different keys must have signed everything (default: 1).", valueName: "n"))
   var threshold: Int?
+
+  /// The keys that were named.
+  var keys: KeyChoice { KeyChoice(files: key, rings: keyring) }
+
+  /// Who has to have signed.
+  func policy(isStrict: Bool, isLegacy: Bool = false) -> VerificationPolicy {
+    VerificationPolicy(
+      requiredSigners: signer, threshold: threshold ?? 1, isStrict: isStrict, isLegacy: isLegacy)
+  }
 
   func validate() throws {
     guard threshold ?? 1 >= 1 else { throw ValidationError("--threshold must be at least 1") }

@@ -1,10 +1,7 @@
 import ArgumentParser
-import DSSE
 import Gcrypt
-import OpenPGP
-import PEMKeys
+import ImageTrust
 import SIF
-import SystemPackage
 
 /// Which key signs.
 struct SigningKeyOptions: ParsableArguments {
@@ -45,180 +42,77 @@ struct SigningKeyOptions: ParsableArguments {
   func sign(
     _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, isQuiet: Bool
   ) throws -> [Descriptor] {
+    let identity: SigningIdentity
+    do { identity = try self.identity(at: time) { Console.warn($0, isQuiet: isQuiet) } } catch KeyError
+      .notOpenPGP
+    {
+      throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
+    }
+    return try ImageSigner.sign(&editor, with: identity, selection: selection, at: time)
+  }
+
+  /// Finds the chosen key, and unlocks it.
+  private func identity(at time: Timestamp, _ notice: (KeyNotice) -> Void) throws -> SigningIdentity {
     guard key.isEmpty || keyEnv == nil else {
       throw ToolFailure.usage("--key and --key-env exclude each other")
     }
-    if let gpg { return try sign(&editor, gnuPG: gpg, selection, time) }
+    if let gpg { return try identity(gnuPG: gpg) }
+    let passphrases = KeyPassphrases(passphrase)
     if let keyEnv {
+      let name = Array(keyEnv.utf8).printable
       guard let bytes = try SecretInput.environment(keyEnv) else {
-        throw ToolFailure(
-          .key, code: "no-key", "the environment variable \(Array(keyEnv.utf8).printable) is not set")
+        throw ToolFailure(.key, code: "no-key", "the environment variable \(name) is not set")
       }
-      return try sign(&editor, bytes, "$\(Array(keyEnv.utf8).printable)", selection, time)
+      return try SigningIdentity(
+        bytes, named: "$\(name)", fingerprint: fingerprint, at: time, passphrases: passphrases)
     }
-    for file in key { KeyFiles.warnIfShared(file.path, isQuiet: isQuiet) }
-    if key.count > 1 { return try sign(&editor, pem: try severalPEM(), selection, time) }
-    if let file = key.first {
-      return try sign(
-        &editor, try SecretInput.read(file.path), file.path.printable, selection, time)
+    if !key.isEmpty {
+      return try SigningIdentity(
+        files: key.map(\.path), fingerprint: fingerprint, at: time, passphrases: passphrases, notice)
     }
-    let directories = keyring.map { [$0.path] } ?? KeyFiles.runtimeDirectories.filter(KeyFiles.exists)
-    for directory in directories { KeyFiles.warnIfOpen(directory, secret: true, isQuiet: isQuiet) }
-    let ring = try KeyFiles.openPGP(
-      directories.flatMap { KeyFiles.rings(at: $0, secret: true) }, isQuiet: isQuiet)
-    return try sign(&editor, openPGP: ring, "the key ring", selection, time)
+    guard let keyring else {
+      return try SigningIdentity.ofRuntimes(
+        fingerprint: fingerprint, at: time, passphrases: passphrases, notice)
+    }
+    return try SigningIdentity(
+      rings: [keyring.path], fingerprint: fingerprint, at: time, passphrases: passphrases, notice)
   }
 
-  private func sign(
-    _ editor: inout ImageEditor, _ bytes: borrowing SecureBytes, _ name: String,
-    _ selection: IntegritySelection, _ time: Timestamp
-  ) throws -> [Descriptor] {
-    if KeyFiles.isPEM(bytes) {
-      return try sign(&editor, pem: [try pem(bytes, name, Phrase())], selection, time)
-    }
-    let ring = try KeyFiles.read(bytes, FilePath(name))
-    return try sign(&editor, openPGP: ring, name, selection, time)
-  }
-
-  // MARK: PEM
-
-  /// A passphrase that was given for all keys: a descriptor or a variable gives it only once.
-  private final class Phrase {
-    final class Given {
-      let bytes: SecureBytes
-
-      init(_ bytes: consuming SecureBytes) { self.bytes = bytes }
-    }
-
-    var given: Given?
-    var isRead = false
-  }
-
-  /// Several keys sign together in an envelope; a clear-signed message has one signer.
-  private func severalPEM() throws -> [PEMPrivateKey] {
-    let phrase = Phrase()
-    var keys: [PEMPrivateKey] = []
-    for file in key {
-      let name = file.path.printable
-      let bytes = try SecretInput.read(file.path)
-      guard KeyFiles.isPEM(bytes) else {
-        _ = try KeyFiles.read(bytes, file.path)
-        throw ToolFailure.usage(
-          "only PEM keys sign together, and \(name) holds an OpenPGP key: sign once for each --key")
-      }
-      keys.append(try pem(bytes, name, phrase))
-    }
-    return keys
-  }
-
-  private func pem(
-    _ bytes: borrowing SecureBytes, _ name: String, _ phrase: Phrase
-  ) throws -> PEMPrivateKey {
-    let none = try SecureBytes(count: 0)
-    do { return try PEMPrivateKey.read(bytes.span, passphrase: none) } catch {
-      if error.code == .noKey, (try? PEMPublicKey.read(bytes.span))?.isEmpty == false {
-        throw ToolFailure(.key, code: "no-key", onlyPublic(name))
-      }
-      guard error.code == .passphraseNeeded else { throw failure(error, name) }
-    }
-    if !phrase.isRead {
-      if let given = try passphrase.readGiven() { phrase.given = Phrase.Given(given) }
-      phrase.isRead = true
-    }
-    if let given = phrase.given {
-      do { return try PEMPrivateKey.read(bytes.span, passphrase: given.bytes) } catch {
-        throw failure(error, name)
-      }
-    }
-    guard let answer = try SecretInput.prompt("Passphrase of the key in \(name): ") else {
-      throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")
-    }
-    do { return try PEMPrivateKey.read(bytes.span, passphrase: answer) } catch {
-      throw failure(error, name)
-    }
-  }
-
-  private func failure(_ error: PEMError, _ name: String) -> ToolFailure {
-    ToolFailure(.key, code: error.code.rawValue, "\(name): \(error.description)")
-  }
-
-  private func onlyPublic(_ name: String) -> String {
-    "\(name): there is no private key, only a public one; signing needs the private one"
-  }
-
-  private func sign(
-    _ editor: inout ImageEditor, pem keys: [PEMPrivateKey], _ selection: IntegritySelection,
-    _ time: Timestamp
-  ) throws -> [Descriptor] {
-    guard fingerprint == nil else {
-      throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
-    }
-    return try ImageSigner.sign(&editor, with: DSSESigner(keys), selection: selection, at: time)
-  }
-
-  // MARK: GnuPG
-
-  private func sign(
-    _ editor: inout ImageEditor, gnuPG fingerprint: String, _ selection: IntegritySelection, _ time: Timestamp
-  ) throws -> [Descriptor] {
+  private func identity(gnuPG fingerprint: String) throws -> SigningIdentity {
     guard key.isEmpty, keyEnv == nil, self.fingerprint == nil, keyring == nil, !passphrase.isGiven else {
       throw ToolFailure.usage(
         "--gpg chooses the key and asks gpg-agent: it excludes the other options for keys")
     }
     // gpg has no use for them.
     SecretInput.forgetPassphrases()
-    let signer = try GnuPGSigner(
-      fingerprint: [UInt8](hexadecimalFingerprint: fingerprint), mayPrompt: SecretInput.canPrompt)
-    return try ImageSigner.sign(&editor, with: signer, selection: selection, at: time)
+    return try SigningIdentity(gnuPG: fingerprint, mayPrompt: SecretInput.canPrompt)
+  }
+}
+
+/// Passphrases from the options, or from the user. One that was given is for all keys: a descriptor or a variable gives it
+/// only once.
+private final class KeyPassphrases: PassphraseProvider {
+  private final class Given {
+    let bytes: SecureBytes
+
+    init(_ bytes: consuming SecureBytes) { self.bytes = bytes }
   }
 
-  // MARK: OpenPGP
+  private let options: PassphraseOptions
+  private var given: Given?
+  private var isRead = false
 
-  private func sign(
-    _ editor: inout ImageEditor, openPGP ring: KeyRing, _ name: String, _ selection: IntegritySelection,
-    _ time: Timestamp
-  ) throws -> [Descriptor] {
-    let certificate = try choose(ring, name)
-    let secret = try ring.signingSecret(of: certificate, now: time.seconds)
-    let phrase =
-      secret.isLocked
-      ? try passphrase.read(prompt: "Passphrase of key \(secret.publicKey.keyIDText): ") : nil
-    if secret.isLocked, phrase == nil {
-      throw ToolFailure(
-        .key, code: "passphrase-needed", "key \(secret.publicKey.keyIDText) is locked by a passphrase")
-    }
-    return try sign(
-      &editor, secret, certificate.primary, phrase ?? (try SecureBytes(count: 0)), selection, time)
-  }
+  init(_ options: PassphraseOptions) { self.options = options }
 
-  private func sign(
-    _ editor: inout ImageEditor, _ secret: SecretKey, _ primary: PublicKeyPacket,
-    _ phrase: borrowing SecureBytes, _ selection: IntegritySelection, _ time: Timestamp
-  ) throws -> [Descriptor] {
-    let signer = try SigningKey(unlocking: secret, of: primary, passphrase: phrase)
-    return try ImageSigner.sign(&editor, with: signer, selection: selection, at: time)
-  }
-
-  /// The key that was named, or the only one.
-  private func choose(_ ring: KeyRing, _ name: String) throws -> Certificate {
-    guard !ring.secretKeys.isEmpty else {
-      throw ToolFailure(
-        .key, code: "no-key",
-        ring.certificates.isEmpty ? "\(name): there is no private key" : onlyPublic(name))
+  func passphrase(for key: LockedKey) throws -> SecureBytes? {
+    if !isRead {
+      if let bytes = try options.readGiven() { given = Given(bytes) }
+      isRead = true
     }
-    if let fingerprint {
-      let digits = fingerprint.filter { $0 != " " }
-      guard let bytes = [UInt8](hexadecimal: digits), let found = ring.certificate(withFingerprint: bytes)
-      else {
-        throw ToolFailure(
-          .key, code: "no-key", "\(name): no key has the fingerprint \(Array(fingerprint.utf8).printable)")
-      }
-      return found
+    if let given { return try given.bytes.copy(0..<given.bytes.count) }
+    return switch key {
+    case .openPGP(let keyID): try SecretInput.prompt("Passphrase of key \(keyID): ")
+    case .pem(let file): try SecretInput.prompt("Passphrase of the key in \(file): ")
     }
-    guard let only = ring.certificates.first, ring.certificates.count == 1 else {
-      throw ToolFailure(
-        .key, code: "ambiguous-key", "\(name): there are several keys; choose one with --fingerprint")
-    }
-    return only
   }
 }

@@ -154,22 +154,6 @@ extension SquashError {
 }
 
 extension ToolFailure {
-  init(_ error: SquashError) {
-    let status: ExitStatus =
-      switch error.code {
-      case .notSquashfs, .unsupportedVersion, .truncated, .corrupt, .hostileName, .duplicateEntry,
-        .unsortedEntry, .directoryLoop, .tooDeep, .limitExceeded:
-        .malformed
-      case .system: .system
-      case .invalidArgument: .usage
-      case .notFound, .notDirectory, .notRegularFile, .symlinkLoop, .unsupported, .unsupportedCompression,
-        .library:
-        .failure
-      }
-    self.init(status, code: error.code.rawValue, error.description)
-    offset = error.offset
-  }
-
   /// The faults of an image of which everything else was done.
   static func faults(_ faults: [SquashError], count: Int, _ progress: ProgressOptions?) -> ToolFailure? {
     guard let first = faults.first else { return nil }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 import SIF
 
 /// Keys whose signatures count, for commands that also work without any.
@@ -17,18 +18,13 @@ struct TrustOptions: ParsableArguments {
   /// Verifies an image with the keys; nil where none were given, or where the image is too damaged, of which the
   /// user is told.
   func verify(
-    _ path: PathArgument, in storage: any Storage, _ progress: ProgressOptions
+    _ storage: any Storage, _ progress: ProgressOptions
   ) throws -> VerificationReport? {
-    if key.isEmpty && keyring.isEmpty { return nil }
-    var verification = Verification(path)
-    verification.keys = key
-    verification.keyrings = keyring
-    verification.isQuiet = progress.quiet
-    let (verifiers, hasKeys) = try verification.verifiers()
+    let choice = KeyChoice(files: key, rings: keyring)
+    if choice.isEmpty { return nil }
+    let keys = try choice.read(isQuiet: progress.quiet)
     do {
-      let image = try Image(reading: storage)
-      let report = try ImageVerifier.verify(
-        image, with: verifiers, policy: VerificationPolicy(hasKeys: hasKeys))
+      let report = try Image(reading: storage).verify(with: keys)
       if report.verdict != .malformed { return report }
       progress.note("siftool: nothing was verified: the image is malformed")
     } catch let error as SIFError {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 import SIF
 
 /// Whose signatures are wanted, and over what: for `verify`, and for what verifies before it mounts.
@@ -31,16 +32,13 @@ struct VerificationOptions: ParsableArguments {
     return options.first(where: \.isGiven)?.name
   }
 
-  /// What was asked for, about an image.
-  func verification(of image: PathArgument) -> Verification {
-    var verification = Verification(image)
-    verification.keys = signers.key
-    verification.keyrings = signers.keyring
+  /// What was asked for.
+  var verification: Verification {
+    var verification = Verification()
+    verification.keys = signers.keys
     verification.selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
     verification.isEverything = all
-    verification.policy = VerificationPolicy(
-      requiredSigners: signers.signer, threshold: signers.threshold ?? 1, isStrict: strict,
-      isLegacy: legacyInsecure)
+    verification.policy = signers.policy(isStrict: strict, isLegacy: legacyInsecure)
     return verification
   }
 }

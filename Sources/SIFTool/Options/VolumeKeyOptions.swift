@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gcrypt
 import Glibc
+import ImageTrust
 import LUKS
 import PEMKeys
 import SIF
@@ -168,12 +169,12 @@ enum PrivateKeyFile {
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }
-      KeyFiles.warnIfShared(path, isQuiet: isQuiet)
+      KeyRingFiles.notice(ofPrivateKeyIn: path).map { Console.warn($0, isQuiet: isQuiet) }
       return key
     } catch {
       guard error.code == .passphraseNeeded else { throw ToolFailure(error, name) }
     }
-    KeyFiles.warnIfShared(path, isQuiet: isQuiet)
+    KeyRingFiles.notice(ofPrivateKeyIn: path).map { Console.warn($0, isQuiet: isQuiet) }
     do {
       if let given = try phrase.readGiven() {
         return try PEMPrivateKey.read(bytes.span, passphrase: given.key)

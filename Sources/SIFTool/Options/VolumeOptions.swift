@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageTrust
 import SIF
 import SIFRuntime
 import Squash
@@ -45,7 +46,7 @@ struct VolumeOptions: ParsableArguments {
       try ExecutionCheck.require(storage, (sif, object))
       if verify {
         try FileWriters.refuse(storage)
-        try policy.verification(of: image).require(on: sif, covering: object.id)
+        try policy.verification.read().require(on: sif, covering: object.id)
       }
       let bytes = try sif.bytes(of: object)
       guard object.isEncryptedSquashfs else {

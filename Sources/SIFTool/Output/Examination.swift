@@ -1,5 +1,6 @@
 import Forensics
 import Glibc
+import ImageTrust
 import LUKS
 import LinuxSystem
 import SIF
@@ -92,7 +93,7 @@ struct Examination {
     fileTime = Timestamp(seconds: Int64(status.st_mtim.tv_sec))
     let bar = ProgressBar(total: 3 * size, shown: progress.showsProgress)
     let before = try StorageDigest.sha256(of: storage) { bar.advance(by: $0) }
-    verification = try trust.verify(path, in: storage, progress)
+    verification = try trust.verify(storage, progress)
     map = try ImageMap(of: storage, verification: verification) { bar.advance(by: $0) }
     let found = try ImageCheck(of: storage).findings
     findings = found
@@ -160,17 +161,7 @@ final class OpenedPartitions {
       let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: key.allowsAnyCipher)
       return .success(DecryptingReader(reader: try partition.open(with: key, in: image).reader()))
     } catch {
-      return .failure(Self.failure(error))
-    }
-  }
-
-  private static func failure(_ error: any Error) -> ToolFailure {
-    switch error {
-    case let error as ToolFailure: error
-    case let error as LUKSError: ToolFailure(error)
-    case let error as SquashError: ToolFailure(error)
-    case let error as SIFError: ToolFailure(error)
-    default: ToolFailure(.failure, code: "unreadable", "it cannot be read")
+      return .failure(ToolFailure(error))
     }
   }
 
@@ -179,7 +170,7 @@ final class OpenedPartitions {
       let files = try FileStatistics(try reader(of: object), now: now)
       return Examination.Partition(object: object.id, files: files, failure: nil)
     } catch {
-      return Examination.Partition(object: object.id, files: nil, failure: Self.failure(error))
+      return Examination.Partition(object: object.id, files: nil, failure: ToolFailure(error))
     }
   }
 }

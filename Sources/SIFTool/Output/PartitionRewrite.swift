@@ -1,6 +1,5 @@
-import DSSE
+import ImageTrust
 import LUKS
-import OpenPGP
 import SIF
 import StrictJSON
 import SystemPackage
@@ -24,9 +23,7 @@ struct PartitionRewrite {
     self.partition = partition
     self.fileSystem = fileSystem
     self.messages = messages
-    signatures = try image.signatures(
-      brokenBy: [partition] + messages,
-      using: [OpenPGPVerifier(KeyRing(), now: CurrentTime.timestamp), try DSSEVerifier([])])
+    signatures = try image.signatures(brokenBy: [partition] + messages)
   }
 
   /// Writes the new image and gives it its name.

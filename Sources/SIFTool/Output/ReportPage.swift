@@ -162,7 +162,7 @@ struct ReportPage {
         verification.signatures.prefix(Self.mostRows).map { result in
           let signer = result.validSigners.first ?? result.signers.first
           return [
-            "\(result.id)", result.format, result.summary,
+            "\(result.id)", result.format.description, result.summary,
             ([signer?.identity ?? signer?.fingerprint ?? ""] + (signer?.userIDs ?? [])).joined(
               separator: " "),
             signer?.signedAt?.iso8601 ?? "",

@@ -1,4 +1,5 @@
 import Forensics
+import ImageTrust
 import LUKS
 import SIF
 import StrictJSON

@@ -1,12 +1,8 @@
+import Bytes
 import Forensics
-import Gcrypt
-import LUKS
+import ImageTrust
 import LinuxSystem
-import OpenPGP
-import PEMKeys
-import SIF
 import SIFRuntime
-import Squash
 import StrictJSON
 import SystemPackage
 
@@ -27,6 +23,23 @@ enum ExitStatus: Int32 {
   /// A program of an image that cannot be executed, and one that is not there: as shells have it.
   case notExecutable = 126
   case notFound = 127
+
+  /// The exit code for a kind of fault.
+  init(_ kind: FaultKind) {
+    self =
+      switch kind {
+      case .malformed: .malformed
+      case .key: .key
+      case .system: .system
+      case .argument: .usage
+      case .notSigned: .notSigned
+      case .untrusted: .untrusted
+      case .tampered: .tampered
+      case .notExecutable: .notExecutable
+      case .programNotFound: .notFound
+      case .other: .failure
+      }
+  }
 }
 
 /// Why a command ends without having done its work.
@@ -56,75 +69,42 @@ struct ToolFailure: Error {
     return named
   }
 
-  init(_ error: SIFError) {
-    status =
-      switch error.code {
-      case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded, .multipleObjects: .malformed
-      case .system, .locked: .system
-      case .invalidArgument: .usage
-      default: .failure
-      }
-    code = error.code.rawValue
-    message = error.description
-    offset = error.offset
-    objectID = error.objectID
+  /// Any fault, with its exit code and, where an option of this tool helps, the option.
+  init(_ fault: any Fault) {
+    status = ExitStatus(fault.kind)
+    code = fault.identifier
+    message = fault.description + (Self.remedy(for: fault) ?? "")
+    offset = fault.offset
+    objectID = fault.objectID
   }
 
-  init(_ error: SystemError) {
-    self.init(.system, code: "system", error.description)
-  }
-
-  init(_ error: IntegrityError) {
+  /// Whatever a command threw. An error that is not a fault is a defect of the tool, and says so.
+  init(_ error: any Error) {
     switch error {
-    case .image(let error): self.init(error)
-    case .selection(let message): self.init(.failure, code: "selection", message)
-    case .signer(let code, let message): self.init(.key, code: code, message)
+    case let failure as ToolFailure: self = failure
+    case let fault as any Fault: self.init(fault)
+    default: self.init(.failure, code: "internal", "internal error: \(type(of: error)): \(error)")
     }
   }
 
-  init(_ error: OpenPGPError) { self.init(.key, code: error.code.rawValue, error.description) }
-
-  init(_ error: PEMError) { self.init(.key, code: error.code.rawValue, error.description) }
-
-  init(_ error: GcryptError) { self.init(.failure, code: "library", error.description) }
-
-  init(_ error: RuntimeError) {
-    let status: ExitStatus =
-      switch error.code {
-      case .unavailable, .system, .notMounted: .system
-      case .invalidArgument: .usage
-      case .unsupportedFileSystem: .failure
-      case .notExecutable: .notExecutable
-      case .notFound: .notFound
+  /// The end of the sentence: which option or command of this tool does without what is missing.
+  private static func remedy(for fault: any Fault) -> String? {
+    switch fault {
+    case KeyError.severalKeys: "; choose one with --fingerprint"
+    case KeyError.notPEM: ": sign once for each --key"
+    case let error as HashError where error.code == .tooMuch: "; --limit allows more"
+    case let error as RuntimeError:
+      switch error.lacking {
+      case .privilegedNamespaces: "; --userns does without"
+      case .userNamespace: "; `siftool extract` and `siftool mount` do without"
+      case .overlay: ", which --writable-tmpfs and --overlay need"
+      case .fuseDevice: "; `siftool extract` needs nothing of the kind"
+      case .fuseHelper: "; `siftool exec` and `siftool extract` do without it"
+      case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
+      case nil: nil
       }
-    self.init(status, code: error.code.rawValue, error.description)
-  }
-
-  /// What the examination of an image ended with; nil for what no examination throws.
-  init?(evidence error: any Error) {
-    switch error {
-    case let error as ToolFailure: self = error
-    case let error as SIFError: self.init(error)
-    case let error as SquashError: self.init(error)
-    case let error as SystemError: self.init(error)
-    case let error as HashError: self.init(error)
-    case let error as LUKSError: self.init(error)
-    case let error as PEMError: self.init(error)
-    case let error as GcryptError: self.init(error)
-    default: return nil
+    default: nil
     }
-  }
-
-  init(_ error: HashError) {
-    let status: ExitStatus =
-      switch error.code {
-      case .truncated: .malformed
-      case .system: .system
-      case .tooMuch, .list, .library: .failure
-      }
-    let remedy = error.code == .tooMuch ? "; --limit allows more" : ""
-    self.init(status, code: error.code.rawValue, error.description + remedy)
-    offset = error.offset
   }
 
   /// A failure to write output. A reader that has gone away needs no message.

@@ -1,3 +1,4 @@
+import ImageTrust
 import SIF
 import StrictJSON
 
@@ -18,7 +19,7 @@ extension VerificationReport {
     }
     let ranges = uncovered.map { "  byte \($0.offset): \(ByteText.decimal($0.size)), \($0.what)" }
     if isStrict, !ranges.isEmpty { lines += ["not covered by any signature:"] + ranges }
-    let loose = uncovered.filter { $0.what == "padding" || $0.what == "behind the data" }
+    let loose = uncovered.filter { $0.kind == .padding || $0.kind == .afterData }
     if !isStrict, !loose.isEmpty {
       let bytes = loose.reduce(0) { $0 + $1.size }
       lines.append(
@@ -56,7 +57,7 @@ extension SignatureResult {
   fileprivate var json: JSONValue {
     let signer = validSigners.first ?? signers.first
     return .object([
-      JSONMember("id", .integer(Int64(id))), JSONMember("format", .string(format)),
+      JSONMember("id", .integer(Int64(id))), JSONMember("format", .string(format.description)),
       JSONMember("valid", .bool(isValid)), JSONMember("considered", .bool(isConsidered)),
       JSONMember("reason", fault.map { .string($0.code) } ?? .null),
       JSONMember("explanations", .array(faults.map { .string($0.explanation) })),

@@ -1,0 +1,109 @@
+public import Gcrypt
+public import PEMKeys
+
+extension Envelope {
+  /// An envelope with a signature of each key over a payload.
+  ///
+  /// RSA signs with PKCS#1 v1.5 and SHA-256, ECDSA with SHA-256 whatever the curve, Ed25519 the text itself.
+  ///
+  /// - Parameters:
+  ///   - payload: what is signed.
+  ///   - type: what kind of thing the payload is; it is signed, too.
+  ///   - keys: who signs, in this order.
+  public init(
+    signing payload: [UInt8], ofType type: String, with keys: [PEMPrivateKey]
+  ) throws(GcryptError) {
+    let encoding = Self.preAuthentication(type, payload)
+    var signatures: [Signature] = []
+    for key in keys { signatures.append(try Self.sign(encoding, key.key)) }
+    self.init(payloadType: type, payload: payload, signatures: signatures)
+  }
+
+  private static func sign(
+    _ encoding: [UInt8], _ key: borrowing PrivateKey
+  ) throws(GcryptError) -> Signature {
+    let value: SignatureValue
+    if case .ed25519 = key.publicKey {
+      value = try key.sign(encoding.span, hash: .sha512)
+    } else {
+      let digest = try HashContext.digest(.sha256, encoding.span.bytes)
+      value = try key.sign(digest.span, hash: .sha256)
+    }
+    let bytes =
+      switch value {
+      case .rsa(let number): number
+      case .ecdsa(let r, let s): ECDSASignature.encode(r: r, s: s)
+      case .ed25519(let bytes): bytes
+      }
+    return Signature(keyID: try key.publicKey.sshFingerprint(), bytes: bytes)
+  }
+}
+
+/// Public keys that the signatures of envelopes are verified with.
+///
+/// They are all tried: nothing protects the ids that an envelope names. But a signature that names one of the keys and is
+/// not by it is bad.
+public struct EnvelopeKeys: Sendable {
+  /// What a signature is worth.
+  public enum Verdict: Hashable, Sendable {
+    /// It is by one of the keys, with this id (``Gcrypt/PublicKey/sshFingerprint()``).
+    case valid(keyID: String)
+    /// It names one of the keys, and is not by it.
+    case bad
+    /// It is by none of the keys.
+    case unknownKey
+  }
+
+  private let keys: [(key: PublicKey, name: String)]
+
+  /// Keys in the order in which they are tried.
+  public init(_ keys: [PublicKey]) {
+    // A key has a name wherever libgcrypt has SHA-256. Without, no signature could be verified either.
+    self.keys = keys.compactMap { key in (try? key.sshFingerprint()).map { (key, $0) } }
+  }
+
+  /// Whether there is no key.
+  public var isEmpty: Bool { keys.isEmpty }
+
+  /// What each signature of an envelope is worth, in their order.
+  public func verdicts(on envelope: Envelope) -> [Verdict] {
+    let signed = Signed(envelope)
+    return envelope.signatures.map { verdict(on: $0, signed) }
+  }
+
+  /// What the signatures of an envelope are over.
+  private struct Signed {
+    let encoding: [UInt8]
+    /// Its SHA-256, which is the same for every signature and key; nil where libgcrypt lacks it.
+    let digest: [UInt8]?
+
+    init(_ envelope: Envelope) {
+      let encoding = Envelope.preAuthentication(envelope.payloadType, envelope.payload)
+      self.encoding = encoding
+      digest = try? HashContext.digest(.sha256, encoding.span.bytes)
+    }
+  }
+
+  private func verdict(on signature: Envelope.Signature, _ signed: Signed) -> Verdict {
+    for (key, name) in keys where (try? Self.verifies(signature.bytes, signed, key)) == true {
+      return .valid(keyID: name)
+    }
+    return keys.contains { $0.name == signature.keyID } ? .bad : .unknownKey
+  }
+
+  private static func verifies(
+    _ bytes: [UInt8], _ signed: Signed, _ key: PublicKey
+  ) throws(GcryptError) -> Bool {
+    let value: SignatureValue?
+    switch key {
+    case .ed25519:
+      return try key.verify(.ed25519(bytes), of: signed.encoding.span, hash: .sha512)
+    case .rsa(let modulus, _):
+      // RFC 8017 section 8.2.2: exactly as long as the modulus.
+      value = bytes.count == modulus.drop { $0 == 0 }.count ? .rsa(bytes) : nil
+    case .ecdsa: value = ECDSASignature.decode(bytes)
+    }
+    guard let value, let digest = signed.digest else { return false }
+    return try key.verify(value, of: digest.span, hash: .sha256)
+  }
+}

@@ -1,0 +1,107 @@
+import Gcrypt
+import Glibc
+public import OpenPGP
+public import SystemPackage
+
+/// Where key rings are.
+public enum KeyRingFiles {
+  /// The directories of the runtimes' key rings: those that the environment names, and only where it names
+  /// none the defaults in the home directory. Who names a ring means that one, and trusts no other.
+  public static var runtimeDirectories: [FilePath] {
+    func value(_ variable: String) -> FilePath? {
+      guard let text = getenv(variable), text.pointee != 0 else { return nil }
+      return FilePath(platformString: text)
+    }
+    let named = ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(value)
+    guard named.isEmpty else { return named }
+    return [".singularity", ".apptainer"].compactMap { folder in
+      value("HOME")?.appending(folder).appending("keys")
+    }
+  }
+
+  /// The rings at a path: of a directory those inside that runtimes and GnuPG keep, otherwise the file itself.
+  ///
+  /// - Parameter secret: whether the ring with the secret keys is wanted.
+  public static func rings(at path: FilePath, secret: Bool) -> [FilePath] {
+    guard isDirectory(path) else { return [path] }
+    let names = secret ? ["pgp-secret"] : ["pgp-public", "global-pgp-public", "pubring.kbx", "pubring.gpg"]
+    return names.map { path.appending($0) }.filter(exists)
+  }
+
+  /// Whether there is something at a path.
+  package static func exists(_ path: FilePath) -> Bool {
+    path.withPlatformString { access($0, F_OK) } == 0
+  }
+
+  /// Whether there is a directory at a path.
+  package static func isDirectory(_ path: FilePath) -> Bool { mode(of: path, S_IFDIR) != nil }
+
+  /// The permission bits of a file of a kind; nil where it is not there or of another kind.
+  private static func mode(of path: FilePath, _ kind: mode_t) -> mode_t? {
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == kind else {
+      return nil
+    }
+    return status.st_mode & 0o777
+  }
+
+  /// What to know about a file with a private key: that others can read it.
+  public static func notice(ofPrivateKeyIn path: FilePath) -> KeyNotice? {
+    mode(of: path, S_IFREG).flatMap { $0 & 0o077 != 0 ? .sharedPrivateKey(path) : nil }
+  }
+
+  /// What to know about a directory of key rings: that others can enter it or, where no secret is looked for, change it.
+  /// Who adds a key to a ring makes it a trusted one.
+  public static func notice(ofDirectory path: FilePath, secret: Bool) -> KeyNotice? {
+    guard let mode = mode(of: path, S_IFDIR), mode & (secret ? 0o077 : 0o022) != 0 else { return nil }
+    return .openDirectory(path, canBeChanged: mode & 0o022 != 0)
+  }
+}
+
+extension KeyRing {
+  /// More faults of a file than these are only counted.
+  private static let mostNotices = 8
+
+  /// The keys of some files. Files that are empty, as runtimes leave them, have none.
+  ///
+  /// - Parameters:
+  ///   - noticesUnsupported: whether notices are also about keys and signatures that are whole but of a kind that is not
+  ///     implemented.
+  ///   - notice: is told what to know about the files.
+  public init(
+    contentsOf paths: [FilePath], noticesUnsupported: Bool = false, _ notice: (KeyNotice) -> Void = { _ in }
+  ) throws(KeyError) {
+    self.init()
+    for path in paths {
+      let bytes = try KeyError.reading(try SecretFile.read(path))
+      if bytes.count > 0 {
+        try merge(ofFile: bytes, path, noticesUnsupported: noticesUnsupported, notice)
+      }
+    }
+  }
+
+  /// Adds the keys of a file of a key ring.
+  mutating func merge(
+    ofFile bytes: borrowing SecureBytes, _ path: FilePath, noticesUnsupported: Bool = false,
+    _ notice: (KeyNotice) -> Void
+  ) throws(KeyError) {
+    let ring = try KeyRing(reading: bytes, of: path)
+    if !ring.secretKeys.isEmpty { KeyRingFiles.notice(ofPrivateKeyIn: path).map(notice) }
+    ring.noticeFaults(path, all: noticesUnsupported, notice)
+    do throws(OpenPGPError) { try merge(ring) } catch { throw .fault(error) }
+  }
+
+  /// The keys in the bytes of a file.
+  init(reading bytes: borrowing SecureBytes, of path: FilePath) throws(KeyError) {
+    do { try self.init(reading: bytes.span) } catch { throw .contents(error, of: path.printable) }
+  }
+
+  /// Tells what was passed over in a file.
+  func noticeFaults(_ path: FilePath, all: Bool, _ notice: (KeyNotice) -> Void) {
+    let faults = skipped.filter { all || $0.code != .unsupported }
+    for fault in faults.prefix(Self.mostNotices) { notice(.passedOver(fault, in: path)) }
+    if faults.count > Self.mostNotices {
+      notice(.moreWasPassedOver(count: faults.count - Self.mostNotices, in: path))
+    }
+  }
+}

@@ -1,0 +1,117 @@
+public import Gcrypt
+public import OpenPGP
+import PEMKeys
+public import SIF
+public import SystemPackage
+
+/// Keys whose signatures count: OpenPGP certificates and PEM public keys.
+///
+/// ```swift
+/// let keys = try TrustedKeys(contentsOf: "release.asc")
+/// ```
+public struct TrustedKeys: Sendable {
+  /// The OpenPGP keys.
+  public private(set) var openPGP: KeyRing
+  /// The PEM keys.
+  public private(set) var pem: [PublicKey]
+  /// The SHA-256 of each file that keys were read from, where that was asked for.
+  public private(set) var fileDigests: [[UInt8]] = []
+
+  /// Keys that are in memory; none by default.
+  public init(_ openPGP: KeyRing = KeyRing(), pem: [PublicKey] = []) {
+    self.openPGP = openPGP
+    self.pem = pem
+  }
+
+  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. The public part of a private key serves, too.
+  public init(contentsOf path: String) throws(KeyError) { try self.init(contentsOf: FilePath(path)) }
+
+  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. The public part of a private key serves, too.
+  public init(contentsOf path: FilePath) throws(KeyError) { try self.init(files: [path]) }
+
+  /// The keys of the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``).
+  ///
+  /// - Parameter notice: is told what to know about the rings.
+  public static func ofRuntimes(_ notice: (KeyNotice) -> Void = { _ in }) throws(KeyError) -> TrustedKeys {
+    try TrustedKeys(rings: runtimeRings, notice)
+  }
+
+  /// The runtimes' own key rings that are there.
+  public static var runtimeRings: [FilePath] {
+    KeyRingFiles.runtimeDirectories.filter(KeyRingFiles.exists)
+  }
+
+  /// The keys of files and key rings.
+  ///
+  /// - Parameters:
+  ///   - files: files as ``init(contentsOf:)-(FilePath)`` reads them.
+  ///   - rings: key rings: files, or directories of a container runtime or of GnuPG.
+  ///   - digestsFiles: whether ``fileDigests`` are wanted.
+  ///   - notice: is told what to know about the files.
+  public init(
+    files: [FilePath] = [], rings: [FilePath] = [], digestsFiles: Bool = false,
+    _ notice: (KeyNotice) -> Void = { _ in }
+  ) throws(KeyError) {
+    self.init()
+    for path in files {
+      let bytes = try KeyError.reading(try SecretFile.read(path))
+      if digestsFiles { try addDigest(of: bytes) }
+      if PEMText.isPEM(bytes) {
+        pem += try Self.publicKeys(bytes)
+      } else {
+        let ring = try KeyRing(reading: bytes, of: path)
+        ring.noticeFaults(path, all: false, notice)
+        do throws(OpenPGPError) { try openPGP.merge(ring) } catch { throw .fault(error) }
+      }
+    }
+    for directory in rings { KeyRingFiles.notice(ofDirectory: directory, secret: false).map(notice) }
+    for path in rings.flatMap({ KeyRingFiles.rings(at: $0, secret: false) }) {
+      let bytes = try KeyError.reading(try SecretFile.read(path))
+      if bytes.count == 0 { continue }
+      if digestsFiles { try addDigest(of: bytes) }
+      try openPGP.merge(ofFile: bytes, path, notice)
+    }
+  }
+
+  private mutating func addDigest(of bytes: borrowing SecureBytes) throws(KeyError) {
+    do { fileDigests.append(try HashContext.digest(.sha256, bytes.span.bytes)) } catch { throw .fault(error) }
+  }
+
+  private static func publicKeys(_ bytes: borrowing SecureBytes) throws(KeyError) -> [PublicKey] {
+    let none = try KeyError.gcrypt(try SecureBytes(count: 0))
+    do throws(PEMError) {
+      guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
+      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+    } catch {
+      throw .fault(error)
+    }
+  }
+
+  /// Whether there is no key at all.
+  public var isEmpty: Bool { openPGP.certificates.isEmpty && pem.isEmpty }
+
+  /// What verifies with the keys: one verifier for each format of messages.
+  ///
+  /// - Parameter time: the time of judging.
+  public func verifiers(at time: Timestamp = .now) -> [any MessageVerifier] {
+    [OpenPGPVerifier(openPGP, now: time), DSSEVerifier(pem)]
+  }
+}
+
+/// Tells PEM from OpenPGP: both may be text.
+enum PEMText {
+  /// Whether the bytes are PEM.
+  static func isPEM(_ bytes: borrowing SecureBytes) -> Bool {
+    let text = bytes.span
+    guard find("-----BEGIN ", in: text) != nil else { return false }
+    return find("-----BEGIN PGP ", in: text) == nil
+  }
+
+  private static func find(_ needle: StaticString, in text: Span<UInt8>) -> Int? {
+    let count = needle.utf8CodeUnitCount
+    guard text.count >= count else { return nil }
+    return (0...text.count - count).first { start in
+      (0..<count).allSatisfy { text[start + $0] == needle.utf8Start[$0] }
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import Bytes
+package import SystemPackage
+
+extension FilePath {
+  /// The path with everything escaped that could disturb a terminal.
+  package var printable: String { VisibleText.text(string.utf8, doublesBackslashes: false) }
+}

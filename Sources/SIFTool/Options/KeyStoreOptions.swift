@@ -1,0 +1,50 @@
+import ArgumentParser
+import Glibc
+import ImageTrust
+import LinuxSystem
+import SystemPackage
+
+/// Which key ring a `key` command works on.
+struct KeyStoreOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The directory of the key rings; to list or export, also a single file.",
+      discussion:
+        "Otherwise SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
+      valueName: "directory"))
+  var keyring: PathArgument?
+
+  @OptionGroup var progress: ProgressOptions
+
+  func store() throws -> KeyStore {
+    let store = KeyStore(try directory())
+    KeyRingFiles.notice(ofDirectory: store.directory, secret: true).map(warn)
+    return store
+  }
+
+  /// The rings to read from: none where the runtimes have not made theirs yet; a ring that was named has to be there.
+  func rings(secret: Bool) throws -> [FilePath] {
+    if let named = keyring?.path {
+      try SystemError.check("open", named) { named.withPlatformString { access($0, R_OK) } }
+      if !KeyRingFiles.isDirectory(named) { return [named] }
+    }
+    return KeyRingFiles.rings(at: try store().directory, secret: secret).filter(KeyRingFiles.exists)
+  }
+
+  /// Warns of something about a ring, unless quiet is asked for.
+  func warn(_ notice: KeyNotice) { Console.warn(notice, isQuiet: progress.quiet) }
+
+  private func directory() throws -> FilePath {
+    if let keyring { return keyring.path }
+    let directories = KeyRingFiles.runtimeDirectories
+    guard let directory = directories.first(where: KeyRingFiles.exists) ?? directories.first else {
+      throw ToolFailure(.key, code: "no-key", "no key ring: neither --keyring nor HOME is set")
+    }
+    return directory
+  }
+}
+
+extension Console {
+  /// Warns of something about a file of keys, unless quiet is asked for.
+  static func warn(_ notice: KeyNotice, isQuiet: Bool) { warn(notice.description, isQuiet: isQuiet) }
+}
