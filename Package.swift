@@ -108,7 +108,10 @@ let package = Package(
     // Floor 6, tools.
     module(
       "CommandKit",
-      ["LinuxSystem", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      [
+        "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [

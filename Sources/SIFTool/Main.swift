@@ -9,6 +9,7 @@ import StrictJSON
 @main
 enum Main {
   static func main() {
+    FrontEnd.current = .siftool
     // Before anything is opened.
     Forking.fillStandardStreams()
     // A reader that goes away is an error of write(2), not the end of the process.
@@ -20,7 +21,7 @@ enum Main {
 
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
-      if try ShortPath.run(arguments) { return .done }
+      if try ShortForm.run(arguments, SiftoolCommand.shortForms) { return .done }
     } catch {
       return report(error, of: nil, CommandLineGrammar.Line(command: Array(arguments.prefix(1))))
     }
@@ -70,7 +71,9 @@ enum Main {
     }
     var sentence = lines.joined(separator: " ")
     while let last = sentence.last, ".,".contains(last) { sentence.removeLast() }
-    guard let first = sentence.first, sentence.dropFirst().first?.isUppercase == false else { return sentence }
+    guard let first = sentence.first, sentence.dropFirst().first?.isUppercase == false else {
+      return sentence
+    }
     return first.lowercased() + sentence.dropFirst()
   }
 
@@ -92,7 +95,7 @@ enum Main {
       // A failure to write this document too leaves the message on stderr.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
-    if !failure.message.isEmpty { Console.note("siftool: \(failure.message)") }
+    if !failure.message.isEmpty { Console.say(failure.message, .failure) }
     if failure.status == .usage {
       Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
     }

@@ -36,15 +36,17 @@ import Testing
   @Test func valuesJoinedToLetters() throws {
     for form in [["-Ba:b"], ["-B=a:b"], ["-B", "a:b"], ["--bind=a:b"], ["--bind", "a:b"]] {
       #expect(
-        try grammar.read(["exec"] + form + ["x"]).arguments == ["exec", "--bind", "a:b", "--", "x"], "\(form)")
+        try grammar.read(["exec"] + form + ["x"]).arguments == ["exec", "--bind", "a:b", "--", "x"], "\(form)"
+      )
     }
     #expect(
       try read("exec", "-cB/home", "-H/h", "x") == [
         "exec", "--contain", "--bind", "/home", "--home", "/h", "--", "x",
       ])
-    #expect(try read("exec", "-B==", "-B-", "-B-h", "x") == [
-      "exec", "--bind", "=", "--bind", "-", "--bind=-h", "--", "x",
-    ])
+    #expect(
+      try read("exec", "-B==", "-B-", "-B-h", "x") == [
+        "exec", "--bind", "=", "--bind", "-", "--bind=-h", "--", "x",
+      ])
     // A mark that a letter would be one character with.
     #expect(try read("exec", "-B\u{301}", "x") == ["exec", "--bind", "\u{301}", "--", "x"])
   }

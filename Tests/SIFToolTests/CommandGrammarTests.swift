@@ -60,7 +60,10 @@ import Testing
   @Test func theTableIsWhatTheHelpSays() throws {
     let script = "\(Fixture.root)/Scripts/make-option-table.py"
     let table = try Tool.check(["python3", script, Fixture.siftool]).text
-    #expect(table == String(decoding: try Tool.read("\(Fixture.root)/Sources/SIFTool/SiftoolOptions.swift"), as: UTF8.self))
+    #expect(
+      table
+        == String(
+          decoding: try Tool.read("\(Fixture.root)/Sources/SIFTool/SiftoolOptions.swift"), as: UTF8.self))
   }
 
   @Test func helpIsExactlyThat() throws {
@@ -81,7 +84,9 @@ import Testing
     for command in try Self.commands() {
       try expectUsage(command.path + ["--no-such"], "\(command.name) has no option --no-such", command)
       // Also before all that are known.
-      let known = command.options.filter { $0.long != "--help" }.flatMap { $0.isFlag ? [$0.long] : [$0.long, "x"] }
+      let known = command.options.filter { $0.long != "--help" }.flatMap {
+        $0.isFlag ? [$0.long] : [$0.long, "x"]
+      }
       try expectUsage(
         command.path + ["--no-such", "x"] + known + ["x"], "\(command.name) has no option --no-such", command)
     }
@@ -101,7 +106,8 @@ import Testing
           }
           if !option.isList {
             try expectUsage(
-              command.path + ["\(name)=1", option.long, "1"], "\(option.long) is given twice, and takes one value",
+              command.path + ["\(name)=1", option.long, "1"],
+              "\(option.long) is given twice, and takes one value",
               command)
           }
         }
@@ -111,7 +117,9 @@ import Testing
 
   @Test func everyOptionHasALongName() throws {
     for command in try Self.commands() {
-      for option in command.options { #expect(option.long.hasPrefix("--"), "\(command.name) \(option.names)") }
+      for option in command.options {
+        #expect(option.long.hasPrefix("--"), "\(command.name) \(option.names)")
+      }
     }
   }
 
@@ -131,12 +139,14 @@ import Testing
         count += 1
         for bad in ["", "x", "1x", "1..5G", "1.5", "1Z", "99999999999999999999", "99999999E"] {
           try expectUsage(
-            command.path + ["\(option.long)=\(bad)", "x", "y"], "the value '\(bad)' is invalid for '\(option.long) <size>'",
+            command.path + ["\(option.long)=\(bad)", "x", "y"],
+            "the value '\(bad)' is invalid for '\(option.long) <size>'",
             command)
         }
         for good in ["64K", "64k", "64KiB", "0.0625M", "65536", "64KB"] {
           let answer = try Siftool.run(command.path + [option.long, good, "/nonexistent", "/nonexistent"])
-          #expect(!answer.errors.contains("invalid"), "\(command.name) \(option.long) \(good): \(answer.errors)")
+          #expect(
+            !answer.errors.contains("invalid"), "\(command.name) \(option.long) \(good): \(answer.errors)")
         }
       }
     }
@@ -144,7 +154,8 @@ import Testing
   }
 
   private static let sizes = [
-    "--limit", "--memory", "--memory-reservation", "--memory-swap", "--luks-offset", "--sector-size", "--block-size",
+    "--limit", "--memory", "--memory-reservation", "--memory-swap", "--luks-offset", "--sector-size",
+    "--block-size",
     "--kdf-memory", "--alignment",
   ]
 
@@ -169,13 +180,15 @@ import Testing
       ["list"], ["list", image, image], ["info", "one", image], ["add", image, image], ["exec", image],
       ["exec", "--writable-tmpfs", "--overlay", "x", image, "ls"], ["hash", "--algorithm", "x", image],
       ["add", image, image, "--datatype", "12"], ["pack", image, "-"], ["exec", "docker://x", "ls"],
-      ["exec", "--blkio-weight-device", "x", image, "ls"], ["cat", image], ["grow", image], ["completion", "csh"],
+      ["exec", "--blkio-weight-device", "x", image, "ls"], ["cat", image], ["grow", image],
+      ["completion", "csh"],
       ["encrypt", image, "x", "--passphrase-file", "x", "--pem-path", "x"], ["mount", image],
     ] {
       let answer = try Siftool.run(arguments, in: directory)
       #expect(answer.status == 64, "\(arguments)")
       let lines = answer.errors.split(separator: "\n")
-      #expect(lines.count == 2 && lines.first?.hasPrefix("siftool: ") ?? false, "\(arguments): \(answer.errors)")
+      #expect(
+        lines.count == 2 && lines.first?.hasPrefix("siftool: ") ?? false, "\(arguments): \(answer.errors)")
       #expect(lines.last == "Try 'siftool \(arguments[0]) --help'.", "\(arguments): \(answer.errors)")
     }
   }

@@ -23,7 +23,8 @@ import Testing
     for (words, option) in commands {
       let command = "siftool \(words.joined(separator: " ")) \(option) file > out"
       let answer = try Shell.check(
-        "\(command); mv file wanted; mkfifo file; cat file > got & \(command); wait; test -p file; rm file", in: directory)
+        "\(command); mv file wanted; mkfifo file; cat file > got & \(command); wait; test -p file; rm file",
+        in: directory)
       #expect(answer.errors.isEmpty, "\(words): \(answer.errors)")
       #expect(try directory.read("got") == (try directory.read("wanted")), "\(words)")
     }
@@ -44,7 +45,9 @@ import Testing
 
   @Test func whatCannotBeWrittenTo() throws {
     let socket = directory.file("socket")
-    try Tool.check(["python3", "-c", "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])", socket])
+    try Tool.check([
+      "python3", "-c", "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])", socket,
+    ])
     for (words, option) in commands {
       for (place, words2) in [(directory.path, "Is a directory"), (socket, "socket")] {
         let answer = try Siftool.run(words + [option, place])

@@ -159,7 +159,9 @@ package struct CommandLineGrammar {
         throw Fault(sentence: "\(spelling) is given twice, and takes one value")
       }
       var value = joined
-      if value == nil, let next = rest.first, option.takesAnything || !next.isOption { value = rest.popFirst() }
+      if value == nil, let next = rest.first, option.takesAnything || !next.isOption {
+        value = rest.popFirst()
+      }
       guard let value else { throw Fault(sentence: "\(spelling) needs a value") }
       // One that begins with a dash would be an option for the parser, and one that is empty is none for it after "=".
       options += value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]

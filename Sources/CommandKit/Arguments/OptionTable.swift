@@ -57,7 +57,8 @@ package struct OptionTable: Sendable {
       let startsProgram = rest.starts(with: "...:".utf8)
       guard startsProgram || rest.first == UInt8(ascii: ":") else { continue }
       let words = rest.dropFirst(startsProgram ? 4 : 1).split(separator: UInt8(ascii: " "))
-      return Command(path: path, options: words.map { Self.option(Substring($0)) }, startsProgram: startsProgram)
+      return Command(
+        path: path, options: words.map { Self.option(Substring($0)) }, startsProgram: startsProgram)
     }
     return nil
   }

@@ -29,7 +29,8 @@ package struct SizeArgument: ExpressibleByArgument, Sendable {
     } else {
       guard ["", "b"].contains(unit) else { return nil }
     }
-    guard let number = DecimalNumber(text[..<end]), factor > 1 || number.isWhole, let bytes = number.times(factor)
+    guard let number = DecimalNumber(text[..<end]), factor > 1 || number.isWhole,
+      let bytes = number.times(factor)
     else { return nil }
     self.bytes = bytes
   }

@@ -1,3 +1,4 @@
+import CommandKit
 import Gcrypt
 import LUKS
 import SIF
@@ -75,9 +76,7 @@ struct EncryptedPartition {
     try checkCost(source, keys: 1)
     let candidates = try source.candidates(object, in: image)
     try checkCost(source, keys: candidates.count)
-    if !source.isQuiet {
-      Console.note("siftool: opening partition \(object.id): \(header.cost.description)")
-    }
+    source.reporter.note("opening partition \(object.id): \(header.cost.description)")
     var last: LUKSError?
     for candidate in candidates {
       do throws(LUKSError) {

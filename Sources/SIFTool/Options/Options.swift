@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import Glibc
 import SIF
 
@@ -27,23 +28,6 @@ struct WriteOptions: ParsableArguments {
         "SOURCE_DATE_EPOCH is \"\(Array(text.utf8).printable)\", not a number of seconds")
     }
     return Timestamp(seconds: seconds)
-  }
-}
-
-/// What long-running commands take.
-struct ProgressOptions: ParsableArguments {
-  @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.")
-  var quiet = false
-
-  @Flag(name: .long, help: "Draw no progress bar.")
-  var noProgress = false
-
-  /// Whether a progress bar is wanted and can be drawn.
-  var showsProgress: Bool { !quiet && !noProgress && Console.isTerminal(STDERR_FILENO) }
-
-  /// Writes a message for people, unless they asked for quiet.
-  func note(_ line: String) {
-    if !quiet { Console.note(line) }
   }
 }
 

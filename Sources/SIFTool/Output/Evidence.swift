@@ -1,3 +1,4 @@
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -6,11 +7,11 @@ import SystemPackage
 /// A file that is examined and must stay as it is.
 enum Evidence {
   /// Opens a file so that not even its access time changes; where the kernel does not grant that, the user is told.
-  static func open(_ path: FilePath, _ progress: ProgressOptions) throws -> FileStorage {
+  static func open(_ path: FilePath, _ reporter: Reporter) throws -> FileStorage {
     let storage = try FileStorage(opening: path, preservesAccessTime: true)
     if !storage.preservesAccessTime {
-      progress.note(
-        "siftool: only the owner of \(Array(path.string.utf8).printable) can read it without a trace: its access time "
+      reporter.note(
+        "only the owner of \(Array(path.string.utf8).printable) can read it without a trace: its access time "
           + "may change")
     }
     return storage

@@ -1,3 +1,4 @@
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -25,14 +26,14 @@ enum NewImageFile {
 
   /// Replaces an image by one made of it, while no other writer can change it.
   static func rewrite(
-    _ path: FilePath, clock: EditClock, progress: ProgressOptions,
+    _ path: FilePath, clock: EditClock, _ reporter: Reporter,
     _ fill: (ImageRewriter, any Storage) throws -> Void
   ) throws -> Image {
     // The editor holds the writer lock until the new image has its name.
     let editor = try ImageEditor(opening: path, clock: clock)
     let old = editor.image
     try write(replacing: path, mode: 0o755) { storage in
-      let watched = ProgressStorage(storage, expected: old.fileSize, shown: progress.showsProgress)
+      let watched = ProgressStorage(storage, expected: old.fileSize, shown: reporter.showsProgress)
       try fill(ImageRewriter(old, clock: clock), watched)
     }
     return old

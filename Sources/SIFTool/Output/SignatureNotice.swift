@@ -1,3 +1,4 @@
+import CommandKit
 import SIF
 
 /// Tells people which signatures a change breaks.
@@ -6,30 +7,28 @@ import SIF
 /// (spec/signatures.md); offsets and times of change are not covered.
 enum SignatureNotice {
   /// An object joined a group that is signed as a whole.
-  static func groupChanged(_ group: UInt32, in image: Image, _ options: ProgressOptions) {
+  static func groupChanged(_ group: UInt32, in image: Image, _ reporter: Reporter) {
     for signature in image.objects(linkedTo: .group(group)) where signature.dataType == .signature {
-      options.note(
-        "siftool: warning: signature \(signature.id) is over group \(group), which has a new object now: "
+      reporter.warn(
+        "signature \(signature.id) is over group \(group), which has a new object now: "
           + "it no longer verifies for the whole group")
     }
   }
 
   /// An object is gone or its descriptor changed.
-  static func objectChanged(_ object: Descriptor, _ what: String, in image: Image, _ options: ProgressOptions)
-  {
+  static func objectChanged(_ object: Descriptor, _ what: String, in image: Image, _ reporter: Reporter) {
     for signature in image.signatures(covering: object) where signature.id != object.id {
-      options.note(
-        "siftool: warning: \(what): signature \(signature.id), which covers it, no longer verifies")
+      reporter.warn("\(what): signature \(signature.id), which covers it, no longer verifies")
     }
   }
 
   /// What holds after objects moved: everything.
-  static func allHold(in image: Image, _ options: ProgressOptions) {
+  static func allHold(in image: Image, _ reporter: Reporter) {
     let signatures = image.objects(ofType: .signature).map(\.id)
     guard !signatures.isEmpty else { return }
     let subject =
       signatures.count == 1
       ? "signature \(signatures[0]) stays" : "signatures \(ByteText.ranges(signatures)) stay"
-    options.note("siftool: \(subject) valid: where objects lie is not signed")
+    reporter.note("\(subject) valid: where objects lie is not signed")
   }
 }

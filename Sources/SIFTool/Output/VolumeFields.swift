@@ -1,3 +1,4 @@
+import CommandKit
 import LUKS
 import SIF
 import Squash
