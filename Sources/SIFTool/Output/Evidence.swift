@@ -11,7 +11,7 @@ enum Evidence {
     let storage = try FileStorage(opening: path, preservesAccessTime: true)
     if !storage.preservesAccessTime {
       progress.note(
-        "siftool: only the owner of \(Array(path.string.utf8).printable) can read it without a trace: its access time "
+        "siftool: only the owner of \(path.printable) can read it without a trace: its access time "
           + "may change")
     }
     return storage
@@ -61,7 +61,7 @@ enum Evidence {
       (target.st_dev, target.st_ino) == (evidence.st_dev, evidence.st_ino)
     {
       throw ToolFailure.usage(
-        "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
+        "\(path.printable) is the image itself: it is not overwritten")
     }
     guard path.withPlatformString({ lstat($0, &target) }) != 0 else {
       throw SystemError(errno: .fileExists, operation: "create", path: path)
