@@ -81,7 +81,7 @@ fuzz: packages
 
 docs: packages
 	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/.build/documentation generate-documentation \
-	  --target SIF --target OpenPGP --target DSSE --target Squash --target LUKS --target Forensics --enable-experimental-combined-documentation \
+	  --target SIF --target OpenPGP --target DSSE --target ImageTrust --target Squash --target LUKS --target Forensics --enable-experimental-combined-documentation \
 	  --output-path $(CURDIR)/.build/documentation
 
 clean:

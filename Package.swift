@@ -36,6 +36,7 @@ let package = Package(
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "Forensics", targets: ["Forensics"]),
@@ -94,6 +95,11 @@ let package = Package(
         "StrictJSON", systemPackage,
       ]),
     module(
+      "Partitions",
+      [
+        "Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash", systemPackage,
+      ]),
+    module(
       "Forensics",
       ["Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
 
@@ -101,7 +107,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON",
+        "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash",
+        "StrictJSON",
         "TOML",
         systemPackage,
       ]),
@@ -113,7 +120,7 @@ let package = Package(
         "CLinux", "CStart", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
-        "PEMKeys", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
+        "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -22,7 +22,7 @@ public protocol PassphraseProvider {
 /// Who signs: a private key that was found and unlocked, ready to sign images.
 ///
 /// ```swift
-/// let identity = try SigningIdentity(files: ["release.sec.asc"], passphrases: prompt)
+/// let identity = try SigningIdentity(contentsOf: "release.sec.asc", passphrases: prompt)
 /// try ImageSigner.sign(&editor, with: identity, at: .now)
 /// ```
 public enum SigningIdentity: ~Copyable {
@@ -32,6 +32,17 @@ public enum SigningIdentity: ~Copyable {
   case pem(DSSESigner)
   /// A key that the user's own `gpg` has.
   case gnuPG(GnuPGSigner)
+
+  /// The private key in a file.
+  ///
+  /// - Throws: ``KeyError``, and what `passphrases` throws.
+  public init(
+    contentsOf path: String, fingerprint: String? = nil, at time: Timestamp = .now,
+    passphrases: some PassphraseProvider, _ notice: (KeyNotice) -> Void = { _ in }
+  ) throws {
+    try self.init(
+      files: [FilePath(path)], fingerprint: fingerprint, at: time, passphrases: passphrases, notice)
+  }
 
   /// The private key in a file, or the private PEM keys in several.
   ///

@@ -109,4 +109,11 @@ extension VerificationReport {
     }
     self = try verify(image)
   }
+
+  /// The report on the image in a file with its path as text.
+  ///
+  /// - Throws: ``SIFError`` where the file cannot be read, and what `verify` throws.
+  public init(onFileAt path: String, _ verify: (Image) throws -> VerificationReport) throws {
+    try self.init(onFileAt: FilePath(path), verify)
+  }
 }

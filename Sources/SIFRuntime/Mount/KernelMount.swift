@@ -1,5 +1,6 @@
 import Bytes
 import LUKS
+import Partitions
 public import LinuxSystem
 import SIF
 public import SystemPackage
@@ -18,23 +19,23 @@ public enum KernelMount {
   public static func mount(_ volume: ImageVolume, on target: FilePath) throws(RuntimeError) -> Mount {
     let loop = try translating { () throws(SystemError) in
       try volume.storage.withDescriptor { (file) throws(SystemError) in
-        try LoopDevice(over: file, offset: volume.offset, byteCount: volume.byteCount, mark: mark)
+        try LoopDevice(
+          over: file, offset: volume.partition.offset, byteCount: volume.partition.byteCount, mark: mark)
       }
     }
     // Until the mount exists, only the open descriptor keeps the loop device set up.
     return try withExtendedLifetime(loop) { () throws(RuntimeError) in
-      guard let encryption = volume.encryption else { return try mount(loop.path, target) }
+      guard let encryption = volume.partition.encryption else { return try mount(loop.path, target) }
       let mapping = try map(volume, encryption, over: loop.path)
       return try withExtendedLifetime(mapping) { () throws(RuntimeError) in try mount(mapping.path, target) }
     }
   }
 
   private static func map(
-    _ volume: ImageVolume, _ encryption: VolumeEncryption, over device: FilePath
+    _ volume: ImageVolume, _ encryption: OpenedPartition.Encryption, over device: FilePath
   ) throws(RuntimeError) -> KernelMapping {
-    let range = Window(volume.storage, start: volume.offset, byteCount: volume.byteCount)
     do {
-      return try KernelMapping(encryption.header, encryption.key, of: range, over: device)
+      return try KernelMapping(encryption.header, encryption.key, of: volume.partition.bytes, over: device)
     } catch {
       throw RuntimeError(.unavailable, error.description)
     }

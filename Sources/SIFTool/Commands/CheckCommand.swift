@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import SIF
@@ -110,7 +111,7 @@ struct CheckCommand: ToolCommand {
     guard check.descriptors.contains(where: \.isEncryptedSquashfs),
       let image = try? Image(reading: storage)
     else { return check.findings }
-    let more = try EncryptionCheck.findings(of: image, key)
+    let more = try image.encryptionFindings(with: key)
     guard !more.isEmpty else { return check.findings }
     return (check.findings + more).enumerated()
       .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }.map(\.element)

@@ -15,7 +15,7 @@ struct CompactCommand: ToolCommand {
   @OptionGroup var progress: ProgressOptions
 
   func execute() throws {
-    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), progress: progress) {
+    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), watching: progress.watching) {
       try $0.compact(into: $1)
     }
     let new = try Image(opening: image.path)

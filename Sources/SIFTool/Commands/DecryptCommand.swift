@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import LinuxSystem
 import ArgumentParser
@@ -29,38 +30,32 @@ struct DecryptCommand: ToolCommand {
   func execute() throws {
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try PartitionChoice.choose(from: image, id)
-    guard partition.isEncryptedSquashfs else {
-      throw ToolFailure(.failure, code: "not-encrypted", "partition \(partition.id) is not encrypted")
-    }
+    let partition = try Partition(of: image, id: id?.value).requireEncrypted()
     var source = key.source
     source.isQuiet = progress.quiet
-    let opened: EncryptedPartition.Opened
-    do {
-      opened = try EncryptedPartition(partition, in: image, allowsAnyCipher: source.allowsAnyCipher)
-        .open(with: source, in: image)
-    } catch let error as SIFError { throw error.naming(input.path) }
-    let reader = try opened.squashfsReader(isWhole: true)
-
-    let rewrite = try PartitionRewrite(
-      of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
+    let opened = try input.namingImage {
+      try EncryptedPartition(partition, in: image, allowsAnyCipher: source.allowsAnyCipher)
+        .unlock(with: source)
+    }
+    try opened.requireSquashfs(isWhole: true)
+    let rewrite = try PartitionRewrite.decrypting(partition, in: image)
     var signatures: [Descriptor] = []
-    try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
-      try reader.decryptAll(threads: Workers.processors(limit: 256)) { (bytes, offset) throws(StorageFault) in
-        try place.write(bytes, at: offset)
-      }
-      return reader.byteCount
+    try rewrite.write(
+      to: output.path, like: input.path, clock: clock, watching: { progress.watching($0, as: image) }
+    ) { place in
+      try rewrite.decrypt(opened, to: place)
     } then: { editor, _ in
       signatures = try signing.sign(&editor, progress)
     }
+    SignatureNotice.dropped(rewrite, progress)
     guard json.json else { return }
     try Console.write(document: [
       JSONMember("partition", .integer(Int64(partition.id))),
-      JSONMember("keySlot", .integer(Int64(opened.unlocked.slot))),
-      JSONMember("size", .integer(reader.byteCount)),
-      JSONMember("droppedMessages", PartitionRewrite.ids(rewrite.messages)),
-      JSONMember("droppedSignatures", PartitionRewrite.ids(rewrite.signatures)),
-      JSONMember("signatures", PartitionRewrite.ids(signatures)),
+      JSONMember("keySlot", opened.encryption.map { .integer(Int64($0.slot)) } ?? .null),
+      JSONMember("size", .integer(try opened.contents.byteCount)),
+      JSONMember("droppedMessages", JSONValue(ids: rewrite.messages)),
+      JSONMember("droppedSignatures", JSONValue(ids: rewrite.signatures)),
+      JSONMember("signatures", JSONValue(ids: signatures)),
     ])
   }
 }

@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import LinuxSystem
 import ArgumentParser
@@ -39,54 +40,35 @@ struct EncryptCommand: ToolCommand {
     let options = try shape.options()
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try PartitionChoice.choose(from: image, id)
-    guard !partition.isEncryptedSquashfs else {
-      throw ToolFailure(
-        .failure, code: "already-encrypted", "partition \(partition.id) is encrypted already")
-    }
-    do {
-      try PartitionChoice.requireSquashfs(partition, in: image)
-      try requireSquashfsBytes(partition, in: image)
-    } catch let error as SIFError { throw error.naming(input.path) }
+    let partition = try Partition(of: image, id: id?.value)
+    let rewrite = try input.namingImage { try PartitionRewrite.encrypting(partition) }
     var source = NewVolumeKeySource()
     source.passphrase.descriptor = passphrase.passphraseFd
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     let key = try source.read()
 
-    let rewrite = try PartitionRewrite(of: image, partition, to: .encryptedSquashfs, dropping: [])
-    let payload = try image.bytes(of: partition)
-    let volume = try key.makeVolume(options, payloadByteCount: payload.byteCount)
     var messages: [Descriptor] = []
     var signatures: [Descriptor] = []
-    try rewrite.write(to: output.path, like: input.path, clock: clock, progress: progress) { place in
-      let sector = Int64(options.sectorSize)
-      let byteCount = options.dataOffset + (payload.byteCount + sector - 1) / sector * sector
-      try volume.writeHeader(to: place)
-      try volume.encryptAll(payload, to: place, threads: Workers.processors(limit: 256))
+    var facts: VolumeFacts?
+    try rewrite.write(
+      to: output.path, like: input.path, clock: clock, watching: { progress.watching($0, as: image) }
+    ) { place in
+      let (volume, byteCount) = try rewrite.encrypt(with: key, options, to: place)
+      facts = volume.header.facts
       return byteCount
     } then: { editor, partition in
       messages = try key.addMessages(to: &editor, for: partition)
       signatures = try signing.sign(&editor, progress)
     }
+    SignatureNotice.dropped(rewrite, progress)
     guard json.json else { return }
     try Console.write(document: [
-      JSONMember("partition", .integer(Int64(partition.id))),
-      JSONMember("encryption", VolumeFields.json(of: partition.id, volume.header.facts)),
-      JSONMember("messages", PartitionRewrite.ids(messages)),
-      JSONMember("droppedSignatures", PartitionRewrite.ids(rewrite.signatures)),
-      JSONMember("signatures", PartitionRewrite.ids(signatures)),
+      JSONMember("partition", .integer(Int64(rewrite.partition.id))),
+      JSONMember("encryption", facts.map { VolumeFields.json(of: rewrite.partition.id, $0) } ?? .null),
+      JSONMember("messages", JSONValue(ids: messages)),
+      JSONMember("droppedSignatures", JSONValue(ids: rewrite.signatures)),
+      JSONMember("signatures", JSONValue(ids: signatures)),
     ])
-  }
-
-  private func requireSquashfsBytes(_ partition: Descriptor, in image: Image) throws {
-    let bytes = try image.bytes(of: partition)
-    let head = try bytes.prefix(SquashfsExtent.headByteCount)
-    guard head.starts(with: ContentMagic.squashfs) else {
-      throw ToolFailure(
-        .malformed, code: "not-squashfs",
-        "partition \(partition.id) holds no squashfs, whatever its type says")
-    }
-    try SquashfsExtent.check(head, present: bytes.byteCount)
   }
 }

@@ -12,7 +12,7 @@ struct GrowCommand: ToolCommand {
   @OptionGroup var progress: ProgressOptions
 
   func execute() throws {
-    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), progress: progress) {
+    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), watching: progress.watching) {
       try $0.grow(toCapacity: capacity, into: $1)
     }
     progress.note(

@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import SIF
 import StrictJSON

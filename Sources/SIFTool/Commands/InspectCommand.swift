@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import LUKS
 import SIF
@@ -29,8 +30,8 @@ struct InspectCommand: ToolCommand {
       throw error.naming(self.image.path)
     }
     let opened =
-      try key.source.isNamed
-      ? OpenedVolumeFields(try PartitionChoice.choose(from: image, nil), in: image, key.source) : nil
+      key.source.isNamed
+      ? try Partition(of: image).object.map { try OpenedVolumeFields($0, in: image, key.source) } : nil
     let page = try InspectPage(image, findings: findings, opened: opened)
     if output.json {
       try Console.write(document: page.members, list: image.objectList)

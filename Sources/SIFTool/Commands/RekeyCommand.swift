@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import LUKS
 import SIF
@@ -49,31 +50,28 @@ struct RekeyCommand: ToolCommand {
     let cost = try derivation.cost()
     // The lock is held from before the header is read until the last change of it.
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
-    let partition = try PartitionChoice.choose(from: editor.image, id)
-    guard partition.isEncryptedSquashfs else {
-      throw ToolFailure(.failure, code: "not-encrypted", "partition \(partition.id) is not encrypted")
-    }
+    let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
     var source = key.source
     source.isQuiet = progress.quiet
     let opened = try EncryptedPartition(
       partition, in: editor.image, allowsAnyCipher: source.allowsAnyCipher
-    ).open(with: source, in: editor.image)
+    ).unlock(with: source)
     // Nobody is locked out for a key that only a faulty header takes for the right one.
-    _ = try opened.squashfsReader()
-    var change = try KeyChange(opened, in: editor.image)
+    try opened.requireSquashfs()
+    var change = try KeyChange(of: opened, in: editor.image)
     if remove {
-      try change.removeOld(&editor, progress)
+      try removeOld(&change, &editor)
     } else {
       let newKey = try newKey(change, opened)
       try change.add(newKey, cost, &editor)
-      if !keep { try change.removeOld(&editor, progress) }
+      if !keep { try removeOld(&change, &editor) }
     }
     SignatureNotice.objectChanged(
       partition, "partition \(partition.id) opens with other keys", in: editor.image, progress)
     if json.json { try Console.write(document: change.members) }
   }
 
-  private func newKey(_ change: KeyChange, _ opened: EncryptedPartition.Opened) throws -> NewVolumeKey {
+  private func newKey(_ change: KeyChange, _ opened: OpenedPartition) throws -> NewVolumeKey {
     var source = NewVolumeKeySource()
     source.passphrase = PassphraseSource(
       descriptor: newPassphraseFd, file: newPassphraseFile, variables: ["SIFTOOL_NEW_PASSPHRASE"])
@@ -81,80 +79,26 @@ struct RekeyCommand: ToolCommand {
     source.usesRuntimeVariables = false
     source.optionNames = "--new-passphrase-file, --new-passphrase-fd or --new-pem-path"
     // The key that others got in messages goes to one more: no new key slot is needed for that.
-    let isShared = keep && opened.candidate.message != nil && !newPemPath.isEmpty
-    return try source.read(sharing: isShared ? opened.candidate : nil)
-  }
-}
-
-/// A change of the keys of one partition, in steps each of which leaves an image that a key opens
-/// (spec/encryption.md, "Changing keys").
-private struct KeyChange {
-  private let opened: EncryptedPartition.Opened
-  private let slots: KeySlotEditor
-  /// The messages that were there before.
-  private let oldMessages: [Descriptor]
-  private var addedSlot: Int?
-  private var removedSlot: Int?
-  private var messages: [Descriptor] = []
-  private var droppedMessages: [Descriptor] = []
-
-  private var partition: Descriptor { opened.partition.object }
-
-  init(_ opened: EncryptedPartition.Opened, in image: Image) throws {
-    self.opened = opened
-    slots = try KeySlotEditor(opened.partition.volume, opened.partition.header, key: opened.unlocked.key)
-    oldMessages = image.wrappedKeys(for: opened.partition.object)
+    let candidate = opened.encryption?.candidate
+    let isShared = keep && candidate?.message != nil && !newPemPath.isEmpty
+    return try source.read(sharing: isShared ? candidate : nil)
   }
 
-  /// Adds a key: its slot, and then the messages that it travels in.
-  mutating func add(
-    _ key: NewVolumeKey, _ cost: KeyDerivationCost, _ editor: inout ImageEditor
-  ) throws {
-    let free = editor.image.header.descriptorsTotal - Int64(editor.image.descriptors.count)
-    guard free >= key.messages.count else {
-      throw SIFError(
-        .noFreeDescriptor,
-        "the image has room for \(free) more objects, and \(key.messages.count) messages are to be added; "
-          + "growing the image makes more")
-    }
-    if !key.isShared {
-      let update = try key.addSlot(to: slots, cost)
-      addedSlot = update.slot
-      try apply(update, &editor)
-    }
-    do {
-      messages = try key.addMessages(to: &editor, for: partition)
-    } catch {
-      // A slot whose key nobody has is of no use.
-      if let addedSlot, let undo = try? slots.remove(addedSlot) { try? apply(undo, &editor) }
-      throw error
-    }
-  }
-
-  /// Removes the slot that was opened, and the messages that are of no use without it.
-  mutating func removeOld(_ editor: inout ImageEditor, _ progress: ProgressOptions) throws {
-    let slot = opened.unlocked.slot
-    let others = slots.header.openingSlots.filter { $0 != slot && $0 != addedSlot }
-    let update = try slots.remove(slot)
-    // Where no other old slot is left, no old message opens anything; of one that could not be read nobody knows.
-    for message in oldMessages where others.isEmpty || message.id == opened.candidate.message {
-      try editor.delete(id: message.id, options: [.zero, .compact])
-      droppedMessages.append(message)
-    }
-    try apply(update, &editor)
-    removedSlot = slot
-    let lost = droppedMessages.filter { $0.id != opened.candidate.message }
+  /// Removes the old key, and says who loses access.
+  private func removeOld(_ change: inout KeyChange, _ editor: inout ImageEditor) throws {
+    try change.removeOld(&editor)
+    let lost = change.lostMessages
     if !lost.isEmpty {
       Console.warn(
         "\(lost.count == 1 ? "another recipient loses" : "\(lost.count) other recipients lose") access: "
           + "dropped \(Self.list(lost)), which held the removed key", isQuiet: progress.quiet)
     }
-    let kept = oldMessages.count - droppedMessages.count
-    if kept > 0 {
+    let kept = change.keptMessages
+    if !kept.isEmpty {
       progress.note(
-        "siftool: \(kept) message\(kept == 1 ? "" : "s") stay\(kept == 1 ? "s" : ""): other key slots are left "
-          + "that they may be for; what holds the removed key opens nothing any more "
-          + "(\(Self.list(oldMessages.filter { old in !droppedMessages.contains { $0.id == old.id } })))")
+        "siftool: \(kept.count) message\(kept.count == 1 ? "" : "s") stay\(kept.count == 1 ? "s" : ""): other key slots "
+          + "are left that they may be for; what holds the removed key opens nothing any more (\(Self.list(kept)))"
+      )
     }
   }
 
@@ -162,20 +106,18 @@ private struct KeyChange {
   private static func list(_ messages: [Descriptor]) -> String {
     "message\(messages.count == 1 ? "" : "s") " + messages.map { "\($0.id)" }.joined(separator: ", ")
   }
+}
 
-  private func apply(_ update: HeaderUpdate, _ editor: inout ImageEditor) throws {
-    try editor.overwrite(id: partition.id, steps: update.steps.map { $0.map { ($0.offset, $0.bytes) } })
-  }
-
-  /// What was done, for the document.
-  var members: [JSONMember] {
+extension KeyChange {
+  /// The change, for the document.
+  fileprivate var members: [JSONMember] {
     [
       JSONMember("partition", .integer(Int64(partition.id))),
       JSONMember("addedKeySlot", addedSlot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("removedKeySlot", removedSlot.map { .integer(Int64($0)) } ?? .null),
-      JSONMember("messages", PartitionRewrite.ids(messages)),
-      JSONMember("droppedMessages", PartitionRewrite.ids(droppedMessages)),
-      JSONMember("encryption", VolumeFields.json(of: partition.id, slots.header.facts)),
+      JSONMember("messages", JSONValue(ids: messages)),
+      JSONMember("droppedMessages", JSONValue(ids: droppedMessages)),
+      JSONMember("encryption", VolumeFields.json(of: partition.id, header.facts)),
     ]
   }
 }

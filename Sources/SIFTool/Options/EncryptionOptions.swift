@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import Gcrypt
@@ -92,7 +93,7 @@ struct NewVolumeKeySource {
     }
     if !pemPaths.isEmpty {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
-      if let shared { return try NewVolumeKey(wrapping: shared.key, for: recipients) }
+      if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
       return try NewVolumeKey(recipients: recipients)
     }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
@@ -118,75 +119,6 @@ struct NewVolumeKeySource {
       do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
       return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
     } catch { throw ToolFailure(error, name) }
-  }
-}
-
-/// A key that will open a volume.
-final class NewVolumeKey: Sendable {
-  let key: SecureBytes
-  /// The messages in which the key travels, one for each recipient; none for a passphrase.
-  let messages: [[UInt8]]
-  /// Whether it is a key that opens the volume already.
-  let isShared: Bool
-
-  init(passphrase: consuming SecureBytes) throws {
-    guard passphrase.count > 0 else { throw ToolFailure(.key, code: "no-key", "the passphrase is empty") }
-    key = passphrase
-    messages = []
-    isShared = false
-  }
-
-  /// Random bytes, as many as the runtimes take, for whoever has one of the private keys.
-  init(recipients: [PublicKey]) throws {
-    let random = try SecureBytes(randomCount: 64)
-    messages = try Self.wrap(random, for: recipients)
-    isShared = false
-    key = random
-  }
-
-  /// A key that is there already, for more recipients.
-  init(wrapping key: borrowing SecureBytes, for recipients: [PublicKey]) throws {
-    let copy = try key.copy(0..<key.count)
-    messages = try Self.wrap(copy, for: recipients)
-    isShared = true
-    self.key = copy
-  }
-
-  private static func wrap(
-    _ key: borrowing SecureBytes, for recipients: [PublicKey]
-  ) throws -> [[UInt8]] {
-    try recipients.map { try WrappedKey.wrap(key.span, for: $0) }
-  }
-
-  /// The header of a new volume that the key opens.
-  func makeVolume(_ options: FormatOptions, payloadByteCount: Int64) throws(LUKSError) -> NewVolume {
-    try Self.volume(key, options, payloadByteCount)
-  }
-
-  private static func volume(
-    _ key: borrowing SecureBytes, _ options: FormatOptions, _ payloadByteCount: Int64
-  ) throws(LUKSError) -> NewVolume {
-    try NewVolume(options, payloadByteCount: payloadByteCount, key: key.span)
-  }
-
-  /// A new key slot for the key.
-  func addSlot(to editor: KeySlotEditor, _ cost: KeyDerivationCost) throws(LUKSError) -> HeaderUpdate {
-    try Self.add(key, editor, cost)
-  }
-
-  private static func add(
-    _ key: borrowing SecureBytes, _ editor: KeySlotEditor, _ cost: KeyDerivationCost
-  ) throws(LUKSError) -> HeaderUpdate {
-    try editor.add(key.span, cost)
-  }
-
-  /// Adds the messages to an image, linked to a partition and in its group.
-  func addMessages(to editor: inout ImageEditor, for partition: Descriptor) throws -> [Descriptor] {
-    let kind = CryptographicMessageMetadata(format: .pem, type: .rsaOAEP)
-    let object = NewObject(
-      .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
-      link: .object(partition.id))
-    return try editor.add(messages.map { (object, $0) })
   }
 }
 

@@ -1,3 +1,4 @@
+import Partitions
 import LinuxSystem
 import ArgumentParser
 import Forensics
@@ -123,9 +124,8 @@ struct EvidenceOptions: ParsableArguments {
         || !VolumeKeySource.pemPathsOfEnvironment.isEmpty
     else { return nil }
     let image = try Image(reading: evidence.storage)
-    let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
-    let opened = try partition.open(with: source, in: image)
-    return try SquashImage(try opened.reader())
+    return try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
+      .unlock(with: source).squashfs()
   }
 
   /// The name of the image.

@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import Glibc
@@ -50,6 +51,8 @@ struct PathArgument: ExpressibleByArgument {
     } catch let error as StorageFault {
       throw SIFError(error).naming(path)
     } catch let error as SquashError {
+      throw ToolFailure(error).naming(path)
+    } catch let error as PartitionError {
       throw ToolFailure(error).naming(path)
     } catch let error as ToolFailure {
       throw error.naming(path)

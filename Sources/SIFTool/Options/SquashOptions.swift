@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import Glibc
@@ -23,103 +24,35 @@ struct SquashOptions: ParsableArguments {
     _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource()
   ) throws -> SquashImage {
     try image.requireFile()
-    let storage = try FileStorage(opening: image.path)
-    if try storage.read(4, at: 0) == ContentMagic.squashfs {
+    let partition = try image.partition(id, in: try FileStorage(opening: image.path))
+    if !partition.isEncrypted { try image.named { try partition.requireSquashfs() } }
+    let opened = try image.namingImage { try partition.unlock(with: key) }
+    return try image.named { try opened.squashfs() }
+  }
+}
+
+extension PathArgument {
+  /// The partition that a command is about, in this file, which is open: by its id, the primary or the only one, or the
+  /// whole file where it is a squashfs.
+  func partition(_ id: ObjectID?, in storage: FileStorage) throws -> Partition {
+    if let whole = try Partition(squashfs: storage) {
       guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
-      return try image.named {
-        try openSquash(storage, nil)
+      return whole
+    }
+    let image: Image
+    do { image = try Image(reading: storage) } catch {
+      guard error.code == .notSIF else { throw error.naming(path) }
+      do { try Partition.refuseBare(storage) } catch let fault as PartitionError {
+        throw ToolFailure(.failure, code: fault.identifier, "\(path.printable) \(fault)")
       }
+      throw error.naming(path)
     }
-    let sif: Image
-    do { sif = try Image(reading: storage) } catch {
-      if error.code == .notSIF { try refuseBareVolume(storage, image.path) }
-      throw error.naming(image.path)
-    }
-    let object = try image.named { try PartitionChoice.choose(from: sif, id) }
-    do {
-      if object.isEncryptedSquashfs {
-        let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: key.allowsAnyCipher)
-        let opened = try partition.open(with: key, in: sif)
-        return try image.named {
-          try openSquash(try opened.reader(), object.id)
-        }
-      }
-      return try image.named {
-        try PartitionChoice.requireSquashfs(object, in: sif)
-        return try openSquash(try sif.bytes(of: object), object.id)
-      }
-    } catch let error as SIFError {
-      throw error.naming(image.path)
-    }
+    return try named { try Partition(of: image, id: id?.value) }
   }
 
-  /// Says what a file is that would be a partition's content, but not one to look into.
-  private static func refuseBareVolume(_ storage: FileStorage, _ path: FilePath) throws {
-    let isExt =
-      try storage.read(ContentMagic.ext.count, at: Int64(ContentMagic.extOffset)) == ContentMagic.ext
-    let isLUKS = try storage.read(ContentMagic.luks.count, at: 0) == ContentMagic.luks
-    guard isExt || isLUKS else { return }
-    throw ToolFailure(
-      .failure, code: "not-squashfs",
-      "\(path.printable) is "
-        + (isExt
-          ? "an ext2, ext3 or ext4 file system, not squashfs: it is never mounted or looked into here"
-          : "an encrypted volume without an image around it: open it with cryptsetup"))
-  }
-
-  private static func openSquash(_ reader: any RandomAccess, _ id: UInt32?) throws -> SquashImage {
-    do { return try SquashImage(reader) } catch {
-      var failure = ToolFailure(error)
-      failure.objectID = id
-      throw failure
-    }
-  }
-}
-
-/// Which partition of an image a command is about.
-enum PartitionChoice {
-  /// The partition with an id, the primary one, or the only one.
-  static func choose(from image: Image, _ id: ObjectID?) throws -> Descriptor {
-    let object: Descriptor
-    if let id {
-      object = try image.object(id: id.value)
-    } else if let fault = image.secondPrimary {
-      // Which of them runs must not be up to whoever put them together.
-      throw fault
-    } else if let primary = image.primarySystemPartition {
-      object = primary
-    } else {
-      let partitions = image.objects(ofType: .partition)
-      guard let only = partitions.first, partitions.count == 1 else {
-        throw ToolFailure(
-          .failure, code: "object-not-found",
-          partitions.isEmpty
-            ? "the image has no partition" : "no partition of the image is the primary one; choose with --id")
-      }
-      object = only
-    }
-    guard case .partition = object.metadata else {
-      throw ToolFailure(.failure, code: "not-a-partition", "object \(object.id) is not a partition")
-    }
-    return object
-  }
-
-  /// Refuses a partition that holds anything but a squashfs.
-  static func requireSquashfs(_ object: Descriptor, in image: Image) throws {
-    guard case .partition(let partition) = object.metadata, partition.fileSystem != .squashfs else { return }
-    // Its name may be wrong: what begins like a squashfs is one.
-    if try image.bytes(of: object).prefix(4) == ContentMagic.squashfs { return }
-    throw ToolFailure(
-      .failure, code: "not-squashfs",
-      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs, and nothing else is ever mounted or looked into; "
-        + "dump writes it out")
-  }
-}
-
-extension Descriptor {
-  /// Whether the object is a partition with an encrypted squashfs.
-  var isEncryptedSquashfs: Bool {
-    if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
+  /// Runs a body whose failures to read the image name this file. Others say enough by themselves.
+  func namingImage<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as SIFError { throw error.naming(path) }
   }
 }
 

@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import Gcrypt
@@ -52,7 +53,7 @@ struct VolumePermissionOptions: ParsableArguments {
 }
 
 /// Where the key of an encrypted partition comes from.
-struct VolumeKeySource {
+struct VolumeKeySource: VolumeKeyProvider {
   /// The variables of the container runtimes, and our own.
   static let passphraseVariables = [
     "SIFTOOL_PASSPHRASE", "SINGULARITY_ENCRYPTION_PASSPHRASE", "APPTAINER_ENCRYPTION_PASSPHRASE",
@@ -82,7 +83,7 @@ struct VolumeKeySource {
   /// The keys to try on a partition, each with the ids of the messages that it was wrapped in.
   ///
   /// - Throws: ``ToolFailure`` with the exit code for keys where none is given, or none is for this image.
-  func candidates(_ object: Descriptor, in image: Image) throws -> [VolumeKeyCandidate] {
+  func candidates(for object: Descriptor, in image: Image) throws -> [VolumeKeyCandidate] {
     if !pemPaths.isEmpty { return try unwrap(pemPaths, object, image) }
     let question = "Passphrase of partition \(object.id): "
     if let named = try passphrase.readNamed() { return [VolumeKeyCandidate(named)] }
@@ -95,49 +96,21 @@ struct VolumeKeySource {
       "partition \(object.id) is encrypted: give --passphrase-file, --passphrase-fd or --pem-path")
   }
 
-  // MARK: Wrapped keys
+  /// Says what it costs, before it takes its time.
+  func willUnlock(_ object: Descriptor, cost: UnlockCost) {
+    if !isQuiet { Console.note("siftool: opening partition \(object.id): \(cost.description)") }
+  }
 
   private func unwrap(
     _ paths: [PathArgument], _ object: Descriptor, _ image: Image
   ) throws -> [VolumeKeyCandidate] {
-    let messages = image.wrappedKeys(for: object)
-    guard !messages.isEmpty else {
-      throw ToolFailure(
-        .key, code: "no-message",
-        "no cryptographic message is linked to partition \(object.id): no RSA key opens it")
-    }
     // A descriptor or a variable gives it once, however many keys it is for.
     let phrase = KeyPhrase(passphrase)
-    var found: [VolumeKeyCandidate] = []
-    var reason = ""
-    for path in paths {
-      let key = try PrivateKeyFile.read(path.path, phrase, isQuiet: isQuiet)
-      for message in messages {
-        do {
-          found.append(VolumeKeyCandidate(try image.unwrap(message, with: key), message.id))
-        } catch let error as PEMError {
-          reason = "\(path.path.printable), object \(message.id): \(error.what)"
-        }
+    return try image.unwrapKeys(for: object) {
+      try paths.map { path in
+        (path.path.printable, try PrivateKeyFile.read(path.path, phrase, isQuiet: isQuiet))
       }
     }
-    guard !found.isEmpty else {
-      throw ToolFailure(
-        .key, code: "wrong-key",
-        messages.count == 1
-          ? reason : "none of the \(messages.count) messages of partition \(object.id) is for the key")
-    }
-    return found
-  }
-}
-
-/// A key that may open a volume, and the message that held it.
-final class VolumeKeyCandidate: Sendable {
-  let key: SecureBytes
-  let message: UInt32?
-
-  init(_ key: consuming SecureBytes, _ message: UInt32? = nil) {
-    self.key = key
-    self.message = message
   }
 }
 
@@ -192,24 +165,5 @@ extension ToolFailure {
   /// A fault of a key file.
   init(_ error: PEMError, _ name: String) {
     self.init(.key, code: error.code.rawValue, "\(name): \(error.what)")
-  }
-}
-
-extension Image {
-  /// The messages that hold a partition's key, encrypted with RSA-OAEP, in the order of the table.
-  func wrappedKeys(for partition: Descriptor) -> [Descriptor] {
-    objects(linkedTo: .object(partition.id)).filter { object in
-      guard case .cryptographicMessage(let message) = object.metadata else { return false }
-      return message.type == .rsaOAEP
-    }
-  }
-
-  /// The key in a message.
-  fileprivate func unwrap(_ message: Descriptor, with key: PEMPrivateKey) throws -> SecureBytes {
-    guard message.size <= WrappedKey.maximumBytes else {
-      throw PEMError(.tooLarge, "a message of \(message.size) bytes")
-    }
-    let text = try bytes(of: message).prefix(WrappedKey.maximumBytes)
-    return try WrappedKey.unwrap(text.span, with: key.key)
   }
 }

@@ -1,3 +1,4 @@
+import Partitions
 import ArgumentParser
 import Bytes
 import ImageTrust
@@ -30,42 +31,27 @@ struct VolumeOptions: ParsableArguments {
     }
     try image.requireFile()
     let storage = try FileStorage(opening: image.path)
-    guard try storage.read(4, at: 0) != ContentMagic.squashfs else {
-      guard id == nil, !verify else {
-        throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
-      }
-      try ExecutionCheck.require(storage)
-      let size = try storage.byteCount
-      return try image.named {
-        try ImageVolume(
-          storage, offset: 0, byteCount: size, Window(storage, start: 0, byteCount: size))
-      }
+    guard let whole = try Partition(squashfs: storage) else {
+      return try image.namingImage { try open(image, storage) }
     }
-    do {
-      let sif = try Image(reading: storage)
-      let object = try image.named { try PartitionChoice.choose(from: sif, id) }
+    guard id == nil, !verify else {
+      throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
+    }
+    try ExecutionCheck.require(storage)
+    return try image.named { try ImageVolume(try whole.unlock()) }
+  }
+
+  private func open(_ image: PathArgument, _ storage: FileStorage) throws -> ImageVolume {
+    let partition = try image.partition(id, in: storage)
+    if let sif = partition.image, let object = partition.object {
       try ExecutionCheck.require(storage, (sif, object))
       if verify {
         try FileWriters.refuse(storage)
         try policy.verification.read().require(on: sif, covering: object.id)
       }
-      let bytes = try sif.bytes(of: object)
-      guard object.isEncryptedSquashfs else {
-        return try image.named {
-          try PartitionChoice.requireSquashfs(object, in: sif)
-          return try ImageVolume(storage, offset: bytes.offset, byteCount: bytes.byteCount, bytes)
-        }
-      }
-      let source = volumeKey.source
-      let partition = try EncryptedPartition(object, in: sif, allowsAnyCipher: source.allowsAnyCipher)
-      let opened = try partition.open(with: source, in: sif)
-      return try image.named {
-        try ImageVolume(
-          storage, offset: bytes.offset, byteCount: bytes.byteCount, try opened.reader(),
-          encryption: VolumeEncryption(header: partition.header, key: opened.unlocked.key))
-      }
-    } catch let error as SIFError {
-      throw error.naming(image.path)
     }
+    if !partition.isEncrypted { try image.named { try partition.requireSquashfs() } }
+    let opened = try partition.unlock(with: volumeKey.source)
+    return try image.named { try ImageVolume(opened) }
   }
 }

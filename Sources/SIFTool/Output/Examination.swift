@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import Forensics
 import Glibc
@@ -132,7 +133,7 @@ final class OpenedPartitions {
   let image: Image
   private let key: VolumeKeySource
   /// Opened volumes, by the object's id: deriving a key takes long.
-  private var opened: [UInt32: Result<VolumeReader, ToolFailure>] = [:]
+  private var opened: [UInt32: Result<any RandomAccess, ToolFailure>] = [:]
 
   init(_ image: Image, _ key: VolumeKeySource) {
     self.image = image
@@ -157,10 +158,10 @@ final class OpenedPartitions {
     return bytes
   }
 
-  private func open(_ object: Descriptor) -> Result<VolumeReader, ToolFailure> {
+  private func open(_ object: Descriptor) -> Result<any RandomAccess, ToolFailure> {
     do {
       let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: key.allowsAnyCipher)
-      return .success(try partition.open(with: key, in: image).reader())
+      return .success(try partition.unlock(with: key).contents)
     } catch {
       return .failure(ToolFailure(error))
     }

@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import LUKS
 import SIF

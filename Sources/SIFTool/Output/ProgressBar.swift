@@ -69,6 +69,13 @@ final class ProgressBar: Sendable {
   }
 }
 
+extension ProgressOptions {
+  /// Storage that shows how much of a new image has been written, which is about as long as an old one.
+  func watching(_ storage: any Storage, as old: Image) -> any Storage {
+    ProgressStorage(storage, expected: old.fileSize, shown: showsProgress)
+  }
+}
+
 /// Storage that shows how much has been written into it.
 final class ProgressStorage: Storage {
   private let storage: any Storage

@@ -1,3 +1,5 @@
+import StrictJSON
+import Partitions
 import Bytes
 import SIF
 
@@ -33,4 +35,18 @@ enum SignatureNotice {
       ? "signature \(signatures[0]) stays" : "signatures \(ByteText.ranges(signatures)) stay"
     options.note("siftool: \(subject) valid: where objects lie is not signed")
   }
+
+  /// Says which signatures a new image does not get.
+  static func dropped(_ rewrite: PartitionRewrite, _ progress: ProgressOptions) {
+    for signature in rewrite.signatures {
+      progress.note(
+        "siftool: dropped: signature \(signature.id), which does not hold for partition \(rewrite.partition.id) as it "
+          + "is now")
+    }
+  }
+}
+
+extension JSONValue {
+  /// The ids of objects, as a member of a document.
+  init(ids objects: [Descriptor]) { self = .array(objects.map { .integer(Int64($0.id)) }) }
 }

@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import Forensics
 import ImageTrust
@@ -92,6 +93,8 @@ struct ToolFailure: Error {
     switch fault {
     case KeyError.severalKeys: "; choose one with --fingerprint"
     case KeyError.notPEM: ": sign once for each --key"
+    case let error as PartitionError where error.code == .severalPartitions: "; choose with --id"
+    case let error as PartitionError where error.code == .otherFileSystem: "; dump writes it out"
     case let error as HashError where error.code == .tooMuch: "; --limit allows more"
     case let error as RuntimeError:
       switch error.lacking {

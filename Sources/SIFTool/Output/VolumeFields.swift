@@ -1,3 +1,4 @@
+import Partitions
 import Bytes
 import LUKS
 import SIF
@@ -56,18 +57,6 @@ enum VolumeFields {
   }
 }
 
-extension Image {
-  /// What the header of an encrypted partition says; nil for an object that is none, or has no header.
-  ///
-  /// - Parameter budget: pays for what is read; where it is spent, nothing is known.
-  func volumeFacts(of object: Descriptor, _ budget: inout ContentBudget) throws -> VolumeFacts? {
-    guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
-    return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
-      budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
-    })
-  }
-}
-
 /// What is known of an encrypted partition with its key.
 struct OpenedVolumeFields {
   private let object: UInt32
@@ -81,13 +70,12 @@ struct OpenedVolumeFields {
       throw ToolFailure(
         .failure, code: "not-encrypted", "object \(object.id) is no encrypted partition: no key opens it")
     }
-    let partition = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
-    let opened = try partition.open(with: source, in: image)
-    let reader = try opened.reader()
-    superblock = try SquashImage(reader).superblock
+    let opened = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
+      .unlock(with: source)
+    superblock = try opened.squashfs().superblock
     self.object = object.id
-    slot = opened.unlocked.slot
-    byteCount = reader.byteCount
+    slot = opened.encryption?.slot ?? 0
+    byteCount = try opened.contents.byteCount
   }
 
   /// Lines for people, indented.

@@ -1,0 +1,87 @@
+public import LUKS
+public import SIF
+
+/// A change of the keys of one encrypted partition, in steps each of which leaves an image that a key opens
+/// (spec/encryption.md, "Changing keys").
+public struct KeyChange {
+  /// The partition.
+  public let partition: Descriptor
+  /// The key slots, as they are by now.
+  public var header: VolumeHeader { slots.header }
+  /// The slot that was added.
+  public private(set) var addedSlot: Int?
+  /// The slot that was removed.
+  public private(set) var removedSlot: Int?
+  /// The messages that were added.
+  public private(set) var messages: [Descriptor] = []
+  /// The messages that were dropped, since they opened nothing any more.
+  public private(set) var droppedMessages: [Descriptor] = []
+
+  private let opened: OpenedPartition.Encryption
+  private let slots: KeySlotEditor
+  /// The messages that were there before.
+  private let oldMessages: [Descriptor]
+
+  /// A change of a partition that was just unlocked.
+  ///
+  /// - Throws: ``PartitionError/Code/notEncrypted`` for a plain one; ``LUKSError``.
+  public init(of partition: OpenedPartition, in image: Image) throws {
+    guard let object = partition.object, let encryption = partition.encryption else {
+      throw PartitionError(.notEncrypted, "the partition is not encrypted")
+    }
+    self.partition = object
+    opened = encryption
+    slots = try KeySlotEditor(partition.bytes, encryption.header, key: encryption.key)
+    oldMessages = image.wrappedKeys(for: object)
+  }
+
+  /// Adds a key: its slot, and then the messages that it travels in.
+  public mutating func add(
+    _ key: NewVolumeKey, _ cost: KeyDerivationCost, _ editor: inout ImageEditor
+  ) throws {
+    let free = editor.image.header.descriptorsTotal - Int64(editor.image.descriptors.count)
+    guard free >= key.messages.count else {
+      throw SIFError(
+        .noFreeDescriptor,
+        "the image has room for \(free) more objects, and \(key.messages.count) messages are to be added; "
+          + "growing the image makes more")
+    }
+    if !key.isShared {
+      let update = try key.addSlot(to: slots, cost)
+      addedSlot = update.slot
+      try apply(update, &editor)
+    }
+    do {
+      messages = try key.addMessages(to: &editor, for: partition)
+    } catch {
+      // A slot whose key nobody has is of no use.
+      if let addedSlot, let undo = try? slots.remove(addedSlot) { try? apply(undo, &editor) }
+      throw error
+    }
+  }
+
+  /// Removes the slot that was opened, and the messages that are of no use without it.
+  public mutating func removeOld(_ editor: inout ImageEditor) throws {
+    let others = slots.header.openingSlots.filter { $0 != opened.slot && $0 != addedSlot }
+    let update = try slots.remove(opened.slot)
+    // If no old slot remains, no old message is of use, including those that could not be read.
+    for message in oldMessages where others.isEmpty || message.id == opened.candidate.message {
+      try editor.delete(id: message.id, options: [.zero, .compact])
+      droppedMessages.append(message)
+    }
+    try apply(update, &editor)
+    removedSlot = opened.slot
+  }
+
+  /// The dropped messages of other recipients, who lose access.
+  public var lostMessages: [Descriptor] { droppedMessages.filter { $0.id != opened.candidate.message } }
+
+  /// The old messages that stay, since other key slots are left that they may be for.
+  public var keptMessages: [Descriptor] {
+    oldMessages.filter { old in !droppedMessages.contains { $0.id == old.id } }
+  }
+
+  private func apply(_ update: HeaderUpdate, _ editor: inout ImageEditor) throws {
+    try editor.overwrite(id: partition.id, steps: update.steps.map { $0.map { ($0.offset, $0.bytes) } })
+  }
+}

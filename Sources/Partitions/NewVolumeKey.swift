@@ -1,0 +1,83 @@
+public import Gcrypt
+public import LUKS
+import PEMKeys
+public import SIF
+
+/// A key that will open a volume: a passphrase, or random bytes that travel in messages to recipients.
+public final class NewVolumeKey: Sendable {
+  /// The passphrase or key, exactly.
+  public let key: SecureBytes
+  /// The messages in which the key travels, one for each recipient; none for a passphrase.
+  public let messages: [[UInt8]]
+  /// Whether the key opens the volume already.
+  public let isShared: Bool
+
+  /// A passphrase.
+  ///
+  /// - Throws: ``PartitionError/Code/noKey`` where it is empty.
+  public init(passphrase: consuming SecureBytes) throws(PartitionError) {
+    guard passphrase.count > 0 else { throw PartitionError(.noKey, "the passphrase is empty") }
+    key = passphrase
+    messages = []
+    isShared = false
+  }
+
+  /// Random bytes, as many as the runtimes take, for the owners of private keys.
+  public init(recipients: [PublicKey]) throws {
+    let random = try SecureBytes(randomCount: 64)
+    messages = try Self.wrap(random, for: recipients)
+    isShared = false
+    key = random
+  }
+
+  /// A key that opens the volume already, for more recipients.
+  public init(sharing candidate: VolumeKeyCandidate, with recipients: [PublicKey]) throws {
+    let copy = try Self.copy(candidate.key)
+    messages = try Self.wrap(copy, for: recipients)
+    isShared = true
+    key = copy
+  }
+
+  private static func copy(_ key: borrowing SecureBytes) throws -> SecureBytes { try key.copy(0..<key.count) }
+
+  private static func wrap(_ key: borrowing SecureBytes, for recipients: [PublicKey]) throws -> [[UInt8]] {
+    try recipients.map { try WrappedKey.wrap(key.span, for: $0) }
+  }
+
+  /// The header of a new volume that the key opens.
+  ///
+  /// - Parameter payloadByteCount: how many bytes will be encrypted.
+  public func makeVolume(_ options: FormatOptions, payloadByteCount: Int64) throws(LUKSError) -> NewVolume {
+    try Self.volume(key, options, payloadByteCount)
+  }
+
+  private static func volume(
+    _ key: borrowing SecureBytes, _ options: FormatOptions, _ payloadByteCount: Int64
+  ) throws(LUKSError) -> NewVolume {
+    try NewVolume(options, payloadByteCount: payloadByteCount, key: key.span)
+  }
+
+  /// A new key slot for the key.
+  public func addSlot(
+    to editor: KeySlotEditor, _ cost: KeyDerivationCost
+  ) throws(LUKSError) -> HeaderUpdate {
+    try Self.add(key, editor, cost)
+  }
+
+  private static func add(
+    _ key: borrowing SecureBytes, _ editor: KeySlotEditor, _ cost: KeyDerivationCost
+  ) throws(LUKSError) -> HeaderUpdate {
+    try editor.add(key.span, cost)
+  }
+
+  /// Adds the messages to an image, linked to a partition and in its group.
+  public func addMessages(
+    to editor: inout ImageEditor, for partition: Descriptor
+  ) throws(SIFError) -> [Descriptor] {
+    let kind = CryptographicMessageMetadata(format: .pem, type: .rsaOAEP)
+    let object = NewObject(
+      .cryptographicMessage, metadata: .cryptographicMessage(kind), group: partition.group,
+      link: .object(partition.id))
+    return try editor.add(messages.map { (object, $0) })
+  }
+}

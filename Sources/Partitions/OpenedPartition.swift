@@ -1,0 +1,71 @@
+public import Bytes
+public import LUKS
+public import SIF
+public import Squash
+
+/// A partition whose bytes can be read in the clear.
+public struct OpenedPartition: Sendable {
+  /// What opened an encrypted partition.
+  public struct Encryption: Sendable {
+    /// The volume's header, checked.
+    public let header: VolumeHeader
+    /// The number of the key slot that was opened.
+    public let slot: Int
+    /// The key of the volume's data.
+    public let key: VolumeKey
+    /// The key that opened the slot.
+    public let candidate: VolumeKeyCandidate
+  }
+
+  /// The file that the partition lies in.
+  public let storage: any Storage
+  /// Where the partition starts in the file.
+  public let offset: Int64
+  /// How long it is there, in bytes, encrypted or not.
+  public let byteCount: Int64
+  /// Its descriptor; nil for a plain squashfs file.
+  public let object: Descriptor?
+  /// Its bytes in the clear.
+  public let contents: any RandomAccess
+  /// How it was opened; nil where it was not encrypted.
+  public let encryption: Encryption?
+
+  init(plain storage: any Storage, offset: Int64, byteCount: Int64, object: Descriptor? = nil) {
+    self.storage = storage
+    self.offset = offset
+    self.byteCount = byteCount
+    self.object = object
+    contents = Window(storage, start: offset, byteCount: byteCount)
+    encryption = nil
+  }
+
+  init(_ partition: EncryptedPartition, _ encryption: Encryption) throws(LUKSError) {
+    (storage, offset, byteCount) = (partition.storage, partition.offset, partition.volume.byteCount)
+    object = partition.object
+    contents = try VolumeReader(partition.volume, encryption.header, key: encryption.key)
+    self.encryption = encryption
+  }
+
+  /// The partition's bytes in the file, encrypted or not.
+  public var bytes: WritableWindow { WritableWindow(storage, start: offset, byteCount: byteCount) }
+
+  /// The file system.
+  ///
+  /// - Throws: ``SquashError``, wrapped in a ``PartitionError`` with the object's id where there is one.
+  public func squashfs() throws -> SquashImage {
+    do { return try SquashImage(contents) } catch { throw PartitionError(error, object: object?.id) }
+  }
+
+  /// Refuses contents that do not begin as a squashfs does: whatever the header says, the key is the right one.
+  ///
+  /// - Parameter isWhole: whether to refuse also a squashfs that is not there to its end.
+  public func requireSquashfs(isWhole: Bool = false) throws {
+    let head = try contents.read(SquashfsSuperblock.byteCount, at: 0)
+    guard head.starts(with: ContentMagic.squashfs) else {
+      throw PartitionError(.notSquashfs, "what is encrypted is no squashfs")
+    }
+    guard isWhole else { return }
+    try SquashfsExtent.check(head, present: try contents.byteCount)
+    if let encryption, let fault = SquashfsExtent.cut(encryption.header) { throw fault }
+  }
+}

@@ -1,0 +1,135 @@
+import Bytes
+public import SIF
+import Squash
+
+/// What holds a root file system: a partition of an image, or a whole file that is a squashfs. It is chosen, and still
+/// closed.
+///
+/// ```swift
+/// let image = try Image(opening: "app.sif")
+/// let squashfs = try Partition(of: image).unlock().squashfs()
+/// ```
+public struct Partition: Sendable {
+  /// Where the bytes are.
+  public let storage: any Storage
+  /// The image; nil for a plain squashfs file.
+  public let image: Image?
+  /// The partition's descriptor; nil for a plain squashfs file.
+  public let object: Descriptor?
+
+  /// A partition of an image: the one with an id, otherwise the primary one, otherwise the only one.
+  ///
+  /// - Throws: ``SIFError`` where no object has the id, or two partitions claim to be the primary one;
+  ///   ``PartitionError`` where the object is not a partition, or none can be chosen.
+  public init(of image: Image, id: UInt32? = nil) throws {
+    let object: Descriptor
+    if let id {
+      object = try image.object(id: id)
+    } else if let fault = image.secondPrimary {
+      // Which of them runs must not be up to whoever put them together.
+      throw fault
+    } else if let primary = image.primarySystemPartition {
+      object = primary
+    } else {
+      let partitions = image.objects(ofType: .partition)
+      guard let only = partitions.first else {
+        throw PartitionError(.noPartition, "the image has no partition")
+      }
+      guard partitions.count == 1 else {
+        throw PartitionError(.severalPartitions, "no partition of the image is the primary one")
+      }
+      object = only
+    }
+    guard case .partition = object.metadata else {
+      throw PartitionError(.notPartition, "object \(object.id) is not a partition")
+    }
+    storage = image.storage
+    self.image = image
+    self.object = object
+  }
+
+  /// A whole file that is a squashfs; nil for any other file.
+  public init?(squashfs storage: any Storage) throws(SIFError) {
+    guard try storage.starts(with: ContentMagic.squashfs) else { return nil }
+    self.storage = storage
+    image = nil
+    object = nil
+  }
+
+  /// Says what a file is that would be a partition's content, but not one to look into. Any other file passes.
+  ///
+  /// - Throws: ``PartitionError/Code/notImage``; its sentence is the end of one that begins with the file's name.
+  public static func refuseBare(_ storage: any Storage) throws {
+    if try storage.starts(with: ContentMagic.ext, at: Int64(ContentMagic.extOffset)) {
+      throw PartitionError(
+        .notImage,
+        "is an ext2, ext3 or ext4 file system, not squashfs: it is never mounted or looked into here")
+    }
+    if try storage.starts(with: ContentMagic.luks) {
+      throw PartitionError(
+        .notImage, "is an encrypted volume without an image around it: open it with cryptsetup")
+    }
+  }
+
+  /// Whether a key is needed.
+  public var isEncrypted: Bool { object?.isEncryptedSquashfs ?? false }
+
+  /// Refuses a partition that says it holds anything but a squashfs, and does not begin like one. A file system of
+  /// another kind is never mounted or looked into.
+  public func requireSquashfs() throws {
+    guard let image, let object, case .partition(let partition) = object.metadata,
+      partition.fileSystem != .squashfs
+    else { return }
+    // Its name may be wrong: what begins like a squashfs is one.
+    if try image.bytes(of: object).prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs { return }
+    throw PartitionError(
+      .otherFileSystem,
+      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs, and nothing else is ever mounted or "
+        + "looked into")
+  }
+
+  /// The descriptor of an encrypted partition.
+  ///
+  /// - Throws: ``PartitionError/Code/notEncrypted`` for any other.
+  public func requireEncrypted() throws(PartitionError) -> Descriptor {
+    guard let object, isEncrypted else {
+      throw PartitionError(
+        .notEncrypted,
+        object.map { "partition \($0.id) is not encrypted" } ?? "a plain squashfs file is not encrypted")
+    }
+    return object
+  }
+
+  /// The partition with its bytes in the clear: decrypted on the fly where it is encrypted.
+  ///
+  /// - Parameter keys: called for the keys of an encrypted partition.
+  /// - Throws: ``SIFError``, ``LUKSError`` or ``PartitionError``.
+  public func unlock(with keys: some VolumeKeyProvider = NoVolumeKeys()) throws -> OpenedPartition {
+    guard let image, let object else {
+      return OpenedPartition(plain: storage, offset: 0, byteCount: try storage.length())
+    }
+    if isEncrypted {
+      return try EncryptedPartition(object, in: image, allowsAnyCipher: keys.allowsAnyCipher).unlock(
+        with: keys)
+    }
+    let bytes = try image.bytes(of: object)
+    return OpenedPartition(plain: storage, offset: bytes.offset, byteCount: bytes.byteCount, object: object)
+  }
+}
+
+extension Descriptor {
+  /// Whether the object is a partition with an encrypted squashfs.
+  public var isEncryptedSquashfs: Bool {
+    if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
+  }
+}
+
+extension Storage {
+  fileprivate func starts(with magic: [UInt8], at offset: Int64 = 0) throws(SIFError) -> Bool {
+    do { return try read(magic.count, at: offset) == magic } catch { throw SIFError(error) }
+  }
+
+  fileprivate func length() throws(SIFError) -> Int64 {
+    do { return try byteCount } catch { throw SIFError(error) }
+  }
+}

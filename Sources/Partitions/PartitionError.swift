@@ -1,0 +1,92 @@
+public import Bytes
+
+/// Why a partition was not chosen, opened or made.
+///
+/// Faults of the formats beneath are thrown as they are; where they are about one object, this one wraps them.
+public struct PartitionError: Fault {
+  /// The kind of fault.
+  public enum Code: Sendable {
+    /// The image has no partition.
+    case noPartition
+    /// The image has several partitions, and none of them is the primary one.
+    case severalPartitions
+    /// The object is not a partition.
+    case notPartition
+    /// The partition holds another file system, which is never mounted or looked into.
+    case otherFileSystem
+    /// The partition's bytes are not a squashfs, whatever its type says.
+    case notSquashfs
+    /// The file is a file system or volume of its own, without an image around it.
+    case notImage
+    /// The partition is not encrypted.
+    case notEncrypted
+    /// The partition is encrypted already.
+    case alreadyEncrypted
+    /// The squashfs or the volume ends too early.
+    case truncated
+    /// No cryptographic message belongs to the partition, so no RSA key opens it.
+    case noMessage
+    /// None of the keys opens the partition.
+    case wrongKey
+    /// A key is empty, or missing.
+    case noKey
+    /// A fault of a format, about one object.
+    case beneath
+  }
+
+  /// The kind of fault.
+  public let code: Code
+  /// One sentence, without a final stop.
+  public let description: String
+  /// The partition, where the fault beneath is about it.
+  public let objectID: UInt32?
+  /// The fault of the format beneath.
+  public let underlying: (any Fault)?
+
+  /// A fault of its kind.
+  public init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+    objectID = nil
+    underlying = nil
+  }
+
+  /// A format's fault that is about one object.
+  public init(_ fault: any Fault, object: UInt32?) {
+    code = .beneath
+    description = fault.description
+    objectID = object
+    underlying = fault
+  }
+
+  /// A stable word for scripts.
+  public var identifier: String {
+    switch code {
+    case .noPartition, .severalPartitions: "object-not-found"
+    case .notPartition: "not-a-partition"
+    case .otherFileSystem, .notSquashfs, .notImage: "not-squashfs"
+    case .notEncrypted: "not-encrypted"
+    case .alreadyEncrypted: "already-encrypted"
+    case .truncated: "truncated"
+    case .noMessage: "no-message"
+    case .wrongKey: "wrong-key"
+    case .noKey: "no-key"
+    case .beneath: underlying?.identifier ?? "partition"
+    }
+  }
+
+  /// Whose fault it is.
+  public var kind: FaultKind {
+    switch code {
+    case .notSquashfs, .truncated: .malformed
+    case .noMessage, .wrongKey, .noKey: .key
+    case .noPartition, .severalPartitions, .notPartition, .otherFileSystem, .notImage, .notEncrypted,
+      .alreadyEncrypted:
+      .other
+    case .beneath: underlying?.kind ?? .other
+    }
+  }
+
+  /// Where, as the fault beneath says it.
+  public var offset: Int64? { underlying?.offset }
+}

@@ -1,0 +1,117 @@
+import Bytes
+import ImageTrust
+public import LUKS
+import LinuxSystem
+public import SIF
+public import SystemPackage
+
+/// A new image in which one partition has other bytes: encrypted, or decrypted.
+public struct PartitionRewrite {
+  /// The image as it is.
+  public let image: Image
+  /// The partition that gets other bytes.
+  public let partition: Descriptor
+  /// The partition's new file system.
+  public let fileSystem: FileSystemType
+  /// The cryptographic messages that are left out.
+  public let messages: [Descriptor]
+  /// The signatures that no longer hold, and are left out.
+  public let signatures: [Descriptor]
+
+  private init(
+    of image: Image, _ partition: Descriptor, to fileSystem: FileSystemType, dropping messages: [Descriptor]
+  ) throws {
+    self.image = image
+    self.partition = partition
+    self.fileSystem = fileSystem
+    self.messages = messages
+    signatures = try image.signatures(brokenBy: [partition] + messages)
+  }
+
+  /// Plans to encrypt a partition.
+  ///
+  /// - Throws: ``PartitionError`` where it is encrypted already, or is not a whole squashfs.
+  public static func encrypting(_ partition: Partition) throws -> PartitionRewrite {
+    guard let image = partition.image, let object = partition.object else {
+      throw PartitionError(.notPartition, "a plain squashfs file is not an image")
+    }
+    guard !partition.isEncrypted else {
+      throw PartitionError(.alreadyEncrypted, "partition \(object.id) is encrypted already")
+    }
+    try partition.requireSquashfs()
+    let bytes = try image.bytes(of: object)
+    let head = try bytes.prefix(SquashfsSuperblock.byteCount)
+    guard head.starts(with: ContentMagic.squashfs) else {
+      throw PartitionError(
+        .notSquashfs, "partition \(object.id) holds no squashfs, whatever its type says")
+    }
+    try SquashfsExtent.check(head, present: bytes.byteCount)
+    return try PartitionRewrite(of: image, object, to: .encryptedSquashfs, dropping: [])
+  }
+
+  /// Plans to decrypt a partition: the messages with its key go.
+  public static func decrypting(_ partition: Descriptor, in image: Image) throws -> PartitionRewrite {
+    try PartitionRewrite(
+      of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
+  }
+
+  /// Writes the volume that the partition becomes.
+  ///
+  /// - Parameter threads: how many encrypt; nil for one a processor.
+  /// - Returns: the volume, and how many bytes it takes.
+  public func encrypt(
+    with key: NewVolumeKey, _ options: FormatOptions, to place: ObjectWriter, threads: Int? = nil
+  ) throws -> (volume: NewVolume, byteCount: Int64) {
+    let payload = try image.bytes(of: partition)
+    let volume = try key.makeVolume(options, payloadByteCount: payload.byteCount)
+    let sector = Int64(options.sectorSize)
+    let byteCount = options.dataOffset + (payload.byteCount + sector - 1) / sector * sector
+    let target = WritableWindow(place.storage, start: place.offset, byteCount: byteCount)
+    try volume.writeHeader(to: target)
+    try volume.encryptAll(payload, to: target, threads: threads ?? Workers.processors(limit: 256))
+    return (volume, byteCount)
+  }
+
+  /// Writes the bytes of an opened partition in the clear.
+  ///
+  /// - Returns: how many there are.
+  public func decrypt(
+    _ opened: OpenedPartition, to place: ObjectWriter, threads: Int? = nil
+  ) throws -> Int64 {
+    let byteCount = try opened.contents.byteCount
+    let target = WritableWindow(place.storage, start: place.offset, byteCount: byteCount)
+    guard let reader = opened.contents as? VolumeReader else {
+      throw PartitionError(.notEncrypted, "partition \(partition.id) is not encrypted")
+    }
+    try reader.decryptAll(threads: threads ?? Workers.processors(limit: 256)) {
+      (bytes, offset) throws(StorageFault) in
+      try target.write(bytes, at: offset)
+    }
+    return byteCount
+  }
+
+  /// Writes the new image and gives it its name when it is whole.
+  ///
+  /// - Parameters:
+  ///   - path: the new image.
+  ///   - source: the old one, whose permission bits a new file gets: nobody else can read it.
+  ///   - watch: wraps the storage that is written to, to show progress.
+  ///   - body: writes the partition's bytes; returns how many there are.
+  ///   - more: what else is to be done to the new image.
+  public func write(
+    to path: FilePath, like source: FilePath, clock: EditClock,
+    watching watch: (any Storage) -> any Storage = { $0 },
+    _ body: (ObjectWriter) throws -> Int64, then more: (inout ImageEditor, Descriptor) throws -> Void
+  ) throws {
+    guard case .partition(var metadata) = partition.metadata else { return }
+    metadata.fileSystem = fileSystem
+    let dropped = Set((messages + signatures).map(\.id))
+    try NewImageFile.write(replacing: path, mode: NewImageFile.mode(like: source)) { storage in
+      try ImageRewriter(image, clock: clock).replace(
+        id: partition.id, metadata: .partition(metadata), dropping: dropped, into: watch(storage),
+        writing: body)
+      var editor = try ImageEditor(editing: storage, clock: clock, ordersWrites: false)
+      try more(&editor, try editor.image.object(id: partition.id))
+    }
+  }
+}
