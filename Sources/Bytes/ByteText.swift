@@ -60,3 +60,11 @@ package enum ByteText {
       .joined(separator: ", ")
   }
 }
+
+extension String {
+  /// The text followed by spaces, at least `width` characters long.
+  package func padded(to width: Int) -> String {
+    let count = utf8.count == width ? width : unicodeScalars.count
+    return count < width ? self + String(repeating: " ", count: width - count) : self
+  }
+}

@@ -96,7 +96,8 @@ enum Main {
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
     if !failure.message.isEmpty { Console.say(failure.message, .failure) }
-    if failure.status == .usage {
+    // The grammar of a file, say, is not in the help.
+    if failure.code == "usage" {
       Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
     }
     return failure.status

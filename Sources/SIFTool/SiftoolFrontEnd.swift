@@ -1,6 +1,7 @@
 import Bytes
 import CommandKit
 import Forensics
+import ImageBuild
 import ImageTrust
 import Partitions
 import SIFRuntime
@@ -20,6 +21,7 @@ private enum SiftoolRemedies {
     case KeyError.notPEM: ": sign once for each --key"
     case let error as PartitionError where error.code == .severalPartitions: "; choose with --id"
     case let error as PartitionError where error.code == .otherFileSystem: "; dump writes it out"
+    case let error as ImageBuildError where error.code == .unknownArchitecture: ": give --arch"
     case let error as HashError where error.code == .tooMuch: "; --limit allows more"
     case let error as RuntimeError:
       switch error.lacking {

@@ -1,3 +1,4 @@
+import Bytes
 import StrictJSON
 
 /// One fact, as text for people and as a JSON member.
@@ -42,12 +43,4 @@ package struct FieldTable {
 
   /// The members of the JSON object.
   package var members: [JSONMember] { fields.compactMap(\.member) }
-}
-
-extension String {
-  /// The text with spaces behind it, at least `width` characters long.
-  package func padded(to width: Int) -> String {
-    let count = utf8.count == width ? width : unicodeScalars.count
-    return count < width ? self + String(repeating: " ", count: width - count) : self
-  }
 }

@@ -17,7 +17,7 @@ public enum ImageSigner {
   @discardableResult
   public static func sign(
     _ editor: inout ImageEditor, with signer: borrowing some MessageSigner & ~Copyable,
-    selection: IntegritySelection = IntegritySelection(), at time: Timestamp, threads: Int? = nil
+    selection: IntegritySelection = IntegritySelection(), at time: Timestamp = .now, threads: Int? = nil
   ) throws(IntegrityError) -> [Descriptor] {
     let image = editor.image
     if let error = image.integrityFault ?? image.excessOfMessages { throw .image(error) }

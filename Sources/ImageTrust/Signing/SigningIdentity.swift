@@ -19,6 +19,15 @@ public protocol PassphraseProvider {
   func passphrase(for key: LockedKey) throws -> SecureBytes?
 }
 
+/// No passphrase: a locked key stays locked.
+public struct NoPassphrases: PassphraseProvider {
+  /// No passphrase at all.
+  public init() {}
+
+  /// Always nil.
+  public func passphrase(for key: LockedKey) -> SecureBytes? { nil }
+}
+
 /// Who signs: a private key that was found and unlocked, ready to sign images.
 ///
 /// ```swift
@@ -38,7 +47,7 @@ public enum SigningIdentity: ~Copyable {
   /// - Throws: ``KeyError``, and what `passphrases` throws.
   public init(
     contentsOf path: String, fingerprint: String? = nil, at time: Timestamp = .now,
-    passphrases: some PassphraseProvider, _ notice: (KeyNotice) -> Void = { _ in }
+    passphrases: some PassphraseProvider = NoPassphrases(), _ notice: (KeyNotice) -> Void = { _ in }
   ) throws {
     try self.init(
       files: [FilePath(path)], fingerprint: fingerprint, at: time, passphrases: passphrases, notice)

@@ -53,6 +53,11 @@ public struct ImageEditor: ~Copyable {
   }
 
   /// Begins editing the image in a file.
+  public init(opening path: String, clock: EditClock = .automatic) throws(SIFError) {
+    try self.init(opening: FilePath(path), clock: clock)
+  }
+
+  /// Begins editing the image in a file.
   ///
   /// A writer that replaces the file (``ImageRewriter``) holds the lock of the old one meanwhile: whoever
   /// waited for that lock opens the path again, so that no edit goes into a file that has lost its name.

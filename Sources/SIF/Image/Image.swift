@@ -30,6 +30,14 @@ public struct Image: Sendable {
   }
 
   /// Opens the image in a file, for reading only.
+  ///
+  /// ```swift
+  /// let image = try Image(opening: "app.sif")
+  /// print(image.listing)
+  /// ```
+  public init(opening path: String) throws(SIFError) { try self.init(opening: FilePath(path)) }
+
+  /// Opens the image in a file, for reading only.
   public init(opening path: FilePath) throws(SIFError) {
     do {
       try self.init(reading: FileStorage(opening: path))

@@ -1,7 +1,33 @@
 import Glibc
 public import LinuxSystem
+import SystemPackage
 
 extension SquashImage {
+  /// Extracts into a directory, which is created if it does not exist.
+  ///
+  /// ```swift
+  /// let report = try squashfs.extract(to: "app")
+  /// ```
+  ///
+  /// - Returns: the number of entries, and the faults of the image that were refused.
+  /// - Throws: ``SquashError`` on the first thing that the directory refuses or that cannot be read.
+  @discardableResult
+  public func extract(
+    to path: String, _ options: ExtractionOptions = ExtractionOptions()
+  ) throws(SquashError) -> ExtractionReport {
+    let path = FilePath(path)
+    let directory: OwnedDescriptor
+    do throws(SystemError) {
+      if path.withPlatformString({ mkdir($0, 0o777) }) != 0, errno != EEXIST {
+        throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
+      }
+      directory = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
+    } catch {
+      throw SquashError(error)
+    }
+    return try extract(into: directory, options)
+  }
+
   /// Extracts into a directory: nothing is ever written outside, whatever the image says and whatever others
   /// do to the directory meanwhile.
   ///

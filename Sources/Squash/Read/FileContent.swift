@@ -182,3 +182,34 @@ extension SquashReader {
     return bytes
   }
 }
+
+extension SquashImage {
+  /// The contents of one file, whole.
+  ///
+  /// ```swift
+  /// let release = try squashfs.contents(of: "/etc/os-release")
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - path: from the root, with or without the leading slash; symbolic links are followed.
+  ///   - limit: the longest file to read, in bytes.
+  /// - Throws: ``SquashError/Code/notFound``, ``SquashError/Code/notRegularFile``, or
+  ///   ``SquashError/Code/limitExceeded`` for a longer file; any other fault of the image.
+  public func contents(of path: String, limit: Int = 64 << 20) throws(SquashError) -> [UInt8] {
+    let reader = try SquashReader(self)
+    let name = Array(path.utf8)
+    let entry = try reader.lookup(name, followLast: true)
+    guard let layout = entry.inode.layout else {
+      throw SquashError(.notRegularFile, "it is not a regular file", path: name)
+    }
+    guard layout.size <= limit else {
+      throw SquashError(
+        .limitExceeded, "it is \(layout.size) bytes long, and \(limit) is the limit", path: name)
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(layout.size))
+    try reader.read(layout) { (offset, part) throws(SquashError) in
+      bytes.withUnsafeMutableBytes { $0[Int(offset)...].copyBytes(from: part) }
+    }
+    return bytes
+  }
+}

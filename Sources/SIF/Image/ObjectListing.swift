@@ -1,12 +1,12 @@
-import CommandKit
-import SIF
+import Bytes
 
 /// The table of `siftool list`, byte for byte the reference's. It holds numbers and words of the format, and no text of
 /// an image.
-enum ObjectListing {
+package enum ObjectListing {
   private static let rule = String(repeating: "-", count: 78) + "\n"
 
-  static func text(of descriptors: [Descriptor]) -> [UInt8] {
+  /// The table with its head, in the order of the descriptors.
+  package static func text(of descriptors: [Descriptor]) -> [UInt8] {
     var lines = Array(
       (rule + line("ID", "|GROUP", "|LINK", "|SIF POSITION (start-end)", "|TYPE") + "\n" + rule).utf8)
     lines.reserveCapacity(lines.count + descriptors.count * 90)
@@ -52,4 +52,9 @@ enum ObjectListing {
     case .none, .ociDigest: return "|\(label)\n"
     }
   }
+}
+
+extension Image {
+  /// The table of objects as text, byte for byte as the reference's `siftool list` prints it.
+  public var listing: String { String(decoding: ObjectListing.text(of: descriptors), as: UTF8.self) }
 }
