@@ -114,10 +114,17 @@ let package = Package(
       ]),
 
     // Floor 6, tools.
+    module(
+      "CommandKit",
+      [
+        "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS",
+        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust",
+        "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -138,6 +145,7 @@ let package = Package(
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     tests("SIFTests", ["Bytes", "SIF", "Gcrypt", "TestSupport"]),
+    tests("CommandKitTests", ["CommandKit"]),
     tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),

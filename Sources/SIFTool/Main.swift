@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bytes
+import CommandKit
 import Glibc
 import LinuxSystem
 import StrictJSON
@@ -8,6 +9,7 @@ import StrictJSON
 @main
 enum Main {
   static func main() {
+    FrontEnd.current = .siftool
     // Before anything is opened.
     Forking.fillStandardStreams()
     // A reader that goes away is an error of write(2), not the end of the process.
@@ -19,61 +21,84 @@ enum Main {
 
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
-      if try ShortPath.run(arguments) { return .done }
+      if try ShortForm.run(arguments, SiftoolCommand.shortForms) { return .done }
     } catch {
-      return report(error, of: nil)
+      return report(error, of: nil, CommandLineGrammar.Line(command: Array(arguments.prefix(1))))
+    }
+    let line: CommandLineGrammar.Line
+    do throws(CommandLineGrammar.UsageError) {
+      line = try CommandLineGrammar(.siftool).read(arguments)
+    } catch {
+      return report(ToolFailure.usage(error.sentence), asJSON: error.wantsJSON, error.command)
     }
     var command: any ParsableCommand
     do {
-      command = try SiftoolCommand.parseAsRoot(arguments)
+      command = try SiftoolCommand.parseAsRoot(line.arguments)
     } catch {
-      return reportUsage(error, asJSON: arguments.contains("--json"))
+      return reportParsing(error, line)
     }
     do {
       try command.run()
       return .done
     } catch {
-      return report(error, of: command)
+      return report(error, of: command, line)
     }
   }
 
   /// Help and version are data; everything else that parsing throws is a usage error.
-  private static func reportUsage(_ error: any Error, asJSON: Bool = false) -> ExitStatus {
-    let message = message(of: error)
+  private static func reportParsing(_ error: any Error, _ line: CommandLineGrammar.Line) -> ExitStatus {
     guard SiftoolCommand.exitCode(for: error) == .success else {
-      if asJSON {
-        try? Console.write(document: [JSONMember("error", ToolFailure.usage(message).json)])
-      }
-      for line in message.split(separator: "\n", omittingEmptySubsequences: false) {
-        Console.note(String(line))
-      }
-      return .usage
+      return report(ToolFailure.usage(sentence(of: error)), asJSON: line.wantsJSON, line.command)
     }
     do {
-      try Console.write(
-        lines: message.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+      let text = SiftoolCommand.fullMessage(for: error)
+      try Console.write(lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
       return .done
     } catch {
-      return report(error, of: nil)
+      return report(error, of: nil, line)
     }
   }
 
-  /// What the parser has to say, in lines. An argument with a line end in it is quoted without.
-  private static func message(of error: any Error) -> String {
+  /// What the parser has to say, as one sentence of ours.
+  private static func sentence(of error: any Error) -> String {
+    // An argument with a line end in it is quoted without.
     let arguments = ArgumentBytes.commandLine.filter { $0.contains("\n") }
-    return arguments.reduce(SiftoolCommand.fullMessage(for: error)) {
+    let message = arguments.reduce(SiftoolCommand.message(for: error)) {
       $0.replacing($1, with: VisibleText.line($1))
     }
+    let lines = message.replacing(". Please provide", with: ": give").split(separator: "\n").map { line in
+      line.hasPrefix("  - ") ? line.dropFirst(4) + "," : line[...]
+    }
+    var sentence = lines.joined(separator: " ")
+    while let last = sentence.last, ".,".contains(last) { sentence.removeLast() }
+    guard let first = sentence.first, sentence.dropFirst().first?.isUppercase == false else {
+      return sentence
+    }
+    return first.lowercased() + sentence.dropFirst()
   }
 
-  private static func report(_ error: any Error, of command: (any ParsableCommand)?) -> ExitStatus {
-    if error is ValidationError || error is CleanExit || error is ExitCode { return reportUsage(error) }
-    let failure = ToolFailure(error)
-    if let command = command as? any ToolCommand, command.printsJSON, !failure.isReported {
+  private static func report(
+    _ error: any Error, of command: (any ParsableCommand)?, _ line: CommandLineGrammar.Line
+  ) -> ExitStatus {
+    // Help that was asked for is thrown too, and so are checks of the parser's kind.
+    if !(error is ToolFailure), !(error is any Fault),
+      [.success, .validationFailure].contains(SiftoolCommand.exitCode(for: error))
+    {
+      return reportParsing(error, line)
+    }
+    let asJSON = (command as? any ToolCommand)?.printsJSON ?? false
+    return report(ToolFailure(error), asJSON: asJSON, line.command)
+  }
+
+  private static func report(_ failure: ToolFailure, asJSON: Bool, _ command: [String]) -> ExitStatus {
+    if asJSON, !failure.isReported {
       // A failure to write this document too leaves the message on stderr.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
-    if !failure.message.isEmpty { Console.note("siftool: \(failure.message)") }
+    if !failure.message.isEmpty { Console.say(failure.message, .failure) }
+    if failure.status == .usage {
+      Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
+    }
     return failure.status
   }
 }

@@ -1,7 +1,16 @@
 import ArgumentParser
+import CommandKit
 
-/// `siftool`: every command is a file of Commands/.
+/// `siftool`: every command is a file of Commands/, in the folder of its group.
 struct SiftoolCommand: ParsableCommand {
+  /// The commands that are done without the parser in their simplest form.
+  static var shortForms: [ShortForm] {
+    [
+      ListCommand.shortForm, HeaderCommand.shortForm, InfoCommand.shortForm, DumpCommand.shortForm,
+      CatCommand.shortForm, VerifyCommand.shortForm,
+    ]
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "siftool",
     abstract: "Read, check, change and make images of the Singularity Image Format (SIF).",
@@ -46,19 +55,4 @@ struct SiftoolCommand: ParsableCommand {
         ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
-}
-
-/// A command whose failures end the process with the contract's exit codes.
-protocol ToolCommand: ParsableCommand {
-  /// Does the work.
-  func execute() throws
-
-  /// Whether the command's output is a JSON document.
-  var printsJSON: Bool { get }
-}
-
-extension ToolCommand {
-  var printsJSON: Bool { false }
-
-  mutating func run() throws { try execute() }
 }

@@ -115,7 +115,7 @@ import Testing
         sh: can't create /bin/one: Read-only file system
         data
         nobody
-        Error: --underlay has nothing
+        siftool: --underlay has nothing
         """), "\(answer.text) \(answer.errors)")
     #expect(answer.text.contains("\n64\n") && answer.text.hasSuffix("\n64\n"), "\(answer.text)")
     // The kernel makes none: what writes says so.

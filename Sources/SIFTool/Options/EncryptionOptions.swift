@@ -1,6 +1,7 @@
 import Partitions
 import ArgumentParser
 import Bytes
+import CommandKit
 import Gcrypt
 import LUKS
 import PEMKeys
@@ -13,9 +14,9 @@ struct KeyDerivationOptions: ParsableArguments {
   var kdf = "argon2id"
   @Option(
     help: ArgumentHelp(
-      "The memory that opening takes, in MiB; otherwise 64, which also opens on a small machine.",
-      valueName: "MiB"))
-  var kdfMemory: UInt32?
+      "The memory that opening takes; otherwise 64M, which also opens on a small machine.",
+      discussion: "A number without a unit counts MiB.", valueName: "size"))
+  var kdfMemory: SizeArgument?
   @Option(
     help: ArgumentHelp(
       "Passes of Argon2, otherwise 4; iterations of PBKDF2, otherwise 1000000.", valueName: "n"))
@@ -29,8 +30,10 @@ struct KeyDerivationOptions: ParsableArguments {
     var cost = KeyDerivationCost.standard(algorithm)
     if let kdfMemory {
       guard algorithm != .pbkdf2 else { throw ToolFailure.usage("PBKDF2 takes no memory: no --kdf-memory") }
-      let (memory, overflow) = kdfMemory.multipliedReportingOverflow(by: 1024)
-      guard !overflow else { throw ToolFailure.usage("--kdf-memory is more than 4 GiB") }
+      let (bytes, overflow) = kdfMemory.bytes.multipliedReportingOverflow(by: kdfMemory.isBare ? 1 << 20 : 1)
+      guard !overflow, let memory = UInt32(exactly: bytes >> 10) else {
+        throw ToolFailure.usage("--kdf-memory is more than 4 GiB of memory")
+      }
       cost.memory = memory
     }
     if let kdfTime { cost.time = kdfTime }
@@ -42,36 +45,20 @@ struct KeyDerivationOptions: ParsableArguments {
 /// How a volume is made.
 struct VolumeShapeOptions: ParsableArguments {
   @OptionGroup var derivation: KeyDerivationOptions
-  @Option(
-    help: ArgumentHelp("The bytes of a sector: 512, 1024, 2048 or 4096.", valueName: "bytes"))
-  var sectorSize = 4096
+  @Option(help: ArgumentHelp("The size of a sector: 512, 1K, 2K or 4K.", valueName: "size"))
+  var sectorSize = SizeArgument(4096)
   @Option(
     help: ArgumentHelp(
-      "Where the data begin: 1MiB, with room for three keys, or 16MiB as the runtimes make it.",
+      "Where the data begin: 1M, with room for three keys, or 16M as the runtimes make it.",
       valueName: "size"))
-  var luksOffset = "1MiB"
+  var luksOffset = SizeArgument(1 << 20)
 
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
-    guard let offset = Self.bytes(luksOffset) else {
-      throw ToolFailure.usage("--luks-offset must be a number of bytes, KiB or MiB, such as 16MiB")
-    }
-    let options = FormatOptions(dataOffset: offset, sectorSize: sectorSize, kdf: try derivation.cost())
+    let options = FormatOptions(
+      dataOffset: luksOffset.bytes, sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
     try options.check()
     return options
-  }
-
-  /// A size with its unit.
-  private static func bytes(_ text: String) -> Int64? {
-    for (unit, factor) in [("MiB", Int64(1) << 20), ("KiB", 1 << 10), ("", 1)] where text.hasSuffix(unit) {
-      let digits = text.dropLast(unit.count)
-      guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-        let number = Int64(digits)
-      else { return nil }
-      let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
-      return overflow ? nil : bytes
-    }
-    return nil
   }
 }
 

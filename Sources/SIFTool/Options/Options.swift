@@ -1,13 +1,8 @@
 import ArgumentParser
 import Bytes
+import CommandKit
 import Glibc
 import SIF
-
-/// `--json`.
-struct JSONOption: ParsableArguments {
-  @Flag(name: .long, help: "Print one JSON document instead of text.")
-  var json = false
-}
 
 /// What every command that writes an image takes.
 struct WriteOptions: ParsableArguments {
@@ -34,23 +29,6 @@ struct WriteOptions: ParsableArguments {
         "SOURCE_DATE_EPOCH is \"\(text.printable)\", not a number of seconds")
     }
     return Timestamp(seconds: seconds)
-  }
-}
-
-/// What long-running commands take.
-struct ProgressOptions: ParsableArguments {
-  @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.")
-  var quiet = false
-
-  @Flag(name: .long, help: "Draw no progress bar.")
-  var noProgress = false
-
-  /// Whether a progress bar is wanted and can be drawn.
-  var showsProgress: Bool { !quiet && !noProgress && Console.isTerminal(STDERR_FILENO) }
-
-  /// Writes a message for people, unless they asked for quiet.
-  func note(_ line: String) {
-    if !quiet { Console.note(line) }
   }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandKit
 import ImageTrust
 
 /// Whose signatures count, and how many are needed.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bytes
+import CommandKit
 import Gcrypt
 import ImageTrust
 import SIF
@@ -39,12 +40,12 @@ struct SigningKeyOptions: ParsableArguments {
 
   /// Signs with the chosen key.
   ///
-  /// - Parameter isQuiet: whether warnings are left out.
+  /// - Parameter reporter: warns of what is to be known about the files.
   func sign(
-    _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, isQuiet: Bool
+    _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, _ reporter: Reporter
   ) throws -> [Descriptor] {
     let identity: SigningIdentity
-    do { identity = try self.identity(at: time) { Console.warn($0, isQuiet: isQuiet) } } catch KeyError
+    do { identity = try self.identity(at: time) { reporter.warn($0) } } catch KeyError
       .notOpenPGP
     {
       throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
@@ -90,27 +91,14 @@ struct SigningKeyOptions: ParsableArguments {
   }
 }
 
-/// Passphrases from the options, or from the user. One that was given is for all keys: a descriptor or a variable gives it
-/// only once.
-private final class KeyPassphrases: PassphraseProvider {
-  private final class Given {
-    let bytes: SecureBytes
+/// Passphrases from the options, or from the user.
+private struct KeyPassphrases: PassphraseProvider {
+  private let given: PassphraseOnce
 
-    init(_ bytes: consuming SecureBytes) { self.bytes = bytes }
-  }
-
-  private let options: PassphraseOptions
-  private var given: Given?
-  private var isRead = false
-
-  init(_ options: PassphraseOptions) { self.options = options }
+  init(_ options: PassphraseOptions) { given = PassphraseOnce(options.source) }
 
   func passphrase(for key: LockedKey) throws -> SecureBytes? {
-    if !isRead {
-      if let bytes = try options.readGiven() { given = Given(bytes) }
-      isRead = true
-    }
-    if let given { return try given.bytes.copy(0..<given.bytes.count) }
+    if let given = try given.readGiven() { return given }
     return switch key {
     case .openPGP(let keyID): try SecretInput.prompt("Passphrase of key \(keyID): ")
     case .pem(let file): try SecretInput.prompt("Passphrase of the key in \(file): ")

@@ -1,3 +1,4 @@
+import CommandKit
 import ImageTrust
 import SIF
 
@@ -14,23 +15,23 @@ struct KeyChoice {
   /// Reads the keys: those of the runtimes' own rings where nothing was named.
   ///
   /// - Parameter digestsFiles: whether the digests of the files are wanted.
-  func read(digestsFiles: Bool = false, isQuiet: Bool = false) throws(KeyError) -> TrustedKeys {
+  func read(digestsFiles: Bool = false, _ reporter: Reporter = Reporter()) throws(KeyError) -> TrustedKeys {
     let rings = isEmpty ? TrustedKeys.runtimeRings : rings.map(\.path)
     return try TrustedKeys(files: files.map(\.path), rings: rings, digestsFiles: digestsFiles) {
-      Console.warn($0, isQuiet: isQuiet)
+      reporter.warn($0)
     }
   }
 }
 
-/// What `verify` was asked for, apart from the command, so that ``ShortPath`` can do it without the argument parser.
+/// What `verify` was asked for, apart from the command, so that its short form can do it without the argument parser.
 struct Verification {
   var keys = KeyChoice()
   var selection = IntegritySelection()
   /// Whether legacy signatures have to cover more than the primary partition.
   var isEverything = false
   var policy = VerificationPolicy()
-  /// Whether warnings are left out.
-  var isQuiet = false
+  /// Warns of what is to be known about the keys.
+  var reporter = Reporter()
 
   /// Verifies, prints the report, and fails where the verdict is not ok.
   func run(on image: PathArgument, printsJSON: Bool = false) throws {
@@ -50,7 +51,7 @@ struct Verification {
   /// The same with its keys.
   func read() throws(KeyError) -> ImageVerification {
     var verification = ImageVerification(
-      try keys.read(isQuiet: isQuiet), policy: policy, selection: selection)
+      try keys.read(reporter), policy: policy, selection: selection)
     verification.includesAll = isEverything
     return verification
   }

@@ -1,6 +1,7 @@
 import Partitions
 import ArgumentParser
 import Bytes
+import CommandKit
 import Gcrypt
 import Glibc
 import ImageTrust
@@ -65,7 +66,7 @@ struct VolumeKeySource: VolumeKeyProvider {
   var pemPaths: [PathArgument] = []
   var allowsAnyCost = false
   var allowsAnyCipher = false
-  var isQuiet = false
+  var reporter = Reporter()
 
   /// Whether an option names a key.
   var isNamed: Bool { passphrase.isNamed || !pemPaths.isEmpty }
@@ -98,43 +99,26 @@ struct VolumeKeySource: VolumeKeyProvider {
 
   /// Says what it costs, before it takes its time.
   func willUnlock(_ object: Descriptor, cost: UnlockCost) {
-    if !isQuiet { Console.note("siftool: opening partition \(object.id): \(cost.description)") }
+    reporter.note("opening partition \(object.id): \(cost.description)")
   }
 
   private func unwrap(
     _ paths: [PathArgument], _ object: Descriptor, _ image: Image
   ) throws -> [VolumeKeyCandidate] {
     // A descriptor or a variable gives it once, however many keys it is for.
-    let phrase = KeyPhrase(passphrase)
+    let phrase = PassphraseOnce(passphrase)
     return try image.unwrapKeys(for: object) {
       try paths.map { path in
-        (path.path.printable, try PrivateKeyFile.read(path.path, phrase, isQuiet: isQuiet))
+        (path.path.printable, try PrivateKeyFile.read(path.path, phrase, reporter))
       }
     }
-  }
-}
-
-/// The passphrase of private keys, read when the first of them needs it.
-final class KeyPhrase {
-  /// Where it comes from.
-  let source: PassphraseSource
-  private var given: VolumeKeyCandidate?
-  private var wasRead = false
-
-  init(_ source: PassphraseSource) { self.source = source }
-
-  /// The passphrase without asking for it, or nil.
-  func readGiven() throws -> VolumeKeyCandidate? {
-    if !wasRead, let bytes = try source.readGiven() { given = VolumeKeyCandidate(bytes) }
-    wasRead = true
-    return given
   }
 }
 
 /// Private keys in PEM files.
 enum PrivateKeyFile {
   /// Reads a key; where it is encrypted, with its passphrase.
-  static func read(_ path: FilePath, _ phrase: KeyPhrase, isQuiet: Bool) throws -> PEMPrivateKey {
+  static func read(_ path: FilePath, _ phrase: PassphraseOnce, _ reporter: Reporter) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)
     let none = try SecureBytes(count: 0)
@@ -143,15 +127,15 @@ enum PrivateKeyFile {
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }
-      KeyRingFiles.notice(ofPrivateKeyIn: path).map { Console.warn($0, isQuiet: isQuiet) }
+      KeyRingFiles.notice(ofPrivateKeyIn: path).map { reporter.warn($0) }
       return key
     } catch {
       guard error.code == .passphraseNeeded else { throw ToolFailure(error, name) }
     }
-    KeyRingFiles.notice(ofPrivateKeyIn: path).map { Console.warn($0, isQuiet: isQuiet) }
+    KeyRingFiles.notice(ofPrivateKeyIn: path).map { reporter.warn($0) }
     do {
       if let given = try phrase.readGiven() {
-        return try PEMPrivateKey.read(bytes.span, passphrase: given.key)
+        return try PEMPrivateKey.read(bytes.span, passphrase: given)
       }
       guard let typed = try SecretInput.prompt("Passphrase of the key in \(name): ") else {
         throw ToolFailure(.key, code: "passphrase-needed", "\(name): the private key is encrypted")

@@ -1,4 +1,5 @@
 import Bytes
+import CommandKit
 import Glibc
 import LinuxSystem
 import SIF
@@ -7,11 +8,11 @@ import SystemPackage
 /// A file that is examined and must stay as it is.
 enum Evidence {
   /// Opens a file so that not even its access time changes; where the kernel does not grant that, the user is told.
-  static func open(_ path: FilePath, _ progress: ProgressOptions) throws -> FileStorage {
+  static func open(_ path: FilePath, _ reporter: Reporter) throws -> FileStorage {
     let storage = try FileStorage(opening: path, preservesAccessTime: true)
     if !storage.preservesAccessTime {
-      progress.note(
-        "siftool: only the owner of \(path.printable) can read it without a trace: its access time "
+      reporter.note(
+        "only the owner of \(path.printable) can read it without a trace: its access time "
           + "may change")
     }
     return storage
@@ -41,8 +42,10 @@ enum Evidence {
 
   /// Writes a file of results, which must not be the file that is examined.
   static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
-    try refuse(path, examining: storage)
-    try NewImageFile.write(replacing: path, mode: 0o644) { try $0.write(bytes.span.bytes, at: 0) }
+    try refuse(path, examining: storage, allowsStreams: true)
+    let file = try OutputFile(writing: path, mode: 0o644)
+    try file.write(bytes.span.bytes)
+    try file.commit()
   }
 
   /// Writes an image, which must not be the file that is examined.
@@ -54,7 +57,9 @@ enum Evidence {
   }
 
   /// Refuses a place where something is already, the image itself above all.
-  private static func refuse(_ path: FilePath, examining storage: FileStorage) throws {
+  private static func refuse(
+    _ path: FilePath, examining storage: FileStorage, allowsStreams: Bool = false
+  ) throws {
     let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
     var target = stat()
     if path.withPlatformString({ stat($0, &target) }) == 0,
@@ -63,6 +68,7 @@ enum Evidence {
       throw ToolFailure.usage(
         "\(path.printable) is the image itself: it is not overwritten")
     }
+    if allowsStreams, OutputFile.isStream(path) { return }
     guard path.withPlatformString({ lstat($0, &target) }) != 0 else {
       throw SystemError(errno: .fileExists, operation: "create", path: path)
     }

@@ -1,6 +1,7 @@
-import StrictJSON
-import Partitions
 import Bytes
+import CommandKit
+import Partitions
+import StrictJSON
 import SIF
 
 /// Tells people which signatures a change breaks.
@@ -9,38 +10,36 @@ import SIF
 /// (spec/signatures.md); offsets and times of change are not covered.
 enum SignatureNotice {
   /// An object joined a group that is signed as a whole.
-  static func groupChanged(_ group: UInt32, in image: Image, _ options: ProgressOptions) {
+  static func groupChanged(_ group: UInt32, in image: Image, _ reporter: Reporter) {
     for signature in image.objects(linkedTo: .group(group)) where signature.dataType == .signature {
-      options.note(
-        "siftool: warning: signature \(signature.id) is over group \(group), which has a new object now: "
+      reporter.warn(
+        "signature \(signature.id) is over group \(group), which has a new object now: "
           + "it no longer verifies for the whole group")
     }
   }
 
   /// An object is gone or its descriptor changed.
-  static func objectChanged(_ object: Descriptor, _ what: String, in image: Image, _ options: ProgressOptions)
-  {
+  static func objectChanged(_ object: Descriptor, _ what: String, in image: Image, _ reporter: Reporter) {
     for signature in image.signatures(covering: object) where signature.id != object.id {
-      options.note(
-        "siftool: warning: \(what): signature \(signature.id), which covers it, no longer verifies")
+      reporter.warn("\(what): signature \(signature.id), which covers it, no longer verifies")
     }
   }
 
   /// What holds after objects moved: everything.
-  static func allHold(in image: Image, _ options: ProgressOptions) {
+  static func allHold(in image: Image, _ reporter: Reporter) {
     let signatures = image.objects(ofType: .signature).map(\.id)
     guard !signatures.isEmpty else { return }
     let subject =
       signatures.count == 1
       ? "signature \(signatures[0]) stays" : "signatures \(ByteText.ranges(signatures)) stay"
-    options.note("siftool: \(subject) valid: where objects lie is not signed")
+    reporter.note("\(subject) valid: where objects lie is not signed")
   }
 
   /// Says which signatures a new image does not get.
-  static func dropped(_ rewrite: PartitionRewrite, _ progress: ProgressOptions) {
+  static func dropped(_ rewrite: PartitionRewrite, _ reporter: Reporter) {
     for signature in rewrite.signatures {
-      progress.note(
-        "siftool: dropped: signature \(signature.id), which does not hold for partition \(rewrite.partition.id) as it "
+      reporter.note(
+        "dropped: signature \(signature.id), which does not hold for partition \(rewrite.partition.id) as it "
           + "is now")
     }
   }

@@ -1,5 +1,6 @@
-import Partitions
 import Bytes
+import CommandKit
+import Partitions
 import LUKS
 import SIF
 import Squash

@@ -1,0 +1,177 @@
+/// The one grammar of the command line, ahead of the argument parser (docs/decisions/0010-command-line.md).
+///
+/// By itself, the parser takes any group of letters with an `h` in it for a wish for help, blames a known option for an
+/// unknown one before it, and lets the last of several values win. Here options are told from operands by a table of
+/// names, and the parser gets a form in which nothing can be misread: long names, each with its value, and the operands
+/// after `--`.
+package struct CommandLineGrammar {
+  /// A command line that was understood.
+  package struct Line: Sendable {
+    /// The names of the command; none for the tool itself.
+    package var command: [String] = []
+    /// The arguments for the parser.
+    package var arguments: [String] = []
+    /// Whether the command is to print JSON.
+    package var wantsJSON = false
+
+    /// A command with what else is known of it.
+    package init(command: [String] = [], arguments: [String] = [], wantsJSON: Bool = false) {
+      self.command = command
+      self.arguments = arguments
+      self.wantsJSON = wantsJSON
+    }
+  }
+
+  /// A command line that breaks the grammar.
+  package struct UsageError: Error {
+    /// What is wrong: it names the argument.
+    package let sentence: String
+    /// The names of the command.
+    package let command: [String]
+    /// Whether the command was to print JSON.
+    package let wantsJSON: Bool
+  }
+
+  /// What the parser has beyond the commands, as the first argument.
+  private static let reserved = ["help", "--experimental-dump-help", "---completion"]
+
+  private let table: OptionTable
+
+  /// The grammar of a tool.
+  package init(_ table: OptionTable) { self.table = table }
+
+  /// Finds the command, and puts what follows into the form for the parser.
+  package func read(_ arguments: [String]) throws(UsageError) -> Line {
+    if let first = arguments.first, Self.reserved.contains(first) { return Line(arguments: arguments) }
+    var path: [String] = []
+    var rest = arguments[...]
+    while table.hasCommands(beneath: path), let first = rest.first {
+      guard !first.isOption else { break }
+      guard table.command(at: path + [first]) != nil else {
+        throw UsageError(
+          sentence: "\(name(of: path)) has no command \(first)", command: path, wantsJSON: false)
+      }
+      path.append(first)
+      rest.removeFirst()
+    }
+    guard let command = table.command(at: path) else { return Line(arguments: arguments) }
+    var scan = Scan(command: command, name: name(of: path), rest: rest)
+    do throws(Fault) { try scan.run() } catch {
+      let wantsJSON = command.option(named: "json") != nil && arguments.contains("--json")
+      throw UsageError(sentence: error.sentence, command: path, wantsJSON: wantsJSON)
+    }
+    return Line(command: path, arguments: path + scan.result, wantsJSON: scan.given.contains("json"))
+  }
+
+  private func name(of path: [String]) -> String { path.isEmpty ? table.tool : path.joined(separator: " ") }
+
+  private struct Fault: Error {
+    let sentence: String
+  }
+
+  /// The arguments of one command, read from left to right.
+  private struct Scan {
+    let command: OptionTable.Command
+    let name: String
+    var rest: ArraySlice<String>
+    var options: [String] = []
+    var operands: [String] = []
+    var given: Set<String> = []
+    var wantsHelp = false
+
+    init(command: OptionTable.Command, name: String, rest: ArraySlice<String>) {
+      self.command = command
+      self.name = name
+      self.rest = rest
+    }
+
+    /// The arguments for the parser.
+    var result: [String] {
+      wantsHelp ? ["--help"] : operands.isEmpty ? options : options + ["--"] + operands
+    }
+
+    mutating func run() throws(Fault) {
+      while let argument = rest.popFirst() {
+        switch argument {
+        case "-h", "--help":
+          wantsHelp = true
+          return
+        case "--":
+          operands += rest
+          return
+        case _ where argument.isOption:
+          if argument.utf8.dropFirst().first == UInt8(ascii: "-") {
+            try readName(argument)
+          } else {
+            try readLetters(argument)
+          }
+        default:
+          operands.append(argument)
+          if command.startsProgram {
+            operands += rest
+            return
+          }
+        }
+      }
+    }
+
+    /// `--name`, `--name value` or `--name=value`.
+    private mutating func readName(_ argument: String) throws(Fault) {
+      let text = argument.unicodeScalars.dropFirst(2)
+      let end = text.firstIndex(of: "=")
+      let name = String(text[..<(end ?? text.endIndex)])
+      guard let option = command.option(named: name) else { throw unknown("--\(name)") }
+      try add(option, "--\(name)", joined: end.map { String(text[$0...].dropFirst()) })
+    }
+
+    /// `-x`, `-xy`, and after the last of them a value: `-x value`, `-xvalue` or `-x=value`.
+    private mutating func readLetters(_ argument: String) throws(Fault) {
+      var letters = argument.unicodeScalars.dropFirst()
+      let isGroup = letters.count > 1
+      while let letter = letters.popFirst() {
+        guard let option = command.option(of: letter) else {
+          throw unknown("-\(letter)\(isGroup ? " (in \(argument))" : "")")
+        }
+        guard option.value != .none else {
+          let isJoined = letters.first == "="
+          try add(option, "-\(letter)", joined: isJoined ? String(letters) : nil)
+          continue
+        }
+        let isJoined = !letters.isEmpty
+        if letters.first == "=" { letters.removeFirst() }
+        return try add(option, "-\(letter)", joined: isJoined ? String(letters) : nil)
+      }
+    }
+
+    private func unknown(_ option: String) -> Fault { Fault(sentence: "\(name) has no option \(option)") }
+
+    private mutating func add(
+      _ option: OptionTable.Option, _ spelling: String, joined: String?
+    ) throws(Fault) {
+      let isFirst = given.insert(option.name).inserted
+      guard option.value != .none else {
+        guard joined == nil else { throw Fault(sentence: "\(spelling) takes no value") }
+        // A flag says the same twice.
+        if isFirst { options.append("--\(option.name)") }
+        return
+      }
+      guard isFirst || option.value == .list else {
+        throw Fault(sentence: "\(spelling) is given twice, and takes one value")
+      }
+      var value = joined
+      if value == nil, let next = rest.first, option.takesAnything || !next.isOption {
+        value = rest.popFirst()
+      }
+      guard let value else { throw Fault(sentence: "\(spelling) needs a value") }
+      // One that begins with a dash would be an option for the parser, and one that is empty is none for it after "=".
+      options += value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]
+    }
+  }
+}
+
+extension String {
+  /// Whether an argument is in the place of an option: it begins with a dash, and is more than that.
+  fileprivate var isOption: Bool {
+    utf8.first == UInt8(ascii: "-") && utf8.dropFirst().first != nil
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Bytes
+import Glibc
+import SystemPackage
+
+/// A path on the command line: any bytes but NUL, also those that are not UTF-8.
+package struct PathArgument: ExpressibleByArgument {
+  /// The path.
+  package let path: FilePath
+
+  /// A path that did not come from the command line.
+  package init(_ path: FilePath) { self.path = path }
+
+  /// Reads an argument; nil where it is empty.
+  package init?(argument: String) {
+    guard !argument.isEmpty else { return nil }
+    path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { characters in
+        characters.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
+      }
+    }
+  }
+
+  /// The bytes of the path.
+  package var bytes: [UInt8] {
+    path.withPlatformString { text in
+      var bytes: [UInt8] = []
+      while text[bytes.count] != 0 { bytes.append(UInt8(bitPattern: text[bytes.count])) }
+      return bytes
+    }
+  }
+
+  /// Shells offer files.
+  package static var defaultCompletionKind: CompletionKind { .file() }
+}
+
+/// Command-line arguments as strings that lose nothing.
+///
+/// Swift's strings are Unicode, arguments are bytes. A byte that is not part of UTF-8 becomes one character of
+/// the last private-use plane, and ``decode(_:)`` makes the byte of it again.
+package enum ArgumentBytes {
+  private static let base: UInt32 = 0x10_FF00
+  /// What the last private-use plane begins with in UTF-8; nearly no argument has it.
+  private static let leadByte: UInt8 = 0xF4
+
+  /// The process's arguments without its name.
+  package static var commandLine: [String] {
+    let arguments = CommandLine.unsafeArgv
+    return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in arguments[index].map(encode) }
+  }
+
+  private static func encode(_ argument: UnsafeMutablePointer<CChar>) -> String {
+    // Text that has such characters itself is kept as bytes too.
+    if let text = String(validatingCString: argument), !text.utf8.contains(leadByte) { return text }
+    let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
+    var text = String.UnicodeScalarView()
+    for byte in bytes {
+      // All bytes beyond ASCII of such an argument are kept as bytes: decoding treats both alike.
+      let scalar = byte < 0x80 ? Unicode.Scalar(byte) : Unicode.Scalar(base + UInt32(byte))
+      if let scalar { text.append(scalar) }
+    }
+    return String(text)
+  }
+
+  /// The bytes of an argument, and a NUL.
+  package static func decode(_ text: String) -> [UInt8] {
+    guard text.utf8.contains(leadByte) else { return Array(text.utf8) + [0] }
+    return text.unicodeScalars.flatMap { scalar -> [UInt8] in
+      if scalar.value >= base + 0x80, scalar.value <= base + 0xFF { return [UInt8(scalar.value - base)] }
+      return Array(String(scalar).utf8)
+    } + [0]
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Bytes
+
+/// A command whose failures end the process with an exit code of ``ExitStatus``.
+package protocol ToolCommand: ParsableCommand {
+  /// Does the work.
+  func execute() throws
+
+  /// Whether the command's output is a JSON document.
+  var printsJSON: Bool { get }
+}
+
+extension ToolCommand {
+  /// Text, where a command does not say otherwise.
+  package var printsJSON: Bool { false }
+
+  /// Does the work.
+  package mutating func run() throws { try execute() }
+}
+
+/// A command that has something to say besides its output.
+package protocol ReportingCommand: ToolCommand {
+  /// What of it is wanted.
+  var progress: ProgressOptions { get }
+
+  /// Does the work.
+  ///
+  /// - Parameter reporter: says it.
+  func execute(_ reporter: Reporter) throws
+}
+
+extension ReportingCommand {
+  /// Does the work, with the one reporter of the run.
+  package func execute() throws { try execute(progress.reporter) }
+}
+
+/// The exit codes that scripts rely on.
+package enum ExitStatus: Int32 {
+  case done = 0
+  /// Any failure without a code of its own; for `diff`, that there are differences.
+  case failure = 1
+  case notSigned = 2
+  case untrusted = 3
+  case tampered = 4
+  /// Not a SIF image, malformed or truncated.
+  case malformed = 5
+  case key = 6
+  /// The operating system refused or failed.
+  case system = 7
+  case usage = 64
+  /// A program of an image that cannot be executed, and one that is not there: as shells have it.
+  case notExecutable = 126
+  case notFound = 127
+
+  /// The exit code for a kind of fault.
+  package init(_ kind: FaultKind) {
+    self =
+      switch kind {
+      case .malformed: .malformed
+      case .key: .key
+      case .system: .system
+      case .argument: .usage
+      case .notSigned: .notSigned
+      case .untrusted: .untrusted
+      case .tampered: .tampered
+      case .notExecutable: .notExecutable
+      case .programNotFound: .notFound
+      case .other: .failure
+      }
+  }
+}

@@ -1,0 +1,109 @@
+import Bytes
+import Gcrypt
+import Glibc
+import LinuxSystem
+import StrictJSON
+
+/// Where a command's output goes: data to stdout, everything else to stderr.
+///
+/// Lines for people lose here, and in ``OutputBuffer``, what a terminal would obey or nobody would see, line ends
+/// inside of them included: whoever prints need not know which of the words come from an image (spec/output.md).
+package enum Console {
+  /// Writes lines for people to stdout.
+  ///
+  /// - Parameter keepsTabs: whether tabs are part of their form.
+  package static func write(lines: some Sequence<String>, keepsTabs: Bool = false) throws(ToolFailure) {
+    var block: [UInt8] = []
+    for line in lines {
+      block += bytes(ofLine: line, keepsTabs: keepsTabs)
+      if block.count > 1 << 16 {
+        try write(raw: block)
+        block = []
+      }
+    }
+    try write(raw: block)
+  }
+
+  /// Writes a line for people to stdout.
+  package static func write(line: String) throws(ToolFailure) { try write(raw: bytes(ofLine: line)) }
+
+  /// A line for people, with its end.
+  package static func bytes(ofLine line: String, keepsTabs: Bool = false) -> [UInt8] {
+    Array(VisibleText.line(line, keepsTabs: keepsTabs).utf8) + [0x0A]
+  }
+
+  /// Writes bytes to stdout as they are: contents, and documents of a form that has its own escapes.
+  package static func write(raw bytes: [UInt8]) throws(ToolFailure) {
+    do throws(SystemError) {
+      try SystemError.writeAll(bytes.span.bytes, to: STDOUT_FILENO)
+    } catch {
+      throw ToolFailure(writing: error)
+    }
+  }
+
+  /// Writes bytes that may be secret to stdout, as they are.
+  package static func write(raw bytes: borrowing SecureBytes) throws(ToolFailure) {
+    do throws(SystemError) {
+      try SystemError.writeAll(bytes.span.bytes, to: STDOUT_FILENO)
+    } catch {
+      throw ToolFailure(writing: error)
+    }
+  }
+
+  /// Writes one JSON document to stdout: sorted keys, with the version of its schema.
+  ///
+  /// - Parameters:
+  ///   - document: the members.
+  ///   - list: a member whose elements are made one by one while they are written, so that a long list
+  ///     takes no more memory than its longest element.
+  package static func write(document: [JSONMember], list: JSONList? = nil) throws(ToolFailure) {
+    guard let list else { return try write(raw: bytes(of: document)) }
+    var block: [UInt8] = []
+    let stream = JSONStream(list: list.key, around: document) { (bytes) throws(ToolFailure) in
+      block += bytes
+      guard block.count > 1 << 16 else { return }
+      try write(raw: block)
+      block = []
+    }
+    for index in 0..<list.count { try stream.add(list.element(index)) }
+    try stream.end()
+    try write(raw: block)
+  }
+
+  /// The bytes of one JSON document: sorted keys, with the version of its schema.
+  package static func bytes(of document: [JSONMember]) -> [UInt8] {
+    JSONWriter.pretty(.object(document + [JSONMember("schemaVersion", 1)])) + [0x0A]
+  }
+
+  /// Writes a line for people to stderr. Nothing can be done where even that fails.
+  package static func note(_ line: String) {
+    try? SystemError.writeAll(bytes(ofLine: line).span.bytes, to: STDERR_FILENO)
+  }
+
+  /// Writes a message to stderr, as this tool has it.
+  package static func say(_ text: String, _ severity: FrontEnd.Severity) {
+    note(FrontEnd.current.line(severity, text))
+  }
+
+  /// Writes a question to stderr; the answer is typed behind it.
+  package static func prompt(_ question: String) {
+    try? SystemError.writeAll(Array(VisibleText.line(question).utf8).span.bytes, to: STDERR_FILENO)
+  }
+
+  /// Whether a descriptor is a terminal.
+  package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+}
+
+/// A member of a JSON document whose elements are made when they are written.
+package struct JSONList {
+  fileprivate let key: String
+  fileprivate let count: Int
+  fileprivate let element: (Int) -> JSONValue
+
+  /// A member of so many elements.
+  package init(key: String, count: Int, element: @escaping (Int) -> JSONValue) {
+    self.key = key
+    self.count = count
+    self.element = element
+  }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import Squash
+import SystemPackage
+
+/// Output that is gathered and written in large pieces.
+package final class OutputBuffer: ByteSink {
+  private let descriptor: Int32
+  private let pending: Pending
+
+  private final class Pending {
+    var bytes: [UInt8] = []
+  }
+
+  /// A buffer before a descriptor.
+  package init(_ descriptor: Int32 = STDOUT_FILENO) {
+    self.descriptor = descriptor
+    pending = Pending()
+    pending.bytes.reserveCapacity(1 << 17)
+  }
+
+  /// Adds bytes as they are: contents, and documents of a form that has its own escapes.
+  package func append(raw bytes: some Collection<UInt8>) throws(ToolFailure) {
+    pending.bytes.append(contentsOf: bytes)
+    if pending.bytes.count >= 1 << 16 { try flush() }
+  }
+
+  /// Adds a line for people, with what a terminal would obey escaped as ``Console`` does.
+  package func append(line: String) throws(ToolFailure) { try append(raw: Console.bytes(ofLine: line)) }
+
+  /// Adds a line of nothing but visible characters of ASCII.
+  package func append(plainLine line: ArraySlice<UInt8>) throws(ToolFailure) {
+    pending.bytes.append(contentsOf: line)
+    pending.bytes.append(0x0A)
+    if pending.bytes.count >= 1 << 16 { try flush() }
+  }
+
+  /// Adds contents.
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
+    let isLarge = bytes.count > 1 << 16
+    // What came before goes before it.
+    if isLarge || pending.bytes.count + bytes.count > 1 << 17 { try flushBytes() }
+    if isLarge { try put(bytes) } else { pending.bytes.append(contentsOf: bytes) }
+  }
+
+  /// Writes what is left.
+  package func flush() throws(ToolFailure) { do { try flushBytes() } catch { throw Self.failure(error) } }
+
+  /// What a failed write is to the user. A reader that has gone away needs no message.
+  package static func failure(_ error: SquashError) -> ToolFailure {
+    ToolFailure(.system, code: "system", error.errno == EPIPE ? "" : error.description)
+  }
+
+  private func flushBytes() throws(SquashError) {
+    var failure: SquashError?
+    pending.bytes.withUnsafeBytes { bytes in
+      do throws(SquashError) { try put(bytes) } catch { failure = error }
+    }
+    pending.bytes.removeAll(keepingCapacity: true)
+    if let failure { throw failure }
+  }
+
+  private func put(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = Glibc.write(descriptor, base + done, bytes.count - done)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        let reason = Errno(rawValue: errno)
+        throw SquashError(.system, "cannot write the output: \(reason.description)", errno: reason.rawValue)
+      }
+      done += count
+    }
+  }
+}

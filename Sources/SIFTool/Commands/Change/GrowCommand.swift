@@ -1,0 +1,23 @@
+import ArgumentParser
+import CommandKit
+import SIF
+
+struct GrowCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "grow", abstract: "Rewrite an image with room for more objects.",
+    discussion: "Every byte of the old image is kept. The new image replaces it once it is complete.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Option(help: ArgumentHelp("The new number of descriptor slots.", valueName: "n")) var capacity: Int64
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  func execute(_ reporter: Reporter) throws {
+    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), watching: reporter.watching) {
+      try $0.grow(toCapacity: capacity, into: $1)
+    }
+    reporter.note(
+      "room for \(capacity) objects instead of \(old.header.descriptorsTotal)")
+    SignatureNotice.allHold(in: old, reporter)
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import CommandKit
+import Glibc
+import LinuxSystem
+import SIF
+import SystemPackage
+
+struct NewCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "new", abstract: "Make a new, empty image.",
+    discussion: "An image of that name is replaced once the new one is complete.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Option(help: ArgumentHelp("Descriptor slots: the most objects it can hold.", valueName: "n"))
+  var capacity = Header.defaultCapacity
+  @Option(
+    help: ArgumentHelp(
+      "The launch script, at most 31 bytes; a #! line gets its final newline.", valueName: "text"))
+  var launch: String?
+  @Option(help: ArgumentHelp("The image's id; otherwise a random one.", valueName: "uuid")) var id: String?
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+
+  func execute() throws {
+    var creation = Image.Creation.deterministic
+    creation.capacity = capacity
+    if case .fixed(let time) = try write.clock() {
+      creation.time = time
+    } else {
+      creation.time = Timestamp(seconds: Int64(time(nil)))
+      creation.id = .random()
+    }
+    if let id {
+      guard let given = ImageID(text: id) else { throw ToolFailure.usage("\"\(id)\" is not a UUID") }
+      creation.id = given
+    }
+    if let launch {
+      creation.launchScript = Array(launch.utf8)
+      if launch.hasPrefix("#!"), !launch.hasSuffix("\n") { creation.launchScript.append(0x0A) }
+    }
+    try NewImageFile.write(replacing: image.path, mode: 0o755) { storage throws(SIFError) in
+      _ = try Image.create(creation, in: storage)
+    }
+  }
+}

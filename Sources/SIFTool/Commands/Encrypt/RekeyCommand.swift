@@ -1,0 +1,125 @@
+import Partitions
+import ArgumentParser
+import CommandKit
+import LUKS
+import SIF
+import StrictJSON
+
+struct RekeyCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rekey", abstract: "Change who can open an encrypted image, in place.",
+    discussion: """
+      The new key is added, and then the one that opened the image is removed; a cut in between leaves an image \
+      that one of them opens. The squashfs is not touched, and its own key stays: whoever has kept an old copy \
+      of the image and the old key can still read this one. Only encrypting anew helps against that.
+
+      All recipients of one key share its key slot. When that is removed, none of them can open the image any \
+      more, and their messages go, too: name everybody who shall go on with --new-pem-path. The ids of the \
+      messages of others are told.
+
+      siftool rekey secret.sif --passphrase-file old --new-passphrase-file new
+      siftool rekey secret.sif --pem-path mine.pem --keep --new-pem-path theirs.pub.pem
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @Option(help: ArgumentHelp("Read the new passphrase from an open file descriptor.", valueName: "n"))
+  var newPassphraseFd: Int32?
+  @Option(
+    help: ArgumentHelp("Read the new passphrase from a file, less one final newline.", valueName: "file"))
+  var newPassphraseFile: PathArgument?
+  @Option(
+    help: ArgumentHelp("A public RSA key that shall open the image (repeatable).", valueName: "file"))
+  var newPemPath: [PathArgument] = []
+  @Flag(help: "Keep the key that opened the image, too.") var keep = false
+  @Flag(help: "Remove the key that opened the image, and add none.") var remove = false
+  @OptionGroup(title: "Key derivation") var derivation: KeyDerivationOptions
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var json: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  var printsJSON: Bool { json.json }
+
+  func validate() throws {
+    guard !(keep && remove) else { throw ValidationError("--keep and --remove exclude each other") }
+    let isNew = newPassphraseFd != nil || newPassphraseFile != nil || !newPemPath.isEmpty
+    guard !(remove && isNew) else { throw ValidationError("--remove takes no new key") }
+  }
+
+  func execute(_ reporter: Reporter) throws {
+    let cost = try derivation.cost()
+    // The lock is held from before the header is read until the last change of it.
+    var editor = try ImageEditor(opening: image.path, clock: try write.clock())
+    let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
+    var source = key.source
+    source.reporter = reporter
+    let opened = try EncryptedPartition(
+      partition, in: editor.image, allowsAnyCipher: source.allowsAnyCipher
+    ).unlock(with: source)
+    // Nobody is locked out for a key that only a faulty header takes for the right one.
+    try opened.requireSquashfs()
+    var change = try KeyChange(of: opened, in: editor.image)
+    if remove {
+      try removeOld(&change, &editor, reporter)
+    } else {
+      let newKey = try newKey(change, opened)
+      try change.add(newKey, cost, &editor)
+      if !keep { try removeOld(&change, &editor, reporter) }
+    }
+    SignatureNotice.objectChanged(
+      partition, "partition \(partition.id) opens with other keys", in: editor.image, reporter)
+    if json.json { try Console.write(document: change.members) }
+  }
+
+  private func newKey(_ change: KeyChange, _ opened: OpenedPartition) throws -> NewVolumeKey {
+    var source = NewVolumeKeySource()
+    source.passphrase = PassphraseSource(
+      descriptor: newPassphraseFd, file: newPassphraseFile, variables: ["SIFTOOL_NEW_PASSPHRASE"])
+    source.pemPaths = newPemPath
+    source.usesRuntimeVariables = false
+    source.optionNames = "--new-passphrase-file, --new-passphrase-fd or --new-pem-path"
+    // The key that others got in messages goes to one more: no new key slot is needed for that.
+    let candidate = opened.encryption?.candidate
+    let isShared = keep && candidate?.message != nil && !newPemPath.isEmpty
+    return try source.read(sharing: isShared ? candidate : nil)
+  }
+
+  /// Removes the old key, and says who loses access.
+  private func removeOld(_ change: inout KeyChange, _ editor: inout ImageEditor, _ reporter: Reporter) throws
+  {
+    try change.removeOld(&editor)
+    let lost = change.lostMessages
+    if !lost.isEmpty {
+      reporter.warn(
+        "\(lost.count == 1 ? "another recipient loses" : "\(lost.count) other recipients lose") access: "
+          + "dropped \(Self.list(lost)), which held the removed key")
+    }
+    let kept = change.keptMessages
+    if !kept.isEmpty {
+      reporter.note(
+        "\(kept.count) message\(kept.count == 1 ? "" : "s") stay\(kept.count == 1 ? "s" : ""): other key slots "
+          + "are left that they may be for; what holds the removed key opens nothing any more (\(Self.list(kept)))"
+      )
+    }
+  }
+
+  /// Messages by their ids.
+  private static func list(_ messages: [Descriptor]) -> String {
+    "message\(messages.count == 1 ? "" : "s") " + messages.map { "\($0.id)" }.joined(separator: ", ")
+  }
+}
+
+extension KeyChange {
+  /// The change, for the document.
+  fileprivate var members: [JSONMember] {
+    [
+      JSONMember("partition", .integer(Int64(partition.id))),
+      JSONMember("addedKeySlot", addedSlot.map { .integer(Int64($0)) } ?? .null),
+      JSONMember("removedKeySlot", removedSlot.map { .integer(Int64($0)) } ?? .null),
+      JSONMember("messages", JSONValue(ids: messages)),
+      JSONMember("droppedMessages", JSONValue(ids: droppedMessages)),
+      JSONMember("encryption", VolumeFields.json(of: partition.id, header.facts)),
+    ]
+  }
+}

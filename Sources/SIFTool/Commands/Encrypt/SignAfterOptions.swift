@@ -1,0 +1,50 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import ImageTrust
+import SIF
+
+/// Signing in the same run: the options of `sign`, with another name each.
+struct SignAfterOptions: ParsableArguments {
+  @Flag(help: "Sign the new image, by default with the key in the runtimes' key ring.") var sign = false
+  @Option(help: ArgumentHelp("Sign with the private key in a file (repeatable for PEM).", valueName: "file"))
+  var signKey: [PathArgument] = []
+  @Option(help: ArgumentHelp("Sign with the private key in an environment variable.", valueName: "name"))
+  var signKeyEnv: String?
+  @Option(help: ArgumentHelp("Sign with the OpenPGP key of this fingerprint.", valueName: "fingerprint"))
+  var signFingerprint: String?
+  @Option(help: ArgumentHelp("Sign with a key of this key ring.", valueName: "path"))
+  var signKeyring: PathArgument?
+  @Option(help: ArgumentHelp("Sign with a key that gpg has.", valueName: "fingerprint")) var signGpg: String?
+  @Option(
+    help: ArgumentHelp("Read the passphrase of the signing key from a descriptor.", valueName: "n"))
+  var signPassphraseFd: Int32?
+  @Option(help: ArgumentHelp("Read the passphrase of the signing key from a file.", valueName: "file"))
+  var signPassphraseFile: PathArgument?
+
+  private var isWanted: Bool {
+    sign || !signKey.isEmpty || signKeyEnv != nil || signFingerprint != nil || signKeyring != nil
+      || signGpg != nil
+  }
+
+  /// Signs every group, where that was asked for.
+  func sign(_ editor: inout ImageEditor, _ reporter: Reporter) throws -> [Descriptor] {
+    guard isWanted else { return [] }
+    var passphrase = PassphraseOptions()
+    passphrase.passphraseFd = signPassphraseFd
+    passphrase.passphraseFile = signPassphraseFile
+    var signer = SigningKeyOptions()
+    signer.key = signKey
+    signer.keyEnv = signKeyEnv
+    signer.fingerprint = signFingerprint
+    signer.keyring = signKeyring
+    signer.gpg = signGpg
+    signer.passphrase = passphrase
+    let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
+    let signatures = try signer.sign(
+      &editor, selection: IntegritySelection(), at: time, reporter)
+    let names = ByteText.ranges(signatures.map(\.id))
+    reporter.note("signed: object\(signatures.count == 1 ? "" : "s") \(names)")
+    return signatures
+  }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import CommandKit
+import Forensics
+import SIF
+import StrictJSON
+
+struct ReportCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Write a report on an image: one page of HTML, or JSON.",
+    discussion: """
+      Acquisition facts with the file's SHA-256 before and after, header, objects, a drawing of the file, signatures \
+      and what they cover, encryption, definition file, labels, environment, what stands out among the files, \
+      implausible times, findings, and what lies outside of objects. The page needs no network and no script. Nothing \
+      is written to the image.
+
+      siftool report image.sif -o report.html --key signer.asc
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("Write the report to a file; otherwise to standard output.", valueName: "file"))
+  var file: PathArgument?
+  @Flag(
+    help: ArgumentHelp(
+      "Record no time.",
+      discussion: "SOURCE_DATE_EPOCH in the environment sets the time of the report instead."))
+  var deterministic = false
+  @OptionGroup(title: "Trusted keys") var trust: TrustOptions
+  @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  var printsJSON: Bool { output.json }
+
+  func execute(_ reporter: Reporter) throws {
+    let storage = try Evidence.open(image.path, reporter)
+    let now = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
+    let report: Examination
+    do {
+      var key = volumeKey.source
+      key.reporter = reporter
+      report = try Examination(
+        image, storage, time: deterministic ? nil : now, trust: trust, key: key, reporter)
+    } catch let error as SIFError {
+      throw error.naming(image.path)
+    }
+    var failure = report.failure
+    if report.hasChanged {
+      failure = Evidence.changed
+    }
+    let text: [UInt8]
+    if output.json {
+      text = Console.bytes(of: report.members + (failure.map { [JSONMember("error", $0.json)] } ?? []))
+    } else {
+      text = Array(ReportPage(report).document.utf8)
+    }
+    if let file {
+      try Evidence.write(text, to: file.path, examining: storage)
+    } else {
+      try Console.write(raw: text)
+    }
+    failure?.isReported = file == nil && output.json
+    if let failure { throw failure }
+  }
+}

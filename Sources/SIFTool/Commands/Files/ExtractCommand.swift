@@ -1,0 +1,126 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import Glibc
+import LinuxSystem
+import SIF
+import Squash
+import Synchronization
+import SystemPackage
+
+struct ExtractCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract", abstract: "Extract files inside an image's squashfs into a directory.",
+    discussion: """
+      Nothing is ever written outside of the directory. What only root may set (owners, device nodes, set-id \
+      bits, some extended attributes) goes, when others extract, into a manifest beside the directory, one \
+      JSON object a line.
+
+      siftool extract app.sif
+      siftool extract app.sif -C rootfs /etc 'usr/**/*.so'
+      """)
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside; otherwise everything.") var paths:
+    [BytesArgument] =
+      []
+  @Option(
+    name: [.customShort("C"), .long],
+    help: ArgumentHelp("The directory; otherwise a new one named after the image.", valueName: "dir"))
+  var directory: PathArgument?
+  @Flag(
+    help:
+      "Go on with an extraction that was interrupted: keep files of the same size and time, replace the rest."
+  )
+  var resume = false
+  @OptionGroup var threads: ThreadOptions
+  @Option(
+    help: ArgumentHelp("The manifest; otherwise DIR.manifest.ndjson beside the directory.", valueName: "file")
+  )
+  var manifest: PathArgument?
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  func execute(_ reporter: Reporter) throws {
+    let image = try source.open(reporter)
+    var options = ExtractionOptions()
+    options.selection = try image.selection(paths)
+    options.threads = threads.count
+    options.existing = resume ? .resume : .refuse
+    options.isPrivileged = geteuid() == 0
+    let (target, isNew) = try destination()
+    let root = try OwnedDescriptor(opening: target, flags: O_RDONLY | O_DIRECTORY)
+    try Self.lock(root)
+    let manifest: ManifestFile
+    do {
+      manifest = try ManifestFile(
+        self.manifest?.path ?? Self.manifestPath(target), continues: resume || !isNew)
+    } catch {
+      if isNew { _ = target.withPlatformString { rmdir($0) } }
+      throw error
+    }
+    options.onUnapplied = { manifest.add($0) }
+    let bar = reporter.bar(total: image.superblock.bytesUsed)
+    let shown = Mutex<Int64>(0)
+    options.onProgress = { report in
+      bar.advance(
+        by: shown.withLock { shown in
+          defer { shown = report.bytes }
+          return report.bytes - shown
+        })
+    }
+    let report: ExtractionReport
+    do { report = try image.extract(into: root, options) } catch {
+      // Of the files that are there, it says what they lack.
+      _ = try? manifest.finish()
+      throw error
+    }
+    bar.clear()
+    let recorded = try manifest.finish()
+    if recorded > 0 {
+      reporter.note(
+        "attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "
+          + "\(manifest.path.string)")
+    }
+    if report.entries == 0, !paths.isEmpty {
+      if isNew { _ = target.withPlatformString { rmdir($0) } }
+      throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
+    }
+    if let failure = ToolFailure.faults(report.faults, count: report.faultCount, reporter) { throw failure }
+  }
+
+  /// Keeps other extractions out of the directory as long as this one goes on.
+  private static func lock(_ directory: borrowing OwnedDescriptor) throws {
+    // Some file systems have no locks.
+    guard (try? directory.lockWhole()) == false else { return }
+    throw ToolFailure(
+      .system, code: "busy", "another extraction into \(directory.path.printable) is going on")
+  }
+
+  /// The directory, made where it is missing; and whether it was.
+  private func destination() throws -> (FilePath, isNew: Bool) {
+    if let directory {
+      let status = directory.path.withPlatformString { mkdir($0, 0o777) }
+      guard status == 0 || errno == EEXIST else {
+        throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: directory.path)
+      }
+      return (directory.path, status == 0)
+    }
+    guard var name = source.image.path.lastComponent?.string else {
+      throw ToolFailure.usage("the image's name gives none for a directory: give one with -C")
+    }
+    let suffix = [".sif", ".squashfs", ".sqfs", ".simg"].first { name.hasSuffix($0) && name != $0 }
+    if let suffix { name.removeLast(suffix.count) } else { name += ".extracted" }
+    let path = FilePath(name)
+    let status = path.withPlatformString { mkdir($0, 0o777) }
+    guard status == 0 || resume && errno == EEXIST else {
+      throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
+    }
+    return (path, status == 0)
+  }
+
+  private static func manifestPath(_ directory: FilePath) -> FilePath {
+    guard let path = try? directory.resolvingLinks() else { return directory }
+    guard let name = path.lastComponent else { return "/manifest.ndjson" }
+    return path.removingLastComponent().appending("\(name.string).manifest.ndjson")
+  }
+}

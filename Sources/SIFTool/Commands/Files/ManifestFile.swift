@@ -1,0 +1,143 @@
+import Bytes
+import CommandKit
+import Glibc
+import LinuxSystem
+import Squash
+import StrictJSON
+import Synchronization
+import SystemPackage
+
+/// The manifest of what an extraction could not set: one JSON object a line. It gets its name when it is complete.
+final class ManifestFile: Sendable {
+  private struct State: ~Copyable {
+    var file: OutputFile?
+    var pending: [UInt8] = []
+    var count = 0
+    /// Digests of the lines, where those of an earlier manifest are going to follow them.
+    var lines: Set<Int> = []
+    var failure: SystemError?
+  }
+
+  private static let pieceBytes = 1 << 16
+
+  let path: FilePath
+  private let old: OwnedDescriptor?
+  private let state: Mutex<State>
+
+  /// - Parameter continues: whether the lines of a manifest that is there are kept; otherwise there must be none.
+  /// - Throws: ``SystemError`` where something is there that must not be.
+  init(_ path: FilePath, continues: Bool) throws(SystemError) {
+    self.path = path
+    if OutputFile.isStream(path) {
+      old = nil
+      // Also where nothing will be written: who reads from a FIFO waits for its end.
+      let file = try OutputFile(writing: path, mode: 0o644)
+      state = Mutex(State(file: file))
+      return
+    }
+    state = Mutex(State())
+    var status = stat()
+    guard path.withPlatformString({ lstat($0, &status) }) == 0 else {
+      old = nil
+      return
+    }
+    guard continues else { throw SystemError(errno: .fileExists, operation: "create", path: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
+    }
+    old = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  }
+
+  /// Adds a line.
+  func add(_ unapplied: UnappliedAttributes) {
+    state.withLock { state in
+      state.count += 1
+      add(JSONWriter.compact(unapplied.json)[...], to: &state)
+    }
+  }
+
+  private func add(_ line: ArraySlice<UInt8>, to state: inout State) {
+    if old != nil { state.lines.insert(Self.digest(line)) }
+    state.pending += line
+    state.pending.append(0x0A)
+    if state.pending.count > Self.pieceBytes { flush(&state) }
+  }
+
+  private static func digest(_ line: ArraySlice<UInt8>) -> Int {
+    var hasher = Hasher()
+    line.withUnsafeBytes { hasher.combine(bytes: $0) }
+    return hasher.finalize()
+  }
+
+  /// Writes what is left and, behind it, the lines of the manifest before that are not among the new ones.
+  ///
+  /// - Returns: how many new lines there are; with none, nothing is written or changed.
+  /// - Throws: ``ToolFailure`` where the manifest cannot be written.
+  func finish() throws -> Int {
+    let (count, failure) = state.withLock { state in
+      if state.count > 0 {
+        flush(&state)
+        do throws(SystemError) {
+          try addOldLines(to: &state)
+          flush(&state)
+          if state.failure == nil, let file = state.file.take() { try file.commit() }
+        } catch { state.failure = state.failure ?? error }
+        state.file = nil
+      }
+      return (state.count, state.failure)
+    }
+    guard let failure else { return count }
+    throw ToolFailure(
+      .system, code: "system",
+      "\(failure.description): what could not be set on \(count) of the extracted files is recorded nowhere; "
+        + "--manifest names another place")
+  }
+
+  private func addOldLines(to state: inout State) throws(SystemError) {
+    var rest: [UInt8] = []
+    while true {
+      let piece = try old?.readToEnd(limit: Self.pieceBytes) ?? []
+      rest += piece
+      // The last line may lack its end.
+      if piece.isEmpty, !rest.isEmpty { rest.append(0x0A) }
+      var start = rest.startIndex
+      while let end = rest[start...].firstIndex(of: 0x0A) {
+        let line = rest[start..<end]
+        if !state.lines.contains(Self.digest(line)) { add(line, to: &state) }
+        start = end + 1
+      }
+      rest.removeSubrange(..<start)
+      if piece.isEmpty { return }
+    }
+  }
+
+  private func flush(_ state: inout State) {
+    guard state.failure == nil, !state.pending.isEmpty else { return }
+    do throws(SystemError) {
+      if state.file == nil { state.file = try OutputFile(writing: path, mode: 0o644) }
+      try state.file?.write(state.pending.span.bytes)
+      state.pending.removeAll(keepingCapacity: true)
+    } catch { state.failure = error }
+  }
+}
+
+extension UnappliedAttributes {
+  /// A line of the manifest.
+  var json: JSONValue {
+    var members = [
+      JSONMember("groupId", .integer(Int64(groupID))),
+      JSONMember("mode", .string(String(permissions, radix: 8))),
+      JSONMember("path", .string(String(decoding: path, as: UTF8.self))),
+      JSONMember("type", .string(type.name)), JSONMember("userId", .integer(Int64(userID))),
+    ]
+    if String(validating: path, as: UTF8.self) == nil {
+      members.append(JSONMember("pathBytes", .string(path.hexadecimal)))
+    }
+    if let device {
+      let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))
+      members.append(JSONMember("device", .object([JSONMember("major", major), JSONMember("minor", minor)])))
+    }
+    if !attributes.isEmpty { members.append(JSONMember("attributes", .array(attributes.map(\.json)))) }
+    return .object(members.sorted { $0.key < $1.key })
+  }
+}

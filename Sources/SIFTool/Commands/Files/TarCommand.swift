@@ -1,0 +1,72 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import Glibc
+import LinuxSystem
+import SIF
+import Squash
+
+struct TarCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tar", abstract: "Write files inside an image's squashfs as a POSIX pax archive.",
+    discussion: """
+      Owners, times, extended attributes, hard links, holes and device nodes are in the archive. GNU tar \
+      restores extended attributes with --xattrs --xattrs-include='*'.
+      """)
+
+  @OptionGroup var source: SquashOptions
+  @Argument(help: "Paths or patterns inside; otherwise everything.") var paths: [BytesArgument] = []
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The archive; otherwise, and with -, standard output.", valueName: "file"))
+  var output: PathArgument?
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  func execute(_ reporter: Reporter) throws {
+    guard output.map({ $0.path != "-" }) ?? false || !Console.isTerminal(STDOUT_FILENO) else {
+      throw ToolFailure.usage("an archive is not written to a terminal: give -o FILE or redirect the output")
+    }
+    if let output { try FileIdentity.refuse(output.path, asOutputOf: source.image.path) }
+    let image = try source.open(reporter)
+    let selection = try image.selection(paths)
+    let report: TarReport
+    if let output, output.path != "-" {
+      let file = try OutputFile(writing: output.path, mode: 0o644)
+      report = try write(image, selection, to: file.number, reporter)
+      try requireEntries(report)
+      try file.commit()
+    } else {
+      report = try write(image, selection, to: STDOUT_FILENO, reporter)
+    }
+    for path in report.skipped {
+      reporter.note("left out: \(path.escapedName): an archive cannot hold a socket")
+    }
+    try requireEntries(report)
+    if let failure = ToolFailure.faults(report.faults, count: report.faultCount, reporter) { throw failure }
+  }
+
+  private func requireEntries(_ report: TarReport) throws {
+    guard report.entries == 0, !paths.isEmpty else { return }
+    throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
+  }
+
+  private func write(
+    _ image: SquashImage, _ selection: PathSelection, to descriptor: Int32, _ reporter: Reporter
+  ) throws -> TarReport {
+    let sink = OutputBuffer(descriptor)
+    var stream = TarStream(try SquashReader(image), to: sink)
+    let bar = reporter.bar(total: image.superblock.bytesUsed)
+    var shown: Int64 = 0
+    let report: TarReport
+    do throws(SquashError) {
+      report = try stream.write(selection) { report in
+        bar.advance(by: report.bytes - shown)
+        shown = report.bytes
+      }
+    } catch {
+      throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
+    }
+    try sink.flush()
+    return report
+  }
+}

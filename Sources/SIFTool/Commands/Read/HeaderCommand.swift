@@ -1,0 +1,28 @@
+import ArgumentParser
+import CommandKit
+import SIF
+
+struct HeaderCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "header", abstract: "Display the global header of an image.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  static let shortForm = ShortForm("header") { words in
+    words.operand(PathArgument.self).map { image in { try show(image) } }
+  }
+
+  func execute() throws { try Self.show(image, json: output.json) }
+
+  static func show(_ path: PathArgument, json: Bool = false) throws {
+    let image = try Image(opening: path.path)
+    if json {
+      try Console.write(document: [image.header.jsonMember])
+    } else {
+      try Console.write(lines: image.header.fieldTable.lines())
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import Partitions
+import ArgumentParser
+import CommandKit
+import SIF
+import StrictJSON
+
+struct InfoCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info", abstract: "Display what is known of a data object.",
+    discussion: """
+      Of an encrypted partition --encryption and --json show what its header says, which takes no key. With the \
+      key, it is opened too.
+      """)
+
+  @Argument(help: "The object's id.") var id: ObjectID
+  @Argument(help: "The image.") var image: PathArgument
+  @Flag(help: "Show how the partition is encrypted, too.") var encryption = false
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  static let shortForm = ShortForm("info") { words in
+    guard let id = words.operand(ObjectID.self), let image = words.operand(PathArgument.self) else {
+      return nil
+    }
+    return { try show(id, image) }
+  }
+
+  func execute() throws {
+    guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image) }
+    let image = try Image(opening: image.path)
+    let object = try image.object(id: id.value)
+    var budget = ContentBudget(fileSize: image.fileSize)
+    let facts = try image.volumeFacts(of: object, &budget)
+    let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
+    if output.json {
+      try Console.write(document: [
+        JSONMember("object", .object(object.fieldTable.members)),
+        JSONMember("encryption", facts.map { VolumeFields.json(of: object.id, $0) } ?? .null),
+        JSONMember("opened", opened?.json ?? .null),
+      ])
+    } else {
+      try Console.write(lines: object.fieldTable.lines(indent: 2, gap: 2))
+      if let facts { try Console.write(lines: VolumeFields.lines(of: object.id, facts)) }
+      if let opened { try Console.write(lines: opened.lines) }
+    }
+  }
+
+  static func show(_ id: ObjectID, _ path: PathArgument) throws {
+    let table = try Image(opening: path.path).object(id: id.value).fieldTable
+    try Console.write(lines: table.lines(indent: 2, gap: 2))
+  }
+}

@@ -1,0 +1,43 @@
+import Partitions
+import ArgumentParser
+import CommandKit
+import LUKS
+import SIF
+import StrictJSON
+
+struct InspectCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show an image on one page: what it is, holds, and says of itself.",
+    discussion: """
+      Signatures are listed as they describe themselves; nothing is verified. With its key, the encrypted \
+      primary partition is opened too.
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func execute() throws {
+    let storage = try FileStorage(opening: image.path)
+    let image: Image
+    let findings: [Finding]
+    do {
+      // One after the other: each holds all descriptors while it works.
+      findings = try ImageCheck(of: storage).findings
+      image = try Image(reading: storage)
+    } catch {
+      throw error.naming(self.image.path)
+    }
+    let opened =
+      key.source.isNamed
+      ? try Partition(of: image).object.map { try OpenedVolumeFields($0, in: image, key.source) } : nil
+    let page = try InspectPage(image, findings: findings, opened: opened)
+    if output.json {
+      try Console.write(document: page.members, list: image.objectList)
+    } else {
+      try page.write(title: self.image.path)
+    }
+  }
+}

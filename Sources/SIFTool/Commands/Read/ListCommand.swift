@@ -1,0 +1,29 @@
+import ArgumentParser
+import CommandKit
+import SIF
+import StrictJSON
+
+struct ListCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the data objects of an image.")
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  static let shortForm = ShortForm("list") { words in
+    words.operand(PathArgument.self).map { image in { try show(image) } }
+  }
+
+  func execute() throws { try Self.show(image, json: output.json) }
+
+  static func show(_ path: PathArgument, json: Bool = false) throws {
+    let image = try Image(opening: path.path)
+    if json {
+      try Console.write(document: [image.header.jsonMember], list: image.objectList)
+    } else {
+      try Console.write(raw: ObjectListing.text(of: image.descriptors))
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import Glibc
+import LinuxSystem
+import SIF
+import SIFRuntime
+import StrictJSON
+import SystemPackage
+
+struct MountCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mount", abstract: "Mount an image's squashfs on a directory, for reading.",
+    discussion: """
+      With privilege the kernel mounts it, through a loop device that goes with the mount; without, a server in \
+      the background answers through FUSE until it is unmounted. Set-id bits and device nodes have no effect. An image \
+      that the administrators' ecl.toml or singularity.conf denies is refused.
+
+      siftool mount app.sif /mnt/app
+      siftool mount --verify --key vendor.asc app.sif /mnt/app
+      siftool mount --list
+      """)
+
+  @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument?
+  @Argument(help: "The directory.") var directory: PathArgument?
+  @Flag(help: "List the images that are mounted.") var list = false
+  @Flag(help: "Mount through FUSE also where the kernel could.") var fuse = false
+  @OptionGroup var volume: VolumeOptions
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  func validate() throws {
+    guard list != (image != nil && directory != nil), !list || image == nil else {
+      throw ValidationError("give an image and a directory, or --list alone")
+    }
+  }
+
+  func execute() throws {
+    guard let image, let directory else { return try Self.show(try ImageMounts.list(), output) }
+    let volume = try volume.open(image)
+    let target = try ImageMounts.absolute(directory.path)
+    var status = stat()
+    try SystemError.check("examine", target) { target.withPlatformString { stat($0, &status) } }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw SystemError(errno: .notDirectory, operation: "mount on", path: target)
+    }
+    // With the mount there, it is done, whatever comes now: nobody would know of a mount that an interrupted command left.
+    EndingSignals.hold()
+    let kind = try mount(volume, try ImageMounts.absolute(image.path), target)
+    if output.json {
+      try Console.write(document: [
+        JSONMember(
+          "mounts", [ImageMount(kind: kind, image: try ImageMounts.absolute(image.path), target: target).json]
+        )
+      ])
+    }
+  }
+
+  private func mount(
+    _ volume: ImageVolume, _ image: FilePath, _ target: FilePath
+  ) throws -> ImageMount.Kind {
+    if geteuid() == 0, !fuse {
+      do {
+        try KernelMount.mount(volume, on: target).keep()
+        return .kernel
+      } catch {
+        Reporter().note("the kernel does not mount it (\(error)): mounting through FUSE")
+      }
+    }
+    try MountService.start(volume, image: image, on: target, FuseOptions())
+    return .fuse
+  }
+
+  private static func show(_ mounts: [ImageMount], _ output: JSONOption) throws {
+    if output.json {
+      return try Console.write(document: [JSONMember("mounts", .array(mounts.map(\.json)))])
+    }
+    let lines = mounts.map {
+      "\($0.target.bytes.printable)\t\($0.kind.rawValue)\t\($0.image.bytes.printable)"
+    }
+    try Console.write(lines: lines, keepsTabs: true)
+  }
+}
+
+extension ImageMount {
+  fileprivate var json: JSONValue {
+    .object([
+      JSONMember("image", .string(String(decoding: image.bytes, as: UTF8.self))),
+      JSONMember("kind", .string(kind.rawValue)),
+      JSONMember("target", .string(String(decoding: target.bytes, as: UTF8.self))),
+    ])
+  }
+}

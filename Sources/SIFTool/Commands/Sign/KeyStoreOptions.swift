@@ -1,0 +1,48 @@
+import ArgumentParser
+import CommandKit
+import Glibc
+import ImageTrust
+import LinuxSystem
+import SystemPackage
+
+/// Which key ring a `key` command works on.
+struct KeyStoreOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The directory of the key rings; to list or export, also a single file.",
+      discussion:
+        "Otherwise SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
+      valueName: "directory"))
+  var keyring: PathArgument?
+
+  @OptionGroup var progress: ProgressOptions
+
+  func store(_ reporter: Reporter) throws -> KeyStore {
+    let store = KeyStore(try directory())
+    KeyRingFiles.notice(ofDirectory: store.directory, secret: true).map(reporter.warn)
+    return store
+  }
+
+  /// The rings to read from: none where the runtimes have not made theirs yet; a ring that was named has to be there.
+  func rings(secret: Bool, _ reporter: Reporter) throws -> [FilePath] {
+    if let named = keyring?.path {
+      try SystemError.check("open", named) { named.withPlatformString { access($0, R_OK) } }
+      if !KeyRingFiles.isDirectory(named) { return [named] }
+    }
+    return KeyRingFiles.rings(at: try store(reporter).directory, secret: secret).filter(KeyRingFiles.exists)
+  }
+
+  private func directory() throws -> FilePath {
+    if let keyring { return keyring.path }
+    let directories = KeyRingFiles.runtimeDirectories
+    guard let directory = directories.first(where: KeyRingFiles.exists) ?? directories.first else {
+      throw ToolFailure(.key, code: "no-key", "no key ring: neither --keyring nor HOME is set")
+    }
+    return directory
+  }
+}
+
+extension Reporter {
+  /// Warns of something about a file of keys, unless quiet is asked for.
+  func warn(_ notice: KeyNotice) { warn(notice.description) }
+}

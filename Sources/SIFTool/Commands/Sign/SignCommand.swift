@@ -1,0 +1,43 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import ImageTrust
+import SIF
+
+struct SignCommand: ReportingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sign", abstract: "Sign the objects of an image.",
+    discussion: """
+      One signature is added for each group of objects, or for those that are chosen. Nothing is asked for \
+      without a terminal, and nothing but the image is written.
+
+      siftool sign image.sif --key key.asc
+      siftool sign image.sif --key-env SIGNING_KEY --passphrase-file secret
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Signing key") var signer: SigningKeyOptions
+  @Option(help: ArgumentHelp("Sign a group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
+  @Option(help: ArgumentHelp("Sign an object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []
+  @OptionGroup(title: "Times and id") var write: WriteOptions
+  @OptionGroup(title: "Output") var progress: ProgressOptions
+
+  func execute(_ reporter: Reporter) throws {
+    let selection = IntegritySelection(groups: groupId, objects: sifId.map(\.value))
+    // A signature always states when it was made: of the two clocks only SOURCE_DATE_EPOCH can stand in.
+    let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
+    var editor = try ImageEditor(opening: image.path, clock: try write.clock())
+    let signatures = try signer.sign(&editor, selection: selection, at: time, reporter)
+    let names = ByteText.ranges(signatures.map(\.id))
+    reporter.note("signed: object\(signatures.count == 1 ? "" : "s") \(names)")
+    let groups = Set(signatures.compactMap(\.link))
+    if editor.image.header.id == .none, groups.count > 1 {
+      reporter.warn(
+        "the image has no id: nothing ties its \(groups.count) signed groups together, and each may be "
+          + "put into another image without one")
+    }
+    for object in editor.image.objects(inGroup: nil) where object.dataType != .signature {
+      reporter.warn("object \(object.id) is in no group and so not signed")
+    }
+  }
+}

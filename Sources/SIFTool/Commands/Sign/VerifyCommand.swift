@@ -1,0 +1,51 @@
+import ArgumentParser
+import Bytes
+import CommandKit
+import SIF
+
+struct VerifyCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Verify the signatures of an image.",
+    discussion: """
+      Every signature and every object is reported before the verdict. Never the network: keys come from \
+      files and key rings.
+
+      Exit codes: 0 everything is validly signed; 2 not signed, or not fully; 3 not by a trusted or required \
+      signer; 4 tampered with; 5 no whole SIF image; 6 no key at hand.
+      """)
+
+  @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Verification") var policy: VerificationOptions
+  @Flag(name: [.short, .long], help: "Print no warnings.") var quiet = false
+  @OptionGroup(title: "Output") var output: JSONOption
+
+  var printsJSON: Bool { output.json }
+
+  /// Refuses names of signers that are no fingerprints.
+  static func checkSigners(_ names: [String]) throws {
+    for name in names where !isFingerprint(name) {
+      // A short id would match keys that anybody can make.
+      throw ValidationError(
+        "--signer \"\(name.printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "
+          + "characters of a PEM key's")
+    }
+  }
+
+  private static func isFingerprint(_ name: String) -> Bool {
+    let isHexadecimal = [40, 64].contains(name.utf8.count) && [UInt8](hexadecimal: name) != nil
+    return isHexadecimal || name.hasPrefix("SHA256:") && name.utf8.count == 50
+  }
+
+  static let shortForm = ShortForm("verify") { words in
+    guard let keys = words.values(of: "--key", PathArgument.self),
+      let image = words.operand(PathArgument.self)
+    else { return nil }
+    return { try Verification(keys: KeyChoice(files: keys)).run(on: image) }
+  }
+
+  func execute() throws {
+    var verification = policy.verification
+    verification.reporter = Reporter(isQuiet: quiet)
+    try verification.run(on: image, printsJSON: output.json)
+  }
+}

@@ -1,0 +1,134 @@
+// Made by Scripts/make-option-table.py.
+
+import CommandKit
+
+extension OptionTable {
+  /// The options of `siftool`'s commands.
+  static let siftool = OptionTable(
+    tool: "siftool",
+    lines: [
+      ": version",
+      "header: json version",
+      "list: json version",
+      """
+      info: encryption passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher json \
+      version
+      """,
+      "dump: version",
+      "inspect: passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher json version",
+      """
+      check: repair passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher salvage= json \
+      q/quiet no-progress version
+      """,
+      "diff: json version",
+      "new: capacity= launch= id= deterministic version",
+      """
+      add: datatype= parttype= partfs= partarch= signhash= signentity= sbomformat= message-format= \
+      message-type= groupid= link= link-group= alignment= filename= deterministic q/quiet no-progress \
+      version
+      """,
+      "del: zero compact deterministic q/quiet no-progress version",
+      "setprim: deterministic q/quiet no-progress version",
+      "compact: deterministic q/quiet no-progress version",
+      "grow: capacity= deterministic q/quiet no-progress version",
+      """
+      sign: key=+ key-env= fingerprint= keyring= gpg= passphrase-fd= passphrase-file= group-id=+ \
+      sif-id=+ deterministic q/quiet no-progress version
+      """,
+      """
+      verify: key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict q/quiet \
+      json version
+      """,
+      "key: version",
+      """
+      key new: user-id= rsa expires= no-passphrase passphrase-fd= passphrase-file= keyring= q/quiet \
+      no-progress version
+      """,
+      "key list: secret keyring= q/quiet no-progress json version",
+      "key import: keyring= q/quiet no-progress version",
+      "key export: secret keyring= q/quiet no-progress version",
+      "key remove: secret keyring= q/quiet no-progress version",
+      """
+      encrypt: id= passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= \
+      luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
+      sign-passphrase-fd= sign-passphrase-file= deterministic json q/quiet no-progress version
+      """,
+      """
+      decrypt: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher sign \
+      sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= sign-passphrase-fd= \
+      sign-passphrase-file= deterministic json q/quiet no-progress version
+      """,
+      """
+      rekey: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher \
+      new-passphrase-fd= new-passphrase-file= new-pem-path=+ keep remove kdf= kdf-memory= kdf-time= \
+      deterministic json q/quiet no-progress version
+      """,
+      """
+      ls: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher l/long R/recursive \
+      json ndjson version
+      """,
+      "cat: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher version",
+      """
+      extract: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher C/directory= \
+      resume threads= manifest= q/quiet no-progress version
+      """,
+      """
+      tar: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher o/output= q/quiet \
+      no-progress version
+      """,
+      """
+      pack: deffile= labels= label=+ runscript= env=+ plain arch= compression= level= block-size= \
+      threads= all-root no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= \
+      kdf-time= sector-size= luks-offset= deterministic q/quiet no-progress version
+      """,
+      "map: svg= key=+ keyring=+ json q/quiet no-progress version",
+      "carve: all min-confidence= extract= json q/quiet no-progress version",
+      """
+      hash: id= name= prefix= threads= limit= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost \
+      allow-cipher algorithm= only=+ against= json ndjson q/quiet no-progress version
+      """,
+      """
+      bodyfile: id= name= prefix= threads= limit= passphrase-fd= passphrase-file= pem-path=+ \
+      allow-kdf-cost allow-cipher json ndjson q/quiet no-progress dfxml algorithm= version
+      """,
+      """
+      report: o/output= deterministic key=+ keyring=+ passphrase-fd= passphrase-file= pem-path=+ \
+      allow-kdf-cost allow-cipher json q/quiet no-progress version
+      """,
+      """
+      scan: key=+ keyring=+ signer=+ threshold= strict shard= resume= x/one-file-system threads= limit= \
+      q/quiet version
+      """,
+      """
+      exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
+      keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
+      writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
+      """,
+      """
+      run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
+      keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
+      writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
+      """,
+      """
+      shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
+      keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
+      writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
+      """,
+      """
+      mount: list fuse id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
+      key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict json version
+      """,
+      "unmount: lazy version",
+      "completion: version",
+      "version: json version",
+    ])
+}
