@@ -67,14 +67,14 @@ private struct FailingBytes: RandomAccess, RandomWritable {
   @Test func writes() throws {
     let memory = MemoryStorage(bytes, limit: 300)
     let window = WritableWindow(memory, start: 100, byteCount: 10)
-    try window.write([1, 2, 3].span.bytes, at: 8)
+    try window.write(([1, 2, 3] as [UInt8]).span.bytes, at: 8)
     #expect(Array(memory.bytes[107..<112]) == [107, 1, 2, 3, 111])
     #expect(try window.read(20, at: 7) == [107, 1, 2])
     // It may grow beyond its end, and no further than what is beneath.
-    try window.write([9].span.bytes, at: 199)
+    try window.write(([9] as [UInt8]).span.bytes, at: 199)
     #expect(memory.bytes.count == 300 && memory.bytes.last == 9)
     for offset in [-1, 200, Int64.max, Int64.min] {
-      #expect(throws: StorageFault.self) { try window.write([1].span.bytes, at: offset) }
+      #expect(throws: StorageFault.self) { try window.write(([1] as [UInt8]).span.bytes, at: offset) }
     }
     #expect(memory.bytes.count == 300)
   }
@@ -85,7 +85,7 @@ private struct FailingBytes: RandomAccess, RandomWritable {
     for (start, offset) in [(100, 50), (150, 0), (151, nil)] as [(Int64, Int64?)] {
       let window = WritableWindow(failing, start: start, byteCount: 100)
       do throws(StorageFault) { _ = try window.read(1, at: 0) } catch { #expect(error.offset == offset) }
-      do throws(StorageFault) { try window.write([1].span.bytes, at: 0) } catch {
+      do throws(StorageFault) { try window.write(([1] as [UInt8]).span.bytes, at: 0) } catch {
         #expect(error.offset == offset)
       }
     }
