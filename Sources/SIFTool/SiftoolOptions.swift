@@ -85,11 +85,11 @@ extension OptionTable {
       "carve: all min-confidence= extract= json q/quiet no-progress version",
       """
       hash: id= name= prefix= threads= limit= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost \
-      allow-cipher q/quiet no-progress algorithm= only=+ against= json ndjson version
+      allow-cipher algorithm= only=+ against= json ndjson q/quiet no-progress version
       """,
       """
       bodyfile: id= name= prefix= threads= limit= passphrase-fd= passphrase-file= pem-path=+ \
-      allow-kdf-cost allow-cipher q/quiet no-progress json ndjson dfxml algorithm= version
+      allow-kdf-cost allow-cipher json ndjson q/quiet no-progress dfxml algorithm= version
       """,
       """
       report: o/output= deterministic key=+ keyring=+ passphrase-fd= passphrase-file= pem-path=+ \
