@@ -25,7 +25,7 @@ package struct LittleEndianReader: ~Escapable {
   /// The next integer.
   package mutating func integer() -> Int64 { next() }
 
-  // Generic here alone: what other modules call is compiled for its type, as no generic function is across modules.
+  // Generic only in here: the compiler does not specialise a generic function that another module calls.
   private mutating func next<Value: FixedWidthInteger>() -> Value {
     var value: Value = 0
     for index in 0..<MemoryLayout<Value>.size where position + index < bytes.byteCount {

@@ -1,7 +1,7 @@
 /// Bytes that can be read at any offset, from any thread: a file, a window of one, memory, or a decrypting view.
 ///
-/// Everything that reads formats reads through this, so that the same failure comes out as the same ``StorageFault``
-/// whatever the bytes are. Each format's error says how it takes one.
+/// Every format is read through this protocol, so the same failure is the same ``StorageFault`` wherever the bytes are.
+/// The error type of each format has an initialiser that takes one.
 public protocol RandomAccess: Sendable {
   /// How many bytes there are.
   var byteCount: Int64 { get throws(StorageFault) }
@@ -12,8 +12,7 @@ public protocol RandomAccess: Sendable {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int
 }
 
-/// A place that bytes can be written to at any offset. What is written need not be readable there: an encrypting writer
-/// is one too.
+/// A place that bytes can be written to at any offset. It need not be readable: a writer that encrypts is one too.
 public protocol RandomWritable: Sendable {
   /// Writes all bytes at an offset, over what is there or beyond it; what lies between reads as zeros.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault)
@@ -96,7 +95,7 @@ public struct StorageFault: Fault {
     underlying = fault
   }
 
-  /// The same fault, as seen through a window that starts `distance` bytes later.
+  /// The same fault, as a window that starts `distance` bytes later reports it.
   package func rebased(by distance: Int64) -> StorageFault {
     var fault = self
     fault.offset = offset.flatMap { $0 < distance ? nil : $0 - distance }

@@ -1,7 +1,7 @@
 /// The superblock of a squashfs: its first 96 bytes, as numbers.
 ///
-/// It is here, and not in the module that reads the files, because the check of images, carving and encryption look at
-/// superblocks without reading files.
+/// It is here, and not in the module that reads file systems, because the check of images, carving and encryption judge a
+/// superblock without reading files.
 package struct SquashfsSuperblock: Equatable, Sendable {
   /// The length of a superblock in bytes.
   package static let byteCount = 96
@@ -51,7 +51,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
   package let rootInode: UInt64
   /// The length of the file system in bytes, without padding.
   package let bytesUsed: UInt64
-  /// Where the table of ids starts, as the tables after it: from the start of the file system, or ``absent``.
+  /// Where each table starts, in bytes from the start of the file system, or ``absent``.
   package let idTable: UInt64
   package let xattrTable: UInt64
   package let inodeTable: UInt64
@@ -85,8 +85,8 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     exportTable = reader.integer()
   }
 
-  /// What the fields cannot be right for. Readers have these rules: a file system that breaks one has files that nobody
-  /// can read (spec/check.md).
+  /// Why the fields cannot be right. These are the rules of readers: if a file system breaks one, nobody can read all of
+  /// its files (spec/check.md).
   package enum Flaw: Equatable, Sendable {
     /// A version that is not 4.0.
     case version
@@ -121,7 +121,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     }
   }
 
-  /// What is wrong with version, block size or length, where something is.
+  /// What is wrong with version, block size or length; nil for nothing.
   package var flawOfSizes: Flaw? {
     guard (majorVersion, minorVersion) == (4, 0) else { return .version }
     guard (12...20).contains(blockLogarithm), blockSize == UInt32(1) << UInt32(blockLogarithm) else {
@@ -131,7 +131,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     return nil
   }
 
-  /// What is wrong with the tables, where something is. The sizes are to be right.
+  /// What is wrong with the tables; nil for nothing. ``flawOfSizes`` must be nil.
   package var flawOfTables: Flaw? {
     let tables: [(start: UInt64, field: Int, name: String, isRequired: Bool)] = [
       (idTable, Offset.idTable, "id table", true),
@@ -151,7 +151,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     guard idCount > 0 else { return .noIDs }
     guard inodeCount > 0 else { return .noInodes }
     let fragments = fragmentCount == 0 ? Self.absent : fragmentTable
-    // A table of extended attributes that is not there has the greatest number.
+    // If there is no table of extended attributes, its start is the greatest number.
     guard inodeTable < directoryTable, directoryTable < idTable, xattrTable >= idTable,
       fragments == Self.absent || directoryTable <= fragments && fragments <= idTable
     else { return .tableOrder }

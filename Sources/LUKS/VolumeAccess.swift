@@ -102,7 +102,7 @@ public final class VolumeReader: RandomAccess {
       let wanted = min(
         Int64(scratch.count), (position + Int64(count - done) - start + sector - 1) / sector * sector)
       let part = UnsafeMutableRawBufferPointer(rebasing: scratch[..<Int(min(wanted, dataByteCount - start))])
-      // Whoever reads the payload knows no place in the volume.
+      // The reader counts from the start of the payload, not of the volume.
       do { try readSectors(part, at: start) } catch { throw error.rebased(by: dataOffset) }
       let skipped = Int(position - start)
       let taken = min(part.count - skipped, count - done)

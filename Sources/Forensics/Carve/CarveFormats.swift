@@ -47,7 +47,7 @@ enum CarveFormats {
     }
     var shape = CarvedShape(
       window.byteCount, .medium,
-      "a LUKS\(facts.version) header, \(Array(facts.cipher.utf8).escapedText), data at \(facts.dataOffset); how long "
+      "a LUKS\(facts.version) header, \(facts.cipher.utf8.escapedText), data at \(facts.dataOffset); how long "
         + "the volume is, it does not say")
     shape.isComplete = nil
     shape.openAfter = facts.dataOffset

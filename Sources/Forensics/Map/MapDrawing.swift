@@ -33,7 +33,7 @@ public struct MapDrawing: Sendable {
   /// - Parameter title: what the drawing is of; any text.
   public func document(title: String) -> String {
     let heading =
-      "\(Array(title.utf8).escapedText), \(ByteText.decimal(map.fileSize)) (\(map.fileSize) bytes)"
+      "\(title.utf8.escapedText), \(ByteText.decimal(map.fileSize)) (\(map.fileSize) bytes)"
     return """
       <?xml version="1.0" encoding="UTF-8"?>
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -44 1000 \(Int(height) + 54)" width="1000" \
@@ -229,7 +229,7 @@ extension Double {
 extension String {
   /// The text for an element or an attribute of XML or HTML. What neither may hold is to be escaped before
   /// (`escapedText`).
-  public var markupEscaped: String {
+  package var markupEscaped: String {
     var text = ""
     for scalar in unicodeScalars {
       switch scalar {

@@ -6,8 +6,8 @@ extension Header {
     var writer = LittleEndianWriter(capacity: 61)
     writer.append(launchScript, count: Self.launchScriptByteCount)
     writer.append(Self.magic, count: Self.magic.count)
-    writer.append(version, count: 3)
-    writer.append(id.bytes, count: 16)
+    writer.append(version, count: Int(Fields.version.byteCount))
+    writer.append(id.bytes, count: Int(Fields.id.byteCount))
     return writer.bytes
   }
 }

@@ -14,10 +14,10 @@ public struct Timestamp: Hashable, Sendable, Comparable {
   /// Earlier times come first.
   public static func < (left: Timestamp, right: Timestamp) -> Bool { left.seconds < right.seconds }
 
-  /// The time in the civil calendar, UTC. The first times of the 64-bit range, 258 years of them, wrap around to its
-  /// end, as they do in the reference.
+  /// The time in the civil calendar, UTC. The first 258 years of the 64-bit range wrap around to its end, as they do in
+  /// the reference.
   private var civil: CivilTime {
-    // Of a day so far back that every other time is behind it.
+    // The day that the reference counts seconds from, without a sign.
     let firstDay: Int64 = -106_751_991_073_094
     let unsigned = UInt64(bitPattern: seconds &- firstDay * 86_400)
     return CivilTime(day: Int64(unsigned / 86_400) + firstDay, secondOfDay: Int(unsigned % 86_400))

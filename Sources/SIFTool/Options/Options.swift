@@ -26,7 +26,7 @@ struct WriteOptions: ParsableArguments {
     if text.isEmpty { return nil }
     guard let seconds = Int64(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       throw ToolFailure.usage(
-        "SOURCE_DATE_EPOCH is \"\(Array(text.utf8).printable)\", not a number of seconds")
+        "SOURCE_DATE_EPOCH is \"\(text.printable)\", not a number of seconds")
     }
     return Timestamp(seconds: seconds)
   }

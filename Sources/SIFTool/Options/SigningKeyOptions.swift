@@ -61,7 +61,7 @@ struct SigningKeyOptions: ParsableArguments {
     if let gpg { return try identity(gnuPG: gpg) }
     let passphrases = KeyPassphrases(passphrase)
     if let keyEnv {
-      let name = Array(keyEnv.utf8).printable
+      let name = keyEnv.printable
       guard let bytes = try SecretInput.environment(keyEnv) else {
         throw ToolFailure(.key, code: "no-key", "the environment variable \(name) is not set")
       }

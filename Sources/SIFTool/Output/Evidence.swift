@@ -12,7 +12,7 @@ enum Evidence {
     let storage = try FileStorage(opening: path, preservesAccessTime: true)
     if !storage.preservesAccessTime {
       reporter.note(
-        "only the owner of \(Array(path.string.utf8).printable) can read it without a trace: its access time "
+        "only the owner of \(path.printable) can read it without a trace: its access time "
           + "may change")
     }
     return storage
@@ -66,7 +66,7 @@ enum Evidence {
       (target.st_dev, target.st_ino) == (evidence.st_dev, evidence.st_ino)
     {
       throw ToolFailure.usage(
-        "\(Array(path.string.utf8).printable) is the image itself: it is not overwritten")
+        "\(path.printable) is the image itself: it is not overwritten")
     }
     if allowsStreams, OutputFile.isStream(path) { return }
     guard path.withPlatformString({ lstat($0, &target) }) != 0 else {

@@ -163,7 +163,7 @@ struct ObjectOptions: ParsableArguments {
     return architecture
   }
 
-  private static func quoted(_ text: String) -> String { "\"\(Array(text.utf8).printable)\"" }
+  private static func quoted(_ text: String) -> String { "\"\(text.printable)\"" }
 }
 
 /// Names with the numbers that stand for them, as help shows them.

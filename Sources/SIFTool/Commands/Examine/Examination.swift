@@ -72,7 +72,7 @@ struct Examination {
   private var fault: ToolFailure? {
     findings.first { $0.severity == .error }.map { finding in
       var failure = ToolFailure(
-        .malformed, code: "check", "\(Array(path.string.utf8).printable): \(finding.sentence)")
+        .malformed, code: "check", "\(path.printable): \(finding.sentence)")
       failure.offset = finding.offset
       failure.objectID = finding.objectID
       return failure

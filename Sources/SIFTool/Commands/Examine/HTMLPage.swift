@@ -9,7 +9,7 @@ struct HTMLPage {
   init(title: String) { self.title = title }
 
   /// Text for an element or an attribute: what could disturb a terminal is visible, what could be markup is text.
-  static func escape(_ text: String) -> String { Array(text.utf8).printable.markupEscaped }
+  static func escape(_ text: String) -> String { text.printable.markupEscaped }
 
   /// The whole page. Nothing in it is loaded from elsewhere, and browsers are told to load nothing.
   var document: String {

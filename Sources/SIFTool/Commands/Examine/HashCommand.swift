@@ -172,12 +172,12 @@ struct HashCommand: ReportingCommand {
       guard lineLength <= HashList.longestLine else {
         throw ToolFailure(
           .failure, code: HashError.Code.list.rawValue,
-          "\(Array(file.path.string.utf8).printable): a line is longer than any of a list")
+          "\(file.path.printable): a line is longer than any of a list")
       }
     }
     do throws(HashError) { return try EarlierHashes(bytes, algorithm: algorithm) } catch {
       throw ToolFailure(
-        .failure, code: error.code.rawValue, "\(Array(file.path.string.utf8).printable): \(error.description)"
+        .failure, code: error.code.rawValue, "\(file.path.printable): \(error.description)"
       )
     }
   }

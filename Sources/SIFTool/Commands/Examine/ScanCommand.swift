@@ -88,7 +88,7 @@ struct ScanCommand: ToolCommand {
     do { return try RecordFile(argument.path, policy: policy) } catch let error as HashError {
       throw ToolFailure(
         .failure, code: error.code.rawValue,
-        "\(Array(argument.path.string.utf8).printable): \(error.description); nothing was changed")
+        "\(argument.path.printable): \(error.description); nothing was changed")
     }
   }
 }

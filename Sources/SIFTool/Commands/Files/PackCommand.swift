@@ -43,7 +43,7 @@ struct PackCommand: ReportingCommand {
     options.onProgress = { report in bar.advance(by: shown.step(to: report.contentBytes)) }
     let fixed = try arch.map { name in
       guard let found = Architecture(name: name) else {
-        throw ToolFailure.usage("--arch \(Array(name.utf8).printable) is not a known architecture")
+        throw ToolFailure.usage("--arch \(name.printable) is not a known architecture")
       }
       return found
     }
@@ -166,7 +166,7 @@ struct ImageParts {
       let (key, value) = try Self.split(text, "--label")
       members.removeAll { $0.key == key }
       guard let text = String(validating: value, as: UTF8.self) else {
-        throw ToolFailure.usage("--label \(Array(key.utf8).printable): the value is not UTF-8")
+        throw ToolFailure.usage("--label \(key.printable): the value is not UTF-8")
       }
       members.append(JSONMember(key, .string(text)))
     }
@@ -180,7 +180,7 @@ struct ImageParts {
           || index > 0 && (0x30...0x39).contains(byte)
       }
       guard isName else {
-        throw ToolFailure.usage("--env: \(Array(name.utf8).printable) is no name of a variable")
+        throw ToolFailure.usage("--env: \(name.printable) is no name of a variable")
       }
       environment.append((name, value))
     }

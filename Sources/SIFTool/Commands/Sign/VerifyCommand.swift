@@ -26,7 +26,7 @@ struct VerifyCommand: ToolCommand {
     for name in names where !isFingerprint(name) {
       // A short id would match keys that anybody can make.
       throw ValidationError(
-        "--signer \"\(Array(name.utf8).printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "
+        "--signer \"\(name.printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "
           + "characters of a PEM key's")
     }
   }
