@@ -63,11 +63,11 @@ import Testing
     noMagic[33] = 0x20
     let (outcome, image) = try Self.salvage(noMagic)
     #expect(outcome.kept == [1, 2, 3])
-    #expect(outcome.changes == ["the header has its magic again"])
+    #expect(outcome.changes == ["the header's magic is restored"])
     #expect(try Self.contents(image).values.reduce(0) { $0 + $1.count } == 25)
     let blank = [UInt8](repeating: 0, count: 128) + bytes.dropFirst(128)
     #expect(try Self.salvage(blank).0.kept == [1, 2, 3])
-    #expect(try Self.salvage(blank).0.changes == ["the header is made anew"])
+    #expect(try Self.salvage(blank).0.changes == ["the header is new"])
     #expect(throws: SIFError.self) { try Self.salvage([UInt8](repeating: 0, count: 50_000)) }
   }
 
@@ -117,7 +117,7 @@ import Testing
     twice[4681 + 5] = 1
     #expect(try Self.salvage(twice).0.kept == [1, 2, 3])
     #expect(
-      try Self.salvage(twice).0.changes == ["the object in slot 1 has the id 2 rather than 1"])
+      try Self.salvage(twice).0.changes == ["the object in slot 1 has the id 2 instead of 1"])
   }
 
   @Test func randomMutations() throws {
