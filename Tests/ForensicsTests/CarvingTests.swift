@@ -62,7 +62,7 @@ import Testing
     #expect(items.map(\.descriptor?.id) == [1, 3])
     #expect(items.map(\.confidence) == [.high, .high])
     #expect(items.map(\.kind) == [.text, .json])
-    #expect(items[0].reason == "an unused slot still describes it: definition-file, and so it looks")
+    #expect(items[0].reason == "an unused slot still describes it: definition-file, which its bytes confirm")
     // Wiped, and overwritten.
     bytes.replaceSubrange(32176..<32195, with: repeatElement(0, count: 19))
     withUnsafeBytes(of: Int64(33_000).littleEndian) { bytes.replaceSubrange(5266 + 17..<5266 + 25, with: $0) }

@@ -75,7 +75,7 @@ import Testing
     #expect(map.regions.map(\.offset).prefix(10).suffix(5) == [128, 4096, 4681, 5266, 5851])
     #expect(map.regions[10].what == "object 1: definition-file")
     #expect(map.regions[10].length == 19)
-    #expect(map.regions[11].what == "padding in front of object 2")
+    #expect(map.regions[11].what == "padding before object 2")
     #expect(map.regions[12].measure.content == .squashfs)
     #expect(map.regions[13].measure.content == .json)
     #expect(map.regions[9].slotCount == 45)
