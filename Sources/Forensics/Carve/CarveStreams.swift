@@ -55,7 +55,7 @@ extension CarveFormats {
     budget.contentBytes -= content
     var shape = CarvedShape(
       position, isSound ? .high : .low,
-      isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or with a large window")
+      isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or with a big window")
     shape.partEnds = ends
     return shape
   }
