@@ -44,7 +44,7 @@ public enum FaultKind: Sendable {
   case notSigned
   /// No trusted signer has signed the image.
   case untrusted
-  /// What was signed has been altered since.
+  /// Signed bytes were altered after signing.
   case tampered
   /// Anything else: the requested thing does not exist, or cannot be done.
   case other

@@ -62,7 +62,7 @@ public struct EnvelopeKeys: Sendable {
     self.keys = keys.compactMap { key in (try? key.sshFingerprint()).map { (key, $0) } }
   }
 
-  /// Whether there is no key.
+  /// Whether there are no keys.
   public var isEmpty: Bool { keys.isEmpty }
 
   /// The verdict on each signature of an envelope, in their order.

@@ -5,7 +5,7 @@ public import Squash
 
 /// The readable parts of an image, however damaged it is.
 public struct EvidenceImage: Sendable {
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes.
   public let fileSize: Int64

@@ -27,7 +27,7 @@ public struct ImplausibleTime: Sendable, Equatable {
         found.append(ImplausibleTime(what: what, time: time, why: "it lies in the future"))
       } else if time.seconds == 0 {
         found.append(
-          ImplausibleTime(what: what, time: time, why: "it is the zero of the clock: nobody set it"))
+          ImplausibleTime(what: what, time: time, why: "it is the clock's zero: it was never set"))
       } else if time < first {
         found.append(
           ImplausibleTime(what: what, time: time, why: "there were no images of this format then"))

@@ -3,7 +3,7 @@ import Bytes
 /// Checks one used descriptor on its own.
 struct SlotCheck {
   let descriptor: Descriptor
-  /// Where the slot begins in the file.
+  /// The offset of the slot in the file.
   let position: Int64
 
   func run(_ collector: inout FindingCollector) {

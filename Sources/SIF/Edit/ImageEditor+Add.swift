@@ -165,9 +165,9 @@ extension ImageEditor {
 
 /// The place where an object's bytes are written; offsets count from its first byte.
 public struct ObjectWriter: RandomAccess, RandomWritable {
-  /// Where the image's bytes are.
+  /// The storage with the image's bytes.
   public let storage: any Storage
-  /// Where the object begins in the file.
+  /// The offset of the object in the file.
   public let offset: Int64
 
   /// The object has no end yet.

@@ -55,15 +55,15 @@ public struct Descriptor: Hashable, Sendable {
   public var groupField: UInt32
   /// The link field as it lies in the file.
   public var linkField: UInt32
-  /// Where the object's bytes begin, from the start of the file.
+  /// The offset of the object's first byte, from the start of the file.
   public var offset: Int64
   /// The number of the object's bytes.
   public var size: Int64
   /// The size plus the alignment padding before the object.
   public var sizeWithPadding: Int64
-  /// When the object was made.
+  /// The time at which the object was made.
   public var createdAt: Timestamp
-  /// When the descriptor was last changed.
+  /// The time of the descriptor's last change.
   public var modifiedAt: Timestamp
   /// A user id; deprecated, 0.
   public var uid: Int64

@@ -47,15 +47,15 @@ public struct Header: Hashable, Sendable {
   public var architecture: Architecture
   /// The 16 bytes of the image's id, in textual order; all zero for none.
   public var id: ImageID
-  /// When the image was made.
+  /// The time at which the image was made.
   public var createdAt: Timestamp
-  /// When the image was last changed.
+  /// The time of the last change.
   public var modifiedAt: Timestamp
   /// The number of unused slots. A copy for convenience: the slots themselves decide.
   public var descriptorsFree: Int64
   /// The number of slots in the descriptor table.
   public var descriptorsTotal: Int64
-  /// Where the descriptor table begins, in bytes from the start of the file.
+  /// The offset of the descriptor table, in bytes from the start of the file.
   public var descriptorsOffset: Int64
   /// The length of the descriptor table in bytes.
   public var descriptorsSize: Int64

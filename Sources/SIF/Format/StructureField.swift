@@ -1,6 +1,6 @@
 /// A field of one of the format's structures: its offset, its length, and its name in messages.
 package struct StructureField: Hashable, Sendable {
-  /// Where the field begins, in bytes from the start of the structure.
+  /// The offset of the field, in bytes from the start of the structure.
   package let offset: Int64
   /// The length of the field in bytes.
   package let byteCount: Int64

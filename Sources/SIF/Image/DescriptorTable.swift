@@ -1,6 +1,6 @@
 /// The descriptor table: where it lies, and how it is read in bounded memory (spec/format.md, "Descriptor table").
 package struct DescriptorTable {
-  /// Where the table begins in the file.
+  /// The offset of the table in the file.
   package let offset: Int64
   /// The number of slots.
   package let capacity: Int64
@@ -71,10 +71,10 @@ package struct DescriptorTable {
   /// The first byte after the table.
   package var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
 
-  /// Where a slot begins in the file.
+  /// The offset of a slot in the file.
   package func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
 
-  /// Where a field of a slot begins in the file.
+  /// The offset of a field of a slot in the file.
   package func position(of field: StructureField, inSlot slot: Int) -> Int64 {
     position(ofSlot: slot) + field.offset
   }

@@ -12,7 +12,7 @@ public struct Image: Sendable {
   /// The most objects in one image.
   public static let maximumObjects = 131_072
 
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes when it was opened, or after the last edit.
   public internal(set) var fileSize: Int64
@@ -99,9 +99,9 @@ extension Descriptor {
 
 /// The bytes of one data object.
 public struct ObjectReader: RandomAccess {
-  /// Where the image's bytes are.
+  /// The storage with the image's bytes.
   public let storage: any Storage
-  /// Where the object begins in the file.
+  /// The offset of the object in the file.
   public let offset: Int64
   /// The number of the object's bytes.
   public let byteCount: Int64

@@ -3,7 +3,7 @@
 ///
 /// Reading stops only if the storage itself fails. Faults are in ``problems``; ``ImageCheck`` finds the rest.
 public struct LenientImage: Sendable {
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes.
   public let fileSize: Int64
@@ -72,7 +72,7 @@ public struct LenientImage: Sendable {
     firstUnreadSlot = firstUnread
   }
 
-  /// Where a slot begins in the file.
+  /// The offset of a slot in the file.
   public func position(ofSlot slot: Int) -> Int64 {
     table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
   }
