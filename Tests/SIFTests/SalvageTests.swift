@@ -3,7 +3,7 @@ import Testing
 
 @testable import SIF
 
-/// What is intact in a damaged image becomes a sound one, and what is not is named.
+/// The intact parts of a damaged image become a sound one, and the lost objects are named.
 @Suite struct SalvageTests {
   private static func salvage(_ bytes: [UInt8]) throws -> (ImageSalvage, Image) {
     let source = MemoryStorage(bytes)
@@ -71,7 +71,7 @@ import Testing
     #expect(throws: SIFError.self) { try Self.salvage([UInt8](repeating: 0, count: 50_000)) }
   }
 
-  /// A header whose fields lead astray: the table is where tables are.
+  /// A header with wrong fields: the table is found at its usual place.
   @Test func tablesAreFoundWithoutTheHeader() throws {
     let bytes = try Self.sound()
     for (place, mask) in [
@@ -101,11 +101,11 @@ import Testing
   @Test func contradictionsAreSettled() throws {
     var bytes = try Fixture.read("images/two-systems.sif")
     let first = try Image(reading: MemoryStorage(bytes))
-    // Every partition says that it is the primary one.
+    // Every partition claims to be the primary one.
     for object in first.descriptors where object.dataType == .partition {
       bytes[4096 + 585 * object.slot + 201 + 4] = 2
     }
-    // The contents of the test image are no file systems: only types without a content check can be kept.
+    // The contents of the test image are not file systems, so only types without a content check can be kept.
     for object in first.descriptors where object.dataType == .partition {
       bytes[4096 + 585 * object.slot + 201] = 4
     }
