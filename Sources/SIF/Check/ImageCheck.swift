@@ -198,7 +198,7 @@ public struct ImageCheck: Sendable {
         .dataSize, .note, at: Header.Fields.dataSize.offset,
         "the header's data size, \(header.dataSize), counts "
           + "\(ByteText.decimal(header.dataSize - needed.partialValue)) after the last object "
-          + "(as after a deletion)")
+          + "(a deletion leaves this)")
     }
   }
 

@@ -9,7 +9,7 @@ extension ImageEditor {
     var mended: [String] = []
     // Opening the image for editing has done this.
     if restoredSlots > 0 {
-      mended.append("descriptor table: \(restoredSlots) slots that an interrupted edit had left out restored")
+      mended.append("descriptor table: restored \(restoredSlots) slots that an interrupted edit had left out")
     }
     let free = image.table.capacity - Int64(image.descriptors.count)
     if header.descriptorsFree != free {

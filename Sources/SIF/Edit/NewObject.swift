@@ -43,7 +43,7 @@ public struct NewObject: Hashable, Sendable {
     guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
     if group == 0 { throw SIFError(.invalidArgument, "0 is not a group number") }
     switch link {
-    case .object(0), .group(0): throw SIFError(.invalidArgument, "an object cannot be linked to id 0")
+    case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is not a valid id to link to")
     default: break
     }
     if let alignment, alignment < 0 {

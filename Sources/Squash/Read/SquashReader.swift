@@ -65,7 +65,7 @@ public final class SquashReader {
     let number = raw.u32(12)
     guard number > 0, number <= superblock.inodeCount else {
       throw SquashError(
-        .corrupt, "inode number \(number), but there are only \(superblock.inodeCount) inodes", offset: place)
+        .corrupt, "inode number \(number) is not between 1 and \(superblock.inodeCount)", offset: place)
     }
     let (user, group) = (Int(raw.u16(4)), Int(raw.u16(6)))
     guard user < image.ids.count, group < image.ids.count else {
