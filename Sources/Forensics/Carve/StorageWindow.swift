@@ -2,7 +2,7 @@ import Bytes
 import SIF
 import Squash
 
-/// A range of a file's bytes, readable at any offset. An unreadable byte ends a read as if nothing followed.
+/// A range of a file's bytes, readable at any offset. ``bytes(_:at:)`` treats unreadable bytes as the end.
 struct StorageWindow: RandomAccess {
   private let storage: any Storage
   private let window: Window
@@ -23,8 +23,8 @@ struct StorageWindow: RandomAccess {
     try window.read(into: buffer, at: position)
   }
 
-  /// The bytes at an offset, at most `count`; fewer if the window ends or cannot be read. The caller limits
-  /// `count`.
+  /// The bytes at an offset, at most `count`; fewer if the window ends, none if they cannot be read. The
+  /// caller limits `count`.
   func bytes(_ count: Int, at position: Int64) -> [UInt8] {
     (try? read(count, at: position)) ?? []
   }

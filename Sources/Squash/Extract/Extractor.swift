@@ -227,7 +227,7 @@ final class Extractor {
     state.record(UnappliedAttributes(path: entry.path, inode: inode, attributes: attributes))
   }
 
-  /// Sets the directories' attributes, each after its contents were handled.
+  /// Sets the directories' attributes, each after everything in it was opened.
   private func finishDirectories() throws(SquashError) {
     let root = Entry(name: [], path: [], inode: try reader.root())
     var walker = TreeWalker(reader, from: root, reads: .directories)
