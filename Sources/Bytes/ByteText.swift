@@ -5,7 +5,7 @@ package enum ByteText {
   private static func unit(_ count: Int64) -> (divisor: Double, name: String) {
     var divisor: Double = 1
     var index = 0
-    // What would print as 1000.0 is 1.0 of the next unit.
+    // A number that would print as 1000.0 is 1.0 of the next unit.
     while Double(count.magnitude) / divisor >= (index == 0 ? 1000 : 999.95), index < units.count - 1 {
       divisor *= 1000
       index += 1
