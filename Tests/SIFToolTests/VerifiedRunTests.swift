@@ -35,7 +35,7 @@ import Testing
     for name in [
       "--key", "--keyring", "--signer", "--threshold", "--group-id", "--sif-id", "--all", "--strict",
     ] {
-      #expect(answer.errors.contains("siftool: \(name) is about verification"), "\(name): \(answer.errors)")
+      #expect(answer.errors.contains("siftool: \(name) needs --verify"), "\(name): \(answer.errors)")
     }
   }
 
