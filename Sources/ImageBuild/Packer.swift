@@ -140,7 +140,7 @@ public struct Packer {
   private func foundArchitecture(in reader: any RandomAccess) throws -> Architecture {
     guard let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() else {
       throw ImageBuildError(
-        .unknownArchitecture, "no program in the root file system says which architecture it is for")
+        .unknownArchitecture, "no program in the root file system tells the architecture")
     }
     return found
   }

@@ -7,14 +7,14 @@ import Partitions
 import SIFRuntime
 
 extension FrontEnd {
-  /// `siftool` puts its name before every message, and knows remedies by its own options.
+  /// `siftool` puts its name before every message, and suggests its own options and commands.
   static let siftool = FrontEnd(
     line: { severity, text in "siftool: \(severity == .warning ? "warning: " : "")\(text)" },
     remedy: { SiftoolRemedies.remedy(for: $0) })
 }
 
 private enum SiftoolRemedies {
-  /// The end of the sentence: which option or command of this tool does without what is missing.
+  /// The end of the sentence: an option or command of this tool that helps.
   static func remedy(for fault: any Fault) -> String? {
     switch fault {
     case KeyError.severalKeys: "; choose one with --fingerprint"
@@ -25,11 +25,11 @@ private enum SiftoolRemedies {
     case let error as HashError where error.code == .tooMuch: "; --limit allows more"
     case let error as RuntimeError:
       switch error.lacking {
-      case .privilegedNamespaces: "; --userns does without"
-      case .userNamespace: "; `siftool extract` and `siftool mount` do without"
+      case .privilegedNamespaces: "; --userns does not need them"
+      case .userNamespace: "; `siftool extract` and `siftool mount` do not need one"
       case .overlay: ", which --writable-tmpfs and --overlay need"
-      case .fuseDevice: "; `siftool extract` needs nothing of the kind"
-      case .fuseHelper: "; `siftool exec` and `siftool extract` do without it"
+      case .fuseDevice: "; `siftool extract` does not need it"
+      case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"
       case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
       case nil: nil
       }

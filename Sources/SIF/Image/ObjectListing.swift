@@ -30,14 +30,14 @@ package enum ObjectListing {
       case .group(let group): "\(group)".padded(to: 3) + " (G)"
       case nil: "NONE"
       }
-    // An impossible extent wraps around, as it does in the reference; `check` calls it what it is.
+    // An impossible extent wraps around, as in the reference; `check` reports it.
     let end = descriptor.offset &+ descriptor.size
     let position = "|\(descriptor.offset)-\(end) "
     return line("\(descriptor.id)", "|\(group)", "|\(link)", position, type(of: descriptor))
   }
 
-  /// The last column with its line end. For a signature whose hash type it does not know the reference
-  /// prints neither; so do we, and the fact is in `info`, `check` and the JSON.
+  /// The last column with its line end. If the reference does not know a signature's hash type, it prints neither; so
+  /// do we, and the fact is in `info`, `check` and the JSON.
   private static func type(of descriptor: Descriptor) -> String {
     let label = descriptor.dataType.label
     switch descriptor.metadata {

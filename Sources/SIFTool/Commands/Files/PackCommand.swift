@@ -13,17 +13,17 @@ struct PackCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "pack", abstract: "Make a runnable image from a root file system.",
     discussion: """
-      The root file system is a directory or a tar archive (plain, gzip or zstd; - is standard input). The \
-      image gets its name when it is complete. The same input gives the same bytes with SOURCE_DATE_EPOCH or \
-      --deterministic, whatever the number of threads.
+      The root file system is a directory or a tar archive (plain, gzip or zstd; - is standard input). The image \
+      gets its name when it is complete. With SOURCE_DATE_EPOCH or --deterministic, the same input gives the same \
+      bytes, with any number of threads.
 
       siftool pack rootfs/ app.sif --all-root --runscript run.sh --label version=1.2
       """)
 
-  @Argument(help: "The directory or archive.") var rootfs: PathArgument
-  @Argument(help: "The image.") var image: PathArgument
-  @OptionGroup(title: "What goes with the root file system") var runtime: RuntimeOptions
-  @Option(help: ArgumentHelp("The architecture; otherwise that of the programs inside.", valueName: "arch"))
+  @Argument(help: "The root file system: a directory or a tar archive.") var rootfs: PathArgument
+  @Argument(help: "The new image.") var image: PathArgument
+  @OptionGroup(title: "Besides the root file system") var runtime: RuntimeOptions
+  @Option(help: ArgumentHelp("The architecture (default: that of the programs inside).", valueName: "arch"))
   var arch: String?
   @OptionGroup(title: "Squashfs") var compression: CompressionOptions
   @OptionGroup(title: "Encryption") var encryption: PackEncryptionOptions
@@ -48,7 +48,7 @@ struct PackCommand: ReportingCommand {
       return found
     }
     guard image.path != "-" else {
-      throw ToolFailure.usage("an image is not written to standard output: give it a name")
+      throw ToolFailure.usage("an image cannot be written to standard output: give the name of a file")
     }
     try FileIdentity.refuse(image.path, asOutputOf: rootfs.path)
     options.excluded = FileIdentity(of: image.path)
@@ -67,7 +67,7 @@ struct PackCommand: ReportingCommand {
     }
   }
 
-  /// How many bytes the progress bar stands for; 0 where that is not known before.
+  /// The number of bytes that the progress bar stands for; 0 if it is not known in advance.
   private func sourceSize() -> Int64 {
     var status = stat()
     guard rootfs.path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG
@@ -99,7 +99,7 @@ extension RuntimeParts {
     for text in options.env {
       let (name, value) = try Self.split(text, "--env")
       guard addVariable(name, value) else {
-        throw ToolFailure.usage("--env: \(name.printable) is no name of a variable")
+        throw ToolFailure.usage("--env: \(name.printable) is not the name of a variable")
       }
     }
   }
@@ -113,11 +113,11 @@ extension RuntimeParts {
   }
 }
 
-/// How far the progress bar has come.
+/// The bytes that the progress bar shows as done.
 final class ProgressCounter: Sendable {
   private let done = Mutex<Int64>(0)
 
-  /// The distance from the last value.
+  /// Sets a new value, and returns its distance from the last one.
   func step(to value: Int64) -> Int64 {
     done.withLock { done in
       defer { done = value }
