@@ -15,9 +15,11 @@ ORDER = Scripts/startup-order.txt
 RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --static-swift-stdlib --disable-local-rpath \
   -Xswiftc -L$(CURDIR)/$(STATIC) -Xlinker -llzma -Xlinker -llz4 -Xlinker -lgpg-error \
   -Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs \
-  -Xlinker --no-export-dynamic -Xlinker --symbol-ordering-file=$(CURDIR)/$(ORDER) \
+  -Xlinker --no-export-dynamic -Xlinker --strip-debug -Xlinker --symbol-ordering-file=$(CURDIR)/$(ORDER) \
   -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
+# The products, as the reference documents them.
+MODULES = SIF Squash LUKS OpenPGP PEMKeys DSSE ExecutionControl ImageTrust Partitions Forensics ImageBuild SIFRuntime
 SECONDS_PER_TARGET ?= 60
 
 .PHONY: demo test install bench fuzz lint docs release packages test-packages clean
@@ -46,7 +48,7 @@ test: test-packages lint release
 	SWIFT="$(SWIFT)" Scripts/test.sh $(RELEASE)
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Fuzz Examples/Package.swift Examples/Sources
 	Scripts/check-links.sh
 	Scripts/check-floors.sh
 
@@ -81,7 +83,7 @@ fuzz: packages
 
 docs: packages
 	$(SWIFT) package --allow-writing-to-directory $(CURDIR)/.build/documentation generate-documentation \
-	  --target SIF --target OpenPGP --target DSSE --target ImageTrust --target Squash --target LUKS --target Forensics --enable-experimental-combined-documentation \
+	  $(addprefix --target ,$(MODULES)) --enable-experimental-combined-documentation \
 	  --output-path $(CURDIR)/.build/documentation
 
 clean:

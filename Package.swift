@@ -104,7 +104,10 @@ let package = Package(
       ]),
     module(
       "Forensics",
-      ["Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON",
+        systemPackage,
+      ]),
 
     // Floor 4, containers.
     module(

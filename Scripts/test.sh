@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 log=.build/test.log
 tool=$(realpath "$1")
 shift
+# What the library is used for, as a package of its own: the tests run its programs.
+"${SWIFT:-swift}" build --package-path Examples
 status=0
 SIFTOOL=$tool "${SWIFT:-swift}" test "$@" 2>&1 | tee "$log" || status=$?
 if [ "$status" -ne 0 ]; then

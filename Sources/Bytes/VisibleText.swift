@@ -113,3 +113,22 @@ extension Unicode.Scalar {
     }
   }
 }
+
+extension String {
+  /// The text for an element or an attribute of XML or HTML. Characters that neither allows have to be
+  /// escaped first (`escapedText`).
+  package var markupEscaped: String {
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "&": text += "&amp;"
+      case "<": text += "&lt;"
+      case ">": text += "&gt;"
+      case "\"": text += "&quot;"
+      case "'": text += "&#39;"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+}

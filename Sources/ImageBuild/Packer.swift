@@ -116,7 +116,7 @@ public struct Packer {
   }
 
   private func fill(_ place: any PackPlace, from source: Source) throws -> WriteReport {
-    let writer = try ImageWriter(place, options)
+    let writer = try SquashWriter(place, options)
     switch source {
     case .archive(let number): try writer.add(archive: DescriptorSource(number))
     case .file(let path):
@@ -147,7 +147,7 @@ public struct Packer {
 }
 
 /// A descriptor that is read from its current position.
-struct DescriptorSource: Squash.ByteSource {
+struct DescriptorSource: ArchiveSource {
   private let number: Int32
 
   init(_ number: Int32) { self.number = number }

@@ -3,10 +3,10 @@ import StrictJSON
 
 /// Adds the files that container runtimes look for in a root file system (spec/runtime-layout.md).
 struct RuntimeLayout {
-  private let writer: ImageWriter
+  private let writer: SquashWriter
   private let time: Int64
 
-  init(_ writer: ImageWriter, time: UInt32) {
+  init(_ writer: SquashWriter, time: UInt32) {
     self.writer = writer
     self.time = Int64(time)
   }

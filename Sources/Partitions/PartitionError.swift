@@ -30,6 +30,8 @@ public struct PartitionError: Fault {
     case wrongKey
     /// A key is empty, or missing.
     case noKey
+    /// The partition is encrypted, and no key was given.
+    case encrypted
     /// A fault of a format, about one object.
     case beneath
   }
@@ -71,6 +73,7 @@ public struct PartitionError: Fault {
     case .noMessage: "no-message"
     case .wrongKey: "wrong-key"
     case .noKey: "no-key"
+    case .encrypted: "encrypted"
     case .beneath: underlying?.identifier ?? "partition"
     }
   }
@@ -79,7 +82,7 @@ public struct PartitionError: Fault {
   public var kind: FaultKind {
     switch code {
     case .notSquashfs, .truncated: .malformed
-    case .noMessage, .wrongKey, .noKey: .key
+    case .noMessage, .wrongKey, .noKey, .encrypted: .key
     case .noPartition, .severalPartitions, .notPartition, .otherFileSystem, .notImage, .notEncrypted,
       .alreadyEncrypted:
       .other

@@ -148,7 +148,7 @@ private struct FailingBytes: RandomAccess, RandomWritable {
   @Test func everyWriterLetsThemThrough() {
     let fault = StorageFault(.system, causedBy: SystemError(errno: .noSpace, operation: "write"))
     do throws(SquashError) {
-      let writer = try ImageWriter(FailingBytes(fault: fault), WriterOptions())
+      let writer = try SquashWriter(FailingBytes(fault: fault), WriterOptions())
       _ = try writer.finish()
       Issue.record("it was written")
     } catch {

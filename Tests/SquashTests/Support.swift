@@ -48,13 +48,13 @@ func write(
 
 @discardableResult
 func writeImage(
-  to path: String, _ adjust: (inout WriterOptions) -> Void = { _ in }, _ fill: (ImageWriter) throws -> Void
+  to path: String, _ adjust: (inout WriterOptions) -> Void = { _ in }, _ fill: (SquashWriter) throws -> Void
 ) throws -> WriteReport {
   let file = RandomAccessFile(
     adopting: try OwnedDescriptor(opening: .init(path), flags: O_RDWR | O_CREAT | O_TRUNC, mode: 0o644))
   var options = WriterOptions()
   adjust(&options)
-  let writer = try ImageWriter(file, options)
+  let writer = try SquashWriter(file, options)
   try fill(writer)
   let report = try writer.finish()
   try file.truncate(to: report.imageBytes)
@@ -71,7 +71,7 @@ func contents(of path: String) throws -> [UInt8] {
 }
 
 /// A sink and a source of bytes over a file.
-struct FileStream: ByteSink, ByteSource {
+struct FileStream: ByteSink, ArchiveSource {
   let number: Int32
 
   init(_ path: String, flags: Int32) throws {

@@ -44,6 +44,3 @@ public final class Scratch: Sendable {
   /// The bytes of a file in the directory.
   public func read(_ name: String) throws -> [UInt8] { try Tool.read(file(name)) }
 }
-
-/// The former name of ``Scratch``.
-public typealias TemporaryDirectory = Scratch

@@ -1,4 +1,4 @@
-// extract-file IMAGE PATH: writes one file of the image to standard output.
+// extract-file IMAGE PATH: prints a text file of the image.
 import Glibc
 import Partitions
 import SIF
@@ -8,5 +8,5 @@ guard CommandLine.arguments.count == 3 else {
   exit(64)
 }
 let squashfs = try Image(opening: CommandLine.arguments[1]).squashfs()
-let bytes = try squashfs.contents(of: CommandLine.arguments[2])
-fwrite(bytes, 1, bytes.count, stdout)
+let text = try squashfs.contents(of: CommandLine.arguments[2])
+print(String(decoding: text, as: UTF8.self), terminator: "")

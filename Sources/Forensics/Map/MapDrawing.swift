@@ -227,23 +227,6 @@ extension Double {
 }
 
 extension String {
-  /// The text for an element or an attribute of XML or HTML. Characters that neither allows have to be
-  /// escaped first (`escapedText`).
-  package var markupEscaped: String {
-    var text = ""
-    for scalar in unicodeScalars {
-      switch scalar {
-      case "&": text += "&amp;"
-      case "<": text += "&lt;"
-      case ">": text += "&gt;"
-      case "\"": text += "&quot;"
-      case "'": text += "&#39;"
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text
-  }
-
   /// The text, with its end cut off if it is longer than a number of characters.
   fileprivate func shortened(to count: Int) -> String {
     self.count <= count ? self : prefix(count - 1) + "…"

@@ -1,5 +1,6 @@
 import Bytes
 import CommandKit
+import Forensics
 import Glibc
 import LinuxSystem
 import SIF
@@ -17,24 +18,9 @@ enum Evidence {
     return storage
   }
 
-  /// A file's length and the time of its last change, by which writing to it is noticed.
-  struct State: Equatable {
-    let size: Int64
-    let seconds: Int
-    let nanoseconds: Int
-
-    init(of storage: FileStorage) throws {
-      let status = try storage.withDescriptor { (descriptor) throws(SystemError) in
-        try descriptor.status()
-      }
-      size = try storage.byteCount
-      (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
-    }
-
-    /// The failure of an examination that began in this state, if the file has changed since; nil if not.
-    func change(of storage: FileStorage) throws -> ToolFailure? {
-      try State(of: storage) == self ? nil : Evidence.changed
-    }
+  /// The failure of an examination that began in a state, if the file has changed since; nil if not.
+  static func change(of storage: FileStorage, since state: FileState) throws -> ToolFailure? {
+    try FileState(of: storage) == state ? nil : changed
   }
 
   static let changed = ToolFailure(.failure, code: "changed", "the file changed while it was examined")

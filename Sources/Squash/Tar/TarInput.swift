@@ -3,7 +3,7 @@ import CZlib
 import CZstd
 
 /// A source of bytes that are read in order.
-public protocol ByteSource {
+public protocol ArchiveSource {
   /// Reads at most the buffer's length; returns 0 at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int
 }
@@ -30,7 +30,7 @@ final class TarInput {
     (ContentMagic.squashfs, "a squashfs"),
   ]
 
-  private let source: any ByteSource
+  private let source: any ArchiveSource
   private let input = RawBuffer(count: inputSize)
   private let output = RawBuffer(count: outputSize)
   private var inputStart = 0
@@ -42,7 +42,7 @@ final class TarInput {
   /// The number of decompressed bytes that were read.
   private(set) var offset: Int64 = 0
 
-  init(_ source: any ByteSource) throws(SquashError) {
+  init(_ source: any ArchiveSource) throws(SquashError) {
     self.source = source
     while inputEnd < 4 {
       let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: input.bytes[inputEnd...]))

@@ -3,7 +3,7 @@ import CLinux
 import Glibc
 public import LinuxSystem
 
-extension ImageWriter {
+extension SquashWriter {
   /// Adds everything in a directory, whose own attributes become the root's.
   ///
   /// The tree is read in the order of its names' bytes, without following links. If the tree changes
@@ -23,14 +23,14 @@ private final class DirectorySource {
     var pathCount: Int
   }
 
-  private let writer: ImageWriter
+  private let writer: SquashWriter
   private let rootHandle: DirectoryHandle
   private var stack: DirectoryStack
   private var frames: [Frame] = []
   private var path: [UInt8] = []
   private var seen: [FileIdentity: WriteNode] = [:]
 
-  init(_ writer: ImageWriter, _ directory: DirectoryHandle) {
+  init(_ writer: SquashWriter, _ directory: DirectoryHandle) {
     self.writer = writer
     rootHandle = directory
     stack = DirectoryStack(directory, accepts: .refuse, makes: false)
@@ -157,7 +157,7 @@ extension FileAttributes {
   }
 }
 
-extension ImageWriter {
+extension SquashWriter {
   /// Stores a file's content. A file may equal an earlier one of the same length; then reading it twice is
   /// cheaper than compressing it.
   func store(_ file: OpenFile, size: Int64) throws(SquashError) -> StoredContent {

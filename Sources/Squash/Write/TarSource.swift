@@ -1,11 +1,11 @@
 import Bytes
 
-extension ImageWriter {
+extension SquashWriter {
   /// Adds everything in an archive: plain, or compressed with gzip or zstd, as its first bytes tell.
   ///
   /// A later entry with the same name replaces the earlier one. Directories that the archive does not mention
   /// are made. Names must not lead upwards.
-  public func add(archive source: any ByteSource) throws(SquashError) {
+  public func add(archive source: any ArchiveSource) throws(SquashError) {
     let input = try TarInput(source)
     let parser = TarParser(input)
     while let entry = try parser.next() {

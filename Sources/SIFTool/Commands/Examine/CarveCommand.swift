@@ -36,7 +36,7 @@ struct CarveCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     let storage = try Evidence.open(image.path, reporter)
-    let state = try Evidence.State(of: storage)
+    let state = try FileState(of: storage)
     let bar = reporter.bar(total: try storage.byteCount)
     let carving: Carving
     do { carving = try Carving(of: storage, everywhere: all) { bar.advance(by: $0) } } catch {
@@ -54,7 +54,7 @@ struct CarveCommand: ReportingCommand {
         "\(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.string)"
       )
     }
-    var failure = try state.change(of: storage)
+    var failure = try Evidence.change(of: storage, since: state)
     if output.json {
       try Console.write(
         document: carving.members + (failure.map { [JSONMember("error", $0.json)] } ?? []),

@@ -24,7 +24,7 @@ struct MapCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     let storage = try Evidence.open(image.path, reporter)
-    let state = try Evidence.State(of: storage)
+    let state = try FileState(of: storage)
     let verification = try trust.verify(storage, reporter)
     let bar = reporter.bar(total: try storage.byteCount)
     let map: ImageMap
@@ -36,7 +36,8 @@ struct MapCommand: ReportingCommand {
       let drawing = MapDrawing(map).document(title: image.path.lastComponent?.string ?? image.path.string)
       try Evidence.write(Array(drawing.utf8), to: svg.path, examining: storage)
     }
-    var failure = try state.change(of: storage) ?? map.damage.map { ToolFailure($0.naming(image.path)) }
+    var failure =
+      try Evidence.change(of: storage, since: state) ?? map.damage.map { ToolFailure($0.naming(image.path)) }
     if output.json {
       try Console.write(
         document: map.members + (failure.map { [JSONMember("error", $0.json)] } ?? []),

@@ -36,11 +36,11 @@ struct ReportCommand: ReportingCommand {
   func execute(_ reporter: Reporter) throws {
     let storage = try Evidence.open(image.path, reporter)
     let now = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
-    let report: Examination
+    let report: ExaminedImage
     do {
       var key = volumeKey.source
       key.reporter = reporter
-      report = try Examination(
+      report = try ExaminedImage(
         image, storage, time: deterministic ? nil : now, trust: trust, key: key, reporter)
     } catch let error as SIFError {
       throw error.naming(image.path)

@@ -5,7 +5,7 @@ import Squash
 import StrictJSON
 
 /// The facts of an examination, as text for the page and as JSON (spec/json/report.schema.json).
-extension Examination {
+extension ExaminedImage {
   /// The origin of the evidence, and the digests that seal it.
   var acquisition: [(label: String, text: String)] {
     func digest(_ bytes: [UInt8]?) -> String {
@@ -86,7 +86,7 @@ extension Examination.Partition {
   fileprivate var json: JSONValue {
     .object([
       JSONMember("object", .integer(Int64(object))),
-      JSONMember("reason", failure.map { .string($0.message) } ?? .null),
+      JSONMember("reason", fault.map { .string(ToolFailure($0).message) } ?? .null),
       JSONMember("files", files?.json ?? .null),
     ])
   }

@@ -7,12 +7,12 @@ import StrictJSON
 
 /// A report as one page of HTML.
 struct ReportPage {
-  private let report: Examination
+  private let report: ExaminedImage
   private var page: HTMLPage
   /// The most objects and regions that the page lists; `map` and `list` have all of them.
   static let mostRows = 1000
 
-  init(_ report: Examination) {
+  init(_ report: ExaminedImage) {
     self.report = report
     let name = report.path.lastComponent?.string ?? report.path.string
     page = HTMLPage(title: "Examination of \(name)")
@@ -303,7 +303,8 @@ struct ReportPage {
   private mutating func files(_ partition: Examination.Partition) {
     page.heading("Files of object \(partition.object)")
     guard let files = partition.files else {
-      return page.paragraph("They cannot be listed: \(partition.failure?.message ?? "").")
+      return page.paragraph(
+        "They cannot be listed: \(partition.fault.map { ToolFailure($0).message } ?? "").")
     }
     let order: [FileType] = [
       .regular, .directory, .symlink, .characterDevice, .blockDevice, .fifo, .socket,

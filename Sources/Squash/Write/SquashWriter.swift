@@ -5,7 +5,7 @@ import CSquashfs
 ///
 /// The image depends only on what is added, on the order, and on the options except the number of threads.
 /// The superblock is written last, so that an unfinished image is not taken for a file system.
-public final class ImageWriter {
+public final class SquashWriter {
   /// The image is padded to whole pages, which loop devices show.
   private static let padding: Int64 = 4096
 

@@ -1,18 +1,17 @@
 import Bytes
-import SIF
 
 /// A page of HTML, built from plain text: all text is escaped here, and nowhere else.
-struct HTMLPage {
+package struct HTMLPage {
   private var body = ""
   private let title: String
 
   init(title: String) { self.title = title }
 
   /// Text for an element or an attribute: controls for a terminal become visible, and markup becomes text.
-  static func escape(_ text: String) -> String { text.printable.markupEscaped }
+  package static func escape(_ text: String) -> String { text.printable.markupEscaped }
 
   /// The whole page. Nothing in it is loaded from elsewhere, and browsers are told to load nothing.
-  var document: String {
+  package var document: String {
     """
     <!DOCTYPE html>
     <html lang="en">
@@ -72,23 +71,23 @@ struct HTMLPage {
 
   // MARK: Elements
 
-  mutating func heading(_ text: String, level: Int = 2) {
+  package mutating func heading(_ text: String, level: Int = 2) {
     body += "<h\(level)>\(Self.escape(text))</h\(level)>\n"
   }
 
-  mutating func paragraph(_ text: String, style: String? = nil) {
+  package mutating func paragraph(_ text: String, style: String? = nil) {
     body += "<p\(style.map { " class=\"\($0)\"" } ?? "")>\(Self.escape(text))</p>\n"
   }
 
   /// Whether a fact is good or bad news.
-  enum Mood: String {
+  package enum Mood: String {
     case plain
     case good
     case warn
     case bad
   }
 
-  mutating func summary(_ items: [(title: String, text: String, mood: Mood)]) {
+  package mutating func summary(_ items: [(title: String, text: String, mood: Mood)]) {
     body += "<ul class=\"summary\">\n"
     for item in items {
       body +=
@@ -98,20 +97,20 @@ struct HTMLPage {
   }
 
   /// A column of a table.
-  struct Column {
+  package struct Column {
     let title: String
     var style: String?
 
-    static func text(_ title: String) -> Column { Column(title: title) }
-    static func number(_ title: String) -> Column { Column(title: title, style: "number") }
-    static func short(_ title: String) -> Column { Column(title: title, style: "short") }
-    static func wide(_ title: String) -> Column { Column(title: title, style: "wide") }
-    static func code(_ title: String) -> Column { Column(title: title, style: "code") }
+    package static func text(_ title: String) -> Column { Column(title: title) }
+    package static func number(_ title: String) -> Column { Column(title: title, style: "number") }
+    package static func short(_ title: String) -> Column { Column(title: title, style: "short") }
+    package static func wide(_ title: String) -> Column { Column(title: title, style: "wide") }
+    package static func code(_ title: String) -> Column { Column(title: title, style: "code") }
 
     fileprivate var attribute: String { style.map { " class=\"\($0)\"" } ?? "" }
   }
 
-  mutating func table(_ columns: [Column], _ rows: [[String]]) {
+  package mutating func table(_ columns: [Column], _ rows: [[String]]) {
     body += "<table>\n<thead><tr>"
     for column in columns { body += "<th\(column.attribute)>\(Self.escape(column.title))</th>" }
     body += "</tr></thead>\n<tbody>\n"
@@ -124,7 +123,7 @@ struct HTMLPage {
   }
 
   /// Facts by name.
-  mutating func facts(_ facts: [(String, String)]) {
+  package mutating func facts(_ facts: [(String, String)]) {
     body += "<table>\n<tbody>\n"
     for (name, value) in facts {
       body += "<tr><th scope=\"row\">\(Self.escape(name))</th><td>\(Self.escape(value))</td></tr>\n"
@@ -133,7 +132,7 @@ struct HTMLPage {
   }
 
   /// Lines as they are.
-  mutating func preformatted(_ bytes: [UInt8]) {
+  package mutating func preformatted(_ bytes: [UInt8]) {
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       line.split(separator: 0x09, omittingEmptySubsequences: false)
         .map { Array($0).printable.markupEscaped }.joined(separator: "\t")
@@ -142,5 +141,5 @@ struct HTMLPage {
   }
 
   /// A drawing, which escapes its own text.
-  mutating func drawing(_ element: String) { body += element }
+  package mutating func drawing(_ element: String) { body += element }
 }
