@@ -1,5 +1,4 @@
 import Bytes
-import Synchronization
 
 /// How one tool speaks: what stands before its messages, and which of its options helps against a fault.
 ///
@@ -26,11 +25,8 @@ package struct FrontEnd: Sendable {
     self.remedy = remedy
   }
 
-  private static let installed = Mutex(FrontEnd(line: { $1 }, remedy: { _ in nil }))
-
   /// The tool that this process is. Without one, messages stand alone.
-  package static var current: FrontEnd {
-    get { installed.withLock { $0 } }
-    set { installed.withLock { $0 = newValue } }
-  }
+  ///
+  /// Set once, before there is a second thread: a lock would cost every command a system call.
+  nonisolated(unsafe) package static var current = FrontEnd(line: { $1 }, remedy: { _ in nil })
 }
