@@ -28,18 +28,21 @@ let package = Package(
   name: "swift-sif",
   products: [
     .library(name: "Bytes", targets: ["Bytes"]),
-    .library(name: "SIF", targets: ["SIF"]),
+    .library(name: "LinuxSystem", targets: ["LinuxSystem"]),
+    .library(name: "StrictJSON", targets: ["StrictJSON"]),
     .library(name: "Gcrypt", targets: ["Gcrypt"]),
-    .library(name: "OpenPGP", targets: ["OpenPGP"]),
-    .library(name: "ImageTrust", targets: ["ImageTrust"]),
-    .library(name: "PEMKeys", targets: ["PEMKeys"]),
-    .library(name: "DSSE", targets: ["DSSE"]),
+    .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
-    .library(name: "Partitions", targets: ["Partitions"]),
-    .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "OpenPGP", targets: ["OpenPGP"]),
+    .library(name: "PEMKeys", targets: ["PEMKeys"]),
+    .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
+    .library(name: "ImageTrust", targets: ["ImageTrust"]),
+    .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "Forensics", targets: ["Forensics"]),
+    .library(name: "ImageBuild", targets: ["ImageBuild"]),
+    .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -82,7 +85,7 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
-    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem"]),
+    module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
@@ -105,6 +108,9 @@ let package = Package(
 
     // Floor 4, containers.
     module(
+      "ImageBuild",
+      ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+    module(
       "SIFRuntime",
       [
         "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash",
@@ -123,8 +129,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust",
-        "LUKS",
+        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
+        "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,

@@ -1,5 +1,5 @@
-/// Base64 (RFC 4648 section 4), strictly: no other bytes, full groups, padding where it belongs and zero in the
-/// bits that nothing uses, so that no two texts mean the same bytes.
+/// Base64 (RFC 4648 section 4), strictly: only its alphabet, full groups, padding where it belongs and zeros
+/// in unused bits, so that two texts never mean the same bytes.
 public enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -11,7 +11,7 @@ public enum Base64 {
     return text
   }
 
-  /// Hands the text of bytes, padded, to a closure, so that what it encodes need not pass through the heap.
+  /// Passes the padded text of bytes to a closure, so that secret bytes need not pass through the heap.
   public static func encode(_ bytes: Span<UInt8>, _ sink: (UInt8) -> Void) {
     var index = 0
     while index < bytes.count {
@@ -30,7 +30,7 @@ public enum Base64 {
   /// The text of bytes, padded.
   public static func encode(_ bytes: [UInt8]) -> [UInt8] { encode(bytes.span) }
 
-  /// The bytes of a text; nil where it is no base64.
+  /// The bytes of a text; nil if it is not base64.
   public static func decode(_ text: Span<UInt8>) -> [UInt8]? {
     var decoder = Decoder()
     var bytes: [UInt8] = []
@@ -41,11 +41,11 @@ public enum Base64 {
     return decoder.isComplete ? bytes : nil
   }
 
-  /// The bytes of a text; nil where it is no base64.
+  /// The bytes of a text; nil if it is not base64.
   public static func decode(_ text: [UInt8]) -> [UInt8]? { decode(text.span) }
 
-  /// A decoder that takes one digit after the other and hands on the bytes, so that what it decodes need
-  /// not pass through the heap.
+  /// A decoder that takes one digit after another and passes on the bytes, so that secret bytes need not pass
+  /// through the heap.
   public struct Decoder: Sendable {
     private var group: UInt32 = 0
     private var digits = 0
@@ -59,7 +59,7 @@ public enum Base64 {
 
     /// Takes a digit or a padding sign.
     ///
-    /// - Returns: false where the text is no base64.
+    /// - Returns: false if the text is not base64.
     public mutating func take(_ byte: UInt8, _ sink: (UInt8) -> Void) -> Bool {
       if byte == UInt8(ascii: "=") {
         padding += 1

@@ -5,7 +5,7 @@ package enum ByteText {
   private static func unit(_ count: Int64) -> (divisor: Double, name: String) {
     var divisor: Double = 1
     var index = 0
-    // What would print as 1000.0 is 1.0 of the next unit.
+    // A number that would print as 1000.0 is 1.0 of the next unit.
     while Double(count.magnitude) / divisor >= (index == 0 ? 1000 : 999.95), index < units.count - 1 {
       divisor *= 1000
       index += 1
@@ -58,5 +58,13 @@ package enum ByteText {
     }
     return parts.map { $0.first == $0.last ? "\($0.first)" : "\($0.first)–\($0.last)" }
       .joined(separator: ", ")
+  }
+}
+
+extension String {
+  /// The text followed by spaces, at least `width` characters long.
+  package func padded(to width: Int) -> String {
+    let count = utf8.count == width ? width : unicodeScalars.count
+    return count < width ? self + String(repeating: " ", count: width - count) : self
   }
 }

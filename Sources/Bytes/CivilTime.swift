@@ -9,7 +9,7 @@ package struct CivilTime: Equatable, Sendable {
   /// Seconds since midnight.
   package let secondOfDay: Int
 
-  /// The time at a number of seconds since 1970-01-01 00:00:00, which may be any.
+  /// The time at any number of seconds since 1970-01-01 00:00:00.
   package init(seconds: Int64) {
     let secondOfDay = seconds % 86_400
     self.init(

@@ -6,7 +6,7 @@ package enum ContentMagic {
   package static let luks: [UInt8] = [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]
   /// At offset ``extOffset`` of an ext2, ext3 or ext4 file system.
   package static let ext: [UInt8] = [0x53, 0xEF]
-  /// Where ``ext`` lies.
+  /// The offset of ``ext``.
   package static let extOffset = 1080
   /// At the start of a clear-signed message.
   package static let clearSigned = Array("-----BEGIN PGP SIGNED MESSAGE-----".utf8)

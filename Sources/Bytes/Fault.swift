@@ -1,17 +1,17 @@
-/// What every error of the project says of itself, so that one function can turn any of them into text, JSON and an exit
-/// code.
+/// The facts that every error of the project states, so that one function can turn any of them into text,
+/// JSON and an exit code.
 ///
-/// A fault names facts. What an option of some tool could do about it is for that tool to add.
+/// A fault names facts. A tool adds advice that mentions its own options.
 public protocol Fault: Error, CustomStringConvertible {
   /// A stable word for scripts, such as `not-squashfs`.
   var identifier: String { get }
-  /// Whose fault it is, which decides the exit code.
+  /// The cause, which decides the exit code.
   var kind: FaultKind { get }
   /// One sentence, without a final stop: what is wrong, and where.
   var description: String { get }
-  /// Where in the image or file, in bytes from its start.
+  /// The place in the image or file, in bytes from its start.
   var offset: Int64? { get }
-  /// The id of the object of the image that it is about.
+  /// The id of the object that it is about.
   var objectID: UInt32? { get }
   /// The fault that caused this one, such as a failed system call.
   var underlying: (any Fault)? { get }
@@ -26,7 +26,7 @@ extension Fault {
   public var underlying: (any Fault)? { nil }
 }
 
-/// Whose fault a failure is.
+/// The cause of a failure.
 public enum FaultKind: Sendable {
   /// The bytes of an image or file: truncated, malformed, or something else altogether.
   case malformed
@@ -42,10 +42,10 @@ public enum FaultKind: Sendable {
   case programNotFound
   /// The image, or a part of it that matters, is not signed.
   case notSigned
-  /// Nobody who is trusted has signed the image.
+  /// No trusted signer has signed the image.
   case untrusted
-  /// What was signed has been altered since.
+  /// Signed bytes were altered after signing.
   case tampered
-  /// Anything else: what was asked for is not there, or cannot be done.
+  /// Anything else: the requested thing does not exist, or cannot be done.
   case other
 }

@@ -3,7 +3,7 @@ public enum Hexadecimal {
   private static let lowercase = Array("0123456789abcdef".utf8)
   private static let uppercase = Array("0123456789ABCDEF".utf8)
 
-  /// The digits of bytes: lower case as digests are written, upper case as OpenPGP fingerprints are.
+  /// The digits of bytes: lower case as in digests, or upper case as in OpenPGP fingerprints.
   public static func text(_ bytes: some Sequence<UInt8>, uppercase isUppercase: Bool = false) -> String {
     let digits = isUppercase ? uppercase : lowercase
     var text: [UInt8] = []
@@ -14,7 +14,7 @@ public enum Hexadecimal {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// The bytes of digits in either case; nil where there is anything else or half a byte.
+  /// The bytes of digits in either case; nil for other characters or an odd number of digits.
   public static func bytes(_ text: some Sequence<UInt8>) -> [UInt8]? {
     var bytes: [UInt8] = []
     var high: UInt8?
@@ -44,6 +44,6 @@ extension Array<UInt8> {
     self = bytes
   }
 
-  /// Two lower-case hexadecimal digits a byte.
+  /// The bytes as lower-case digits, two for each byte.
   package var hexadecimal: String { Hexadecimal.text(self) }
 }

@@ -25,7 +25,8 @@ package struct LittleEndianReader: ~Escapable {
   /// The next integer.
   package mutating func integer() -> Int64 { next() }
 
-  // Generic only in here: the compiler does not specialise a generic function that another module calls.
+  // Only this private function is generic: the compiler does not specialise a generic function that another
+  // module calls.
   private mutating func next<Value: FixedWidthInteger>() -> Value {
     var value: Value = 0
     for index in 0..<MemoryLayout<Value>.size where position + index < bytes.byteCount {
@@ -37,7 +38,7 @@ package struct LittleEndianReader: ~Escapable {
     return value
   }
 
-  /// The next `count` bytes; zeros where the structure has ended.
+  /// The next `count` bytes; zeros after the end of the structure.
   package mutating func field(_ count: Int) -> [UInt8] {
     let start = position
     position += count
@@ -68,7 +69,7 @@ package struct LittleEndianWriter {
   /// The structure as far as it is built.
   package private(set) var bytes: [UInt8] = []
 
-  /// An empty structure with room for so many bytes.
+  /// An empty structure with room for `capacity` bytes.
   package init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
   /// Appends an integer.
@@ -97,7 +98,8 @@ extension [UInt8] {
     Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
 
-  /// Overwrites the bytes at an offset by an integer in little-endian order. The caller has checked that it fits.
+  /// Overwrites the bytes at an offset with an integer in little-endian order. The caller has checked that it
+  /// fits.
   package mutating func put<Value: FixedWidthInteger>(littleEndian value: Value, at offset: Int) {
     Swift.withUnsafeBytes(of: value.littleEndian) {
       replaceSubrange(offset..<offset + MemoryLayout<Value>.size, with: $0)

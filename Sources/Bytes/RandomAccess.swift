@@ -3,7 +3,7 @@
 /// Every format is read through this protocol, so the same failure is the same ``StorageFault`` wherever the bytes are.
 /// The error type of each format has an initialiser that takes one.
 public protocol RandomAccess: Sendable {
-  /// How many bytes there are.
+  /// The number of bytes.
   var byteCount: Int64 { get throws(StorageFault) }
 
   /// Reads at an offset until the buffer is full or the bytes end. Safe to call from several threads at once.
@@ -14,12 +14,13 @@ public protocol RandomAccess: Sendable {
 
 /// A place that bytes can be written to at any offset. It need not be readable: a writer that encrypts is one too.
 public protocol RandomWritable: Sendable {
-  /// Writes all bytes at an offset, over what is there or beyond it; what lies between reads as zeros.
+  /// Writes all bytes at an offset, over existing bytes or beyond them; a gap in between reads as zeros.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault)
 }
 
 extension RandomAccess {
-  /// The bytes at an offset, at most `count`; fewer where they end. The caller bounds `count`: it is allocated.
+  /// The bytes at an offset, at most `count`; fewer at the end. The caller limits `count`, since it is
+  /// allocated.
   public func read(_ count: Int, at offset: Int64) throws(StorageFault) -> [UInt8] {
     var fault: StorageFault?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -35,8 +36,9 @@ extension RandomAccess {
 
   /// Fills a buffer from an offset on.
   ///
-  /// - Parameter what: what the bytes are, for the message: `the image ends inside a structure of 8 bytes`.
-  /// - Throws: ``StorageFault/Code/truncated`` where the bytes end before the buffer is full.
+  /// - Parameter what: the sentence of the error, such as `the image ends inside a structure of 8
+  ///   bytes`.
+  /// - Throws: ``StorageFault/Code/truncated`` if the bytes end before the buffer is full.
   public func readExactly(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int64,
     _ what: @autoclosure () -> String = "the bytes end too early"
@@ -54,7 +56,7 @@ extension RandomWritable {
   }
 }
 
-/// Why bytes could not be read or written.
+/// The reason why bytes could not be read or written.
 public struct StorageFault: Fault {
   /// The kind of failure; the raw value is stable.
   public enum Code: String, Sendable {
@@ -62,11 +64,11 @@ public struct StorageFault: Fault {
     case truncated
     /// An offset or length makes no sense.
     case invalidArgument = "invalid-argument"
-    /// The storage does not take that many bytes.
+    /// The storage does not accept that many bytes.
     case limitExceeded = "limit-exceeded"
     /// The operating system refused or failed.
     case system
-    /// What the bytes are made from failed: decryption, say.
+    /// The source of the bytes failed, such as decryption.
     case source
   }
 
@@ -74,12 +76,12 @@ public struct StorageFault: Fault {
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
-  /// Where, in bytes from the start of what was read or written.
+  /// The place, in bytes from the start of what was read or written.
   public private(set) var offset: Int64?
   /// The fault that caused this one.
   public let underlying: (any Fault)?
 
-  /// A fault of its kind.
+  /// A fault of a kind.
   public init(_ code: Code, _ description: String, offset: Int64? = nil) {
     self.code = code
     self.description = description
@@ -95,7 +97,7 @@ public struct StorageFault: Fault {
     underlying = fault
   }
 
-  /// The same fault, as a window that starts `distance` bytes later reports it.
+  /// The same fault, as reported by a window that starts `distance` bytes later.
   package func rebased(by distance: Int64) -> StorageFault {
     var fault = self
     fault.offset = offset.flatMap { $0 < distance ? nil : $0 - distance }
@@ -105,7 +107,7 @@ public struct StorageFault: Fault {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Whose fault it is.
+  /// The cause: the bytes, the arguments or the system.
   public var kind: FaultKind {
     switch code {
     case .truncated, .limitExceeded: .malformed

@@ -1,7 +1,8 @@
 extension Array {
-  /// The place of the first element that is not before what is looked for, found by binary search; ``count`` where all are.
+  /// The index of the first element for which `isBefore` is false, found by binary search; ``count`` if there
+  /// is none.
   ///
-  /// - Parameter isBefore: holds for the elements up to some place, and for none after it.
+  /// - Parameter isBefore: true for the elements up to some index, and false after it.
   package func binarySearch(_ isBefore: (Element) -> Bool) -> Int {
     var (low, high) = (0, count)
     while low < high {
@@ -13,7 +14,7 @@ extension Array {
 }
 
 extension Array where Element: Comparable {
-  /// Whether an element is in an array that is sorted.
+  /// Whether a sorted array contains an element.
   package func containsSorted(_ element: Element) -> Bool {
     let place = binarySearch { $0 < element }
     return place < count && self[place] == element

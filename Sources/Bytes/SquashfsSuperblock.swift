@@ -1,14 +1,13 @@
 /// The superblock of a squashfs: its first 96 bytes, as numbers.
 ///
-/// It is here, and not in the module that reads file systems, because the check of images, carving and encryption judge a
-/// superblock without reading files.
+/// It is here because the check of images, carving and encryption examine a superblock without reading files.
 package struct SquashfsSuperblock: Equatable, Sendable {
   /// The length of a superblock in bytes.
   package static let byteCount = 96
   /// "No such table" in a table's start.
   package static let absent = UInt64.max
 
-  /// Where each field lies.
+  /// The offset of each field.
   package enum Offset {
     package static let inodeCount = 4
     package static let blockSize = 12
@@ -24,15 +23,15 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     package static let exportTable = 88
   }
 
-  /// Whether the magic is there.
+  /// Whether the magic is right.
   package let hasMagic: Bool
-  /// How many inodes there are.
+  /// The number of inodes.
   package let inodeCount: UInt32
-  /// When the file system was made, in Unix seconds.
+  /// The time at which the file system was made, in Unix seconds.
   package let creationTime: UInt32
   /// The size of a data block in bytes.
   package let blockSize: UInt32
-  /// How many fragment blocks there are.
+  /// The number of fragment blocks.
   package let fragmentCount: UInt32
   /// The number of the compressor.
   package let compression: UInt16
@@ -40,7 +39,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
   package let blockLogarithm: UInt16
   /// The flags.
   package let flags: UInt16
-  /// How many distinct user and group ids there are.
+  /// The number of distinct user and group ids.
   package let idCount: UInt16
   /// The version before the point.
   package let majorVersion: UInt16
@@ -51,7 +50,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
   package let rootInode: UInt64
   /// The length of the file system in bytes, without padding.
   package let bytesUsed: UInt64
-  /// Where each table starts, in bytes from the start of the file system, or ``absent``.
+  /// The start of each table, in bytes from the start of the file system, or ``absent``.
   package let idTable: UInt64
   package let xattrTable: UInt64
   package let inodeTable: UInt64
@@ -61,7 +60,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
 
   /// Reads a superblock.
   ///
-  /// - Parameter bytes: ``byteCount`` bytes; where there are fewer, zeros follow them.
+  /// - Parameter bytes: ``byteCount`` bytes; missing ones count as zeros.
   package init(decoding bytes: RawSpan) {
     var reader = LittleEndianReader(bytes)
     hasMagic = reader.field(ContentMagic.squashfs.count) == ContentMagic.squashfs
@@ -85,28 +84,28 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     exportTable = reader.integer()
   }
 
-  /// Why the fields cannot be right. These are the rules of readers: if a file system breaks one, nobody can read all of
-  /// its files (spec/check.md).
+  /// The reason why the fields cannot be right. These are the rules of readers: if a file system breaks one,
+  /// not all of its files can be read (spec/check.md).
   package enum Flaw: Equatable, Sendable {
     /// A version that is not 4.0.
     case version
-    /// A block size that is not the power of two that its logarithm says, from 4 KiB to 1 MiB.
+    /// The block size is not the power of two that its logarithm says, from 4 KiB to 1 MiB.
     case blockSize
     /// A length shorter than the superblock, or longer than any file.
     case length
-    /// A table that every squashfs has, and this one has not.
+    /// A required table is missing.
     case missingTable(name: String, field: Int)
     /// A table that starts outside of the file system.
     case tableOutside(name: String, field: Int, start: UInt64)
     case noIDs
     case noInodes
-    /// The tables do not follow each other in the one order that there is.
+    /// The tables are not in the one possible order.
     case tableOrder
     case fragmentsWithoutTable
     /// More inodes than there is room for.
     case inodeTableTooShort
 
-    /// The field that shows it, as an offset in the superblock.
+    /// The field that shows the flaw, as an offset in the superblock.
     package var offset: Int {
       switch self {
       case .version: Offset.version
@@ -121,7 +120,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     }
   }
 
-  /// What is wrong with version, block size or length; nil for nothing.
+  /// The flaw in version, block size or length; nil if there is none.
   package var flawOfSizes: Flaw? {
     guard (majorVersion, minorVersion) == (4, 0) else { return .version }
     guard (12...20).contains(blockLogarithm), blockSize == UInt32(1) << UInt32(blockLogarithm) else {
@@ -131,7 +130,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
     return nil
   }
 
-  /// What is wrong with the tables; nil for nothing. ``flawOfSizes`` must be nil.
+  /// The flaw in the tables; nil if there is none. ``flawOfSizes`` must be nil.
   package var flawOfTables: Flaw? {
     let tables: [(start: UInt64, field: Int, name: String, isRequired: Bool)] = [
       (idTable, Offset.idTable, "id table", true),
@@ -167,7 +166,7 @@ package struct SquashfsSuperblock: Equatable, Sendable {
   /// The most bytes that a metadata block holds.
   package static let metadataBlockSize = 8192
 
-  /// The most content that metadata blocks of so many bytes can have: a block takes three bytes at least.
+  /// The most content that metadata blocks of `byteCount` bytes can have: a block takes at least three bytes.
   package static func mostContent(of byteCount: UInt64) -> UInt64 {
     let (bytes, overflow) = (byteCount / 3 + 1).multipliedReportingOverflow(by: UInt64(metadataBlockSize))
     return overflow ? .max : bytes

@@ -1,9 +1,11 @@
-/// Text for people, from bytes that anybody may have written (spec/output.md, "Characters that are not shown").
+/// Text for people, from bytes that anybody may have written (spec/output.md, "Characters that are not
+/// shown").
 ///
-/// A terminal obeys control characters, and others turn the direction of what follows or cannot be seen. None of them
-/// comes out of these functions.
+/// A terminal obeys control characters; other characters reverse the direction of the text or are invisible.
+/// These functions return none of them.
 public enum VisibleText {
-  /// A line as it may be printed. A backslash stays as it is: what was made visible before does not change.
+  /// A line that is safe to print. Backslashes stay, so that text that was made visible before does not
+  /// change.
   ///
   /// - Parameter keepsTabs: whether tabs are part of the line's form.
   public static func line(_ text: String, keepsTabs: Bool = false) -> String {
@@ -12,10 +14,11 @@ public enum VisibleText {
       .map { self.text($0, doublesBackslashes: false) }.joined(separator: keepsTabs ? "\t" : "\\t")
   }
 
-  /// Bytes as text: what is not shown becomes `\n`, `\t`, `\r`, `\xNN` for other control characters of ASCII and for
-  /// bytes that are not UTF-8, or `\u{NNNN}`.
+  /// Bytes as text. Characters that are not shown become `\n`, `\t`, `\r`, `\xNN` for other control
+  /// characters of ASCII and for bytes that are not UTF-8, or `\u{NNNN}`.
   ///
-  /// - Parameter doublesBackslashes: whether a backslash becomes two, so that nothing else looks like an escape.
+  /// - Parameter doublesBackslashes: whether to double backslashes, so that nothing else looks like an
+  ///   escape.
   public static func text(_ bytes: some Collection<UInt8>, doublesBackslashes: Bool) -> String {
     escaped(bytes, doublesBackslashes: doublesBackslashes) { scalar, _ in
       switch scalar {
@@ -29,8 +32,8 @@ public enum VisibleText {
     }
   }
 
-  /// The name of a file, from which its bytes can be told: those of what is not shown become `\xNN`, and a backslash
-  /// two.
+  /// The name of a file, in a form that identifies its bytes: those of characters that are not shown become
+  /// `\xNN`, and a backslash is doubled.
   public static func name(_ bytes: some Collection<UInt8>) -> String {
     escaped(bytes, doublesBackslashes: true) { _, bytes in bytes.map(hex).joined() }
   }
@@ -60,8 +63,8 @@ public enum VisibleText {
     return String(text)
   }
 
-  /// The character that bytes begin with, and how many of them it has; nil where they are not UTF-8: in forms longer than
-  /// needed, surrogates, and what is cut off.
+  /// The first character of bytes, and the number of its bytes; nil if they are not UTF-8: overlong forms,
+  /// surrogates, or a character that is cut off.
   private static func scalar(_ bytes: ArraySlice<UInt8>) -> (Unicode.Scalar, length: Int)? {
     guard let first = bytes.first else { return nil }
     if first < 0x80 { return (Unicode.Scalar(first), 1) }
@@ -80,26 +83,26 @@ public enum VisibleText {
 }
 
 extension Collection<UInt8> {
-  /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays.
+  /// As text for a terminal; characters that could disturb one are escaped. Single backslashes stay.
   package var printable: String { VisibleText.text(self, doublesBackslashes: false) }
 
   /// As text that cannot disturb a terminal or a log, with backslashes doubled.
   package var escapedText: String { VisibleText.text(self, doublesBackslashes: true) }
 
-  /// As the name of a file, from which its bytes can be told.
+  /// As the name of a file, in a form that identifies its bytes.
   package var escapedName: String { VisibleText.name(self) }
 }
 
 extension StringProtocol {
-  /// As text for a terminal: what could disturb one is escaped. A backslash by itself stays.
+  /// As text for a terminal; characters that could disturb one are escaped. Single backslashes stay.
   package var printable: String { utf8.printable }
 }
 
 extension Unicode.Scalar {
-  /// Whether the character is one to see, and has no effect on a terminal or on others beside it: it is no control
-  /// or format character, no end of a line or paragraph, nothing that is invisible by its nature, and Unicode knows it.
+  /// Whether the character is visible, and has no effect on a terminal or on other characters: Unicode knows
+  /// it, and it is not a control or format character, a line or paragraph end, or invisible by nature.
   public var isShown: Bool {
-    // Most text has no others.
+    // Fast path: most text has no other characters.
     if value < 0x7F { return value >= 0x20 }
     if value < 0x34F { return value >= 0xA0 && value != 0xAD }
     switch properties.generalCategory {

@@ -1,9 +1,9 @@
-/// A range of other bytes, shown as if it were all there is: reading ends at its end.
+/// A range of other bytes, shown as if it were a whole file: reading ends at its end.
 public struct Window: RandomAccess {
   private let base: any RandomAccess
-  /// Where the window begins in the bytes beneath.
+  /// The offset of the window in the bytes beneath.
   public let start: Int64
-  /// How many bytes it shows. The bytes beneath may end sooner.
+  /// The number of bytes that it shows. The bytes beneath may end sooner.
   public let byteCount: Int64
 
   /// A window over `byteCount` bytes from `start` on.
@@ -24,7 +24,7 @@ public struct Window: RandomAccess {
   ) throws(StorageFault) -> Int {
     guard offset >= 0, offset < byteCount else { return 0 }
     let (position, overflow) = start.addingReportingOverflow(offset)
-    // No bytes are that far out.
+    // There are no bytes that far out.
     guard !overflow else { return 0 }
     let count = Int(min(Int64(buffer.count), byteCount - offset))
     do {
@@ -35,7 +35,7 @@ public struct Window: RandomAccess {
   }
 }
 
-/// A window that can be written too, also beyond its end.
+/// A window that can also be written, even beyond its end.
 public struct WritableWindow: RandomAccess, RandomWritable {
   private let base: any RandomAccess & RandomWritable
   private let window: Window
@@ -46,7 +46,7 @@ public struct WritableWindow: RandomAccess, RandomWritable {
     window = Window(base, start: start, byteCount: byteCount)
   }
 
-  /// How many bytes it shows.
+  /// The number of bytes that it shows.
   public var byteCount: Int64 { window.byteCount }
 
   /// Reads at an offset of the window until the buffer is full, or the window or the bytes beneath end.
@@ -74,7 +74,7 @@ public struct MemoryReader: RandomAccess {
   /// A reader of bytes.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// How many bytes there are.
+  /// The number of bytes.
   public var byteCount: Int64 { Int64(bytes.count) }
 
   /// Reads at an offset until the buffer is full or the bytes end.

@@ -1,26 +1,26 @@
 public import Bytes
 import StrictJSON
 
-/// Why a text is no envelope that can be judged.
+/// The reason why a text is not an acceptable envelope.
 public struct DSSEError: Fault, Equatable, Sendable {
   /// The kind of fault; its raw value is stable.
   public enum Code: String, Sendable {
-    /// Not JSON, or not an envelope's members.
+    /// Not JSON, or not the members of an envelope.
     case malformed = "malformed-envelope"
-    /// A payload of another type than was expected.
+    /// A payload of another type than expected.
     case payloadType = "wrong-payload-type"
     /// No signature at all.
     case noSignature = "no-signature"
-    /// Larger than any envelope is.
+    /// Larger than the limits for envelopes.
     case tooLarge = "too-large"
   }
 
   /// The kind of fault.
   public let code: Code
-  /// What it was, as a phrase.
+  /// The fault, as a phrase.
   public let what: String
 
-  /// An error of its kind.
+  /// An error of a kind.
   public init(_ code: Code, _ what: String) {
     self.code = code
     self.what = what
@@ -29,10 +29,10 @@ public struct DSSEError: Fault, Equatable, Sendable {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Whose fault it is.
+  /// The cause: always the text of the envelope.
   public var kind: FaultKind { .malformed }
 
-  /// One sentence.
+  /// One sentence that says what is wrong.
   public var description: String { "DSSE: \(what)" }
 }
 
@@ -40,33 +40,33 @@ public struct DSSEError: Fault, Equatable, Sendable {
 public struct Envelope: Sendable {
   /// One signature in an envelope.
   public struct Signature: Sendable {
-    /// A hint at the key, which nothing protects; empty for none.
+    /// A hint at the key, which is not protected; empty for none.
     public let keyID: String
     /// The signature itself.
     public let bytes: [UInt8]
   }
 
-  /// What kind of thing the payload is.
+  /// The type of the payload.
   public let payloadType: String
-  /// What was signed.
+  /// The signed bytes.
   public let payload: [UInt8]
   /// The signatures, in the order of the text.
   public let signatures: [Signature]
 
-  /// More than any envelope over an image's metadata is long, in bytes.
+  /// The limit on the length of an envelope, in bytes; no envelope over an image's metadata is longer.
   public static let maximumBytes = 4 << 20
   private static let maximumSignatures = 64
 
-  /// Reads an envelope: strict JSON with every member once. Members that the specification does not know are
-  /// passed over, as it demands, but not those that other readers take for known ones: some go by the letters of
-  /// a name and not by their case.
+  /// Reads an envelope: strict JSON, with every member once. Unknown members are skipped, as the
+  /// specification demands, unless other readers would take them for known ones: some readers ignore the case
+  /// of names.
   public init(reading text: [UInt8]) throws(DSSEError) {
     guard text.count <= Self.maximumBytes else {
       throw DSSEError(.tooLarge, "an envelope of \(text.count) bytes")
     }
     let value: JSONValue
     do { value = try JSONParser.parse(text, limits: JSONLimits(bytes: Self.maximumBytes, depth: 16)) } catch {
-      throw DSSEError(.malformed, "an envelope that is no JSON: \(error.description)")
+      throw DSSEError(.malformed, "an envelope that is not JSON: \(error.description)")
     }
     try Self.check(value, ["payloadType", "payload", "signatures"])
     guard let type = value["payloadType"]?.text, let payload = value["payload"]?.text,
@@ -83,7 +83,7 @@ public struct Envelope: Sendable {
       try Self.check(entry, ["keyid", "sig"])
       guard let sig = entry["sig"]?.text else { throw DSSEError(.malformed, "a signature without its bytes") }
       guard entry["keyid"] == nil || entry["keyid"] == .null || entry["keyid"]?.text != nil else {
-        throw DSSEError(.malformed, "a key id that is no text")
+        throw DSSEError(.malformed, "a key id that is not text")
       }
       signatures.append(Signature(keyID: entry["keyid"]?.text ?? "", bytes: try Self.decode(sig)))
     }
@@ -95,12 +95,12 @@ public struct Envelope: Sendable {
     for member in value.members ?? [] {
       let folded = folded(member.key)
       for name in known where !member.key.utf8.elementsEqual(name.utf8) && folded == Self.folded(name) {
-        throw DSSEError(.malformed, "a member that only its case tells apart from \(name)")
+        throw DSSEError(.malformed, "a member whose name differs from \(name) only in case")
       }
     }
   }
 
-  /// A name without case. Besides ASCII two letters fold into it: the long s and the sign of the kelvin.
+  /// A name without case. Besides ASCII, two characters fold into it: the long s and the kelvin sign.
   private static func folded(_ name: String) -> [UInt32] {
     name.unicodeScalars.map { scalar in
       switch scalar.value {
@@ -112,7 +112,7 @@ public struct Envelope: Sendable {
     }
   }
 
-  /// An envelope of its parts.
+  /// An envelope from its parts.
   init(payloadType: String, payload: [UInt8], signatures: [Signature]) {
     self.payloadType = payloadType
     self.payload = payload
@@ -124,7 +124,7 @@ public struct Envelope: Sendable {
     let standard = text.utf8.map {
       $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
     }
-    guard let bytes = Base64.decode(standard) else { throw DSSEError(.malformed, "a text that is no base64") }
+    guard let bytes = Base64.decode(standard) else { throw DSSEError(.malformed, "text that is not base64") }
     return bytes
   }
 
@@ -141,7 +141,7 @@ public struct Envelope: Sendable {
     String(decoding: Base64.encode(bytes), as: UTF8.self)
   }
 
-  /// The pre-authentication encoding: what is signed. It ties the payload to its type.
+  /// The pre-authentication encoding: the bytes that are signed. It binds the payload to its type.
   static func preAuthentication(_ type: String, _ payload: [UInt8]) -> [UInt8] {
     Array("DSSEv1 \(type.utf8.count) \(type) \(payload.count) ".utf8) + payload
   }

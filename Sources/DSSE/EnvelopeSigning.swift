@@ -2,14 +2,14 @@ public import Gcrypt
 public import PEMKeys
 
 extension Envelope {
-  /// An envelope with a signature of each key over a payload.
+  /// An envelope with a signature over a payload by each key.
   ///
-  /// RSA signs with PKCS#1 v1.5 and SHA-256, ECDSA with SHA-256 whatever the curve, Ed25519 the text itself.
+  /// RSA signs with PKCS#1 v1.5 and SHA-256, ECDSA with SHA-256 for every curve, Ed25519 the text itself.
   ///
   /// - Parameters:
-  ///   - payload: what is signed.
-  ///   - type: what kind of thing the payload is; it is signed, too.
-  ///   - keys: who signs, in this order.
+  ///   - payload: the bytes to sign.
+  ///   - type: the type of the payload; it is signed, too.
+  ///   - keys: the signers' keys, in this order.
   public init(
     signing payload: [UInt8], ofType type: String, with keys: [PEMPrivateKey]
   ) throws(GcryptError) {
@@ -39,42 +39,42 @@ extension Envelope {
   }
 }
 
-/// Public keys that the signatures of envelopes are verified with.
+/// The public keys for verifying the signatures of envelopes.
 ///
-/// They are all tried: nothing protects the ids that an envelope names. But a signature that names one of the keys and is
-/// not by it is bad.
+/// All keys are tried, since the ids in an envelope are not protected. But if a signature names one of the
+/// keys and does not verify with it, it is bad.
 public struct EnvelopeKeys: Sendable {
-  /// What a signature is worth.
+  /// The verdict on a signature.
   public enum Verdict: Hashable, Sendable {
-    /// It is by one of the keys, with this id (``Gcrypt/PublicKey/sshFingerprint()``).
+    /// One of the keys made it; this is the key's id (``Gcrypt/PublicKey/sshFingerprint()``).
     case valid(keyID: String)
-    /// It names one of the keys, and is not by it.
+    /// It names one of the keys, but does not verify with it.
     case bad
-    /// It is by none of the keys.
+    /// None of the keys made it.
     case unknownKey
   }
 
   private let keys: [(key: PublicKey, name: String)]
 
-  /// Keys in the order in which they are tried.
+  /// Keys, in the order in which they are tried.
   public init(_ keys: [PublicKey]) {
-    // A key has a name wherever libgcrypt has SHA-256. Without, no signature could be verified either.
+    // A key's id only needs SHA-256; if libgcrypt lacks it, no signature could be verified either.
     self.keys = keys.compactMap { key in (try? key.sshFingerprint()).map { (key, $0) } }
   }
 
-  /// Whether there is no key.
+  /// Whether there are no keys.
   public var isEmpty: Bool { keys.isEmpty }
 
-  /// What each signature of an envelope is worth, in their order.
+  /// The verdict on each signature of an envelope, in their order.
   public func verdicts(on envelope: Envelope) -> [Verdict] {
     let signed = Signed(envelope)
     return envelope.signatures.map { verdict(on: $0, signed) }
   }
 
-  /// What the signatures of an envelope are over.
+  /// The bytes that the signatures of an envelope cover.
   private struct Signed {
     let encoding: [UInt8]
-    /// Its SHA-256, which is the same for every signature and key; nil where libgcrypt lacks it.
+    /// Its SHA-256, which is the same for every signature and key; nil if libgcrypt lacks it.
     let digest: [UInt8]?
 
     init(_ envelope: Envelope) {
@@ -99,7 +99,7 @@ public struct EnvelopeKeys: Sendable {
     case .ed25519:
       return try key.verify(.ed25519(bytes), of: signed.encoding.span, hash: .sha512)
     case .rsa(let modulus, _):
-      // RFC 8017 section 8.2.2: exactly as long as the modulus.
+      // The length must be that of the modulus (RFC 8017 section 8.2.2).
       value = bytes.count == modulus.drop { $0 == 0 }.count ? .rsa(bytes) : nil
     case .ecdsa: value = ECDSASignature.decode(bytes)
     }

@@ -2,8 +2,9 @@ import Bytes
 import Gcrypt
 
 extension PublicKey {
-  /// The key's SSH fingerprint, which envelopes name it by: `SHA256:` and the base64, without padding, of the
-  /// SHA-256 of the key in SSH's wire form (RFC 4253 section 6.6, RFC 5656 section 3.1, RFC 8709 section 4).
+  /// The key's SSH fingerprint, which serves as its id in envelopes: `SHA256:` and the base64, without
+  /// padding, of the SHA-256 of the key in SSH's wire form (RFC 4253 section 6.6, RFC 5656 section 3.1, RFC
+  /// 8709 section 4).
   public func sshFingerprint() throws(GcryptError) -> String {
     let digest = try HashContext.digest(.sha256, sshWireForm.span.bytes)
     let text = Base64.encode(digest).filter { $0 != UInt8(ascii: "=") }
@@ -26,7 +27,7 @@ extension PublicKey {
     withUnsafeBytes(of: UInt32(truncatingIfNeeded: bytes.count).bigEndian) { Array($0) } + bytes
   }
 
-  /// A number as RFC 4251 section 5 has it: with a zero byte before a set top bit.
+  /// A number in the form of RFC 4251 section 5: with a zero byte before a set top bit.
   private static func integer(_ number: [UInt8]) -> [UInt8] {
     let digits = Array(number.drop { $0 == 0 })
     return field(digits.first.map { $0 >= 0x80 } == true ? [0] + digits : digits)
@@ -50,9 +51,9 @@ enum ECDSASignature {
     return [0x30] + length(body.count) + body
   }
 
-  /// The two numbers; nil for anything that is not their only encoding.
+  /// The two numbers; nil for every other encoding than the canonical one.
   static func decode(_ bytes: [UInt8]) -> SignatureValue? {
-    // The encoding is unique: what decodes to two numbers has to be what they encode to.
+    // The encoding is unique: the decoded numbers must encode to the same bytes.
     var position = 0
     func take(_ tag: UInt8) -> Range<Int>? {
       guard position + 2 <= bytes.count, bytes[position] == tag else { return nil }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import StrictJSON
 
 /// The facts in the header of a LUKS volume that can be read without a key (spec/encryption.md).
@@ -63,6 +63,15 @@ public struct VolumeFacts: Sendable, Equatable {
       self.init(version2: json, uuid: Self.text(start[168..<208]))
     default: return nil
     }
+  }
+
+  /// Reads the facts of a volume.
+  ///
+  /// - Returns: nil if there is no LUKS header, or it cannot be understood.
+  public init?(of volume: some RandomAccess) throws(StorageFault) {
+    try self.init(reading: { (count: Int, offset: Int64) throws(StorageFault) in
+      try volume.read(count, at: offset)
+    })
   }
 
   // MARK: LUKS1: a struct with big-endian numbers

@@ -5,32 +5,33 @@ import LinuxSystem
 
 /// Signs with a key that the user's own `gpg` has: held by gpg-agent, or on a smart card.
 ///
-/// Only the signature is gpg's. The message is put together here, in the layout that ``SigningKey`` gives it, and
-/// verified with the key's public part before it is handed on.
+/// gpg makes only the signature. The message is composed here, in the layout of ``SigningKey``, and verified with the
+/// key's public part before it is returned.
 public struct GnuPGSigner: Sendable {
   private let program: String
   private let ring: KeyRing
-  /// The primary key that signatures are by.
+  /// The primary key of the signatures.
   public let primary: PublicKeyPacket
-  /// How gpg is told which key to use.
+  /// The name that tells gpg which key to use.
   private let userID: String
   private let pinentry: [String]
 
-  /// More than the public part of any key is long, and than any signature is, in bytes.
+  /// The most output of gpg, in bytes: the public part of a key and a signature are shorter.
   private static let outputLimit = 16 << 20
 
   /// Asks gpg for the public part of a key.
   ///
   /// - Parameters:
-  ///   - fingerprint: of a primary key, where gpg chooses among its subkeys, or of the subkey that shall sign.
+  ///   - fingerprint: that of a primary key, to let gpg choose among its subkeys, or that of the subkey to sign with.
   ///   - mayPrompt: whether gpg-agent may ask for a passphrase or PIN.
   ///   - program: gpg's name or path.
-  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/noKey`` where gpg has no such key, and
-  ///   ``OpenPGPError/Code/gnuPG`` where it cannot be run.
+  /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/noKey`` if gpg has no such key, and
+  ///   ``OpenPGPError/Code/gnuPG`` if it cannot be run.
   public init(fingerprint: [UInt8], mayPrompt: Bool, program: String = "gpg") throws(OpenPGPError) {
     let digits = Hexadecimal.text(fingerprint, uppercase: true)
     guard [20, 32].contains(fingerprint.count) else {
-      throw OpenPGPError(.noKey, "gpg's keys are named by their whole fingerprint, 40 hexadecimal digits")
+      throw OpenPGPError(
+        .noKey, "a key of gpg is chosen by its whole fingerprint, 40 or 64 hexadecimal digits")
     }
     let exported = try Self.run(program, ["--export", digits])
     guard let ring = try? KeyRing(reading: exported.output),
@@ -39,24 +40,24 @@ public struct GnuPGSigner: Sendable {
     self.program = program
     self.ring = ring
     primary = certificate.primary
-    // The mark keeps gpg to a subkey; a primary key without it stands for all of its subkeys.
+    // The mark makes gpg use exactly this subkey; a primary key without it stands for all of its subkeys.
     userID = certificate.primary.fingerprint == fingerprint ? digits : digits + "!"
     pinentry = mayPrompt ? [] : ["--pinentry-mode", "error"]
-    // pinentry asks on the terminal that this names; gpg itself finds none, as its input is a pipe.
+    // pinentry asks on the terminal that this names; gpg itself finds no terminal, because its input is a pipe.
     if mayPrompt, let terminal = ttyname(STDIN_FILENO) { setenv("GPG_TTY", terminal, 0) }
   }
 
   /// Makes a cleartext signed message of a text, as ``SigningKey/clearSign(_:at:)`` does.
   ///
   /// - Parameters:
-  ///   - text: lines of UTF-8; trailing blanks of a line are not kept, as the format has it.
-  ///   - time: when the signature says it was made, in Unix seconds.
-  /// - Returns: the message, and the hash that gpg chose: SHA-256 or, for the larger curves, one of their own strength.
+  ///   - text: lines of UTF-8; the format drops blanks at the end of a line.
+  ///   - time: the time of signing that the signature states, in Unix seconds.
+  /// - Returns: the message, and the hash that gpg chose: SHA-256, or for larger curves one as strong as the curve.
   public func clearSign(
     _ text: [UInt8], at time: Int64
   ) throws(OpenPGPError) -> (message: [UInt8], hash: HashAlgorithm) {
     let lines = try ClearSignedMessage.canonicalLines(text)
-    // In this order gpg takes the first hash that is as strong as the key needs.
+    // gpg takes the first of these hashes that is strong enough for the key.
     let arguments =
       pinentry + [
         "--faked-system-time", "\(time)!", "--personal-digest-preferences", "SHA256 SHA384 SHA512",
@@ -71,10 +72,10 @@ public struct GnuPGSigner: Sendable {
       lines, hash: packet.hash, signatures: PacketReader.encode(.signature, packet.body))
     let reports = try ClearSignedMessage(reading: bytes).verify(with: ring, now: time)
     guard let report = reports.first, reports.count == 1, let hash = packet.hash.algorithm else {
-      throw OpenPGPError(.gnuPG, "gpg made no signature that is known here")
+      throw OpenPGPError(.gnuPG, "gpg made a signature of an unknown kind")
     }
     if let fault = report.fault {
-      throw OpenPGPError(.gnuPG, "gpg made a signature that does not count: \(fault.explanation)")
+      throw OpenPGPError(.gnuPG, "gpg made a signature that is not valid: \(fault.explanation)")
     }
     guard report.primary?.fingerprint == primary.fingerprint else {
       throw OpenPGPError(.gnuPG, "gpg signed with another key than \(primary.fingerprintText)")
@@ -101,7 +102,7 @@ public struct GnuPGSigner: Sendable {
     }
   }
 
-  /// What gpg says last, with what could disturb a terminal escaped.
+  /// The last line of gpg's messages, escaped for terminals.
   private static func lastLine(_ errors: [UInt8]) -> String? {
     errors.split(separator: 0x0A).last.map { VisibleText.text($0, doublesBackslashes: true) }
   }

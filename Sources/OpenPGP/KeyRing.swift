@@ -1,5 +1,8 @@
 import Bytes
 import Gcrypt
+import Glibc
+import LinuxSystem
+import SystemPackage
 
 /// Keys: those that signatures are verified with and, if the data has them, the secret ones.
 public struct KeyRing: Sendable {
@@ -40,6 +43,16 @@ public struct KeyRing: Sendable {
 
   /// Reads keys like ``init(reading:)-(Span<UInt8>)``, if they are not secret or were in an array anyway.
   public init(reading bytes: [UInt8]) throws(OpenPGPError) { try self.init(reading: bytes.span) }
+
+  /// Reads the keys in a file.
+  ///
+  /// - Throws: ``SystemError`` if the file cannot be read; ``OpenPGPError`` if it is longer than ``maximumBytes``, or does
+  ///   not have any readable key.
+  public init(contentsOf path: String) throws {
+    let file = try OwnedDescriptor(opening: FilePath(path), flags: O_RDONLY | O_NOCTTY)
+    // One byte too many is enough to be refused.
+    try self.init(reading: try file.readToEnd(limit: Self.maximumBytes + 1))
+  }
 
   /// Adds the keys of another ring. Two copies of one key are combined, including revocations.
   public mutating func merge(_ other: KeyRing) throws(OpenPGPError) {

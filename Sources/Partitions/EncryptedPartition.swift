@@ -20,9 +20,9 @@ public struct EncryptedPartition: Sendable {
 
   /// Reads and checks the header of a partition.
   ///
-  /// - Parameter allowsAnyCipher: whether unusual ciphers are let pass.
-  /// - Throws: ``SIFError`` where the image does not hold its bytes; ``PartitionError`` around a ``LUKSError`` where the
-  ///   header is not one to open.
+  /// - Parameter allowsAnyCipher: whether to accept unusual ciphers.
+  /// - Throws: ``SIFError`` if the image does not hold its bytes; ``PartitionError`` around a ``LUKSError`` if the
+  ///   header is faulty or not supported.
   public init(_ object: Descriptor, in image: Image, allowsAnyCipher: Bool = false) throws {
     self.object = object
     self.image = image
@@ -41,10 +41,10 @@ public struct EncryptedPartition: Sendable {
 
   /// Unlocks the partition with the first of the keys that fits.
   ///
-  /// - Throws: ``LUKSError/Code/wrongKey`` where none does; ``LUKSError/Code/cost``, in a ``PartitionError``, where
-  ///   deriving the keys costs more than is allowed; whatever the provider throws.
+  /// - Throws: ``LUKSError/Code/wrongKey`` if none does; ``LUKSError/Code/cost``, in a ``PartitionError``, if
+  ///   deriving the keys costs more than is allowed; what the provider throws.
   public func unlock(with keys: some VolumeKeyProvider) throws -> OpenedPartition {
-    // Before a passphrase is asked for, and again when it is known how many keys there are to try.
+    // Once before the user is asked for a passphrase, and again when the number of keys is known.
     if !keys.allowsAnyCost { try checkCost(keys: 1) }
     let candidates = try keys.candidates(for: object, in: image)
     if !keys.allowsAnyCost { try checkCost(keys: candidates.count) }
@@ -76,9 +76,9 @@ public struct EncryptedPartition: Sendable {
 }
 
 extension Image {
-  /// The facts that the header of an encrypted partition states; nil for an object that is none, or has no header.
+  /// The facts that the header of an encrypted partition states; nil for any other object, or one without a header.
   ///
-  /// - Parameter budget: pays for the bytes that are read; once it is spent, nothing is known.
+  /// - Parameter budget: pays for the bytes that are read; once it is spent, nothing is read.
   public func volumeFacts(
     of object: Descriptor, _ budget: inout ContentBudget
   ) throws(StorageFault) -> VolumeFacts? {

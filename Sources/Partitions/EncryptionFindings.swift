@@ -4,15 +4,16 @@ public import SIF
 import Squash
 
 extension Image {
-  /// The findings about encrypted partitions: about their headers, which need no key, and with a key about their contents.
+  /// The findings about encrypted partitions: about their headers, which need no key, and with a key about their
+  /// contents.
   ///
-  /// - Parameter keys: the keys; nil to look at headers alone.
-  /// - Throws: a fault of the kind ``FaultKind/key`` where keys were given and open nothing.
+  /// - Parameter keys: the keys; nil to check only the headers.
+  /// - Throws: a fault of the kind ``FaultKind/key`` if keys were given and open nothing.
   public func encryptionFindings(with keys: (any VolumeKeyProvider)? = nil) throws -> [Finding] {
     var findings: [Finding] = []
     var budget = ContentBudget(fileSize: fileSize)
     for object in descriptors where object.isEncryptedSquashfs {
-      // What is no volume at all is a finding already, and so is an object that the file does not hold.
+      // An object that is not a volume, or is not in the file, is already a finding.
       guard let bytes = try? bytes(of: object),
         try bytes.prefix(ContentMagic.luks.count) == ContentMagic.luks,
         budget.spend(min(object.size, Self.longestHeaders))
@@ -34,8 +35,8 @@ extension Image {
     return findings
   }
 
-  /// Why nobody opens the volume without being told to; nil where that costs little. The memory of this machine is not a
-  /// fact about the image.
+  /// The fault of a volume that is too costly to open by default; nil if it is not. The memory of this machine does not
+  /// count: it is not a fact about the image.
   private static func cost(of header: VolumeHeader) -> LUKSError? {
     do throws(LUKSError) { try header.cost.check(available: .max) } catch { return error }
     return nil
@@ -45,7 +46,7 @@ extension Image {
   private static let longestHeaders: Int64 = 8 << 20
 
   private static func finding(_ fault: any Fault, _ object: Descriptor) -> Finding {
-    // What is damaged is lost; what this version refuses others may read.
+    // Damaged contents are lost, while other versions may read what this one refuses.
     Finding(
       .encryptedVolume, fault.kind == .malformed ? .error : .warning, at: object.offset, object: object.id,
       "object \(object.id), encrypted: \(fault.description)")

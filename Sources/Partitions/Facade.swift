@@ -2,8 +2,8 @@ public import SIF
 public import Squash
 
 extension Image {
-  /// The file system of a partition: of the primary one, or of the one with an id. An encrypted one is decrypted on the
-  /// fly.
+  /// The file system of a partition: the primary one, or the one with an id. If it is encrypted, it is decrypted
+  /// while it is read.
   ///
   /// ```swift
   /// let image = try Image(opening: "app.sif")

@@ -1,12 +1,12 @@
 public import LUKS
 public import SIF
 
-/// A change of the keys of one encrypted partition, in steps each of which leaves an image that a key opens
+/// A change of the keys of one encrypted partition. After each step, one of the keys opens the image
 /// (spec/encryption.md, "Changing keys").
 public struct KeyChange {
   /// The partition.
   public let partition: Descriptor
-  /// The key slots, as they are by now.
+  /// The header with the current key slots.
   public var header: VolumeHeader { slots.header }
   /// The slot that was added.
   public private(set) var addedSlot: Int?
@@ -14,7 +14,7 @@ public struct KeyChange {
   public private(set) var removedSlot: Int?
   /// The messages that were added.
   public private(set) var messages: [Descriptor] = []
-  /// The messages that were dropped, since they opened nothing any more.
+  /// The messages that were dropped because they no longer opened anything.
   public private(set) var droppedMessages: [Descriptor] = []
 
   private let opened: OpenedPartition.Encryption
@@ -35,7 +35,7 @@ public struct KeyChange {
     oldMessages = image.wrappedKeys(for: object)
   }
 
-  /// Adds a key: its slot, and then the messages that it travels in.
+  /// Adds a key: its slot, and then the messages that hold it.
   public mutating func add(
     _ key: NewVolumeKey, _ cost: KeyDerivationCost, _ editor: inout ImageEditor
   ) throws {
@@ -54,7 +54,7 @@ public struct KeyChange {
     do {
       messages = try key.addMessages(to: &editor, for: partition)
     } catch {
-      // A slot whose key nobody has is of no use.
+      // Nobody has the key of this slot.
       if let addedSlot, let undo = try? slots.remove(addedSlot) { try? apply(undo, &editor) }
       throw error
     }
@@ -76,7 +76,7 @@ public struct KeyChange {
   /// The dropped messages of other recipients, who lose access.
   public var lostMessages: [Descriptor] { droppedMessages.filter { $0.id != opened.candidate.message } }
 
-  /// The old messages that stay, since other key slots are left that they may be for.
+  /// The old messages that stay, because they may belong to other key slots that remain.
   public var keptMessages: [Descriptor] {
     oldMessages.filter { old in !droppedMessages.contains { $0.id == old.id } }
   }

@@ -3,18 +3,18 @@ public import LUKS
 import PEMKeys
 public import SIF
 
-/// A key that will open a volume: a passphrase, or random bytes that travel in messages to recipients.
+/// A key that will open a volume: a passphrase, or random bytes that messages carry to recipients.
 public final class NewVolumeKey: Sendable {
   /// The passphrase or key, exactly.
   public let key: SecureBytes
-  /// The messages in which the key travels, one for each recipient; none for a passphrase.
+  /// The messages with the key, one for each recipient; none for a passphrase.
   public let messages: [[UInt8]]
   /// Whether the key opens the volume already.
   public let isShared: Bool
 
   /// A passphrase.
   ///
-  /// - Throws: ``PartitionError/Code/noKey`` where it is empty.
+  /// - Throws: ``PartitionError/Code/noKey`` if it is empty.
   public init(passphrase: consuming SecureBytes) throws(PartitionError) {
     guard passphrase.count > 0 else { throw PartitionError(.noKey, "the passphrase is empty") }
     key = passphrase
@@ -22,7 +22,7 @@ public final class NewVolumeKey: Sendable {
     isShared = false
   }
 
-  /// Random bytes, as many as the runtimes take, for the owners of private keys.
+  /// Random bytes, as many as the runtimes use, for the owners of private keys.
   public init(recipients: [PublicKey]) throws {
     let random = try SecureBytes(randomCount: 64)
     messages = try Self.wrap(random, for: recipients)

@@ -3,9 +3,9 @@ public import LUKS
 public import SIF
 public import Squash
 
-/// A partition whose bytes can be read in the clear.
+/// A partition whose decrypted or plain bytes can be read.
 public struct OpenedPartition: Sendable {
-  /// What opened an encrypted partition.
+  /// The key that opened an encrypted partition, and its place.
   public struct Encryption: Sendable {
     /// The volume's header, checked.
     public let header: VolumeHeader
@@ -17,17 +17,17 @@ public struct OpenedPartition: Sendable {
     public let candidate: VolumeKeyCandidate
   }
 
-  /// The file that the partition lies in.
+  /// The file that the partition is in.
   public let storage: any Storage
   /// Where the partition starts in the file.
   public let offset: Int64
-  /// How long it is there, in bytes, encrypted or not.
+  /// Its length in the file, in bytes, encrypted or not.
   public let byteCount: Int64
   /// Its descriptor; nil for a plain squashfs file.
   public let object: Descriptor?
-  /// Its bytes in the clear.
+  /// Its plain bytes.
   public let contents: any RandomAccess
-  /// How it was opened; nil where it was not encrypted.
+  /// How it was opened; nil if it was not encrypted.
   public let encryption: Encryption?
 
   init(plain storage: any Storage, offset: Int64, byteCount: Int64, object: Descriptor? = nil) {
@@ -51,18 +51,19 @@ public struct OpenedPartition: Sendable {
 
   /// The file system.
   ///
-  /// - Throws: ``SquashError``, wrapped in a ``PartitionError`` with the object's id where there is one.
+  /// - Throws: ``SquashError``, wrapped in a ``PartitionError`` with the object's id if there is one.
   public func squashfs() throws -> SquashImage {
     do { return try SquashImage(contents) } catch { throw PartitionError(error, object: object?.id) }
   }
 
-  /// Refuses contents that do not begin as a squashfs does: whatever the header says, the key is the right one.
+  /// Refuses contents that do not begin like a squashfs. Any others prove that the key is right, even if the header is
+  /// wrong.
   ///
-  /// - Parameter isWhole: whether to refuse also a squashfs that is not there to its end.
+  /// - Parameter isWhole: whether to refuse an incomplete squashfs too.
   public func requireSquashfs(isWhole: Bool = false) throws {
     let head = try contents.read(SquashfsSuperblock.byteCount, at: 0)
     guard head.starts(with: ContentMagic.squashfs) else {
-      throw PartitionError(.notSquashfs, "what is encrypted is no squashfs")
+      throw PartitionError(.notSquashfs, "the encrypted data is not a squashfs")
     }
     guard isWhole else { return }
     try SquashfsExtent.check(head, present: try contents.byteCount)

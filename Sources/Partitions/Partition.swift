@@ -2,8 +2,8 @@ import Bytes
 public import SIF
 import Squash
 
-/// What holds a root file system: a partition of an image, or a whole file that is a squashfs. It is chosen, and still
-/// closed.
+/// The place of a root file system: a partition of an image, or a whole file that is a squashfs. It is chosen, but not
+/// opened yet.
 ///
 /// ```swift
 /// let image = try Image(opening: "app.sif")
@@ -17,16 +17,16 @@ public struct Partition: Sendable {
   /// The partition's descriptor; nil for a plain squashfs file.
   public let object: Descriptor?
 
-  /// A partition of an image: the one with an id, otherwise the primary one, otherwise the only one.
+  /// A partition of an image: the one with an id, or else the primary one, or else the only one.
   ///
-  /// - Throws: ``SIFError`` where no object has the id, or two partitions claim to be the primary one;
-  ///   ``PartitionError`` where the object is not a partition, or none can be chosen.
+  /// - Throws: ``SIFError`` if no object has the id, or two partitions claim to be the primary one;
+  ///   ``PartitionError`` if the object is not a partition, or none can be chosen.
   public init(of image: Image, id: UInt32? = nil) throws {
     let object: Descriptor
     if let id {
       object = try image.object(id: id)
     } else if let fault = image.secondPrimary {
-      // Which of them runs must not be up to whoever put them together.
+      // A person who adds a second one must not decide which of them runs.
       throw fault
     } else if let primary = image.primarySystemPartition {
       object = primary
@@ -56,14 +56,15 @@ public struct Partition: Sendable {
     object = nil
   }
 
-  /// Says what a file is that would be a partition's content, but not one to look into. Any other file passes.
+  /// Refuses a file that is the content of a partition other than a squashfs, and says what it is. Any other file
+  /// passes.
   ///
-  /// - Throws: ``PartitionError/Code/notImage``; its sentence is the end of one that begins with the file's name.
+  /// - Throws: ``PartitionError/Code/notImage``; its text completes a sentence that begins with the file's name.
   public static func refuseBare(_ storage: any Storage) throws {
     if try storage.starts(with: ContentMagic.ext, at: Int64(ContentMagic.extOffset)) {
       throw PartitionError(
         .notImage,
-        "is an ext2, ext3 or ext4 file system, not squashfs: it is never mounted or looked into here")
+        "is an ext2, ext3 or ext4 file system; only squashfs is mounted or read")
     }
     if try storage.starts(with: ContentMagic.luks) {
       throw PartitionError(
@@ -74,18 +75,17 @@ public struct Partition: Sendable {
   /// Whether a key is needed.
   public var isEncrypted: Bool { object?.isEncryptedSquashfs ?? false }
 
-  /// Refuses a partition that says it holds anything but a squashfs, and does not begin like one. A file system of
-  /// another kind is never mounted or looked into.
+  /// Refuses a partition that is not a squashfs, by its type and by its first bytes. A file system of another kind is
+  /// never mounted or read.
   public func requireSquashfs() throws {
     guard let image, let object, case .partition(let partition) = object.metadata,
       partition.fileSystem != .squashfs
     else { return }
-    // Its name may be wrong: what begins like a squashfs is one.
+    // The type may be wrong: the first bytes decide.
     if try image.bytes(of: object).prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs { return }
     throw PartitionError(
       .otherFileSystem,
-      "partition \(object.id) holds \(partition.fileSystem.name), not squashfs, and nothing else is ever mounted or "
-        + "looked into")
+      "partition \(object.id) holds \(partition.fileSystem.name); only squashfs is mounted or read")
   }
 
   /// The descriptor of an encrypted partition.
@@ -100,7 +100,7 @@ public struct Partition: Sendable {
     return object
   }
 
-  /// The partition with its bytes in the clear: decrypted on the fly where it is encrypted.
+  /// Opens the partition. If it is encrypted, it is decrypted while it is read.
   ///
   /// - Parameter keys: called for the keys of an encrypted partition.
   /// - Throws: ``SIFError``, ``LUKSError`` or ``PartitionError``.

@@ -1,8 +1,8 @@
 public import Bytes
 
-/// Why a partition was not chosen, opened or made.
+/// The reason why a partition was not chosen, opened or made.
 ///
-/// Faults of the formats beneath are thrown as they are; where they are about one object, this one wraps them.
+/// Faults of the formats beneath are thrown as they are, or wrapped in this one if they are about one object.
 public struct PartitionError: Fault {
   /// The kind of fault.
   public enum Code: Sendable {
@@ -12,9 +12,9 @@ public struct PartitionError: Fault {
     case severalPartitions
     /// The object is not a partition.
     case notPartition
-    /// The partition holds another file system, which is never mounted or looked into.
+    /// The partition holds another file system, which is never mounted or read.
     case otherFileSystem
-    /// The partition's bytes are not a squashfs, whatever its type says.
+    /// The partition's bytes are not a squashfs, with any type in its descriptor.
     case notSquashfs
     /// The file is a file system or volume of its own, without an image around it.
     case notImage
@@ -38,7 +38,7 @@ public struct PartitionError: Fault {
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
-  /// The partition, where the fault beneath is about it.
+  /// The partition, if the fault beneath is about it.
   public let objectID: UInt32?
   /// The fault of the format beneath.
   public let underlying: (any Fault)?
@@ -75,7 +75,7 @@ public struct PartitionError: Fault {
     }
   }
 
-  /// Whose fault it is.
+  /// The kind of fault for exit codes.
   public var kind: FaultKind {
     switch code {
     case .notSquashfs, .truncated: .malformed
@@ -87,6 +87,6 @@ public struct PartitionError: Fault {
     }
   }
 
-  /// Where, as the fault beneath says it.
+  /// The byte that the fault beneath names.
   public var offset: Int64? { underlying?.offset }
 }

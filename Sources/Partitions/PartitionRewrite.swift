@@ -15,7 +15,7 @@ public struct PartitionRewrite {
   public let fileSystem: FileSystemType
   /// The cryptographic messages that are left out.
   public let messages: [Descriptor]
-  /// The signatures that no longer hold, and are left out.
+  /// The signatures that are no longer valid, and are left out.
   public let signatures: [Descriptor]
 
   private init(
@@ -30,7 +30,7 @@ public struct PartitionRewrite {
 
   /// Plans to encrypt a partition.
   ///
-  /// - Throws: ``PartitionError`` where it is encrypted already, or is not a whole squashfs.
+  /// - Throws: ``PartitionError`` if it is encrypted already, or is not a complete squashfs.
   public static func encrypting(_ partition: Partition) throws -> PartitionRewrite {
     guard let image = partition.image, let object = partition.object else {
       throw PartitionError(.notPartition, "a plain squashfs file is not an image")
@@ -43,13 +43,13 @@ public struct PartitionRewrite {
     let head = try bytes.prefix(SquashfsSuperblock.byteCount)
     guard head.starts(with: ContentMagic.squashfs) else {
       throw PartitionError(
-        .notSquashfs, "partition \(object.id) holds no squashfs, whatever its type says")
+        .notSquashfs, "partition \(object.id) does not hold a squashfs, although its type says so")
     }
     try SquashfsExtent.check(head, present: bytes.byteCount)
     return try PartitionRewrite(of: image, object, to: .encryptedSquashfs, dropping: [])
   }
 
-  /// Plans to decrypt a partition: the messages with its key go.
+  /// Plans to decrypt a partition, and to drop the messages with its key.
   public static func decrypting(_ partition: Descriptor, in image: Image) throws -> PartitionRewrite {
     try PartitionRewrite(
       of: image, partition, to: .squashfs, dropping: image.wrappedKeys(for: partition))
@@ -57,8 +57,8 @@ public struct PartitionRewrite {
 
   /// Writes the volume that the partition becomes.
   ///
-  /// - Parameter threads: how many encrypt; nil for one a processor.
-  /// - Returns: the volume, and how many bytes it takes.
+  /// - Parameter threads: how many threads encrypt; nil for one per processor.
+  /// - Returns: the volume, and the number of its bytes.
   public func encrypt(
     with key: NewVolumeKey, _ options: FormatOptions, to place: ObjectWriter, threads: Int? = nil
   ) throws -> (volume: NewVolume, byteCount: Int64) {
@@ -72,9 +72,9 @@ public struct PartitionRewrite {
     return (volume, byteCount)
   }
 
-  /// Writes the bytes of an opened partition in the clear.
+  /// Writes the decrypted bytes of an opened partition.
   ///
-  /// - Returns: how many there are.
+  /// - Returns: the number of bytes.
   public func decrypt(
     _ opened: OpenedPartition, to place: ObjectWriter, threads: Int? = nil
   ) throws -> Int64 {
@@ -90,14 +90,14 @@ public struct PartitionRewrite {
     return byteCount
   }
 
-  /// Writes the new image and gives it its name when it is whole.
+  /// Writes the new image, and gives it its name when it is complete.
   ///
   /// - Parameters:
   ///   - path: the new image.
-  ///   - source: the old one, whose permission bits a new file gets: nobody else can read it.
+  ///   - source: the old one, whose permission bits a new file gets, so that nobody else can read it.
   ///   - watch: wraps the storage that is written to, to show progress.
-  ///   - body: writes the partition's bytes; returns how many there are.
-  ///   - more: what else is to be done to the new image.
+  ///   - body: writes the partition's bytes, and returns their number.
+  ///   - more: makes further changes to the new image.
   public func write(
     to path: FilePath, like source: FilePath, clock: EditClock,
     watching watch: (any Storage) -> any Storage = { $0 },

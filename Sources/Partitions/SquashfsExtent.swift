@@ -1,13 +1,13 @@
 import Bytes
 import LUKS
 
-/// What is asked of a squashfs before it is encrypted, and after it was decrypted: that all of it is there.
+/// Checks that a squashfs is complete, before it is encrypted and after it was decrypted.
 enum SquashfsExtent {
-  /// Refuses a squashfs that is longer than the bytes that there are.
+  /// Refuses a squashfs that is longer than its present bytes.
   ///
   /// - Parameters:
-  ///   - head: its superblock, with the magic; fewer bytes where there are no more.
-  ///   - present: how many bytes there are.
+  ///   - head: its superblock, with the magic; shorter if there are not so many bytes.
+  ///   - present: the number of present bytes.
   static func check(_ head: [UInt8], present: Int64) throws(PartitionError) {
     // The length ends at byte 48.
     guard head.count >= 48 else {
@@ -23,7 +23,7 @@ enum SquashfsExtent {
   static func cut(_ header: VolumeHeader) -> PartitionError? {
     guard header.trailingByteCount > 0 else { return nil }
     return truncated(
-      "the volume is truncated: it ends inside of a sector, of which \(header.trailingByteCount) of "
+      "the volume is truncated: it ends inside a sector, of which \(header.trailingByteCount) of "
         + "\(header.facts.sectorSize) bytes are present")
   }
 

@@ -5,14 +5,14 @@ public import SIF
 
 /// Gives the keys to try on an encrypted partition. A tool implements it with its options, variables and prompts.
 public protocol VolumeKeyProvider {
-  /// Whether to derive a key also where that takes very much memory or time.
+  /// Whether to derive a key even if that takes very much memory or time.
   var allowsAnyCost: Bool { get }
-  /// Whether to open a volume also where its cipher is an unusual one.
+  /// Whether to open a volume even if its cipher is unusual.
   var allowsAnyCipher: Bool { get }
 
   /// The keys to try, in this order.
   ///
-  /// - Throws: any fault, where no key is given or none is for this partition.
+  /// - Throws: any fault, if no key is given or none is for this partition.
   func candidates(for partition: Descriptor, in image: Image) throws -> [VolumeKeyCandidate]
 
   /// Called before keys are derived, which may take a while.
@@ -20,11 +20,11 @@ public protocol VolumeKeyProvider {
 }
 
 extension VolumeKeyProvider {
-  /// Only what this machine can afford.
+  /// False: only a cost that this machine can afford.
   public var allowsAnyCost: Bool { false }
-  /// Only the ciphers that container runtimes and cryptsetup use.
+  /// False: only the ciphers that container runtimes and cryptsetup use.
   public var allowsAnyCipher: Bool { false }
-  /// Nobody is told.
+  /// Does nothing.
   public func willUnlock(_ partition: Descriptor, cost: UnlockCost) {}
 }
 
@@ -39,7 +39,7 @@ public struct NoVolumeKeys: VolumeKeyProvider {
   }
 }
 
-/// Keys that are at hand: a passphrase, or private RSA keys.
+/// Keys in memory: a passphrase, or private RSA keys.
 public struct VolumeKeys: VolumeKeyProvider {
   private enum Kind {
     case passphrase(VolumeKeyCandidate)
@@ -53,7 +53,7 @@ public struct VolumeKeys: VolumeKeyProvider {
 
   /// A passphrase as text.
   ///
-  /// - Throws: ``GcryptError`` where no secure memory is left.
+  /// - Throws: ``GcryptError`` if no secure memory is left.
   public init(passphrase: String) throws {
     self.init(passphrase: try SecureBytes(copying: passphrase.utf8.span))
   }
@@ -61,7 +61,7 @@ public struct VolumeKeys: VolumeKeyProvider {
   /// Private RSA keys, each with a name for messages.
   public init(privateKeys: [(name: String, key: PEMPrivateKey)]) { kind = .privateKeys(privateKeys) }
 
-  /// The passphrase, or what the private keys open.
+  /// The passphrase, or the keys that the private keys unwrap.
   public func candidates(for partition: Descriptor, in image: Image) throws -> [VolumeKeyCandidate] {
     switch kind {
     case .passphrase(let candidate): [candidate]
@@ -77,7 +77,7 @@ public final class VolumeKeyCandidate: Sendable {
   /// The id of the cryptographic message that it came in; nil for a passphrase.
   public let message: UInt32?
 
-  /// A key, and where it came from.
+  /// A key, and the message that it came in.
   public init(_ key: consuming SecureBytes, message: UInt32? = nil) {
     self.key = key
     self.message = message
@@ -95,9 +95,9 @@ extension Image {
 
   /// The keys of a partition that private keys open, each with the message that it came in.
   ///
-  /// - Parameter keys: the keys, each with a name for messages; called only where there is a message.
-  /// - Throws: ``PartitionError/Code/noMessage`` where no message belongs to the partition;
-  ///   ``PartitionError/Code/wrongKey`` where none of them is for one of the keys; what `keys` throws.
+  /// - Parameter keys: the keys, each with a name for messages; called only if there is a message.
+  /// - Throws: ``PartitionError/Code/noMessage`` if no message belongs to the partition;
+  ///   ``PartitionError/Code/wrongKey`` if none of them is for one of the keys; what `keys` throws.
   public func unwrapKeys(
     for partition: Descriptor, with keys: () throws -> [(name: String, key: PEMPrivateKey)]
   ) throws -> [VolumeKeyCandidate] {

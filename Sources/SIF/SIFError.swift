@@ -2,11 +2,11 @@ public import Bytes
 public import LinuxSystem
 public import SystemPackage
 
-/// What is wrong, where it is, and what lies beneath it.
+/// An error of the format: what is wrong, where, and the system call that failed.
 public struct SIFError: Fault, Equatable, Sendable {
   /// The kind of failure. Raw values are stable: scripts may compare them.
   public enum Code: String, Sendable, CaseIterable {
-    /// The magic is not there: the file is something else.
+    /// The magic is missing: the file is something else.
     case notSIF = "not-sif"
     /// A format version that this library does not know.
     case unsupportedVersion = "unsupported-version"
@@ -14,11 +14,11 @@ public struct SIFError: Fault, Equatable, Sendable {
     case truncated
     /// A field contradicts the format or the rest of the image.
     case malformed
-    /// An image within the format, but beyond what this library will hold in memory.
+    /// The image is valid, but beyond what this library holds in memory.
     case limitExceeded = "limit-exceeded"
     /// No object has the id, or matches the selection.
     case objectNotFound = "object-not-found"
-    /// Several objects match where one was asked for.
+    /// Several objects match, but one was asked for.
     case multipleObjects = "multiple-objects"
     /// No descriptor slot is free.
     case noFreeDescriptor = "no-free-descriptor"
@@ -40,16 +40,16 @@ public struct SIFError: Fault, Equatable, Sendable {
   public var code: Code
   /// One sentence, without a final stop, that says what is wrong.
   public var message: String
-  /// The file, where it has a name.
+  /// The file, if it has a name.
   public var path: FilePath?
-  /// Where in the file, in bytes from its start.
+  /// The place in the file, in bytes from its start.
   public var offset: Int64?
   /// The id of the object concerned.
   public var objectID: UInt32?
-  /// The failed system call beneath.
+  /// The system call that failed.
   public var system: SystemError?
 
-  /// An error with a message and, where known, its place.
+  /// An error with a message and, if known, its place.
   public init(
     _ code: Code, _ message: String, path: FilePath? = nil, offset: Int64? = nil, objectID: UInt32? = nil
   ) {
@@ -60,14 +60,14 @@ public struct SIFError: Fault, Equatable, Sendable {
     self.objectID = objectID
   }
 
-  /// A failed system call, as the format's error.
+  /// The error for a failed system call.
   public init(_ error: SystemError) {
     self.init(error.errno == .resourceTemporarilyUnavailable ? .locked : .system, error.description)
     path = error.path
     system = error
   }
 
-  /// A failure of the storage. What the operating system said comes out in its words.
+  /// The error for a failure of the storage. It keeps the operating system's words.
   public init(_ fault: StorageFault) {
     if let error = fault.underlying as? SystemError {
       self.init(error)
@@ -84,7 +84,7 @@ public struct SIFError: Fault, Equatable, Sendable {
     self.init(code, fault.description, offset: fault.offset)
   }
 
-  /// The same error, naming the file unless it names one already.
+  /// The same error with a file name, unless it already has one.
   public func naming(_ name: FilePath) -> SIFError {
     var named = self
     if named.path == nil { named.path = name }
@@ -96,7 +96,7 @@ extension SIFError {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Whose fault it is.
+  /// The cause: the image, the arguments, the system or another one.
   public var kind: FaultKind {
     switch code {
     case .notSIF, .unsupportedVersion, .truncated, .malformed, .limitExceeded, .multipleObjects: .malformed
@@ -106,10 +106,10 @@ extension SIFError {
     }
   }
 
-  /// The failed system call beneath.
+  /// The system call that failed.
   public var underlying: (any Fault)? { system }
 
-  /// One sentence: what, and where.
+  /// One sentence that says what is wrong, and where.
   public var description: String {
     if system != nil { return message }
     let place = offset.map { " (at byte \($0))" } ?? ""
@@ -117,19 +117,19 @@ extension SIFError {
   }
 }
 
-/// Reads or writes storage, whose failures become the format's errors.
+/// Reads or writes storage; its failures become ``SIFError``.
 package func accessing<Result: ~Copyable>(
   _ access: @autoclosure () throws(StorageFault) -> Result
 ) throws(SIFError) -> Result {
   do { return try access() } catch { throw SIFError(error) }
 }
 
-/// Runs a body whose failures are the operating system's, as the format's errors.
+/// Runs a body that calls the operating system; its failures become ``SIFError``.
 func translating<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(SIFError) -> Result {
   do { return try body() } catch { throw SIFError(error) }
 }
 
-/// The same for one expression. An autoclosure keeps the type of what is thrown, a plain closure needs it written.
+/// The same for one expression. An autoclosure infers the type of the error; a closure has to state it.
 func translating<Result: ~Copyable>(
   _ call: @autoclosure () throws(SystemError) -> Result
 ) throws(SIFError) -> Result {

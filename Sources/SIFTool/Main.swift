@@ -10,11 +10,11 @@ import StrictJSON
 enum Main {
   static func main() {
     FrontEnd.current = .siftool
-    // Before anything is opened.
+    // First, so that no file gets the number of a standard stream.
     Forking.fillStandardStreams()
     // A reader that goes away is an error of write(2), not the end of the process.
     signal(SIGPIPE, SIG_IGN)
-    // So is a limit on the size of files.
+    // The same for a limit on the size of files.
     signal(SIGXFSZ, SIG_IGN)
     exit(run(ArgumentBytes.commandLine).rawValue)
   }
@@ -77,9 +77,9 @@ enum Main {
     }
   }
 
-  /// What the parser has to say, as one sentence of ours.
+  /// The parser's message, as one sentence of ours.
   private static func sentence(of error: any Error) -> String {
-    // An argument with a line end in it is quoted without.
+    // An argument is quoted without its line ends, which would look like those of the message.
     let arguments = ArgumentBytes.commandLine.filter { $0.contains("\n") }
     let message = arguments.reduce(SiftoolCommand.message(for: error)) {
       $0.replacing($1, with: VisibleText.line($1))
@@ -98,7 +98,7 @@ enum Main {
   private static func report(
     _ error: any Error, of command: (any ParsableCommand)?, _ line: CommandLineGrammar.Line
   ) -> ExitStatus {
-    // Help that was asked for is thrown too, and so are checks of the parser's kind.
+    // Requests for help are thrown too, and so are the parser's own checks.
     if !(error is ToolFailure), !(error is any Fault),
       [.success, .validationFailure].contains(SiftoolCommand.exitCode(for: error))
     {
@@ -110,11 +110,12 @@ enum Main {
 
   private static func report(_ failure: ToolFailure, asJSON: Bool, _ command: [String]) -> ExitStatus {
     if asJSON, !failure.isReported {
-      // A failure to write this document too leaves the message on stderr.
+      // If this cannot be written either, stderr still has the message.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
     if !failure.message.isEmpty { Console.say(failure.message, .failure) }
-    if failure.status == .usage {
+    // The grammar of a file, say, is not in the help.
+    if failure.code == "usage" {
       Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
     }
     return failure.status

@@ -1,12 +1,13 @@
 import Bytes
 import CommandKit
 import Forensics
+import ImageBuild
 import ImageTrust
 import Partitions
 import SIFRuntime
 
 extension FrontEnd {
-  /// `siftool` puts its name before every message, and knows remedies by its own options.
+  /// `siftool` puts its name before every message, and suggests its own options and commands.
   static var siftool: FrontEnd {
     FrontEnd(
       line: { severity, text in "siftool: \(severity == .warning ? "warning: " : "")\(text)" },
@@ -15,21 +16,22 @@ extension FrontEnd {
 }
 
 private enum SiftoolRemedies {
-  /// The end of the sentence: which option or command of this tool does without what is missing.
+  /// The end of the sentence: an option or command of this tool that helps.
   static func remedy(for fault: any Fault) -> String? {
     switch fault {
     case KeyError.severalKeys: "; choose one with --fingerprint"
     case KeyError.notPEM: ": sign once for each --key"
     case let error as PartitionError where error.code == .severalPartitions: "; choose with --id"
     case let error as PartitionError where error.code == .otherFileSystem: "; dump writes it out"
+    case let error as ImageBuildError where error.code == .unknownArchitecture: ": give --arch"
     case let error as HashError where error.code == .tooMuch: "; --limit allows more"
     case let error as RuntimeError:
       switch error.lacking {
-      case .privilegedNamespaces: "; --userns does without"
-      case .userNamespace: "; `siftool extract` and `siftool mount` do without"
+      case .privilegedNamespaces: "; --userns does not need them"
+      case .userNamespace: "; `siftool extract` and `siftool mount` do not need one"
       case .overlay: ", which --writable-tmpfs and --overlay need"
-      case .fuseDevice: "; `siftool extract` needs nothing of the kind"
-      case .fuseHelper: "; `siftool exec` and `siftool extract` do without it"
+      case .fuseDevice: "; `siftool extract` does not need it"
+      case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"
       case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
       case nil: nil
       }

@@ -1,11 +1,11 @@
 public import Bytes
 import LinuxSystem
 
-/// A failure of a squashfs operation: a stable code, what, where, and the status beneath.
+/// A failure of a squashfs operation: a stable code, what happened, where, and the status of the failed call.
 public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
-  /// What kind of failure this is. The raw value is stable and appears in JSON.
+  /// The kind of failure. The raw value is stable and appears in JSON.
   public enum Code: String, Sendable {
-    /// There is no squashfs superblock where one was expected.
+    /// The expected squashfs superblock does not exist.
     case notSquashfs = "not-squashfs"
     /// A squashfs, of a version other than 4.0.
     case unsupportedVersion = "unsupported-version"
@@ -15,9 +15,9 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     case truncated
     /// A structure contradicts the format or itself.
     case corrupt
-    /// A name that could escape its directory or cannot be a name at all; it is refused.
+    /// A name that could escape its directory, or that is not a valid name; it is refused.
     case hostileName = "hostile-name"
-    /// A name that its directory has already; the second one is refused.
+    /// A name that its directory already has; the second one is refused.
     case duplicateEntry = "duplicate-entry"
     /// A name that sorts before its predecessor; it is refused.
     case unsortedEntry = "unsorted-entry"
@@ -45,9 +45,9 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     case library
   }
 
-  /// What kind of failure.
+  /// The kind of failure.
   public var code: Code
-  /// What happened, as a clause without a final stop.
+  /// A clause without a final stop that says what happened.
   public var what: String
   /// The path inside the file system (or, when extracting, beneath the destination) as raw bytes.
   public var path: [UInt8]?
@@ -58,7 +58,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   /// The kernel's reason.
   public var errno: Int32?
 
-  /// An error with what is known about it.
+  /// An error with everything that is known about it.
   public init(
     _ code: Code, _ what: String, path: [UInt8]? = nil, offset: Int64? = nil, status: Int32? = nil,
     errno: Int32? = nil
@@ -74,7 +74,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Whose fault it is.
+  /// The cause: the image, the arguments, the system or another one.
   public var kind: FaultKind {
     switch code {
     case .notSquashfs, .unsupportedVersion, .truncated, .corrupt, .hostileName, .duplicateEntry,
@@ -98,17 +98,17 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     return text
   }
 
-  /// The same error, at a path unless it names one already.
+  /// The same error with a path, unless it already has one.
   func at(path: [UInt8]) -> SquashError {
     var copy = self
     if copy.path == nil { copy.path = path }
     return copy
   }
 
-  /// A failed system call.
+  /// The error for a failed system call.
   package init(_ error: SystemError) { self = .system(error) }
 
-  /// A failure of the bytes that the file system lies in. What the operating system said comes out in its words.
+  /// The error for a failure of the storage beneath. It keeps the operating system's words.
   public init(_ fault: StorageFault) {
     if let error = fault.underlying as? SystemError {
       self.init(.system, error.description, errno: error.errno.rawValue)
@@ -130,7 +130,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     self.init(code, fault.description, offset: fault.offset)
   }
 
-  /// A failed system call at a path.
+  /// The error for a failed system call at a path.
   static func system(_ error: SystemError, path: [UInt8]? = nil) -> SquashError {
     SquashError(
       .system, "cannot \(error.operation): \(error.errno.description)", path: path,
@@ -138,7 +138,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   }
 }
 
-/// Reads or writes bytes, whose failures become squashfs's errors.
+/// Reads or writes bytes; failures become ``SquashError``.
 func accessing<Result>(
   _ access: @autoclosure () throws(StorageFault) -> Result
 ) throws(SquashError) -> Result {
@@ -146,7 +146,7 @@ func accessing<Result>(
 }
 
 extension RandomAccess {
-  /// Reads exactly `count` bytes, or reports that the image ends too early.
+  /// Reads exactly `count` bytes, or throws if the image ends too early.
   func readExactly(
     _ destination: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
   ) throws(SquashError) {

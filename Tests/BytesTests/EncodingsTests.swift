@@ -26,7 +26,7 @@ import Testing
     #expect(Hexadecimal.bytes("0x".utf8) == nil)
   }
 
-  /// Every character that Unicode has: what is not shown is in no output, and what is shown stays.
+  /// Every character of Unicode: those that are not shown never appear in the output, the others stay.
   @Test func everyCharacter() throws {
     var shown = 0
     var faults: [UInt32] = []
@@ -34,13 +34,13 @@ import Testing
       guard let scalar = Unicode.Scalar(value) else { continue }
       let text = String(scalar)
       let line = VisibleText.line(text)
-      // What was made visible stays as it is.
+      // Text that was made visible stays unchanged.
       if (line == text) != scalar.isShown || !line.unicodeScalars.allSatisfy({ $0.isShown })
         || VisibleText.line(line) != line
       {
         faults.append(value)
       }
-      // What is quicker to tell is the same.
+      // The fast path gives the same result.
       let isOther: Bool =
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator:
@@ -68,7 +68,7 @@ import Testing
     #expect(VisibleText.line("a\tb\n\t", keepsTabs: true) == "a\tb\\n\t")
     #expect(VisibleText.line("\t\u{7F}", keepsTabs: true) == "\t\\x7f")
     #expect(VisibleText.text([0x5C, 0xFF, 0x0A], doublesBackslashes: true) == "\\\\\\xff\\n")
-    // Too long forms, surrogates, and what is cut off, are no UTF-8.
+    // Overlong forms, surrogates and cut-off characters are not UTF-8.
     for bytes in [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82], [0xF4, 0x90, 0x80, 0x80], [0x9B]]
       as [[UInt8]]
     {

@@ -1,7 +1,7 @@
 import Bytes
 import Testing
 
-/// A fault that says the least that one can.
+/// A fault with only the required members.
 private struct Plain: Fault {
   let identifier = "plain"
   let kind = FaultKind.key
@@ -14,7 +14,7 @@ private struct Plain: Fault {
     #expect(fault.offset == nil && fault.objectID == nil && fault.underlying == nil)
   }
 
-  /// A fault of storage takes the words and the place of the one that caused it; whose fault it is depends on the code.
+  /// A fault of storage takes the words and the place of its cause; its code decides its kind.
   @Test func storageFaultsKeepTheirCause() {
     let fault = StorageFault(.source, causedBy: Plain())
     #expect(fault.identifier == "source" && fault.description == "a plain fault" && fault.kind == .key)

@@ -22,7 +22,7 @@ private struct FailingBytes: RandomAccess, RandomWritable {
 @Suite struct WindowTests {
   private let bytes = (0..<200).map { UInt8($0) }
 
-  /// Any range of any window is what the same range of the bytes is.
+  /// Any range of any window equals the same range of the bytes.
   @Test func showsItsRange() throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
@@ -67,32 +67,32 @@ private struct FailingBytes: RandomAccess, RandomWritable {
   @Test func writes() throws {
     let memory = MemoryStorage(bytes, limit: 300)
     let window = WritableWindow(memory, start: 100, byteCount: 10)
-    try window.write([1, 2, 3].span.bytes, at: 8)
+    try window.write(([1, 2, 3] as [UInt8]).span.bytes, at: 8)
     #expect(Array(memory.bytes[107..<112]) == [107, 1, 2, 3, 111])
     #expect(try window.read(20, at: 7) == [107, 1, 2])
-    // It may grow beyond its end, and no further than what is beneath.
-    try window.write([9].span.bytes, at: 199)
+    // It may grow beyond its end, but not beyond the bytes beneath.
+    try window.write(([9] as [UInt8]).span.bytes, at: 199)
     #expect(memory.bytes.count == 300 && memory.bytes.last == 9)
     for offset in [-1, 200, Int64.max, Int64.min] {
-      #expect(throws: StorageFault.self) { try window.write([1].span.bytes, at: offset) }
+      #expect(throws: StorageFault.self) { try window.write(([1] as [UInt8]).span.bytes, at: offset) }
     }
     #expect(memory.bytes.count == 300)
   }
 
-  /// What fails at a byte of the file fails, for whoever sees a window, at a byte of the window.
+  /// A failure at a byte of the file appears in a window as a failure at a byte of the window.
   @Test func faultsHaveThePlaceInTheWindow() {
     let failing = FailingBytes(fault: StorageFault(.truncated, "gone", offset: 150))
     for (start, offset) in [(100, 50), (150, 0), (151, nil)] as [(Int64, Int64?)] {
       let window = WritableWindow(failing, start: start, byteCount: 100)
       do throws(StorageFault) { _ = try window.read(1, at: 0) } catch { #expect(error.offset == offset) }
-      do throws(StorageFault) { try window.write([1].span.bytes, at: 0) } catch {
+      do throws(StorageFault) { try window.write(([1] as [UInt8]).span.bytes, at: 0) } catch {
         #expect(error.offset == offset)
       }
     }
   }
 }
 
-/// One fault of storage is one fault, whatever is read from it.
+/// A fault of storage stays the same fault, whatever format is read from it.
 @Suite struct StorageFaultTests {
   private static let system = SystemError(
     errno: .ioError, operation: "read", path: FilePath("/tmp/image.sif"))
@@ -122,14 +122,14 @@ private struct FailingBytes: RandomAccess, RandomWritable {
       if fault.underlying == nil {
         #expect(errors.0.offset == fault.offset && errors.1.offset == fault.offset, "\(fault)")
       } else {
-        // What the operating system said keeps its number.
+        // The operating system's error keeps its number.
         #expect(errors.0.system == Self.system && errors.1.errno == EIO && errors.2.errno == EIO)
         #expect(errors.0.description == "cannot read /tmp/image.sif: Input/output error")
       }
     }
   }
 
-  /// Each reader lets it through: window, squashfs, header and payload of a volume.
+  /// Each reader passes it on: window, squashfs, header and payload of a volume.
   @Test func everyReaderLetsThemThrough() throws {
     for (fault, _, squash, luks) in Self.faults where fault.offset == nil {
       let window = Window(FailingBytes(fault: fault), start: 4096, byteCount: 65536)
@@ -144,7 +144,7 @@ private struct FailingBytes: RandomAccess, RandomWritable {
     }
   }
 
-  /// A writer of squashfs ends with the reason of what it writes to.
+  /// A squashfs writer fails with the reason of its destination.
   @Test func everyWriterLetsThemThrough() {
     let fault = StorageFault(.system, causedBy: SystemError(errno: .noSpace, operation: "write"))
     do throws(SquashError) {
@@ -157,7 +157,7 @@ private struct FailingBytes: RandomAccess, RandomWritable {
     }
   }
 
-  /// A file that cannot be read tells the same to everybody.
+  /// An unreadable file causes the same fault in every reader.
   @Test func aFileThatIsNotReadable() throws {
     let scratch = try Scratch()
     let path = try scratch.write("file", [1, 2, 3])

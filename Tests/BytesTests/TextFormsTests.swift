@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct CivilTimeTests {
-  /// Against date(1), over the years that it prints.
+  /// Compares with date(1), over the years that it prints.
   @Test func likeDate() throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
@@ -16,7 +16,7 @@ import Testing
     #expect(seconds.map { CivilTime(seconds: $0).iso8601 } == expected, "seed \(seed)")
   }
 
-  /// Every number of seconds has a time: the first and the last of them, and those around the year 0.
+  /// Every number of seconds has a time: the first and the last, and those around the year 0.
   @Test func endsOfTheRange() {
     for (seconds, text) in [
       (Int64.max, "292277026596-12-04T15:30:07Z"), (Int64.min, "-292277022657-01-27T08:29:52Z"),
@@ -66,7 +66,7 @@ import Testing
 }
 
 @Suite struct LittleEndianTests {
-  /// What is written field by field is read field by field, and what is not there reads as zeros.
+  /// Fields that are written one by one are read back; missing fields read as zeros.
   @Test func fields() {
     var writer = LittleEndianWriter(capacity: 32)
     writer.append(UInt16(0x0102))
@@ -95,7 +95,7 @@ import Testing
 @Suite struct SquashfsSuperblockTests {
   private typealias Offset = SquashfsSuperblock.Offset
 
-  /// A superblock of which nothing is wrong.
+  /// A superblock without flaws.
   private static let sound: [UInt8] = {
     var writer = LittleEndianWriter(capacity: 96)
     writer.append(ContentMagic.squashfs, count: 4)
@@ -110,13 +110,13 @@ import Testing
     #expect(Self.sound.count == SquashfsSuperblock.byteCount && superblock.hasMagic)
     #expect(superblock.flawOfSizes == nil && superblock.flawOfTables == nil)
     #expect((superblock.bytesUsed, superblock.blockSize, superblock.compression) == (5000, 131_072, 6))
-    // Of a part of it the fields that are there can be read.
+    // A part of it still has its first fields.
     let part = Array(Self.sound.prefix(48))
     let decoded = SquashfsSuperblock(decoding: part.span.bytes)
     #expect(decoded.bytesUsed == 5000)
   }
 
-  /// Each rule is broken by itself, and shows at the field that breaks it.
+  /// Each rule is broken on its own, and the flaw names the field that breaks it.
   @Test func flaws() {
     let cases: [(offset: Int, value: UInt64, width: Int, flaw: SquashfsSuperblock.Flaw)] = [
       (Offset.version, 3, 2, .version), (Offset.version + 2, 1, 2, .version),

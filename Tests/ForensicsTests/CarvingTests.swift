@@ -4,7 +4,7 @@ import Testing
 @testable import Forensics
 @testable import SIF
 
-/// No false certainty, no trap, and no more time than the bytes deserve.
+/// Carving claims no false certainty, never traps, and takes time in proportion to the bytes.
 @Suite struct CarvingTests {
   private static func carve(_ bytes: [UInt8], everywhere: Bool = false) throws -> Carving {
     let storage = MemoryStorage(bytes)
@@ -16,13 +16,13 @@ import Testing
     return carving
   }
 
-  /// In random bytes nothing is more than a guess.
+  /// In random bytes every find is only a guess.
   @Test func randomBytes() throws {
     let seed: UInt64 = 40_960
     var random = SeededRandom(seed: seed)
     var bytes: [UInt8] = []
     for _ in 0..<(7 << 20) / 8 { withUnsafeBytes(of: random.next()) { bytes += $0 } }
-    // Magics where chance would need a gigabyte to put them.
+    // Magics that would appear by chance only once in a gigabyte.
     let magics: [[UInt8]] = [
       Array("hsqs".utf8), [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE, 0, 2], [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0],
       [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3], [0x28, 0xB5, 0x2F, 0xFD], Array("ustar\u{0}00".utf8),
@@ -42,7 +42,7 @@ import Testing
     #expect(try Self.carve(image).items.filter { $0.confidence == .high }.isEmpty)
   }
 
-  /// Neighbours tell where a stretch without structure begins and ends.
+  /// The neighbours show where a stretch without structure begins and ends.
   @Test func gapsBetweenObjects() throws {
     var bytes = try MapTests.sound()
     bytes.replaceSubrange(4096..<4681, with: repeatElement(0, count: 585))
@@ -53,7 +53,7 @@ import Testing
     #expect(carving.items.map(\.confidence) == [.medium])
   }
 
-  /// A slot whose used byte was cleared still says what it was.
+  /// A slot whose used byte was cleared still describes its object.
   @Test func remainsOfDescriptors() throws {
     var bytes = try MapTests.sound()
     bytes[4096 + 4] = 0
@@ -62,7 +62,7 @@ import Testing
     #expect(items.map(\.descriptor?.id) == [1, 3])
     #expect(items.map(\.confidence) == [.high, .high])
     #expect(items.map(\.kind) == [.text, .json])
-    #expect(items[0].reason == "an unused slot still describes it: definition-file, and so it looks")
+    #expect(items[0].reason == "an unused slot still describes it: definition-file, which its bytes confirm")
     // Wiped, and overwritten.
     bytes.replaceSubrange(32176..<32195, with: repeatElement(0, count: 19))
     withUnsafeBytes(of: Int64(33_000).littleEndian) { bytes.replaceSubrange(5266 + 17..<5266 + 25, with: $0) }
@@ -72,7 +72,8 @@ import Testing
     #expect(worse[1].reason.hasSuffix("other objects lie there now"))
   }
 
-  /// Without a header the table is still looked for, and without both the bytes speak for themselves.
+  /// Without a header the table is still searched for, and without both the bytes are recognised by
+  /// themselves.
   @Test func damagedHeaders() throws {
     let bytes = try MapTests.sound()
     let blank = [UInt8](repeating: 0xFF, count: 128) + bytes.dropFirst(128)
@@ -89,7 +90,7 @@ import Testing
     let items = try Self.carve(inner + [0, 0], everywhere: true).items
     #expect(!items.isEmpty)
     #expect(items.allSatisfy { $0.kind != .sif && $0.offset >= 4096 })
-    // The image itself is no find, but one in an object is.
+    // The image itself does not count as a find, but an image in an object does.
     let storage = MemoryStorage(limit: 1 << 20)
     _ = try Image.create(.deterministic, in: storage)
     var editor = try ImageEditor(editing: storage)
@@ -101,7 +102,7 @@ import Testing
     #expect(nested.first?.confidence == .high)
   }
 
-  /// Contents of generic objects, of which some are deleted again without a trace in the table.
+  /// An image of generic objects, some of which were deleted without a trace in the table.
   private static func image(_ contents: [[UInt8]], deleting: ClosedRange<Int>) throws -> [UInt8] {
     let storage = MemoryStorage(limit: 1 << 20)
     _ = try Image.create(.deterministic, in: storage)
@@ -116,7 +117,7 @@ import Testing
     return bytes
   }
 
-  /// JSON begins wherever it does: what was before it need not end in zeros or a line's end.
+  /// JSON may begin anywhere: the bytes before it need not end in zeros or a line end.
   @Test func objectsBehindOthers() throws {
     let labels = Array("{\"name\": \"something\"}".utf8)
     let random = (1...5000).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7 &+ 1) | 0x80 }
@@ -141,7 +142,7 @@ import Testing
     }
   }
 
-  /// Where several objects may have been, the neighbours say nothing about one.
+  /// If several objects may have lain there, the neighbours do not tell where one of them ends.
   @Test func mergedExtents() throws {
     let contents: [[UInt8]] = [[1, 2, 3], Array("one text".utf8), Array("and another".utf8), [4, 5, 6]]
     let two = try Self.carve(try Self.image(contents, deleting: 1...2)).items
@@ -152,13 +153,13 @@ import Testing
     #expect(one.map(\.confidence) == [.medium])
   }
 
-  /// Of a file that is no image nothing has neighbours.
+  /// A file that is not an image has no neighbours.
   @Test func otherFiles() throws {
     let items = try Self.carve((1...5000).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7 &+ 1) | 0x80 }).items
     #expect(items.map(\.confidence) == [.low])
   }
 
-  /// Brackets, dashes and magics without end: the work stays in proportion.
+  /// Endless brackets, dashes and magics: the work stays in proportion.
   @Test(arguments: [
     "{\"", "[{", "[[", "-----BEGIN A-----\n", "hsqs", "-----BEGIN PGP SIGNED MESSAGE-----", "SIF_MAGIC\0",
     "\u{1F}\u{8B}\u{8}", "ustar",
@@ -171,7 +172,7 @@ import Testing
     _ = try Self.carve(try MapTests.sound() + bytes)
   }
 
-  /// Zstandard frames of empty blocks without end.
+  /// Endless Zstandard frames of empty blocks.
   @Test func emptyBlocksWithoutEnd() throws {
     var bytes = try MapTests.sound()
     for _ in 0..<50 { bytes += [0x28, 0xB5, 0x2F, 0xFD, 0, 0x58] + [UInt8](repeating: 0, count: 2000) }

@@ -5,9 +5,9 @@ import Testing
 @testable import Forensics
 @testable import SIF
 
-/// What a file no longer has is missing, not zero.
+/// Bytes that a file has lost are missing, not zero.
 @Suite struct ChangedFileTests {
-  /// Reads from a file that has lost its end once so many bytes were asked for.
+  /// Reads from a file that loses its end once a number of bytes were requested.
   private final class ShrinkingStorage: Storage, @unchecked Sendable {
     private let bytes: [UInt8]
     private let rest: Int

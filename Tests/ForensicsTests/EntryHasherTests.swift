@@ -58,7 +58,7 @@ import Testing
       ours.append(try digests(squash, threads: threads, budget: &budget))
       spent.append(budget.spent)
     }
-    // The same order whatever the number of threads.
+    // The same order for any number of threads.
     #expect(ours[0] == ours[1] && ours[0] == ours[2])
     #expect(ours[0].sorted { $0.dropFirst(66) < $1.dropFirst(66) } == theirs)
     // The three names of one file cost its length once.
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  /// Damage anywhere ends in faults and digests, never in anything else.
+  /// Damage anywhere leads only to faults and digests.
   @Test func damaged() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SeededRandom(seed: seed)
@@ -129,7 +129,7 @@ import Testing
     #expect(facts.version == 2 && facts.cipher == "aes-xts-plain64")
   }
 
-  /// The runs of what is stored as it is hold the very bytes.
+  /// The runs of uncompressed content hold exactly its bytes.
   @Test func storedRuns() throws {
     let bytes = try Tool.read(image)
     let reader = try SquashReader(try open(bytes))
@@ -148,7 +148,7 @@ import Testing
   }
 }
 
-/// What storage says is wrong is what a partition in it says is wrong.
+/// A fault of the storage is also the fault of a partition in it.
 @Suite struct StorageFaultTests {
   private final class FailingStorage: Storage {
     let fault: StorageFault

@@ -8,7 +8,7 @@ import Testing
 @Suite struct HashListTests {
   private static let digest = [UInt8](repeating: 0xAB, count: 32)
 
-  /// What we write sha256sum reads, and what it writes we read: names of every byte that a name can have.
+  /// sha256sum reads our lists, and we read those of sha256sum: names of every byte that a name can have.
   @Test func asCoreutils() throws {
     let directory = try Scratch()
     let names = (1...255).filter { $0 != 0x2F }.map { [UInt8(ascii: "n"), UInt8($0), UInt8(ascii: "m")] }
@@ -16,7 +16,7 @@ import Testing
     for name in names {
       let path = String(decoding: name, as: UTF8.self)
       let bytes = name + name
-      // The shell writes the names that are no Swift strings.
+      // The shell writes the names that a Swift String cannot hold.
       if String(validating: name, as: UTF8.self) == nil {
         try Tool.check(
           ["sh", "-c", "cat > \"$(printf 'n\\\(octal(name[1]))m')\""], input: bytes, in: directory.path)

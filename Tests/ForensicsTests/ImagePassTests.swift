@@ -18,13 +18,13 @@ import Testing
 
   private static let budget = HashBudget(limit: 1 << 40)
 
-  /// Whatever the ranges are, they have the digests of their bytes, and the file is read once.
+  /// Any ranges have the digests of their bytes, and the file is read once.
   @Test func rangesInOnePass() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SeededRandom(seed: seed)
     let bytes = (0..<1_500_000).map { _ in UInt8.random(in: 0...255, using: &random) }
     let storage = CountingStorage(bytes)
-    // More at one place than one pass takes, and every border of the blocks.
+    // More ranges at one place than one pass takes, and every border of the blocks.
     var ranges: [Range<Int64>] = [0..<0, 0..<1, 0..<1_500_000, 262_143..<262_145, 262_144..<524_288]
     for _ in 0..<40 {
       let start = Int64.random(in: 0..<1_500_000, using: &random)
@@ -42,7 +42,7 @@ import Testing
     #expect(budget.spent == ranges.reduce(1_500_000) { $0 + $1.upperBound - $1.lowerBound })
   }
 
-  /// Any number of objects over the same bytes: more passes, not more memory.
+  /// Any number of objects over the same bytes takes more passes, but not more memory.
   @Test func manyOverlaps() throws {
     let bytes = [UInt8](repeating: 7, count: 1000)
     let ranges = (0..<300).map { Int64($0)..<Int64(1000 - $0) }
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  /// A hundred thousand objects, over one another or side by side, take little memory and no time to speak of.
+  /// A hundred thousand objects, overlapping or side by side, take little memory and hardly any time.
   @Test func veryMany() throws {
     let bytes = [UInt8](repeating: 7, count: 200_000)
     let apart = (0..<100_000).map { Int64($0)..<Int64($0 + 1) }
@@ -99,7 +99,7 @@ import Testing
   }
 }
 
-/// Storage that counts what is read.
+/// Storage that counts the bytes that are read.
 final class CountingStorage: Storage {
   private let memory: MemoryStorage
   private let count = MutexBox()

@@ -5,9 +5,9 @@ import Testing
 @testable import Forensics
 @testable import SIF
 
-/// Every byte exactly once, whatever the image is.
+/// A map has every byte exactly once, whatever the image is.
 @Suite struct MapTests {
-  /// What a map must be of any bytes: regions that follow one another and add up, and sums that agree.
+  /// The rules for a map of any bytes: regions follow one another and add up, and the sums agree.
   static func check(_ bytes: [UInt8], _ note: @autoclosure () -> String = "") throws {
     let storage = MemoryStorage(bytes, limit: 1 << 22)
     let map = try ImageMap(of: storage)
@@ -35,7 +35,7 @@ import Testing
     if storage.bytes != bytes { Issue.record("mapping changed the image") }
   }
 
-  /// A sound image with three objects, one of them a partition with padding in front.
+  /// A sound image with three objects, one of them a partition after padding.
   static func sound() throws -> [UInt8] {
     let storage = MemoryStorage(limit: 1 << 20)
     _ = try Image.create(.deterministic, in: storage)
@@ -75,7 +75,7 @@ import Testing
     #expect(map.regions.map(\.offset).prefix(10).suffix(5) == [128, 4096, 4681, 5266, 5851])
     #expect(map.regions[10].what == "object 1: definition-file")
     #expect(map.regions[10].length == 19)
-    #expect(map.regions[11].what == "padding in front of object 2")
+    #expect(map.regions[11].what == "padding before object 2")
     #expect(map.regions[12].measure.content == .squashfs)
     #expect(map.regions[13].measure.content == .json)
     #expect(map.regions[9].slotCount == 45)
@@ -83,7 +83,7 @@ import Testing
     #expect(map.problems.isEmpty)
   }
 
-  /// Digests are sha256sum's, entropies those of the formula.
+  /// Digests match sha256sum, entropies match the formula.
   @Test func measuresAreRight() throws {
     let bytes =
       try Fixture.read("images/partitions.sif") + (0..<200_000).map { UInt8(truncatingIfNeeded: $0 * $0) }
@@ -177,7 +177,7 @@ import Testing
     #expect(map.objects[2].mapped == 0)
   }
 
-  /// What a slot still holds is named, and what nothing explains is a gap.
+  /// The remains in a slot are named, and unexplained bytes are a gap.
   @Test func remainsAndGaps() throws {
     var bytes = try Self.sound()
     bytes[4681 + 4] = 0
@@ -192,7 +192,7 @@ import Testing
     #expect(map.regions.last?.length == 3)
   }
 
-  /// Bytes that cannot be read are named, and everything else is measured.
+  /// Unreadable bytes are named, and everything else is measured.
   @Test func unreadableSectors() throws {
     let bytes = try Self.sound()
     let map = try ImageMap(of: BrokenStorage(bytes, broken: 33_000..<33_001))
@@ -204,7 +204,7 @@ import Testing
   }
 }
 
-/// Storage that cannot read some bytes, as a failing disk cannot.
+/// Storage that cannot read some bytes, like a failing disk.
 final class BrokenStorage: Storage {
   private let storage: MemoryStorage
   private let broken: Range<Int64>

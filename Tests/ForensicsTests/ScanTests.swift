@@ -26,7 +26,7 @@ import Testing
 
   private func shell(_ script: String) throws { try Shell.check(script, in: directory) }
 
-  /// Images by their content alone; nothing else is opened, followed, or waited for.
+  /// Images are found by their content alone; nothing else is opened, followed, or waited for.
   @Test func whatIsFound() throws {
     let image = Fixture.path("images/empty.sif")
     try shell(
@@ -48,7 +48,7 @@ import Testing
 
   @Test func mounts() throws {
     let image = Fixture.path("images/empty.sif")
-    // A mount that contains itself, and another file system, in name spaces of their own.
+    // A mount that contains itself, and another file system, in namespaces of their own.
     let answer = try Tool.check(
       [
         "unshare", geteuid() == 0 ? "-m" : "-rm", "sh", "-ec",
@@ -62,7 +62,7 @@ import Testing
 
   @Test func depth() throws {
     let image = Fixture.path("images/empty.sif")
-    // Deeper than any path that the kernel takes at once.
+    // Deeper than any path that one system call accepts.
     try shell(
       """
       cp \(image) near; i=0; while [ $i -lt 300 ]; do mkdir -p level; cd -P level; i=$((i + 1)); [ $i != 255 ] || cp \(image) far; done
@@ -75,7 +75,7 @@ import Testing
   @Test func shards() throws {
     #expect(Shard("0/3") == nil && Shard("4/3") == nil && Shard("1/0") == nil && Shard("x") == nil)
     #expect(Shard("1/3/3") == nil && Shard("+1/3") == nil && Shard("") == nil && Shard("1/1000001") == nil)
-    // As the specification says it: sha256("a/b") begins with c14cddc033f64b9d.
+    // The specification's example: sha256("a/b") begins with c14cddc033f64b9d.
     let digest: UInt64 = 0xc14c_ddc0_33f6_4b9d
     for count in [1, 2, 3, 16, 999_999] {
       let own = Int(digest % UInt64(count)) + 1
@@ -89,7 +89,7 @@ import Testing
     for count in [2, 3, 7] {
       let parts = try (1...count).map { paths([directory.path], shard: try #require(Shard($0, of: count))) }
       #expect(parts.flatMap { $0 }.sorted() == whole.sorted() && parts.allSatisfy { !$0.isEmpty })
-      // The part goes by the path from the root: not by where the root is, nor by the content.
+      // The part depends on the path from the root: not on the root's own path, nor on the content.
       let moved = try Scratch()
       try Tool.check(["cp", "-r", "\(directory.path)/x", moved.path])
       try Tool.check(["sh", "-c", "for f in x/y/*; do printf more >> $f; done"], in: moved.path)
@@ -108,7 +108,7 @@ import Testing
       return recorded
     }
     let line = #"{"path":"a","policy":"P","size":3,"inode":4,"modifiedAt":"2020-01-01T00:00:00.000000000Z"}"#
-    // Of a state the last record counts, and one of another policy or of none is not counted.
+    // The last record of a state counts, and one of another policy or of none does not.
     let others = [line.replacing("\"P\"", with: "\"Q\""), line.replacing("\"policy\":\"P\",", with: "")]
     for other in others {
       #expect(try take("\(line)\n\(other)\n", by: 64).count == 0)
@@ -120,7 +120,7 @@ import Testing
       #expect(
         recorded.count == 1 && recorded.wholeBytes == Int64(2 * line.utf8.count + failed.utf8.count + 3))
       #expect(try take("\0\0\0\0", by: count).wholeBytes == 0)
-      // What is cut off is a record's beginning, or the zeros that a power cut leaves.
+      // Only a record's beginning, or the zeros that a power cut leaves, may be cut off.
       for rest in ["", "{", #"{"pa"#, "\0\0", "{\0\0"] { try take("\(line)\n\(rest)", by: count).checkRest() }
       for rest in ["x", " ", "\0\0SIF_MAGIC", "#!/bin/sh"] {
         #expect { try take("\(line)\n\(rest)", by: count).checkRest() } throws: {

@@ -79,7 +79,7 @@ import Testing
     try add(NewObject(.generic, group: nil), "nowhere", &editor)
     let report = try verify(storage, ["ed25519.pub.asc"])
     #expect(report.verdict == .unsigned)
-    #expect(report.reasons == ["object 6 is in no group and so not signed"])
+    #expect(report.reasons == ["object 6 is in no group, so it is not signed"])
   }
 
   /// Every byte of the header, of the used descriptors, of an unused one and of the objects: flipped, the image is

@@ -96,7 +96,7 @@ import Testing
     ("[memory]\ndisableOOMKiller = true", "memory.disableOOMKiller: control groups of version 2"),
     ("[cpu]\nrealtimePeriod = 1", "cpu.realtimePeriod: control groups of version 2"),
     ("[cpu]\nshares = 1", "cpu.shares: this has to be a whole number from 2"),
-    ("[cpu]\nquota = 1", "cpu.quota: the"),
+    ("[cpu]\nquota = 1", "cpu.quota: this has"),
     ("[cpu]\nperiod = 1", "cpu.period: this has"),
     ("[cpu]\ncpus = \"1-\"", "cpu.cpus: this has to be a list"),
     ("[cpu]\ncpus = \"\"", "cpu.cpus: this has"), ("[cpu]\nmems = \"3-1\"", "cpu.mems: this has"),

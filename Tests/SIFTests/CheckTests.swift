@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  /// Bytes put at an offset, and the finding that they make.
+  /// Bytes to put at an offset, and the finding that they cause.
   static let faults:
     [(code: Finding.Code, severity: Finding.Severity, offset: Int, bytes: [UInt8], at: Int64)] = [
       (.notSIF, .error, 32, [0], 32),
@@ -164,7 +164,7 @@ import Testing
     #expect(try Self.findings(bytes).contains { $0.code == .contentTruncated && $0.offset == 32808 })
   }
 
-  /// Each field of a superblock by itself, with the one of a file system that has files as the start.
+  /// Each field of a superblock on its own, starting from a file system that has files.
   @Test func superblocksThatCannotBeRead() throws {
     var sound = try Self.sound()
     sound.replaceSubrange(Self.field(2, 201)..<Self.field(2, 201) + 1, with: [1])
@@ -198,7 +198,7 @@ import Testing
         found.map(\.code) == [.contentUnreadable] && found.first?.offset == 32768 + fault.reported
           && found.first?.severity == .error, "\(fault) \(found)")
     }
-    // Without fragments there need be no table of them, wherever it is said to be.
+    // Without fragments there need not be a table of them, whatever its offset says.
     sound.replaceSubrange(32768 + 16..<32768 + 20, with: [0, 0, 0, 0])
     sound.replaceSubrange(32768 + 80..<32768 + 88, with: Self.little(200 as UInt64))
     #expect(try findings(sound) == [])
@@ -216,12 +216,12 @@ import Testing
     #expect(EditorTests.code { () throws(SIFError) in _ = try Image(reading: storage) } == .limitExceeded)
     let findings = try ImageCheck(of: storage).findings
     #expect(findings.contains { $0.code == .tableTooLarge })
-    // Hundreds of thousands of faults do not make as many findings.
+    // Hundreds of thousands of faults must not make as many findings.
     #expect(findings.count < 1000)
     #expect(findings.contains { $0.code == .more })
   }
 
-  /// Mending changes the header's counters and nothing else, and leaves nothing to mend.
+  /// Repair changes only the header's counters, and leaves nothing to repair.
   @Test func repair() throws {
     let sound = try Self.sound()
     var stale = sound
@@ -233,7 +233,7 @@ import Testing
     #expect(try editor.repairCounters().count == 3)
     #expect(storage.bytes == sound)
     #expect(try editor.repairCounters().isEmpty)
-    // A larger data size is what a deletion leaves: not stale.
+    // A larger data size, as a deletion leaves it, is not stale.
     stale = sound
     stale.replaceSubrange(120..<128, with: Self.little(Int64(1 << 40)))
     let larger = MemoryStorage(stale)
@@ -242,7 +242,7 @@ import Testing
     #expect(larger.bytes == stale)
   }
 
-  /// spec/check.md describes every code that exists, and none that does not.
+  /// spec/check.md describes exactly the codes that exist.
   @Test func theSpecificationListsEveryCode() throws {
     let text = String(decoding: try Tool.read("\(Fixture.root)/spec/check.md"), as: UTF8.self)
     let listed = text.split(separator: "\n").compactMap { line -> String? in

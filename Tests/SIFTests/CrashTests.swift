@@ -7,8 +7,8 @@ import Testing
 /// Power cuts: whatever part of an edit reached the disk, the image opens as the old one or the new one, and
 /// the next writer goes on from there.
 @Suite struct CrashTests {
-  /// What an image is to its readers: its objects with their bytes, and which partition is the primary one.
-  /// The header's counters and the times of change are not part of it: the next writer sets them.
+  /// An image as its readers see it: its objects with their bytes, and which partition is the primary one.
+  /// The header's counters and the times of change are left out: the next writer sets them.
   private struct State: Equatable, CustomStringConvertible {
     var objects: [String]
     var primary: UInt32?
@@ -19,7 +19,7 @@ import Testing
         var copy = descriptor
         copy.modifiedAt = .none
         if case .partition(var partition) = copy.metadata, partition.type == .primarySystem {
-          // Which one is primary is judged by the image as a whole, below.
+          // The choice of the primary partition is compared for the image as a whole, below.
           partition.type = .system
           copy.extra = Metadata.partition(partition).encoded
         }
@@ -32,10 +32,11 @@ import Testing
     var description: String { "\(objects.count) objects, primary \(primary ?? 0)" }
   }
 
-  /// Runs an edit on a recording copy, then replays every prefix of what it wrote: all of each write, and
-  /// each write torn at every byte; and every order that a disk may choose between two synchronisations.
+  /// Runs an edit on a recording copy, then replays every prefix of its writes: all of each write, and each
+  /// write torn at every byte; and every order that a disk may choose between two synchronisations.
   ///
-  /// - Parameter torn: whether an image may be what a write leaves that is torn, if it is neither the old nor the new.
+  /// - Parameter torn: whether an image that is neither the old nor the new one is allowed after a torn
+  ///   write.
   private func replay(
     _ name: String, on start: [UInt8], torn isAllowed: ([UInt8]) throws -> Bool = { _ in false },
     _ edit: (inout ImageEditor) throws -> Void
@@ -58,7 +59,7 @@ import Testing
       }
       if isTorn, state != old, state != new, try isAllowed(bytes) { return }
       if state != old, state != new { Issue.record("\(name), \(place): neither old nor new: \(state)") }
-      // What counts once as new never becomes old again.
+      // Once the new image has appeared, the old one must not return.
       if state == new {
         reachedNew = true
       } else if reachedNew {
@@ -110,7 +111,7 @@ import Testing
     }
   }
 
-  /// Every cut of a short write; of a long one the first and the last bytes and some between.
+  /// Every cut of a short write; for a long one, the first and the last bytes and some between.
   private static func cuts(_ count: Int) -> [Int] {
     count <= 1024
       ? Array(0...count) : [0, 1, 2, 511, 512, 4096, count / 2, count - 1, count].filter { $0 <= count }
@@ -148,7 +149,7 @@ import Testing
     let storage = MemoryStorage(try Self.start())
     var editor = try ImageEditor(editing: storage)
     try editor.delete(id: 6)
-    // As a deletion that was cut off leaves it: the used byte is 0, the rest of the descriptor is there.
+    // The state after an interrupted deletion: the used byte is 0, the rest of the descriptor still exists.
     var slot = Array(try EditorTests.image(["stale"]).bytes[4096..<4681])
     slot[4] = 0
     try storage.write(slot.span.bytes, at: 4096 + 5 * 585)
@@ -169,7 +170,8 @@ import Testing
     let objects = (1...3).map {
       (NewObject(.signature, group: nil, link: .group($0)), [UInt8](repeating: 1, count: 99))
     }
-    // Behind the used slots, where nothing is seen of a torn write either; with what was there before, and without.
+    // After the used slots, where a torn write cannot be seen either; with remains of earlier descriptors,
+    // and without.
     let storage = MemoryStorage(try Self.start())
     var stale = Array(storage.bytes[4096..<4681])
     stale[4] = 0
@@ -181,7 +183,7 @@ import Testing
         #expect(editor.image.header.descriptorsFree == 0 && editor.image.header.descriptorsTotal == 8)
       }
     }
-    // Between them: one write. What a disk does that tears it, nobody can undo.
+    // Between used slots there is one write. If the disk tears it, the damage cannot be undone.
     var editor = try ImageEditor(editing: storage)
     try editor.delete(id: 2)
     try editor.delete(id: 5)
@@ -191,7 +193,7 @@ import Testing
     }
   }
 
-  /// Where the disk fails in between, what was to be added stays hidden, whatever is edited next.
+  /// If the disk fails in between, the new objects stay hidden, whatever is edited next.
   @Test func addSeveralOnAFailingDisk() throws {
     for failing in 0...9 {
       let storage = FailingStorage(try Self.start(capacity: 16))
@@ -205,7 +207,7 @@ import Testing
       let image = try Image(reading: storage)
       #expect(image.descriptors.count { $0.slot > 5 } == (code == nil ? 2 : 0), "after \(failing) steps")
       #expect(image.descriptors.count == (code == nil ? 7 : 5))
-      // With the slots or without them, it can be edited.
+      // It can be edited with the slots and without them.
       var next = try ImageEditor(editing: storage)
       #expect(code != nil || next.image.header.descriptorsTotal == 16)
       if next.image.header.descriptorsFree > 0 {
@@ -217,7 +219,7 @@ import Testing
     }
   }
 
-  /// Several objects are what the same objects are that were added one by one, byte for byte.
+  /// Adding several objects at once gives the same bytes as adding them one by one.
   @Test func addSeveralIsAddingEach() throws {
     let objects = (1...2).map {
       (NewObject(.signature, group: nil, link: .group($0)), [UInt8](repeating: 1, count: 99))
@@ -231,13 +233,14 @@ import Testing
       try other.add(object, from: &source)
     }
     #expect(together.bytes == each.bytes)
-    // Too many: nothing is written.
+    // If there are too many, nothing is written.
     #expect(EditorTests.code { () throws(SIFError) in try editor.add(objects) } == .noFreeDescriptor)
     #expect(together.bytes == each.bytes)
   }
 
   @Test func setPrimary() throws {
-    /// Two primary partitions or none: a check says so, and the same edit again settles it.
+    /// After a cut there may be two primary partitions or none: a check says so, and the same edit again
+    /// leaves one.
     func replaySetting(_ id: UInt32, on start: [UInt8]) throws {
       try replay(
         "set primary \(id)", on: start,
@@ -253,12 +256,12 @@ import Testing
       ) { try $0.setPrimaryPartition(id: id) }
     }
     for id in [5, 6] as [UInt32] { try replaySetting(id, on: Self.start()) }
-    // And back to one that lies in front of the old one.
+    // And back to one that lies before the old one.
     let storage = MemoryStorage(try Self.start())
     var editor = try ImageEditor(editing: storage)
     try editor.setPrimaryPartition(id: 6)
     try replaySetting(4, on: storage.bytes)
-    // Killed between two writes, an edit leaves one primary partition.
+    // An edit that is killed between two writes leaves one primary partition.
     let recording = RecordingStorage(storage.bytes)
     var next = try ImageEditor(editing: recording)
     try next.setPrimaryPartition(id: 5)
@@ -288,7 +291,7 @@ import Testing
     }
   }
 
-  /// Steps of an object's change stay apart: all of one is stable before the next begins.
+  /// The steps of an object's change stay apart: all bytes of one are stable before the next begins.
   @Test func overwriteInSteps() throws {
     let recording = RecordingStorage(try EditorTests.image(["before", "changed", "behind"]).bytes)
     var editor = try ImageEditor(editing: recording)
@@ -305,7 +308,7 @@ import Testing
     let now = try Image(reading: recording)
     #expect(try now.bytes(of: now.object(id: 2)).prefix(9) == [1, 0x68, 0x61, 3, 4, 0x65, 2])
     #expect(try now.bytes(of: now.object(id: 3)).prefix(9) == Array("behind".utf8))
-    // Nothing is written when a part does not fit.
+    // If a part does not fit, nothing is written.
     let before = recording.bytes
     for part in [(Int64(7), [UInt8(1)]), (-1, [1]), (Int64.max, [1]), (0, Array(repeating: 1, count: 8))] {
       #expect(throws: SIFError.self) { try editor.overwrite(id: 2, steps: [[(0, [9])], [part]]) }
@@ -327,7 +330,7 @@ import Testing
     for count in 0...recording.events.count {
       let storage = MemoryStorage(start)
       for event in recording.events.prefix(count) { try Self.apply(event, to: storage) }
-      // What slots an edit left out of the table is no reason to refuse it, nor to salvage what is there.
+      // Slots that an edit left out of the table prevent neither editing nor salvage.
       let check = try ImageCheck(of: storage)
       #expect(check.findings.allSatisfy { $0.severity < .error }, "after \(count) events")
       let isHidden = check.header?.hiddenCapacity != nil

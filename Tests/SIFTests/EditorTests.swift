@@ -3,7 +3,7 @@ import Testing
 
 @testable import SIF
 
-/// What edits do, beyond what the comparison with the reference shows.
+/// Properties of edits that the comparison with the reference does not show.
 @Suite struct EditorTests {
   static let system = PartitionMetadata(
     fileSystem: .squashfs, type: .system, architecture: Architecture(name: "amd64") ?? .unknown)
@@ -125,7 +125,7 @@ import Testing
     #expect(storage.bytes == before)
   }
 
-  /// A source that fails in the middle leaves the image as it was, byte for byte.
+  /// A source that fails in the middle leaves the image unchanged, byte for byte.
   @Test func failingSources() throws {
     struct Failing: ByteSource {
       var left = 3
@@ -147,7 +147,7 @@ import Testing
     #expect(editor.image.descriptors.count == 1)
   }
 
-  /// Whatever mixture of the format's own rules is broken, an editor refuses before it writes.
+  /// Whatever rules of the format an image breaks, an editor refuses it before it writes.
   @Test func tablesThatShareBytes() throws {
     let good = try Self.image(["first"]).bytes
     func refused(_ offset: Int, _ value: Int64) -> Bool {

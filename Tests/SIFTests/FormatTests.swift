@@ -4,7 +4,7 @@ import Testing
 
 @testable import SIF
 
-/// Structures survive a round trip whatever they hold.
+/// Structures survive a round trip, whatever they hold.
 @Suite struct FormatTests {
   @Test func everyDescriptorSurvives() {
     var random = SeededRandom(seed: 585)
@@ -111,7 +111,7 @@ import Testing
     #expect(ImageID.random() != ImageID.random())
   }
 
-  /// Against date(1), over the years that it prints, and the reference's zero time.
+  /// Compares with date(1), over the years that it prints, and with the reference's zero time.
   @Test func times() throws {
     var random = SeededRandom(seed: 1970)
     var seconds: [Int64] = [0, -1, 86_399, 951_782_400, 951_868_799, 4_107_542_399, -62_135_596_800]
@@ -131,7 +131,7 @@ import Testing
     #expect(Timestamp.none.iso8601 == "0001-01-01T00:00:00Z")
   }
 
-  /// Where the fields lie, and how long they are, is what the specification's two tables say.
+  /// The offsets and lengths of the fields are those of the specification's two tables.
   @Test func fieldsAreThoseOfTheSpecification() throws {
     let page = String(decoding: try Tool.read("\(Fixture.root)/spec/format.md"), as: UTF8.self)
     var tables: [[[Int64]]] = []

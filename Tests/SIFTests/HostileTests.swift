@@ -3,9 +3,9 @@ import Testing
 
 @testable import SIF
 
-/// Whatever the bytes are: an answer or a typed error, never a trap, and nothing written.
+/// Any bytes lead to a result or a typed error, never to a trap, and nothing is written.
 @Suite struct HostileTests {
-  /// Everything that can be done with an image, as far as it goes.
+  /// Does everything that can be done with an image, as far as it goes.
   static func exercise(_ bytes: [UInt8]) {
     let storage = MemoryStorage(bytes, limit: 1 << 20)
     _ = try? ImageCheck(of: storage)
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  /// Cut at every byte: what is left is judged, and opening fails unless header and table are whole.
+  /// An image cut at every byte: the rest is checked, and opening fails unless header and table are whole.
   @Test func truncationAtEveryByte() throws {
     let good = try CheckTests.sound()
     #expect(good.count < 1 << 16)
@@ -106,7 +106,7 @@ import Testing
     for _ in 0..<1000 {
       var bytes = images.randomElement(using: &random) ?? []
       for _ in 0..<Int.random(in: 1...6, using: &random) where !bytes.isEmpty {
-        // Mostly where structure is: the header and the first slots.
+        // Mostly in the structures: the header and the first slots.
         let limit = Bool.random(using: &random) ? 128 : 4096 + 8 * 585
         let position = Int.random(in: 0..<min(bytes.count, limit), using: &random)
         bytes[position] = UInt8.random(in: 0...255, using: &random)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SIF
 
-/// Images made of images.
+/// Images made from images.
 @Suite struct RewriterTests {
   private static func contents(_ image: Image) throws -> [[UInt8]] {
     try image.descriptors.map { try image.bytes(of: $0).prefix(1 << 20) }
@@ -29,7 +29,7 @@ import Testing
     #expect(try ImageCheck(of: new).findings.filter { [.gap, .trailingBytes].contains($0.code) }.isEmpty)
     #expect(compacted.fileSize <= max(old.fileSize, old.header.dataOffset))
     #expect(compacted.descriptors.filter { $0.dataType == .partition }.allSatisfy { $0.offset % 4096 == 0 })
-    // A compact image stays as it is.
+    // A compact image stays unchanged.
     let again = MemoryStorage()
     try ImageRewriter(compacted).compact(into: again)
     #expect(again.bytes == new.bytes)
@@ -72,7 +72,7 @@ import Testing
     #expect(try image.object(id: 5).link == .object(4))
     #expect(image.header.descriptorsFree == 4)
     #expect(try ImageCheck(of: new).findings.filter { $0.severity > .note && $0.objectID != 4 }.isEmpty)
-    // What the body throws comes through.
+    // An error of the body reaches the caller.
     #expect(throws: GcryptError.self) {
       try ImageRewriter(image).replace(id: 4, metadata: partition, dropping: [], into: MemoryStorage()) { _ in
         throw GcryptError(status: 1, operation: "test")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SIF
 
-/// What is intact in a damaged image becomes a sound one, and what is not is named.
+/// The intact parts of a damaged image become a sound one, and the lost objects are named.
 @Suite struct SalvageTests {
   private static func salvage(_ bytes: [UInt8]) throws -> (ImageSalvage, Image) {
     let source = MemoryStorage(bytes)
@@ -63,15 +63,15 @@ import Testing
     noMagic[33] = 0x20
     let (outcome, image) = try Self.salvage(noMagic)
     #expect(outcome.kept == [1, 2, 3])
-    #expect(outcome.changes == ["the header has its magic again"])
+    #expect(outcome.changes == ["the header's magic is restored"])
     #expect(try Self.contents(image).values.reduce(0) { $0 + $1.count } == 25)
     let blank = [UInt8](repeating: 0, count: 128) + bytes.dropFirst(128)
     #expect(try Self.salvage(blank).0.kept == [1, 2, 3])
-    #expect(try Self.salvage(blank).0.changes == ["the header is made anew"])
+    #expect(try Self.salvage(blank).0.changes == ["the header is new"])
     #expect(throws: SIFError.self) { try Self.salvage([UInt8](repeating: 0, count: 50_000)) }
   }
 
-  /// A header whose fields lead astray: the table is where tables are.
+  /// A header with wrong fields: the table is found at its usual place.
   @Test func tablesAreFoundWithoutTheHeader() throws {
     let bytes = try Self.sound()
     for (place, mask) in [
@@ -101,11 +101,11 @@ import Testing
   @Test func contradictionsAreSettled() throws {
     var bytes = try Fixture.read("images/two-systems.sif")
     let first = try Image(reading: MemoryStorage(bytes))
-    // Every partition says that it is the primary one.
+    // Every partition claims to be the primary one.
     for object in first.descriptors where object.dataType == .partition {
       bytes[4096 + 585 * object.slot + 201 + 4] = 2
     }
-    // The contents of the test image are no file systems: only types without a content check can be kept.
+    // The contents of the test image are not file systems, so only types without a content check can be kept.
     for object in first.descriptors where object.dataType == .partition {
       bytes[4096 + 585 * object.slot + 201] = 4
     }
@@ -117,7 +117,7 @@ import Testing
     twice[4681 + 5] = 1
     #expect(try Self.salvage(twice).0.kept == [1, 2, 3])
     #expect(
-      try Self.salvage(twice).0.changes == ["the object in slot 1 has the id 2 rather than 1"])
+      try Self.salvage(twice).0.changes == ["the object in slot 1 has the id 2 instead of 1"])
   }
 
   @Test func randomMutations() throws {

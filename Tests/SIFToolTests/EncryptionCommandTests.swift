@@ -180,7 +180,7 @@ import Testing
       ["encrypt", fixture.plain, secret, "--passphrase-file", fixture.phrase, "--json"]
         + EncryptionFixture.cheap)
     #expect(
-      answer.errors == "siftool: dropped: signature 3, which does not hold for partition 2 as it is now\n")
+      answer.errors == "siftool: dropped: signature 3, which is not valid for the changed partition 2\n")
     let document = try JSONParser.parse(answer.output)
     #expect(document["droppedSignatures"] == [3])
     #expect(try siftool("verify", secret, "--sif-id", "1", "--key", verifier).status == 0)

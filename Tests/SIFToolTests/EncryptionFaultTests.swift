@@ -95,7 +95,7 @@ import Testing
       other, [UInt8](repeating: 7, count: 5000), "--datatype", "partition", "--parttype", "2", "--partfs",
       "1",
       "--partarch", "2")
-    try expect(["encrypt", other, "OUT"] + key, 5, "no squashfs")
+    try expect(["encrypt", other, "OUT"] + key, 5, "not hold a squashfs")
   }
 
   @Test func truncatedAndForged() throws {

@@ -164,7 +164,7 @@ import Testing
     withUnsafeBytes(of: Int64(1 << 31).littleEndian) { bytes.replaceSubrange(112..<120, with: $0) }
     let answer = try Siftool.run("check", try directory.write("image.sif", bytes))
     #expect(answer.status == 5)
-    #expect(answer.text.contains("data offset, 2147483648, lies behind the end of the file"))
+    #expect(answer.text.contains("data offset, 2147483648, lies beyond the end of the file"))
     #expect(!answer.text.contains("deletion"))
   }
 

@@ -96,7 +96,7 @@ import Testing
       in: directory)
     #expect(
       endless.status == 1 && endless.text == "True\n"
-        && endless.errors.contains("/dev/zero: a line is longer"), "\(endless.errors)")
+        && endless.errors.contains("/dev/zero: a line is too long"), "\(endless.errors)")
     for (list, status) in [("nonsense", 1), ("no-such-file", 7)] as [(String, Int32)] {
       try directory.write("nonsense", Array("nonsense\n".utf8))
       #expect(try Siftool.run("hash", "app.sif", "--against", list, in: directory).status == status)

@@ -40,7 +40,7 @@ import Testing
     let answer = try Siftool.run(
       "key", "import", Fixture.path("keys/ed25519.pub.asc"), "--keyring", file, in: directory)
     #expect(answer.status == 7)
-    #expect(answer.errors.contains("is no directory"))
+    #expect(answer.errors.contains("is not a directory"))
     // A file without any key.
     #expect(try Siftool.run("key", "list", "--keyring", "/etc/passwd", in: directory).status == 6)
   }
@@ -92,7 +92,7 @@ import Testing
       let list = try Siftool.run("key", "list", "--json", in: directory)
       #expect(list.status == 0)
       #expect(try keys(list).count == (place == nil ? 2 : 1))
-      #expect(list.errors.hasPrefix("siftool: warning: \(ring): passed over: OpenPGP: "))
+      #expect(list.errors.hasPrefix("siftool: warning: \(ring): skipped: OpenPGP: "))
       if let place { #expect(list.errors.contains("(at byte \(place))")) }
       #expect(try Siftool.run("key", "list", "--quiet", in: directory).errors.isEmpty)
       let fingerprint = try #require(try keys(list).first?["fingerprint"]?.text)
@@ -103,7 +103,7 @@ import Testing
         let answer = try Siftool.run(["key"] + arguments, environment: ["HOME": directory.path])
         #expect(answer.status == 6, "\(arguments)")
         #expect(answer.errors.contains("\(ring): OpenPGP: "))
-        #expect(answer.errors.contains("the ring is left as it is"))
+        #expect(answer.errors.contains("the ring is not changed"))
         #expect(try Tool.read(ring) == damaged)
       }
     }

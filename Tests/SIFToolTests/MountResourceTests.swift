@@ -35,7 +35,7 @@ import Testing
         9
         1
         data
-        siftool: the kernel does not mount it (cannot find a free loop device: Device or resource busy): mounting through FUSE
+        siftool: the kernel cannot mount it (cannot find a free loop device: Device or resource busy): mounting through FUSE
 
         """, "\(answer.text) \(answer.errors)")
     // Every device that has a node is in use: of the next one there is none.
@@ -79,7 +79,7 @@ import Testing
       """)
     #expect(answer.text.hasPrefix("fuse\ndata\ndata\n"), "\(answer.text) \(answer.errors)")
     let notes = answer.text.split(separator: "\n").filter {
-      $0.hasPrefix("siftool: the kernel does not mount it (") && $0.hasSuffix("): mounting through FUSE")
+      $0.hasPrefix("siftool: the kernel cannot mount it (") && $0.hasSuffix("): mounting through FUSE")
     }
     #expect(notes.count == 2, "\(answer.text)")
   }
@@ -115,7 +115,7 @@ import Testing
         sh: can't create /bin/one: Read-only file system
         data
         nobody
-        siftool: --underlay has nothing
+        siftool: --underlay is read-only
         """), "\(answer.text) \(answer.errors)")
     #expect(answer.text.contains("\n64\n") && answer.text.hasSuffix("\n64\n"), "\(answer.text)")
     // The kernel makes none: what writes says so.

@@ -158,8 +158,10 @@ import Testing
       """)
     let lines = answer.text.split(separator: "\n").map(String.init)
     try #require(lines.count == 9, "\(answer.text) \(answer.errors)")
-    for index in 0..<3 { #expect(lines[index].contains("is no file: images are files here"), "\(lines)") }
-    #expect(lines[3].contains("\"-C\" is where the program's name belongs: options go before the image"))
+    for index in 0..<3 {
+      #expect(lines[index].contains("is a URI; siftool only opens local files"), "\(lines)")
+    }
+    #expect(lines[3].contains("\"-C\" is in the place of the program's name: put options before the image"))
     #expect(lines[4].contains("the name of the program is empty"))
     #expect(lines[5] == "fine" && lines[6] == "127" && lines[7] == "64", "\(lines)")
     #expect(lines[8].contains("\(String(repeating: "x", count: 80))…\""), "\(lines[8])")

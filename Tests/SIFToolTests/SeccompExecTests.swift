@@ -145,7 +145,7 @@ import Testing
     for part in [
       "siftool: bad.json: syscalls[0].action: there is no such action: X\n", "cannot open nothing",
       "names a profile",
-      "longer than 1048576 bytes", "--security uid is not to be had", "--security apparmor is not to be had",
+      "longer than 1048576 bytes", "--security uid is not supported", "--security apparmor is not supported",
       "can be given once",
     ] { #expect(answer.errors.contains(part), "\(answer.errors)") }
   }

@@ -85,7 +85,7 @@ import Testing
     let options = ["sign", image, "--key", try key("ed25519.sec.asc")]
     let answer = try Siftool.run(options, in: directory)
     #expect(answer.status == 0)
-    #expect(answer.errors.contains("warning: object 2 is in no group and so not signed\n"))
+    #expect(answer.errors.contains("warning: object 2 is in no group, so it is not signed\n"))
     #expect(try Siftool.run(options + ["--quiet"], in: directory).errors.isEmpty)
   }
 

@@ -224,8 +224,8 @@ import Testing
         7
         precious
         1
-        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: what could not be set on 5 of the \
-        extracted files is recorded nowhere; --manifest names another place
+        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: attributes that could not be set on 5 of the \
+        extracted files are not recorded; --manifest names another place
         7
         x
 
@@ -233,7 +233,7 @@ import Testing
   }
 
   @Test func oneExtractionAtATime() throws {
-    try fails("mkdir busy; flock busy siftool extract app.sif -C busy --resume -q", 7, saying: "is going on")
+    try fails("mkdir busy; flock busy siftool extract app.sif -C busy --resume -q", 7, saying: "is running")
   }
 
   /// A file whose content is damaged is named and absent; all others are there.

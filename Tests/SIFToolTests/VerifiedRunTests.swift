@@ -35,7 +35,7 @@ import Testing
     for name in [
       "--key", "--keyring", "--signer", "--threshold", "--group-id", "--sif-id", "--all", "--strict",
     ] {
-      #expect(answer.errors.contains("siftool: \(name) is about verification"), "\(name): \(answer.errors)")
+      #expect(answer.errors.contains("siftool: \(name) needs --verify"), "\(name): \(answer.errors)")
     }
   }
 
@@ -43,7 +43,7 @@ import Testing
   @Test func whoCanWrite() throws {
     let answer = try fixture.root(
       """
-      t() { $1 mount --fuse --verify --key pub.pem work/i.sif mnt 2>&1 | sed 's/.*i.sif/i.sif/; s/: what was.*//'
+      t() { $1 mount --fuse --verify --key pub.pem work/i.sif mnt 2>&1 | sed 's/.*i.sif/i.sif/; s/: it could.*//'
         $1 unmount mnt 2> /dev/null && echo mounted; }
       mkdir mnt; chmod 777 mnt; n() { umount work/i.sif 2> /dev/null; rm -f work/i.sif; cp plain.sif work/i.sif; }
       for mode in 644 600 664 646 666 400; do for owner in 0:0 1:1 65534:65534 0:1 65534:1; do
@@ -62,11 +62,11 @@ import Testing
         if user != "0" {
           expected += "i.sif belongs to user \(user), who can write it (use a copy of your own)\n"
         } else if mode.hasSuffix("6") {
-          expected += "i.sif can be written by everybody (take that away with chmod o-w)\n"
+          expected += "i.sif can be written by everybody (chmod o-w prevents that)\n"
         } else if mode == "664", group != "0" {
           expected +=
             "i.sif can be written by group \(group), or by others that its access control list names "
-            + "(take that away with chmod g-w)\n"
+            + "(chmod g-w prevents that)\n"
         } else {
           expected += "mounted\n"
         }
@@ -74,7 +74,7 @@ import Testing
     }
     expected +=
       "i.sif can be written by group 0, or by others that its access control list names "
-      + "(take that away with chmod g-w)\nmounted\n"
+      + "(chmod g-w prevents that)\nmounted\n"
       + "i.sif is open for writing in another process (wait for it, or use a copy)\nmounted\n0\n"
     #expect(answer.text == expected, "\(answer.text) \(answer.errors)")
   }

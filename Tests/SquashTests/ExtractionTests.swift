@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What extraction withstands, and what it leaves behind.
+/// The attacks that extraction withstands, and the state that it leaves.
 @Suite struct ExtractionTests {
   private static func text(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -118,7 +118,7 @@ import Testing
     try write(scratch.file("tree"), to: scratch.file("image"))
     let path = scratch.path
     let swaps = Atomic<Int>(0)
-    // Another process turns directories into links as fast as it can while files go into them.
+    // Another process turns directories into links as fast as it can while files are written into them.
     let attacker = try shell(
       "cd \(path); mkdir out; (for r in $(seq 200); do for d in out/d*; do rm -rf $d; ln -s ../elsewhere $d; done 2>/dev/null; done) >/dev/null 2>&1 & echo $!"
     )
@@ -137,7 +137,7 @@ import Testing
     try write(scratch.file("tree"), to: scratch.file("image"))
     let image = try openImage(scratch.file("image"))
     try extract(image, to: scratch.file("out"))
-    // As a process that died leaves it: a file half written, some missing, a directory not finished.
+    // The state after a process died: a file half written, some missing, a directory not finished.
     try shell(
       "cd \(scratch.file("out")); head -c 1000 random > t; mv t random; rm -r many text usr/share; ln -s x usr/share-x; rm usr/share-x; chmod 700 a"
     )
@@ -184,7 +184,7 @@ import Testing
     try makeTree(scratch.file("tree"))
     try write(scratch.file("tree"), to: scratch.file("image"))
     let records = Mutex<[UnappliedAttributes]>([])
-    // As the superuser, but told that it is not: owners stay as they are made, nodes are not made.
+    // As the superuser, but with the unprivileged options: owners stay as created, nodes are not made.
     try extract(try openImage(scratch.file("image")), to: scratch.file("out")) {
       $0.isPrivileged = false
       $0.onUnapplied = { record in records.withLock { $0.append(record) } }

@@ -3,7 +3,7 @@ import Squash
 import TestSupport
 import Testing
 
-/// What images may claim, and what is made of it.
+/// False claims of images, and their consequences.
 @Suite struct HostileImageTests {
   private static func text(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test func anEmptyNameIsRefused() throws {
-    // The format stores the length less one, so an empty name is the length 65536: no name either.
+    // The format stores the length minus one, so an empty name has the length 65536, which is invalid too.
     let image = ForgedImage.withRoot { forged in [([], 2, forged.file(number: 2, size: 0), 2)] }
     let (paths, faults) = try walk(image.build())
     #expect(paths == [[]])
@@ -60,7 +60,7 @@ import Testing
 
   @Test func aDirectoryThatContainsItselfEndsTheWalk() throws {
     var forged = ForgedImage()
-    // The root's inode is the first, so its reference is known before it is made.
+    // The root's inode comes first, so its reference is known before it is made.
     forged.root = forged.directory(number: 1, [(Self.text("loop"), 1, 0, 1)])
     let (paths, faults) = try walk(forged.build())
     #expect(paths == [[]])
@@ -185,7 +185,7 @@ import Testing
     let bytes = try readBytes(scratch.file("bomb"))
     var forged = ForgedImage.withRoot { _ in [] }
     forged.data = ForgedImage.le(UInt16(bytes.count)) + bytes
-    // The inode table is where the data is.
+    // The inode table lies in place of the data.
     forged.patches = [(64, ForgedImage.le(UInt64(96))), (32, ForgedImage.le(UInt64(0)))]
     let error = #expect(throws: SquashError.self) { () throws in try walk(forged.build()) }
     #expect(error?.code == .corrupt)

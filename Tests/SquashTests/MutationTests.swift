@@ -3,9 +3,9 @@ import Squash
 import TestSupport
 import Testing
 
-/// Real images with bytes changed at random: whatever comes of it is an error or a fault, never a trap.
+/// Real images with bytes changed at random: the result is an error or a fault, never a trap.
 @Suite struct MutationTests {
-  /// A generator whose sequence its seed decides (SplitMix64).
+  /// A generator whose seed decides its sequence (SplitMix64).
   struct Generator: RandomNumberGenerator {
     var state: UInt64
 
@@ -45,7 +45,7 @@ import Testing
     var (refused, damaged) = (0, 0)
     for _ in 0..<10_000 {
       var copy = bytes
-      // Most of the image is content; most of what can go wrong is behind it, or in the superblock.
+      // Most of the image is content; most faults are possible after it, or in the superblock.
       let changes = Int.random(in: 1...4, using: &generator)
       for _ in 0..<changes {
         let place =

@@ -3,7 +3,7 @@ import Squash
 import TestSupport
 import Testing
 
-/// Ranges of files, and listings that go on from a place: what a file system is asked for.
+/// Ranges of files, and listings that go on from a place, as a mounted file system needs them.
 @Suite struct RandomAccessTests {
   @Test(arguments: [("gzip", 4096), ("zstd", 131072), ("lz4", 1_048_576)])
   func rangesAreThoseOfTheWholeFile(compressor: String, blockSize: Int) throws {

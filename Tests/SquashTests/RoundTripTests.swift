@@ -4,7 +4,7 @@ import LinuxSystem
 import TestSupport
 import Testing
 
-/// Trees equal in every attribute, both ways, with the foreign tools on the other side.
+/// Trees stay equal in every attribute, in both directions, with foreign tools on the other side.
 @Suite struct RoundTripTests {
   /// Compressor and block size.
   static let kinds: [(String, Int)] = [
@@ -119,7 +119,7 @@ import Testing
   @Test func oneImageIsNotMuchLongerThanMksquashfsMakesIt() throws {
     let scratch = try Scratch()
     try shell("mkdir \(scratch.file("tree")); cp -a /usr/share/perl /usr/include \(scratch.file("tree"))")
-    // Source text is where the default search of zstd gives away most: less than one percent on a system's tree.
+    // Source text is where the default search of zstd loses most: less than one percent on a system's tree.
     for (compressor, limit) in [("gzip", 1.01), ("zstd", 1.025)] {
       try shell(
         "cd \(scratch.path); mksquashfs tree foreign-\(compressor) -comp \(compressor) -noappend -quiet -no-progress"
@@ -132,7 +132,7 @@ import Testing
     }
   }
 
-  /// Behind the end of a file that became shorter are no zeros.
+  /// Beyond the end of a file that became shorter there are no zeros.
   @Test(arguments: [0, 300_000, 999_999]) func filesThatBecomeShorter(length: Int) throws {
     let scratch = try Scratch()
     try shell("head -c 1000000 /dev/urandom > \(scratch.file("file"))")

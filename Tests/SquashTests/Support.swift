@@ -5,7 +5,7 @@ import Squash
 import TestSupport
 import Testing
 
-/// Runs a script of the shell, each of whose commands has to succeed; returns its output.
+/// Runs a shell script, each of whose commands has to succeed; returns its output.
 @discardableResult
 func shell(_ script: String) throws -> String { try Shell.check("exec 2>&1; \(script)").text }
 
@@ -95,7 +95,7 @@ struct FileStream: ByteSink, ByteSource {
   func finish() { close(number) }
 }
 
-/// Every attribute of every file of a tree, one line each, sorted: what two equal trees have in common.
+/// Every attribute of every file of a tree, one line each, sorted; equal trees give equal listings.
 func listing(_ path: String, times: Bool = true) throws -> String {
   try shell(
     """
@@ -108,7 +108,7 @@ func listing(_ path: String, times: Bool = true) throws -> String {
     """)
 }
 
-/// The differences between two trees, empty when they are equal in every attribute.
+/// The differences between two trees; empty if they are equal in every attribute.
 func differences(_ a: String, _ b: String) throws -> String {
   let scratch = try Scratch()
   for (name, path) in [("a", a), ("b", b)] {
@@ -134,7 +134,7 @@ func makeTree(_ path: String, hardLinkedSymlink: Bool = true) throws {
   try Tool.check([Fixture.script("tree-of-everything.sh"), path, hardLinkedSymlink ? "yes" : "no"])
 }
 
-/// Everything that a walk meets: the paths and the codes of faults.
+/// The events of a walk: the paths and the faults.
 func walk(_ bytes: [UInt8]) throws(SquashError) -> (paths: [[UInt8]], faults: [SquashError]) {
   var walker = try TreeWalker(try SquashReader(try SquashImage(MemoryReader(bytes))))
   var paths: [[UInt8]] = []

@@ -4,7 +4,7 @@ import Squash
 import TestSupport
 import Testing
 
-/// Archives that GNU tar and bsdtar read back equal, and images from archives that they made.
+/// Archives that GNU tar and bsdtar read back equal, and images from archives that those tools made.
 @Suite struct TarTests {
   private func stream(_ image: String, to path: String) throws -> TarReport {
     let sink = try FileStream(path, flags: O_WRONLY | O_CREAT | O_TRUNC)

@@ -2,7 +2,7 @@ import Glibc
 
 /// The project's own test data.
 public enum Fixture {
-  /// The directory of the sources, from where this file lies in it.
+  /// The directory of the sources, found from this file's place in it.
   public static let root: String = {
     let parts = #filePath.split(separator: "/").dropLast(3)
     return "/" + parts.joined(separator: "/")

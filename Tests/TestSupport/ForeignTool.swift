@@ -1,24 +1,24 @@
 import Glibc
 
-/// What a foreign program answered.
+/// The result of a foreign program.
 public struct ToolAnswer: Sendable {
-  /// Its exit status; 128 and the signal's number where one ended it.
+  /// Its exit status; 128 plus the signal's number if a signal ended it.
   public let status: Int32
-  /// What it wrote to its standard output.
+  /// Its standard output.
   public let output: [UInt8]
-  /// What it wrote to its standard error.
+  /// Its standard error.
   public let errors: String
   /// ``output`` as text.
   public var text: String { String(decoding: output, as: UTF8.self) }
 }
 
-/// Why a foreign program did not run at all.
+/// The reason why a foreign program did not run at all.
 public struct ToolError: Error, CustomStringConvertible {
-  /// What failed.
+  /// The failed step.
   public let description: String
 }
 
-/// A program that was started and not waited for.
+/// A program that was started, but not yet waited for.
 public struct RunningTool: Sendable {
   /// Its process id.
   public let process: pid_t
@@ -28,7 +28,7 @@ public struct RunningTool: Sendable {
   /// Sends it a signal.
   public func signal(_ number: Int32) { kill(process, number) }
 
-  /// Waits for its end. To be called once.
+  /// Waits for its end. Call it only once.
   public func wait() throws -> ToolAnswer {
     defer {
       close(output)
@@ -66,7 +66,7 @@ public enum Tool {
     _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:],
     in directory: String? = nil
   ) throws -> RunningTool {
-    // Files, not pipes: nothing can fill up while nobody reads.
+    // Files instead of pipes: they do not fill up while nobody reads.
     let files = try [input, [], []].map(temporaryFile)
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -74,7 +74,7 @@ public enum Tool {
     for (index, file) in files.enumerated() {
       posix_spawn_file_actions_adddup2(&actions, file, Int32(index))
     }
-    // The threads that tests run on block signals, and nohup(1) ignores one: a program would inherit that.
+    // The threads that tests run on block signals, and nohup(1) ignores one; the program would inherit both.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -123,7 +123,8 @@ public enum Tool {
 
   /// Runs a program and measures the most memory that it holds at once, in bytes.
   ///
-  /// Through time(1), which is small: a program started by this process is charged with this process's memory.
+  /// It runs under time(1), which is small: a program that this process starts itself is charged with this
+  /// process's memory.
   public static func measure(_ arguments: [String]) throws -> (answer: ToolAnswer, peakMemory: Int) {
     let directory = try Scratch()
     let answer = try run(["time", "-q", "-f", "%M", "-o", directory.file("memory")] + arguments)
@@ -154,7 +155,7 @@ public enum Tool {
     var template = Array("/tmp/sif-tool-XXXXXX".utf8CString)
     let file = mkstemp(&template)
     guard file >= 0 else { throw ToolError(description: "mkstemp failed") }
-    // Programs that other tests start meanwhile need not have it.
+    // Programs that other tests start meanwhile must not inherit it.
     _ = fcntl(file, F_SETFD, FD_CLOEXEC)
     unlink(template)
     try fill(file, bytes)

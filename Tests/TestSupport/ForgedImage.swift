@@ -1,12 +1,12 @@
-/// Builds squashfs images byte by byte, with every field free to lie. Metadata is stored uncompressed.
+/// Builds squashfs images byte by byte; every field can hold a false value. Metadata is stored uncompressed.
 public struct ForgedImage: Sendable {
-  /// Blocks of files, right behind the superblock.
+  /// Blocks of files, directly after the superblock.
   public var data: [UInt8] = []
   /// The inodes so far.
   public var inodes: [UInt8] = []
   /// The listings so far.
   public var directories: [UInt8] = []
-  /// Fragment blocks: where they start, and their words.
+  /// Fragment blocks: their places and words.
   public var fragments: [(start: UInt64, word: UInt32)] = []
   /// Names and values of extended attributes.
   public var xattrPairs: [UInt8] = []
@@ -14,7 +14,7 @@ public struct ForgedImage: Sendable {
   public var xattrSets: [(reference: UInt64, count: UInt32, size: UInt32)] = []
   /// Users and groups.
   public var ids: [UInt32] = [0]
-  /// How many inodes the superblock claims.
+  /// The number of inodes that the superblock claims.
   public var inodeCount: UInt32 = 100
   /// The reference of the root's inode.
   public var root: UInt64 = 0
@@ -26,23 +26,23 @@ public struct ForgedImage: Sendable {
   public var patches: [(offset: Int, bytes: [UInt8])] = []
   /// Changes to the claimed number of fragments and sets of attributes.
   public var fragmentCount: UInt32?
-  /// The same of sets of attributes.
+  /// The same for sets of attributes.
   public var xattrCount: UInt32?
 
-  /// The bytes of a number, the least first.
+  /// The bytes of a number, the least significant first.
   public static func le<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian, Array.init)
   }
 
-  /// An image with nothing in it.
+  /// An empty image.
   public init() {}
 
-  /// Where the next inode or listing goes, as references spell it.
+  /// The reference of the next inode or listing.
   private static func reference(_ table: [UInt8]) -> UInt64 {
     UInt64(table.count / 8192 * 8194) << 16 | UInt64(table.count % 8192)
   }
 
-  /// An inode with a body of its own; answers its reference.
+  /// Adds an inode with a body of its own; returns its reference.
   public mutating func inode(type: UInt16, number: UInt32, mode: UInt16 = 0o755, _ body: [UInt8]) -> UInt64 {
     let reference = Self.reference(inodes)
     inodes += Self.le(type) + Self.le(mode) + Self.le(UInt16(0)) + Self.le(UInt16(0))
@@ -50,7 +50,7 @@ public struct ForgedImage: Sendable {
     return reference
   }
 
-  /// A regular file whose inode says what it likes.
+  /// Adds a regular file whose inode may claim anything.
   public mutating func file(
     number: UInt32, size: UInt64, start: UInt64 = 96, words: [UInt32] = [], fragment: UInt32 = .max,
     offset: UInt32 = 0, links: UInt32 = 1, xattr: UInt32 = .max
@@ -66,14 +66,14 @@ public struct ForgedImage: Sendable {
     inode(type: 3, number: number, Self.le(UInt32(1)) + Self.le(UInt32(target.count)) + target)
   }
 
-  /// A directory with the entries in the order given.
+  /// Adds a directory with the entries in the given order.
   public mutating func directory(
     number: UInt32, _ entries: [(name: [UInt8], number: UInt32, reference: UInt64, type: UInt16)]
   ) -> UInt64 {
     let place = Self.reference(directories)
     var count = 0
     for entry in entries {
-      // One header for each entry: nothing has to fit together.
+      // One header for each entry, so that entries need not fit together.
       let listing =
         Self.le(UInt32(0)) + Self.le(UInt32(entry.reference >> 16)) + Self.le(entry.number)
         + Self.le(UInt16(entry.reference & 0xFFFF)) + Self.le(Int16(0)) + Self.le(entry.type)

@@ -1,6 +1,6 @@
 /// The JSON Schemas of spec/json, which documents of the tool are validated against.
 public enum JSONSchema {
-  /// What is wrong with a document; empty where it is as its schema says.
+  /// The faults of a document; empty if it follows its schema.
   ///
   /// - Parameter schema: the schema's name, such as `verify`.
   public static func faults(of document: [UInt8], schema: String) throws -> String {

@@ -1,4 +1,4 @@
-/// The Go libraries that container runtimes sign and verify with, behind a small program.
+/// The Go libraries with which container runtimes sign and verify, called through a small program.
 public enum GoOracle {
   private static let program: Result<(Scratch, String), any Error> = Result {
     let directory = try Scratch()
@@ -20,7 +20,7 @@ public enum GoOracle {
     try Tool.run([try program.get().1] + arguments, input: input)
   }
 
-  /// The verdicts on clear-signed blocks: the words behind `bad`, or nil for a good one.
+  /// The verdicts on clear-signed blocks: the words after `bad`, or nil for a good one.
   public static func verdicts(_ blocks: [[UInt8]], keys: String, now: Int64) throws -> [String?] {
     var input: [UInt8] = []
     for block in blocks {
@@ -67,7 +67,7 @@ public final class GnuPG: Sendable {
 
   /// The keywords of the status lines (`GOODSIG`, `VALIDSIG`, `REVKEYSIG`, …) for a clear-signed message.
   ///
-  /// - Parameter now: the time of judging, in Unix seconds.
+  /// - Parameter now: the time of the verification, in Unix seconds.
   public func statuses(_ message: [UInt8], now: Int64) throws -> [String] {
     let answer = try run(
       ["--faked-system-time", "\(now)!", "--status-fd", "1", "--verify"], input: message)
@@ -77,7 +77,8 @@ public final class GnuPG: Sendable {
     }
   }
 
-  /// Whether it takes a clear-signed message for well signed, by a key that is neither expired nor revoked.
+  /// Whether GnuPG accepts the signature of a clear-signed message, by a key that is neither expired nor
+  /// revoked.
   public func isGood(_ message: [UInt8], now: Int64) throws -> Bool {
     try statuses(message, now: now).contains("GOODSIG")
   }
@@ -96,7 +97,7 @@ public final class RNP: Sendable {
     }
   }
 
-  /// Whether it takes a clear-signed message for well signed.
+  /// Whether rnp accepts the signature of a clear-signed message.
   public func isGood(_ message: [UInt8]) throws -> Bool {
     let file = try home.write("message.asc", message)
     return try Tool.run(["rnp", "--homedir", home.path, "--verify", file]).status == 0

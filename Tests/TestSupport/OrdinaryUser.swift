@@ -1,7 +1,7 @@
-/// Commands of a user who is not root, in a mount namespace whose /dev/fuse is everybody's, as systems with desktops
-/// have it.
+/// Commands of a user other than root, in a mount namespace with a /dev/fuse that everybody may open, as on
+/// desktop systems.
 public enum OrdinaryUser {
-  /// As `devices`: a /dev/fuse that root alone may open.
+  /// For `devices`: a /dev/fuse that only root may open.
   public static func closedFuse(in directory: Scratch) -> String {
     "mknod -m 600 \(directory.path)/closed c 10 229; mount --bind \(directory.path)/closed /dev/fuse"
   }
@@ -9,8 +9,9 @@ public enum OrdinaryUser {
   /// Runs a shell script as the user nobody.
   ///
   /// - Parameters:
-  ///   - directory: a directory of the test's; afterwards everybody may enter it, and it has a copy of the tool.
-  ///   - devices: what is done before, as root, in the same mount namespace.
+  ///   - directory: a directory of the test; afterwards everybody may enter it, and it has a copy of the
+  ///     tool.
+  ///   - devices: commands to run first, as root, in the same mount namespace.
   public static func run(
     _ script: String, in directory: Scratch, devices: String? = nil,
     environment: [String: String] = [:]

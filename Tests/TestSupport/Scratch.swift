@@ -1,20 +1,20 @@
 import Glibc
 
-/// A directory of a test's own, which goes with the last reference to it.
+/// A directory of a test's own, which is removed with the last reference to it.
 public final class Scratch: Sendable {
   /// Its absolute path.
   public let path: String
 
   /// A new, empty directory that only this user can enter.
   public init() throws {
-    // Short: GnuPG puts sockets inside, whose paths may have 107 bytes.
+    // A short path: GnuPG puts sockets inside, whose paths may have 107 bytes.
     var template = Array("/tmp/sif-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw ToolError(description: "mkdtemp failed") }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   deinit {
-    // A test that failed may have left mounts, and directories that their owner cannot enter.
+    // A failed test may have left mounts, and directories that their owner cannot enter.
     let mounts = (try? Tool.read("/proc/self/mountinfo")).map { String(decoding: $0, as: UTF8.self) } ?? ""
     if mounts.contains(" \(path)/") {
       let script =
@@ -45,5 +45,5 @@ public final class Scratch: Sendable {
   public func read(_ name: String) throws -> [UInt8] { try Tool.read(file(name)) }
 }
 
-/// What ``Scratch`` was called before.
+/// The former name of ``Scratch``.
 public typealias TemporaryDirectory = Scratch

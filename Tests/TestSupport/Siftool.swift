@@ -1,12 +1,12 @@
-/// The `siftool` under test, as somebody at a terminal runs it.
+/// The `siftool` under test, run as from a terminal.
 public enum Siftool {
   /// Runs a command: `try Siftool.run("list", image)`.
   ///
   /// - Parameters:
-  ///   - arguments: what comes behind the tool's name.
+  ///   - arguments: the arguments after the tool's name.
   ///   - input: its standard input.
   ///   - environment: variables, besides those that ``Tool/run(_:input:environment:in:)`` sets.
-  ///   - home: the working directory, which is the home as well.
+  ///   - home: the working directory, which is also the home.
   public static func run(
     _ arguments: String..., input: [UInt8] = [], environment: [String: String] = [:], in home: Scratch? = nil
   ) throws -> ToolAnswer {
@@ -68,8 +68,8 @@ public enum Shell {
   /// Runs a script.
   ///
   /// - Parameters:
-  ///   - script: what `sh -c` takes.
-  ///   - shell: which shell.
+  ///   - script: the argument of `sh -c`.
+  ///   - shell: the shell.
   ///   - directory: the working directory; nil for this process's.
   public static func run(
     _ script: String, with shell: String = "sh", environment: [String: String] = [:],
@@ -78,7 +78,7 @@ public enum Shell {
     try Tool.run(command(script, shell), environment: environment, in: directory?.path)
   }
 
-  /// Runs a script that has to succeed, each of its commands.
+  /// Runs a script, each of whose commands has to succeed.
   @discardableResult
   public static func check(
     _ script: String, with shell: String = "sh", environment: [String: String] = [:],

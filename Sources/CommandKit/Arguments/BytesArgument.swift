@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// An argument of any bytes but NUL, such as a path inside an image, also one that is not UTF-8.
+/// An argument of any bytes but NUL, such as a path inside an image, which need not be UTF-8.
 package struct BytesArgument: ExpressibleByArgument, Sendable {
   /// The bytes.
   package let bytes: [UInt8]

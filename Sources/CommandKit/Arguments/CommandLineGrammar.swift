@@ -1,9 +1,8 @@
 /// The one grammar of the command line, ahead of the argument parser (docs/decisions/0010-command-line.md).
 ///
-/// By itself, the parser takes any group of letters with an `h` in it for a wish for help, blames a known option for an
-/// unknown one before it, and lets the last of several values win. Here options are told from operands by a table of
-/// names, and the parser gets a form in which nothing can be misread: long names, each with its value, and the operands
-/// after `--`.
+/// By itself, the parser takes every group of letters with an `h` for a request for help, blames a known option for an
+/// unknown one before it, and lets the last of several values win. Here a table of names tells options from operands,
+/// and the parser gets a form that it cannot misread: long names, each with its value, and the operands after `--`.
 package struct CommandLineGrammar {
   /// A command line that was understood.
   package struct Line: Sendable {
@@ -14,7 +13,7 @@ package struct CommandLineGrammar {
     /// Whether the command is to print JSON.
     package var wantsJSON = false
 
-    /// A command with what else is known of it.
+    /// A line with its parts.
     package init(command: [String] = [], arguments: [String] = [], wantsJSON: Bool = false) {
       self.command = command
       self.arguments = arguments
@@ -24,7 +23,7 @@ package struct CommandLineGrammar {
 
   /// A command line that breaks the grammar.
   package struct UsageError: Error {
-    /// What is wrong: it names the argument.
+    /// The fault, with the name of the argument.
     package let sentence: String
     /// The names of the command.
     package let command: [String]
@@ -32,7 +31,7 @@ package struct CommandLineGrammar {
     package let wantsJSON: Bool
   }
 
-  /// What the parser has beyond the commands, as the first argument.
+  /// The first arguments that the parser handles itself.
   private static let reserved = ["help", "--experimental-dump-help", "---completion"]
 
   private let table: OptionTable
@@ -40,7 +39,7 @@ package struct CommandLineGrammar {
   /// The grammar of a tool.
   package init(_ table: OptionTable) { self.table = table }
 
-  /// Finds the command, and puts what follows into the form for the parser.
+  /// Finds the command, and puts the other arguments into the form for the parser.
   package func read(_ arguments: [String]) throws(UsageError) -> Line {
     if let first = arguments.first, Self.reserved.contains(first) { return Line(arguments: arguments) }
     var path: [String] = []
@@ -151,7 +150,7 @@ package struct CommandLineGrammar {
       let isFirst = given.insert(option.name).inserted
       guard option.value != .none else {
         guard joined == nil else { throw Fault(sentence: "\(spelling) takes no value") }
-        // A flag says the same twice.
+        // A flag may be repeated.
         if isFirst { options.append("--\(option.name)") }
         return
       }
@@ -163,14 +162,14 @@ package struct CommandLineGrammar {
         value = rest.popFirst()
       }
       guard let value else { throw Fault(sentence: "\(spelling) needs a value") }
-      // One that begins with a dash would be an option for the parser, and one that is empty is none for it after "=".
+      // The parser takes a value that begins with a dash for an option, and finds no value in an empty one after "=".
       options += value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]
     }
   }
 }
 
 extension String {
-  /// Whether an argument is in the place of an option: it begins with a dash, and is more than that.
+  /// Whether an argument is an option: it begins with a dash, and is not the dash alone.
   fileprivate var isOption: Bool {
     utf8.first == UInt8(ascii: "-") && utf8.dropFirst().first != nil
   }

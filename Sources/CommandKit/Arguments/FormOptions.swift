@@ -11,10 +11,10 @@ package struct JSONOption: ParsableArguments {
 
 /// `--json` or `--ndjson`.
 package struct JSONLinesOption: ParsableArguments {
-  /// Whether one document is to be printed.
+  /// Whether to print one document.
   @Flag(help: "Print one JSON document instead of text.") package var json = false
-  /// Whether a line an object is to be printed.
-  @Flag(help: "Print one JSON object a line.") package var ndjson = false
+  /// Whether to print one line per object.
+  @Flag(help: "Print one JSON object per line.") package var ndjson = false
 
   /// Options with nothing given.
   package init() {}

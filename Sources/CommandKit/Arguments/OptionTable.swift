@@ -1,42 +1,42 @@
-/// What every command of a tool takes: its options, and what each of them is followed by.
+/// The options of every command of a tool, and the values that they take.
 ///
-/// Made of one line a command, such as `key list: secret keyring= q/quiet json`. A name is a flag; with `=` it takes one
-/// value, with `=+` it may be given again and names a list, and with `!` its value may begin with a dash. A letter and a
-/// slash before the name are its short form. The name of the command ends with `...` where everything after its first
-/// operand belongs to a program. The tool itself is the line without a name.
+/// It has one line per command, such as `key list: secret keyring= q/quiet json`. A name is a flag; with `=` it takes
+/// one value, with `=+` it may be repeated and gives a list, and with `!` its value may begin with a dash. A letter and
+/// a slash before the name are its short form. The name of the command ends with `...` if everything after its first
+/// operand belongs to a program. The line without a name is that of the tool itself.
 package struct OptionTable: Sendable {
   /// One option of a command.
   package struct Option: Sendable, Equatable {
-    /// What follows an option.
+    /// The number of values.
     package enum Value: Sendable {
       case none
       case one
       case list
     }
 
-    /// The name with two dashes.
+    /// The name after two dashes.
     package var name: String
-    /// The letter with one dash.
+    /// The letter after one dash.
     package var letter: Unicode.Scalar?
-    /// What follows it.
+    /// The values that it takes.
     package var value = Value.none
-    /// Whether the value may begin with a dash also where it is an argument of its own.
+    /// Whether the value may begin with a dash, even as a separate argument.
     package var takesAnything = false
   }
 
-  /// What one command takes.
+  /// The options of one command.
   package struct Command: Sendable {
     /// Its name, after those of the commands that it belongs to.
     package let path: [String]
-    /// Its options, but for help.
+    /// Its options, except help.
     package let options: [Option]
     /// Whether everything after the first operand belongs to a program.
     package let startsProgram: Bool
 
-    /// The option of a name.
+    /// The option with a name.
     package func option(named name: String) -> Option? { options.first { $0.name == name } }
 
-    /// The option of a letter.
+    /// The option with a letter.
     package func option(of letter: Unicode.Scalar) -> Option? { options.first { $0.letter == letter } }
   }
 
@@ -50,7 +50,7 @@ package struct OptionTable: Sendable {
     self.lines = lines
   }
 
-  /// The command at a path; nil where there is none. Only its own line is read.
+  /// The command at a path; nil if there is none. Only its own line is read.
   package func command(at path: [String]) -> Command? {
     for line in lines {
       guard let rest = Self.rest(of: line, after: path) else { continue }
@@ -68,7 +68,7 @@ package struct OptionTable: Sendable {
     path.isEmpty || lines.contains { Self.rest(of: $0, after: path)?.first == UInt8(ascii: " ") }
   }
 
-  /// A line without the names that it begins with; nil where it begins with others.
+  /// A line without the names that it begins with; nil if it begins with other names.
   private static func rest(of line: String, after path: [String]) -> Substring.UTF8View? {
     var rest = line[...].utf8
     for (index, name) in path.enumerated() {

@@ -3,7 +3,7 @@ import Bytes
 import Glibc
 import SystemPackage
 
-/// A path on the command line: any bytes but NUL, also those that are not UTF-8.
+/// A path on the command line: any bytes but NUL, which need not be UTF-8.
 package struct PathArgument: ExpressibleByArgument {
   /// The path.
   package let path: FilePath
@@ -11,7 +11,7 @@ package struct PathArgument: ExpressibleByArgument {
   /// A path that did not come from the command line.
   package init(_ path: FilePath) { self.path = path }
 
-  /// Reads an argument; nil where it is empty.
+  /// Reads an argument; nil if it is empty.
   package init?(argument: String) {
     guard !argument.isEmpty else { return nil }
     path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in
@@ -37,10 +37,10 @@ package struct PathArgument: ExpressibleByArgument {
 /// Command-line arguments as strings that lose nothing.
 ///
 /// Swift's strings are Unicode, arguments are bytes. A byte that is not part of UTF-8 becomes one character of
-/// the last private-use plane, and ``decode(_:)`` makes the byte of it again.
+/// the last private-use plane, and ``decode(_:)`` turns it back into the byte.
 package enum ArgumentBytes {
   private static let base: UInt32 = 0x10_FF00
-  /// What the last private-use plane begins with in UTF-8; nearly no argument has it.
+  /// The first byte in UTF-8 of the last private-use plane, which hardly any argument has.
   private static let leadByte: UInt8 = 0xF4
 
   /// The process's arguments without its name.

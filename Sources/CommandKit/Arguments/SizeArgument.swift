@@ -14,7 +14,7 @@ package struct SizeArgument: ExpressibleByArgument, Sendable {
     isBare = false
   }
 
-  /// Reads a size; nil where it is none, or more than 2⁶³ − 1 bytes.
+  /// Reads a size; nil if it is not one, or is more than 2⁶³ − 1 bytes.
   package init?(argument: String) {
     let text = argument.lowercased()
     let end = text.firstIndex { !($0 == "." || ("0"..."9").contains($0)) } ?? text.endIndex
@@ -35,7 +35,7 @@ package struct SizeArgument: ExpressibleByArgument, Sendable {
     self.bytes = bytes
   }
 
-  /// As help shows a default.
+  /// The size as help shows a default.
   package var defaultValueDescription: String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] where bytes > 0 && bytes % (1 << shift) == 0 {
       return "\(bytes >> shift)\(unit)"
@@ -65,7 +65,7 @@ package struct DecimalNumber: Sendable {
     scale = digits.reduce(1) { result, _ in result * 10 }
   }
 
-  /// The number times a factor, rounded down; nil where that is too large.
+  /// The number times a factor, rounded down; nil if that is too large.
   package func times(_ factor: Int64) -> Int64? {
     let (product, overflow) = whole.multipliedReportingOverflow(by: factor)
     let part = fraction.multipliedFullWidth(by: factor)

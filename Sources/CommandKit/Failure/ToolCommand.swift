@@ -11,21 +11,21 @@ package protocol ToolCommand: ParsableCommand {
 }
 
 extension ToolCommand {
-  /// Text, where a command does not say otherwise.
+  /// Text, unless a command says that it prints JSON.
   package var printsJSON: Bool { false }
 
   /// Does the work.
   package mutating func run() throws { try execute() }
 }
 
-/// A command that has something to say besides its output.
+/// A command that prints notes or progress besides its output.
 package protocol ReportingCommand: ToolCommand {
-  /// What of it is wanted.
+  /// The options on notes and progress.
   var progress: ProgressOptions { get }
 
   /// Does the work.
   ///
-  /// - Parameter reporter: says it.
+  /// - Parameter reporter: prints them.
   func execute(_ reporter: Reporter) throws
 }
 
@@ -48,7 +48,7 @@ package enum ExitStatus: Int32 {
   /// The operating system refused or failed.
   case system = 7
   case usage = 64
-  /// A program of an image that cannot be executed, and one that is not there: as shells have it.
+  /// A program of an image that cannot be executed, and one that does not exist: as in shells.
   case notExecutable = 126
   case notFound = 127
 

@@ -3,13 +3,13 @@ import LinuxSystem
 import StrictJSON
 import SystemPackage
 
-/// Why a command ends without having done its work.
+/// The reason why a command ends without having done its work.
 package struct ToolFailure: Error {
-  /// How the process ends.
+  /// The exit code of the process.
   package let status: ExitStatus
   /// A stable code for scripts.
   package let code: String
-  /// One sentence; empty when everything has been said already.
+  /// One sentence; empty if everything has been said already.
   package let message: String
   /// Where in the image, in bytes.
   package var offset: Int64?
@@ -18,7 +18,7 @@ package struct ToolFailure: Error {
   /// Whether a JSON document on stdout says it already.
   package var isReported = false
 
-  /// A failure of the tool's own.
+  /// A failure of the tool itself.
   package init(_ status: ExitStatus, code: String, _ message: String) {
     self.status = status
     self.code = code
@@ -32,7 +32,7 @@ package struct ToolFailure: Error {
     return named
   }
 
-  /// Any fault, with its exit code and, where an option of this tool helps, the option.
+  /// Any fault, with its exit code and, if an option of this tool helps, that option.
   package init(_ fault: any Fault) {
     status = ExitStatus(fault.kind)
     code = fault.identifier
@@ -41,7 +41,7 @@ package struct ToolFailure: Error {
     objectID = fault.objectID
   }
 
-  /// Whatever a command threw. An error that is not a fault is a defect of the tool, and says so.
+  /// Any error that a command threw. One that is not a fault is a defect of the tool, and says so.
   package init(_ error: any Error) {
     switch error {
     case let failure as ToolFailure: self = failure
@@ -56,7 +56,7 @@ package struct ToolFailure: Error {
       .system, code: "system", error.errno == .brokenPipe ? "" : "standard output: \(error.description)")
   }
 
-  /// A command line that the parser accepts but that makes no sense.
+  /// A command line that the parser accepts, but with a contradiction or a wrong value.
   package static func usage(_ message: String) -> ToolFailure { ToolFailure(.usage, code: "usage", message) }
 
   /// The failure as a member of a JSON document.

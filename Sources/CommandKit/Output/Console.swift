@@ -4,10 +4,10 @@ import Glibc
 import LinuxSystem
 import StrictJSON
 
-/// Where a command's output goes: data to stdout, everything else to stderr.
+/// The output of a command: data goes to stdout, everything else to stderr.
 ///
-/// Lines for people lose here, and in ``OutputBuffer``, what a terminal would obey or nobody would see, line ends
-/// inside of them included: whoever prints need not know which of the words come from an image (spec/output.md).
+/// Characters that a terminal would obey or that are invisible, line ends too, are escaped in lines for people, here
+/// and in ``OutputBuffer``. Callers need not know which words come from an image (spec/output.md).
 package enum Console {
   /// Writes lines for people to stdout.
   ///
@@ -71,7 +71,7 @@ package enum Console {
   /// - Parameters:
   ///   - document: the members.
   ///   - list: a member whose elements are made one by one while they are written, so that a long list
-  ///     takes no more memory than its longest element.
+  ///     takes only the memory of its longest element.
   package static func write(document: [JSONMember], list: JSONList? = nil) throws(ToolFailure) {
     guard let list else { return try write(raw: bytes(of: document)) }
     var block: [UInt8] = []
@@ -91,17 +91,17 @@ package enum Console {
     JSONWriter.pretty(.object(document + [JSONMember("schemaVersion", 1)])) + [0x0A]
   }
 
-  /// Writes a line for people to stderr. Nothing can be done where even that fails.
+  /// Writes a line for people to stderr. If even that fails, nothing can be done.
   package static func note(_ line: String) {
     try? SystemError.writeAll(bytes(ofLine: line).span.bytes, to: STDERR_FILENO)
   }
 
-  /// Writes a message to stderr, as this tool has it.
+  /// Writes a message to stderr, in this tool's form.
   package static func say(_ text: String, _ severity: FrontEnd.Severity) {
     note(FrontEnd.current.line(severity, text))
   }
 
-  /// Writes a question to stderr; the answer is typed behind it.
+  /// Writes a question to stderr; the answer is typed after it.
   package static func prompt(_ question: String) {
     try? SystemError.writeAll(Array(VisibleText.line(question).utf8).span.bytes, to: STDERR_FILENO)
   }
@@ -116,7 +116,7 @@ package struct JSONList {
   fileprivate let count: Int
   fileprivate let element: (Int) -> JSONValue
 
-  /// A member of so many elements.
+  /// A member with a number of elements.
   package init(key: String, count: Int, element: @escaping (Int) -> JSONValue) {
     self.key = key
     self.count = count

@@ -1,10 +1,11 @@
+import Bytes
 import StrictJSON
 
 /// One fact, as text for people and as a JSON member.
 package struct Field {
   /// The label of the text; nil for a fact that only JSON shows.
   package let label: String?
-  /// The text; nil when there is nothing to show.
+  /// The text; nil if there is nothing to show.
   package let text: String?
   /// The member; nil for a fact that only text shows.
   package let member: JSONMember?
@@ -25,10 +26,10 @@ package struct FieldTable {
   /// A table of facts.
   package init(fields: [Field]) { self.fields = fields }
 
-  /// Lines for people, one a field: the label and a colon, padded so that all values begin in one column.
+  /// Lines for people, one per field: the label and a colon, padded so that all values begin in one column.
   ///
   /// - Parameters:
-  ///   - indent: spaces in front of each line.
+  ///   - indent: spaces before each line.
   ///   - gap: spaces between the longest label and the values.
   package func lines(indent: Int = 0, gap: Int = 1) -> [String] {
     let shown = fields.compactMap { field in
@@ -42,12 +43,4 @@ package struct FieldTable {
 
   /// The members of the JSON object.
   package var members: [JSONMember] { fields.compactMap(\.member) }
-}
-
-extension String {
-  /// The text with spaces behind it, at least `width` characters long.
-  package func padded(to width: Int) -> String {
-    let count = utf8.count == width ? width : unicodeScalars.count
-    return count < width ? self + String(repeating: " ", count: width - count) : self
-  }
 }

@@ -4,14 +4,14 @@ import Squash
 import SystemPackage
 
 extension FileIdentity {
-  /// The identity of what a path leads to, or nil when nothing is there.
+  /// The identity of the file that a path leads to; nil if it does not exist.
   package init?(of path: FilePath) {
     var status = stat()
     guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
     self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
-  /// Refuses to write over what is being read, under whatever name.
+  /// Refuses to write over the file that is read, under any name.
   package static func refuse(_ output: FilePath, asOutputOf input: FilePath) throws {
     guard let identity = FileIdentity(of: output), identity == FileIdentity(of: input) else { return }
     throw ToolFailure.usage("the output \(output.printable) is the input")

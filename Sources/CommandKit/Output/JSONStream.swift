@@ -1,7 +1,7 @@
 import StrictJSON
 
-/// JSON written as it comes: one document around a list, or one value a line. The one place where such a document is put
-/// together.
+/// JSON, written as it comes: one document around a list, or one value per line. Only this code composes such
+/// documents.
 package final class JSONStream {
   private let key: String
   private let members: [JSONMember]
@@ -14,8 +14,8 @@ package final class JSONStream {
   ///
   /// - Parameters:
   ///   - key: the list's name.
-  ///   - members: what else is known before the list is; the version of the schema is added.
-  ///   - isDocument: whether there is a document; otherwise each element is a line, and nothing is around them.
+  ///   - members: the members that are known before the list; the version of the schema is added.
+  ///   - isDocument: whether to write one document, instead of one line per element.
   ///   - write: takes the bytes.
   package init(
     list key: String, around members: [JSONMember] = [], isDocument: Bool = true,
@@ -45,7 +45,7 @@ package final class JSONStream {
     try write(bytes)
   }
 
-  /// Begins the document, if that was not done: the members before the list, and the list's name.
+  /// Begins the document unless it has begun: the members before the list, and the list's name.
   private func open() throws(ToolFailure) {
     guard !isOpen else { return }
     isOpen = true
@@ -54,9 +54,9 @@ package final class JSONStream {
     try write(JSONWriter.pretty(.object(before + [JSONMember(key, [])])).dropLast(3))
   }
 
-  /// Ends the document with the members after the list. Lines have no end.
+  /// Ends the document with the members after the list. Lines need no end.
   ///
-  /// - Parameter rest: what is known by now; its names come after the list's.
+  /// - Parameter rest: the members that are known only now; their names come after the list's.
   package func end(_ rest: [JSONMember] = []) throws(ToolFailure) {
     guard isDocument else { return }
     try open()

@@ -11,7 +11,7 @@ package final class OutputBuffer: ByteSink {
     var bytes: [UInt8] = []
   }
 
-  /// A buffer before a descriptor.
+  /// A buffer for a descriptor.
   package init(_ descriptor: Int32 = STDOUT_FILENO) {
     self.descriptor = descriptor
     pending = Pending()
@@ -24,10 +24,10 @@ package final class OutputBuffer: ByteSink {
     if pending.bytes.count >= 1 << 16 { try flush() }
   }
 
-  /// Adds a line for people, with what a terminal would obey escaped as ``Console`` does.
+  /// Adds a line for people, escaped as in ``Console``.
   package func append(line: String) throws(ToolFailure) { try append(raw: Console.bytes(ofLine: line)) }
 
-  /// Adds a line of nothing but visible characters of ASCII.
+  /// Adds a line that has only visible characters of ASCII.
   package func append(plainLine line: ArraySlice<UInt8>) throws(ToolFailure) {
     pending.bytes.append(contentsOf: line)
     pending.bytes.append(0x0A)
@@ -37,7 +37,7 @@ package final class OutputBuffer: ByteSink {
   /// Adds contents.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError) {
     let isLarge = bytes.count > 1 << 16
-    // What came before goes before it.
+    // Earlier bytes are written first.
     if isLarge || pending.bytes.count + bytes.count > 1 << 17 { try flushBytes() }
     if isLarge { try put(bytes) } else { pending.bytes.append(contentsOf: bytes) }
   }
@@ -45,7 +45,7 @@ package final class OutputBuffer: ByteSink {
   /// Writes what is left.
   package func flush() throws(ToolFailure) { do { try flushBytes() } catch { throw Self.failure(error) } }
 
-  /// What a failed write is to the user. A reader that has gone away needs no message.
+  /// The failure of a write, for the user. A reader that has gone away needs no message.
   package static func failure(_ error: SquashError) -> ToolFailure {
     ToolFailure(.system, code: "system", error.errno == EPIPE ? "" : error.description)
   }

@@ -4,8 +4,8 @@ import Glibc
 import SIF
 import Synchronization
 
-/// A bar on stderr for work that is counted in bytes; where their number is not known before, what was done
-/// stands alone. Drawn at most ten times a second.
+/// A bar on stderr for work that is counted in bytes, drawn at most ten times a second. If their number is not known
+/// in advance, only the bytes that are done are shown.
 package final class ProgressBar: Sendable {
   private struct State {
     var done: Int64 = 0
@@ -18,10 +18,10 @@ package final class ProgressBar: Sendable {
   private let state = Mutex(State())
   /// The most characters between the brackets.
   private static let widest = 40
-  /// What may stand beside them: brackets, the part and the whole.
+  /// The most characters beside them: brackets, the part and the whole.
   private static let besides = 28
 
-  /// A bar of `total` bytes; 0 where that is not known.
+  /// A bar of `total` bytes; 0 if that is not known.
   package init(total: Int64, shown: Bool) {
     self.total = total
     isShown = shown
@@ -70,7 +70,7 @@ package final class ProgressBar: Sendable {
 }
 
 extension Reporter {
-  /// Storage that shows how much of a new image has been written, which is about as long as an old one.
+  /// Storage that shows how much of a new image has been written, if it will be about as long as an old one.
   package func watching(_ storage: any Storage, as old: Image) -> any Storage {
     ProgressStorage(storage, expected: old.fileSize, shown: showsProgress)
   }

@@ -3,7 +3,7 @@ import Gcrypt
 import LinuxSystem
 import SystemPackage
 
-/// Where a passphrase comes from, in the order of the contract.
+/// The options that give a passphrase.
 package struct PassphraseOptions: ParsableArguments {
   /// The descriptor to read it from.
   @Option(help: ArgumentHelp("Read the passphrase from an open file descriptor.", valueName: "n"))
@@ -11,32 +11,32 @@ package struct PassphraseOptions: ParsableArguments {
 
   /// The file to read it from.
   @Option(
-    help: ArgumentHelp("Read the passphrase from a file, less one final newline.", valueName: "file"))
+    help: ArgumentHelp("Read the passphrase from a file; one final newline is ignored.", valueName: "file"))
   package var passphraseFile: PathArgument?
 
   /// Options with nothing given.
   package init() {}
 
-  /// The same without the parser's.
+  /// The same values, independent of ArgumentParser.
   package var source: PassphraseSource { PassphraseSource(descriptor: passphraseFd, file: passphraseFile) }
 
-  /// Whether an option names where it comes from.
+  /// Whether an option gives it.
   package var isGiven: Bool { source.isNamed }
 
-  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
+  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil if there is none.
   package func read(prompt question: String) throws -> SecureBytes? { try source.read(prompt: question) }
 
   /// The passphrase without asking for it. Descriptors and variables give it once.
   package func readGiven() throws -> SecureBytes? { try source.readGiven() }
 }
 
-/// Where a passphrase comes from.
+/// The place that a passphrase comes from: a descriptor, a file, the environment, or a prompt, in this order.
 package struct PassphraseSource {
   /// The descriptor that an option names.
   package var descriptor: Int32?
   /// The file that an option names.
   package var file: PathArgument?
-  /// The variables that may hold it, the first that is set counts.
+  /// The variables that may hold it; the first that is set counts.
   package var variables: [String]
 
   /// A source.
@@ -48,7 +48,7 @@ package struct PassphraseSource {
     self.variables = variables
   }
 
-  /// Whether an option names where it comes from.
+  /// Whether an option gives it.
   package var isNamed: Bool { descriptor != nil || file != nil }
 
   /// The passphrase that options name, or nil.
@@ -69,7 +69,7 @@ package struct PassphraseSource {
     return nil
   }
 
-  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil where there is none.
+  /// The passphrase: from a descriptor, a file, the environment, or a prompt; nil if there is none.
   package func read(prompt question: String) throws -> SecureBytes? {
     if let given = try readGiven() { return given }
     return try SecretInput.prompt(question)
@@ -103,7 +103,7 @@ package final class PassphraseOnce {
   /// A passphrase that is not read yet.
   package init(_ source: PassphraseSource) { self.source = source }
 
-  /// A copy of the passphrase; nil where none was given. Nobody is asked for it.
+  /// A copy of the passphrase; nil if none was given. This never asks for one.
   package func readGiven() throws -> SecureBytes? {
     if !wasRead, let bytes = try source.readGiven() { given = Given(bytes) }
     wasRead = true

@@ -29,7 +29,8 @@ package enum SecretInput {
   /// The open descriptor of this process that a path stands for, as shells name pipes to other commands; nil for any
   /// other path.
   ///
-  /// It may be named through links, as a thread's, or as the parent's, of which this process has a copy.
+  /// The path may lead there through links, or name a thread's descriptor, or the parent's, of which this process has a
+  /// copy.
   package static func descriptor(of path: FilePath) -> Int32? {
     var path = path
     // As many links as the kernel follows.
@@ -48,7 +49,7 @@ package enum SecretInput {
     return nil
   }
 
-  /// Whether a directory has the open files of a process.
+  /// Whether a directory lists the open files of a process.
   private static func isOfProcess(_ directory: FilePath) -> Bool {
     directory.components.first == "proc" && directory.lastComponent == "fd"
   }
@@ -60,7 +61,7 @@ package enum SecretInput {
         == FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
-  /// Closes a descriptor that secrets come from. In place of a standard stream there is /dev/null then.
+  /// Closes a descriptor that secrets come from. A standard stream becomes /dev/null.
   package static func closeDescriptor(_ number: Int32) {
     if number > STDERR_FILENO {
       close(number)
@@ -69,10 +70,9 @@ package enum SecretInput {
     }
   }
 
-  /// The value of an environment variable; nil where it is not set.
+  /// The value of an environment variable; nil if it is not set.
   ///
-  /// The variable is gone afterwards: neither child processes nor those who may look at this one's environment
-  /// get to see it.
+  /// The variable is removed, so that neither child processes nor readers of this process's environment see it.
   package static func environment(_ name: String) throws -> SecureBytes? {
     guard let value = getenv(name) else { return nil }
     ProcessSecrecy.forbidDumps()
@@ -85,18 +85,18 @@ package enum SecretInput {
     return bytes
   }
 
-  /// Removes variables with passphrases that are not going to be read.
+  /// Removes variables with passphrases that will not be read.
   package static func forgetPassphrases() {
     for name in passphraseVariables where getenv(name) != nil { _ = try? environment(name) }
   }
 
-  /// Removes every variable that opens encrypted images, read or not: what is started next is not to have them.
+  /// Removes every variable that opens encrypted images, read or not, so that no started program inherits them.
   package static func forgetVolumeKeys() {
     forgetPassphrases()
     for name in keyVariables where getenv(name) != nil { _ = try? environment(name) }
   }
 
-  /// Where keys are, and keys themselves.
+  /// Variables with the paths of keys, and with keys themselves.
   private static let keyVariables = [
     "SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH", "SINGULARITY_ENCRYPTION_PEM_DATA",
     "APPTAINER_ENCRYPTION_PEM_DATA",
@@ -109,7 +109,7 @@ package enum SecretInput {
   /// Whether there is a terminal to ask on.
   package static var canPrompt: Bool { Console.isTerminal(STDIN_FILENO) && Console.isTerminal(STDERR_FILENO) }
 
-  /// Asks for a passphrase on the terminal without showing it; nil where there is none.
+  /// Asks for a passphrase on the terminal without showing it; nil if there is no terminal.
   package static func prompt(_ question: String) throws -> SecureBytes? {
     guard canPrompt else { return nil }
     ProcessSecrecy.forbidDumps()

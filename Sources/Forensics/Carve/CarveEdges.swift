@@ -1,10 +1,11 @@
 import SIF
 
-/// Places where something ends, or ended when an object was added: what has no structure of its own is cut there.
+/// The places where something ends, or ended when an object was added. Bytes without a recognised structure
+/// are cut there.
 struct CarveEdges {
   private let sorted: [Int64]
   private let all: Set<Int64>
-  /// Where objects lie whose slots are known, in the order of the file.
+  /// The offsets of objects whose slots are known, in the order of the file.
   private var objects: [(offset: Int64, slot: Int)] = []
 
   init(_ places: Set<Int64>) {
@@ -12,10 +13,10 @@ struct CarveEdges {
     sorted = places.sorted()
   }
 
-  /// The edges of an image: an object's size with padding tells where the data ended before the object came.
+  /// The edges of an image. An object's size with padding shows where the data ended before it was added.
   init(of image: LenientImage, items: [CarvedItem]) {
     var edges: Set<Int64> = [image.fileSize]
-    // Where no table is, the beginning of the file is no neighbour.
+    // Without a table, the beginning of the file is not an edge.
     if !image.table.isEmpty { edges.insert(image.table.upperBound) }
     func add(_ place: (partialValue: Int64, overflow: Bool)) {
       if !place.overflow, place.partialValue > 0, place.partialValue < image.fileSize {
@@ -38,8 +39,8 @@ struct CarveEdges {
     objects = known.map { ($0.offset, $0.slot) }.sorted { $0 < $1 }
   }
 
-  /// How many objects may have lain between the two neighbours of a range, by the slots between theirs, and where the
-  /// neighbours begin; nil where there is no neighbour behind it.
+  /// The number of objects that may have lain between the two neighbours of a range, by the slots between
+  /// theirs, and the range of the neighbours' offsets; nil if no neighbour follows.
   func neighbours(of range: Range<Int64>) -> (places: Range<Int64>, slots: Int)? {
     var (low, high) = (0, objects.count)
     while low < high {
@@ -51,7 +52,7 @@ struct CarveEdges {
     return (before.offset..<objects[low].offset, objects[low].slot - before.slot - 1)
   }
 
-  /// How many edges lie in a range.
+  /// The number of edges in a range.
   func count(in range: Range<Int64>) -> Int { index(from: range.upperBound) - index(from: range.lowerBound) }
 
   func contains(_ place: Int64) -> Bool { all.contains(place) }

@@ -8,14 +8,15 @@ import SystemPackage
 public struct ExtractedItem: Sendable {
   /// The name in the directory.
   public let name: String
-  /// The SHA-256 of the file; nil where bytes could not be read, or where the item has more holes than are hashed.
+  /// The SHA-256 of the file; nil if bytes could not be read, or if the item has more bytes of holes than are
+  /// hashed.
   public let sha256: [UInt8]?
-  /// How many bytes could not be read, and are zeros in the file.
+  /// The number of bytes that could not be read, and are zeros in the file.
   public let unreadableBytes: Int64
 }
 
 extension CarvedItem {
-  /// The name of a file for the item: where it begins, how long it is, what it looks like.
+  /// The name of a file for the item: its offset, its length, and a suffix for its kind.
   public var fileName: String {
     let suffix =
       switch kind {
@@ -31,12 +32,12 @@ extension CarvedItem {
     return String(repeating: "0", count: max(12 - digits.utf8.count, 0)) + digits + "-\(length).\(suffix)"
   }
 
-  /// Writes the item to a new file. What is a hole in the image is one in the file.
+  /// Writes the item to a new file. Holes in the image stay holes in the file.
   ///
   /// - Parameters:
   ///   - storage: the image.
-  ///   - directory: where the file is made; one that is there already is an error.
-  /// - Throws: ``SIFError`` where the file cannot be made or written; none is left then.
+  ///   - directory: the directory for the file. An existing file is an error.
+  /// - Throws: ``SIFError`` if the file cannot be made or written; the incomplete file is removed.
   public func extract(
     from storage: any Storage, into directory: borrowing OwnedDescriptor
   ) throws(SIFError) -> ExtractedItem {

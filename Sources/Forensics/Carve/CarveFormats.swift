@@ -4,9 +4,10 @@ import SIF
 import Squash
 
 /// Follows the structure of file systems, volumes, programs and images from their first byte on
-/// (spec/forensics.md, "What is looked for"). Each answers nil where the bytes are something else after all.
+/// (spec/forensics.md, "What is looked for"). Each function returns nil if the bytes turn out to be something
+/// else.
 enum CarveFormats {
-  /// The little-endian number of a field; 0 where the bytes end before.
+  /// The little-endian number in a field; missing bytes count as zeros.
   static func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> UInt64 {
     (0..<count).reduce(0) { value, index in
       let at = offset + index
@@ -23,7 +24,7 @@ enum CarveFormats {
     guard length <= window.byteCount else {
       return .truncated(window, length, "the superblock of a squashfs")
     }
-    // Writers fill up to 4096 bytes.
+    // Writers pad to 4096 bytes.
     let padded = length.roundedUp(to: 4096)
     guard let image = try? SquashImage(window.suffix(from: 0, count: length)) else {
       return CarvedShape(length, padded: padded, .low, "a superblock whose tables do not fit")
@@ -47,14 +48,14 @@ enum CarveFormats {
     }
     var shape = CarvedShape(
       window.byteCount, .medium,
-      "a LUKS\(facts.version) header, \(facts.cipher.utf8.escapedText), data at \(facts.dataOffset); how long "
-        + "the volume is, it does not say")
+      "a LUKS\(facts.version) header, \(facts.cipher.utf8.escapedText), data at \(facts.dataOffset); it does not "
+        + "state the volume's length")
     shape.isComplete = nil
     shape.openAfter = facts.dataOffset
     return shape
   }
 
-  /// An ext2, ext3 or ext4 superblock lies at byte 1024.
+  /// An ext2, ext3 or ext4 file system; its superblock lies at byte 1024.
   static func ext(_ window: StorageWindow) -> CarvedShape? {
     let block = window.bytes(264, at: 1024)
     func field(_ offset: Int, _ count: Int = 4) -> UInt64 { number(block, offset, count) }
@@ -64,7 +65,8 @@ enum CarveFormats {
     }
     let blockSize = UInt64(1024) << logarithm
     let (blocks, inodes, perGroup, inodesPerGroup) = (field(4), field(0), field(32), field(40))
-    // What mke2fs always writes: a state, a known revision, an error behaviour, groups of at most a block of bits.
+    // Values that mke2fs always writes: a state, a known revision, an error behaviour, groups of at most a
+    // block of bits.
     guard field(20) == (blockSize == 1024 ? 1 : 0), (1...7).contains(field(58, 2)),
       (1...3).contains(field(60, 2)), field(76) <= 1, perGroup > 0, perGroup <= 8 * blockSize,
       inodesPerGroup > 0, inodesPerGroup <= 8 * blockSize, field(12) <= blocks, field(16) <= inodes
@@ -112,7 +114,7 @@ enum CarveFormats {
     }
     if programCount > 0 { add(programs, programCount * programSize) }
     if sectionCount > 0 { add(sections, sectionCount * sectionSize) }
-    // Each segment's and each section's own bytes; at most 65,535 of each.
+    // The ends of all segments and sections, at most 65,535 of each.
     if let place = Int64(exactly: programs) {
       let table = window.bytes(Int(programCount * programSize), at: place)
       for index in 0..<table.count / Int(max(programSize, 1)) {
@@ -126,7 +128,7 @@ enum CarveFormats {
       let table = window.bytes(Int(sectionCount * sectionSize), at: place)
       for index in 0..<table.count / Int(max(sectionSize, 1)) {
         let base = index * Int(sectionSize)
-        // Type 8 takes no bytes in the file.
+        // Sections of type 8 take no bytes in the file.
         if field(base + 4, 4, of: table) == 8 { continue }
         add(
           field(base + (is64Bit ? 24 : 16), word, of: table),
@@ -138,7 +140,7 @@ enum CarveFormats {
     return CarvedShape(length, .high, "an ELF header, \(programCount) segments and \(sectionCount) sections")
   }
 
-  /// An image within the file: a header whose table and objects are in the window.
+  /// An image within the file: its header, with table and objects inside the window.
   static func sif(_ window: StorageWindow) -> CarvedShape? {
     guard let image = try? LenientImage(reading: WindowStorage(window)), let header = image.header,
       header.version == Header.currentVersion, header.descriptorsOffset >= 0, header.dataOffset >= 0
@@ -155,6 +157,6 @@ enum CarveFormats {
     guard end <= window.byteCount else { return .truncated(window, end, "the table of an image") }
     let length = overflow || counted > window.byteCount ? end : max(counted, end)
     return CarvedShape(
-      length, .high, "an image of this format with \(image.descriptors.count) objects that are all there")
+      length, .high, "an image of this format with \(image.descriptors.count) objects, all complete")
   }
 }

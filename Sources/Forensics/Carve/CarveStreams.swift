@@ -3,7 +3,7 @@ import Squash
 
 /// Follows archives and compressed streams (spec/forensics.md, "What is looked for").
 extension CarveFormats {
-  /// The most bytes that a gzip stream is followed for, decompressed.
+  /// The most bytes to decompress from one gzip stream.
   private static let mostContent: Int64 = 16 << 30
 
   static func gzip(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
@@ -18,19 +18,19 @@ extension CarveFormats {
     guard extent.isComplete else {
       var shape = CarvedShape(
         window.byteCount, .low,
-        "a gzip stream that decompresses to \(extent.contentBytes) bytes without coming to an end")
+        "a gzip stream that decompresses to \(extent.contentBytes) bytes without an end")
       shape.isComplete = false
       shape.openAfter = min(64, window.byteCount)
       return shape
     }
     var shape = CarvedShape(
       extent.compressedBytes, .high,
-      "a gzip stream with a right checksum, \(extent.contentBytes) bytes inside")
+      "a gzip stream of \(extent.contentBytes) bytes whose checksum matches")
     shape.partEnds = extent.memberEnds
     return shape
   }
 
-  /// Frames one behind the other (RFC 8878 section 3.1): the length follows from the blocks' headers.
+  /// One frame or several in a row (RFC 8878 section 3.1); the blocks' headers give the length.
   static func zstd(_ window: StorageWindow, _ budget: CarveBudget) -> CarvedShape? {
     var position: Int64 = 0
     var frames = 0
@@ -38,7 +38,7 @@ extension CarveFormats {
     while let end = zstdFrame(window, at: position, budget) {
       guard end <= window.byteCount else {
         if frames > 0 { break }
-        var shape = CarvedShape(window.byteCount, .low, "a Zstandard frame that does not come to an end")
+        var shape = CarvedShape(window.byteCount, .low, "a Zstandard frame without an end")
         shape.isComplete = false
         shape.openAfter = min(64, window.byteCount)
         return shape
@@ -55,12 +55,13 @@ extension CarveFormats {
     budget.contentBytes -= content
     var shape = CarvedShape(
       position, isSound ? .high : .low,
-      isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or of a large window")
+      isSound ? "\(text) that decompress\(frames == 1 ? "es" : "")" : "\(text), damaged or with a big window")
     shape.partEnds = ends
     return shape
   }
 
-  /// Where a frame ends that begins at a position; beyond the window where it is cut; nil for none.
+  /// The end of the frame that begins at a position; beyond the window if the frame is cut off; nil if none
+  /// begins there.
   private static func zstdFrame(
     _ window: StorageWindow, at start: Int64, _ budget: CarveBudget
   ) -> Int64? {
@@ -70,7 +71,7 @@ extension CarveFormats {
     if magic & 0xFFFF_FFF0 == 0x184D_2A50, start > 0 { return start + 8 + Int64(number(head, 4, 4)) }
     guard magic == 0xFD2F_B528 else { return nil }
     let descriptor = head[4]
-    // The reserved bit.
+    // The reserved bit has to be 0.
     guard descriptor & 8 == 0 else { return nil }
     let isSingle = descriptor & 0x20 != 0
     let sizeField = [isSingle ? 1 : 0, 2, 4, 8][Int(descriptor >> 6)]
@@ -81,13 +82,13 @@ extension CarveFormats {
       let header = number(block, 0, 3)
       let (type, size) = (header >> 1 & 3, Int64(header >> 3))
       guard type != 3, size <= 128 << 10, budget.takeBlock() else { return nil }
-      // A run is one byte, however long.
+      // A run is stored as one byte, whatever its length.
       position += 3 + (type == 1 ? 1 : size)
       if header & 1 == 1 { return position + (descriptor & 4 != 0 ? 4 : 0) }
     }
   }
 
-  /// A tar archive: headers with right checksums, one behind the other, to the zeros at the end.
+  /// A tar archive: headers with correct checksums, one after another, up to the zeros at the end.
   static func tar(_ window: StorageWindow) -> CarvedShape? {
     let blockSize = Int64(TarHeader.blockSize)
     var position: Int64 = 0
@@ -99,7 +100,7 @@ extension CarveFormats {
         guard entries > 0 else { return nil }
         let isEnd = window.bytes(TarHeader.blockSize, at: position + blockSize).allSatisfy { $0 == 0 }
         let length = min(position + 2 * blockSize, window.byteCount)
-        // Writers fill up a record of 20 blocks.
+        // Writers pad to a record of 20 blocks.
         return CarvedShape(
           length, padded: length.roundedUp(to: 20 * blockSize), isEnd ? .high : .medium,
           "\(entries) entries of a tar archive, and its end")
@@ -107,7 +108,7 @@ extension CarveFormats {
       guard TarNumber.field(block[148..<156]) == Int64(TarHeader.checksum(block)),
         let size = TarNumber.field(block[124..<136]), size >= 0
       else { break }
-      // Links and directories may state a size and have no bytes.
+      // Links and directories may state a size although they have no bytes.
       let hasBytes = !(0x31...0x36).contains(block[156])
       let (next, overflow) = (position + blockSize).addingReportingOverflow(
         hasBytes ? size.roundedUp(to: blockSize) : 0)

@@ -25,7 +25,7 @@ extension CarveFormats {
     let isPGP = label.starts(with: Array("PGP ".utf8))
     let kind: ContentKind = isClearSigned ? .clearSigned : isPGP ? .armor : .pem
     let name = String(decoding: label, as: UTF8.self)
-    // The first end has to be its own: blocks do not lie within one another.
+    // The first end has to match, since blocks are not nested.
     if let end = ends.next(window) {
       let tail = window.bytes(80, at: end)
       guard Self.label(tail, behind: ArmorEnds.mark) == (isClearSigned ? Array("PGP SIGNATURE".utf8) : label)
@@ -42,7 +42,7 @@ extension CarveFormats {
     return (kind, shape)
   }
 
-  /// The label between some bytes and five dashes; nil where there is none.
+  /// The label between `start` and five dashes; nil if there is none.
   private static func label(_ text: [UInt8], behind start: [UInt8]) -> [UInt8]? {
     guard text.starts(with: start), let close = find(Array("-----".utf8), in: text, from: start.count) else {
       return nil
@@ -54,7 +54,7 @@ extension CarveFormats {
     return isLabel && !label.isEmpty ? label : nil
   }
 
-  /// Behind a line's end, where one follows.
+  /// The position after the line end at `end`, if there is one.
   private static func lineEnd(_ text: [UInt8], _ end: Int) -> Int {
     if end + 1 < text.count, text[end] == 13, text[end + 1] == 10 { return end + 2 }
     return end < text.count && text[end] == 10 ? end + 1 : end
@@ -70,7 +70,7 @@ extension CarveFormats {
       second == UInt8(ascii: "\"") || second == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
         || !isObject && second == UInt8(ascii: "{")
     else { return nil }
-    // A look at the beginning spares most of what only looks like it.
+    // A cheap check of the beginning rejects most texts that only look like JSON.
     let text = head.prefix { $0 >= 9 }
     guard (0..<4).contains(where: { String(validating: text.dropLast($0), as: UTF8.self) != nil }) else {
       return nil
@@ -84,7 +84,7 @@ extension CarveFormats {
         guard
           (try? JSONParser.check(Array(text[..<length]), limits: JSONLimits(keepsDuplicateKeys: true))) != nil
         else { return nil }
-        // What was found was no waste.
+        // JSON that was found does not count as wasted.
         budget.wastedJSON = max(budget.wastedJSON - 2 * text.count, 0)
         return CarvedShape(
           Int64(lineEnd(text, length)), length >= 16 ? .high : .low, "JSON that the parser accepts as a whole"
@@ -95,7 +95,7 @@ extension CarveFormats {
     return nil
   }
 
-  /// Behind the bracket that closes the first one; nil where none does.
+  /// The position after the bracket that closes the first one; nil if none does.
   private static func balancedEnd(_ text: [UInt8]) -> Int? {
     var depth = 0
     var isInString = false
@@ -124,23 +124,23 @@ extension CarveFormats {
   }
 }
 
-/// Finds the ends of armored blocks, looking at each byte once however many blocks begin before it.
+/// Finds the ends of armored blocks. It reads each byte once, however many blocks begin before it.
 struct ArmorEnds {
   static let mark = Array("-----END ".utf8)
   /// The longest block that is followed, in bytes.
   private static let longest: Int64 = 4 << 20
-  /// The file's bytes that were searched, and the first end in them, if there is one.
+  /// The range that was searched, and the first end in it, if there is one.
   private var searched: Range<Int64> = 0..<0
   private var found: Int64?
 
-  /// Where the first end begins behind the window's first byte; nil where none is near.
+  /// The place of the first end after the window's first byte; nil if there is none nearby.
   mutating func next(_ window: StorageWindow) -> Int64? {
     let start = window.offset
     let limit = start + min(Self.longest, window.byteCount)
     var position = start
     if searched.contains(start) {
       if let found, found >= start { return found - start }
-      // Up to there is none.
+      // There is none up to here.
       if found == nil { position = searched.upperBound }
     }
     let origin = position == start ? start : searched.lowerBound
@@ -152,7 +152,7 @@ struct ArmorEnds {
         searched = origin..<position + Int64(index) + 1
         return position + Int64(index) - start
       }
-      // A mark may lie across the end of the block.
+      // A mark may cross the end of the block.
       let step = Int64(block.count > Self.mark.count ? block.count - Self.mark.count + 1 : block.count)
       position += step
       if block.count < 256 << 10 { position = max(position, limit) }

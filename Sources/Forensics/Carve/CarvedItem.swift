@@ -1,55 +1,57 @@
 public import SIF
 
-/// Something that was found where no object is (spec/forensics.md, "Carving").
+/// Something that was found outside of all objects (spec/forensics.md, "Carving").
 public struct CarvedItem: Sendable, Equatable {
-  /// How sure it is that the bytes are what they are said to be, and end where they are said to end.
+  /// The confidence that kind and extent are right.
   public enum Confidence: String, Sendable, Comparable, CaseIterable {
-    /// Bytes that nobody claims; what they are or where they end is a guess.
+    /// Unclaimed bytes; their kind or their extent is a guess.
     case low
-    /// Magic and lengths fit, or the neighbours say where it begins and ends, but not both.
+    /// Either magic and lengths fit, or the neighbours show where it begins and ends, but not both.
     case medium
     /// The structure was followed to its end, or a descriptor and the content agree.
     case high
 
-    /// More is greater.
+    /// More confidence is greater.
     public static func < (left: Confidence, right: Confidence) -> Bool { left.rank < right.rank }
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 
-  /// Where it begins in the file.
+  /// Its offset in the file.
   public let offset: Int64
-  /// How many bytes it probably has.
+  /// Its probable length in bytes.
   public let length: Int64
-  /// What it looks like.
+  /// The kind of content that it looks like.
   public let kind: ContentKind
-  /// How sure that is.
+  /// The confidence in kind and length.
   public let confidence: Confidence
-  /// Why, as a clause without a final stop; bytes of the image are escaped.
+  /// The reason, as a clause without a final stop; bytes of the image are escaped.
   public let reason: String
-  /// Whether all of it is there, as far as its own structure says; nil where that says nothing.
+  /// Whether it is complete by its own structure; nil if its structure does not tell.
   public let isComplete: Bool?
-  /// The descriptor that it had, where an unused slot or a damaged table still holds it.
+  /// The descriptor that it had, if an unused slot or a damaged table still holds it.
   public let descriptor: Descriptor?
 
-  /// The first byte behind it.
+  /// The first byte after it.
   public var end: Int64 { offset + length }
 }
 
-/// What following a format's structure from its magic on came to.
+/// The result of following a format's structure from its magic on.
 struct CarvedShape {
-  /// How long it is.
+  /// Its length.
   var length: Int64
-  /// How long it may be with zeros that its writers commonly append.
+  /// Its length including the zeros that its writers commonly append.
   var paddedLength: Int64
   var confidence: CarvedItem.Confidence
   var reason: String
   var isComplete: Bool? = true
-  /// Where its end is unknown: how many bytes belong to it for certain. It ends where the next thing begins.
+  /// If its end is unknown: the number of bytes that certainly belong to it. It ends where the next thing
+  /// begins.
   var openAfter: Int64?
-  /// Behind each of the members that it is made of, from its own beginning on.
+  /// The ends of its members, counted from its own beginning.
   var partEnds: [Int64] = []
 
-  /// The most members that are listed one by one: a stream of more is one thing that was written in blocks.
+  /// The most members that are listed one by one: a stream of more members is one thing that was written in
+  /// blocks.
   static let mostParts = 256
 
   init(_ length: Int64, padded: Int64? = nil, _ confidence: CarvedItem.Confidence, _ reason: String) {
@@ -59,10 +61,10 @@ struct CarvedShape {
     self.reason = reason
   }
 
-  /// One that the window ends before it does.
+  /// A structure that continues beyond the window.
   static func truncated(_ window: StorageWindow, _ needed: Int64, _ what: String) -> CarvedShape {
     var shape = CarvedShape(
-      window.byteCount, .low, "\(what) says it is \(needed) bytes long; \(window.byteCount) are there")
+      window.byteCount, .low, "\(what) says it is \(needed) bytes long; \(window.byteCount) are present")
     shape.isComplete = false
     shape.openAfter = min(64, window.byteCount)
     return shape
@@ -70,7 +72,7 @@ struct CarvedShape {
 }
 
 extension Int64 {
-  /// The next multiple of a unit, or as it is where there is none.
+  /// The next multiple of a unit, or the number itself if there is none.
   func roundedUp(to unit: Int64) -> Int64 {
     let (sum, overflow) = addingReportingOverflow(unit - 1)
     return overflow ? self : sum / unit * unit

@@ -1,19 +1,19 @@
 public import SIF
 
-/// What lies in an image's file where no object is: deleted objects, and whatever else is left
+/// The contents of an image's file outside of all objects: deleted objects and other remains
 /// (spec/forensics.md, "Carving").
 public struct Carving: Sendable {
-  /// What was found, in the order of the file.
+  /// The finds, in the order of the file.
   public private(set) var items: [CarvedItem]
-  /// How many bytes were searched.
+  /// The number of bytes that were searched.
   public let searchedBytes: Int64
   /// The length of the file in bytes.
   public let fileSize: Int64
-  /// Why header or table cannot be relied on.
+  /// The reasons why header or table cannot be relied on.
   public let problems: [SIFError]
-  /// What could not be read.
+  /// The unreadable ranges.
   public private(set) var unreadable: [Range<Int64>] = []
-  /// Whether something was left out: more than ``mostItems``, or too many magics with nothing behind them.
+  /// Whether something was left out: more than ``mostItems``, or too many magics without a structure.
   public private(set) var isCutShort = false
 
   /// The most items that are listed.
@@ -25,9 +25,9 @@ public struct Carving: Sendable {
   /// Searches the image in some storage, whatever state it is in.
   ///
   /// - Parameters:
-  ///   - everywhere: whether to search the objects too; otherwise only what no object claims.
-  ///   - progress: is told of bytes as they are done.
-  /// - Throws: ``SIFError`` only when the storage itself fails. Bytes that cannot be read are listed.
+  ///   - everywhere: whether to search the objects too; otherwise only bytes outside of all objects.
+  ///   - progress: called with numbers of bytes as they are done.
+  /// - Throws: ``SIFError`` only if the storage itself fails. Unreadable bytes are listed.
   public init(
     of storage: any Storage, everywhere: Bool = false, progress: ((Int64) -> Void)? = nil
   ) throws(SIFError) {
@@ -37,12 +37,12 @@ public struct Carving: Sendable {
     problems = image.problems
     items = []
     let unclaimed = Self.stretches(of: image, everywhere: false)
-    // Header and table of the image itself are no find.
+    // Header and table of the image itself do not count as finds.
     var stretches = everywhere ? Self.stretches(of: image, everywhere: true) : unclaimed
     searchedBytes = stretches.reduce(0) { $0 + Int64($1.count) }
     let known = DescriptorRemains.items(of: image, unclaimed: unclaimed)
     items = known
-    // What lies where nothing else does needs no search; what was overwritten may hide something.
+    // An object that nothing has overwritten needs no search; an overwritten one may hide something.
     let whole = known.filter { $0.isComplete == true && $0.kind != .zeros }
     edges = CarveEdges(of: image, items: whole)
     stretches = Self.subtract(whole.map { $0.offset..<$0.end }, from: stretches)
@@ -55,7 +55,8 @@ public struct Carving: Sendable {
     isCutShort = isCutShort || budget.isSpent
   }
 
-  /// The items in the order of the file, longer ones first; of those with one extent the surest.
+  /// The items in the order of the file, longer ones first. Of items with the same extent, the one with the
+  /// most confidence is kept.
   private static func distinct(_ items: [CarvedItem]) -> [CarvedItem] {
     var result: [CarvedItem] = []
     for item in items.sorted(by: {
@@ -68,7 +69,8 @@ public struct Carving: Sendable {
 
   // MARK: Where to look
 
-  /// The stretches of a file that no object, used slot or header claims, and everywhere those that objects do.
+  /// The stretches of a file outside of objects, used slots and header; with `everywhere`, those of objects
+  /// too.
   private static func stretches(of image: LenientImage, everywhere: Bool) -> [Range<Int64>] {
     var stretches: [Range<Int64>] = []
     let unclaimed: [MapRegion.Kind] = [.gap, .trailing, .padding, .unreadSlots, .partialSlot, .unknown]
@@ -83,7 +85,7 @@ public struct Carving: Sendable {
     return stretches
   }
 
-  /// What is left of stretches without some parts; the stretches are in the order of the file.
+  /// The stretches without some parts; the stretches are in the order of the file.
   private static func subtract(_ parts: [Range<Int64>], from stretches: [Range<Int64>]) -> [Range<Int64>] {
     var rest: [Range<Int64>] = []
     var sorted = parts.sorted { $0.lowerBound < $1.lowerBound }[...]
@@ -107,7 +109,7 @@ public struct Carving: Sendable {
     var scanner = MagicScanner(storage, stretch, edges: edges, budget)
     var found: [CarvedItem] = []
     var position = stretch.lowerBound
-    // What was found last, while its end is unknown.
+    // The last find, while its end is unknown.
     var open: MagicScanner.Hit?
     var earliest = stretch.lowerBound
     var variants: [CarvedItem] = []
@@ -141,20 +143,21 @@ public struct Carving: Sendable {
       isComplete: hit.shape.isComplete, descriptor: nil)
   }
 
-  /// Settles the end of a find whose structure tells it, but for zeros behind it.
+  /// Sets the end of a find whose structure tells it, apart from zeros after it.
   private func item(_ hit: MagicScanner.Hit, in stretch: Range<Int64>) -> CarvedItem {
     let (start, shape) = (hit.start, hit.shape)
     let end = min(start + shape.length, stretch.upperBound)
     let padded = min(start + shape.paddedLength, stretch.upperBound)
     if end < padded, StorageWindow(storage, end..<padded).dataBounds() == nil {
-      // Where the object is known to have ended, else as its writer would have filled it up.
+      // Use the place where the object is known to have ended; otherwise the length to which its writer would
+      // have padded it.
       let edge = edges.first(from: end, through: padded)
       return make(hit, (edge ?? padded) - start, shape.reason)
     }
     return make(hit, end - start, shape.reason)
   }
 
-  /// The same without the zeros, where nothing but custom says that they belong to it.
+  /// The same without the zeros, if only custom says that they belong to it.
   private func variant(_ hit: MagicScanner.Hit, of item: CarvedItem) -> [CarvedItem] {
     guard item.length > hit.shape.length, !edges.contains(item.end) else { return [] }
     return [
@@ -166,7 +169,7 @@ public struct Carving: Sendable {
     ]
   }
 
-  /// Members of a stream, each of which may have been an object of its own.
+  /// The members of a stream, each of which may have been an object.
   private func parts(of hit: MagicScanner.Hit) -> [CarvedItem] {
     let ends = hit.shape.partEnds
     guard ends.count > 1, ends.count <= CarvedShape.mostParts else { return [] }
@@ -178,12 +181,12 @@ public struct Carving: Sendable {
     }
   }
 
-  /// Settles the end of a find that goes on until something else begins.
+  /// Sets the end of a find that continues until something else begins.
   private func close(_ hit: MagicScanner.Hit, at limit: Int64) -> CarvedItem {
     let certain = hit.start + (hit.shape.openAfter ?? 0)
     if let edge = edges.first(from: certain + 1, through: limit) {
       return make(
-        hit, edge - hit.start, hit.shape.reason + "; it ends where something is known to have ended")
+        hit, edge - hit.start, hit.shape.reason + "; it ends at a known edge")
     }
     let data = StorageWindow(storage, hit.start..<limit).dataBounds()?.upperBound ?? 0
     let length = min(max(data, certain - hit.start).roundedUp(to: 512), limit - hit.start)
@@ -197,7 +200,7 @@ public struct Carving: Sendable {
     let rest = Self.subtract(found.map { $0.offset..<$0.end }, from: edges.segments(of: stretch))
     let starts = CarveEdges(Set(found.lazy.filter { $0.confidence > .low }.map(\.offset)))
     return rest.prefix(Self.mostItems).compactMap { range in
-      // Objects without structure that were deleted together are one stretch.
+      // Several such objects that were deleted together look like one stretch.
       let isOne = edges.neighbours(of: range).map { $0.slots - starts.count(in: $0.places) <= 1 } ?? false
       return leftover(
         range, isStartKnown: edges.contains(range.lowerBound) || ends.contains(range.lowerBound), isOne: isOne
@@ -205,14 +208,14 @@ public struct Carving: Sendable {
     }
   }
 
-  /// Bytes in which nothing was recognised: all of them, less zeros that are padding rather than content.
+  /// Bytes in which nothing was recognised, without zeros that are padding rather than content.
   ///
-  /// - Parameter isOne: whether no more than one object can have lain there.
+  /// - Parameter isOne: whether at most one object can have lain there.
   private func leftover(_ range: Range<Int64>, isStartKnown: Bool, isOne: Bool) -> CarvedItem? {
     let window = StorageWindow(storage, range)
     guard let data = window.dataBounds() else { return nil }
     let isEndKnown = edges.contains(range.upperBound)
-    // Zeros up to a multiple of 4096 align what follows; others may be its own.
+    // Zeros up to a multiple of 4096 are alignment; other zeros may belong to the object.
     let first = range.lowerBound + data.lowerBound
     let aligned = first / 4096 * 4096
     let start = aligned > range.lowerBound ? aligned : range.lowerBound
@@ -229,7 +232,7 @@ public struct Carving: Sendable {
     )
   }
 
-  /// Where a segment holds both what was recognised and what was not, all of it together: one object that only
+  /// Each segment that holds both recognised and unrecognised bytes, as a whole: perhaps one object that only
   /// contains something recognisable.
   private func wholes(
     of stretch: Range<Int64>, _ found: [CarvedItem], _ rest: [CarvedItem]
@@ -258,7 +261,7 @@ public struct Carving: Sendable {
 }
 
 extension StorageWindow {
-  /// What the bytes look like, by the first of them.
+  /// The kind of content, by the first bytes.
   var content: ContentKind {
     let counts = ByteCounts()
     let sample = bytes(64 << 10, at: 0)

@@ -1,7 +1,8 @@
 import Bytes
 import SIF
 
-/// What bytes look like, by what they begin with and how they are distributed (spec/forensics.md, "Recognised content").
+/// The kind of some content, by its first bytes and the distribution of its values (spec/forensics.md,
+/// "Recognised content").
 public enum ContentKind: String, Sendable, CaseIterable {
   /// A squashfs file system.
   case squashfs
@@ -35,21 +36,21 @@ public enum ContentKind: String, Sendable, CaseIterable {
   case xml
   /// Plain text: UTF-8 without control characters.
   case text
-  /// Nothing but zeros.
+  /// Only zeros.
   case zeros
-  /// Bytes as if random: encrypted, or well compressed.
+  /// Bytes that look random: encrypted, or well compressed.
   case random
   /// Anything else.
   case data
 
-  /// As many first bytes as recognition looks at: the magic of ext lies at offset 1080.
+  /// The number of first bytes that recognition needs: the magic of ext lies at offset 1080.
   static let prefixLength = ContentMagic.extOffset + ContentMagic.ext.count
 
   private static func has(_ bytes: [UInt8], _ magic: some Sequence<UInt8>, at offset: Int = 0) -> Bool {
     bytes.count >= offset && bytes[offset...].starts(with: magic)
   }
 
-  /// Recognises contents by the magics of their first ``prefixLength`` bytes; nil for none of them.
+  /// Recognises contents by the magics in their first ``prefixLength`` bytes; nil if none matches.
   static func recognize(prefix bytes: [UInt8]) -> ContentKind? {
     if has(bytes, ContentMagic.luks) { return .luks }
     if bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) { return .elf }
@@ -67,7 +68,7 @@ public enum ContentKind: String, Sendable, CaseIterable {
     return nil
   }
 
-  /// Recognises contents by their first bytes and by how often each value occurs.
+  /// Recognises contents by their first bytes and by the number of times that each value occurs.
   static func recognize(prefix: [UInt8], _ counts: ByteCounts) -> ContentKind {
     let total = counts.total
     if counts.zeros == total { return .zeros }
@@ -82,7 +83,7 @@ public enum ContentKind: String, Sendable, CaseIterable {
     return total >= 4096 && counts.entropy > 7.9 ? .random : .data
   }
 
-  /// Whether bytes are UTF-8, but for a character that their end may cut.
+  /// Whether bytes are UTF-8, apart from a character that is cut off at their end.
   private static func isUTF8(_ bytes: [UInt8]) -> Bool {
     (0..<min(4, bytes.count + 1)).contains { cut in
       String(validating: bytes.dropLast(cut), as: UTF8.self) != nil

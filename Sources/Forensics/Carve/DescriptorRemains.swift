@@ -1,10 +1,11 @@
 import SIF
 
-/// Objects of which a descriptor is left: in an unused slot, or in the table of an image whose header is damaged.
+/// Objects whose descriptors are left: in an unused slot, or in the table of an image whose header is
+/// damaged.
 enum DescriptorRemains {
-  /// The items whose extents such descriptors state.
+  /// The items at the extents that such descriptors state.
   ///
-  /// - Parameter unclaimed: where no object lies.
+  /// - Parameter unclaimed: the ranges outside of all objects.
   static func items(of image: LenientImage, unclaimed: [Range<Int64>]) -> [CarvedItem] {
     var items: [CarvedItem] = []
     var budget = max(2 * image.fileSize, 0)
@@ -13,7 +14,7 @@ enum DescriptorRemains {
     }
     for descriptor in (try? image.orphans()) ?? [] {
       add(
-        descriptor, "a descriptor describes it that the damaged header leaves out", image, unclaimed, &items,
+        descriptor, "a descriptor that the damaged header leaves out describes it", image, unclaimed, &items,
         &budget)
     }
     return items
@@ -34,7 +35,8 @@ enum DescriptorRemains {
     let window = StorageWindow(image.storage, range)
     var kind = window.content
     if kind == .zeros {
-      // Many slots may claim the whole file: it is not searched for something else than zeros again and again.
+      // Many slots may claim the whole file; the budget keeps it from being searched for data again and
+      // again.
       if descriptor.size <= budget, window.dataBounds() != nil { kind = .data }
       budget -= min(descriptor.size, budget)
     }
@@ -47,7 +49,7 @@ enum DescriptorRemains {
       } else if free < descriptor.size {
         (.low, "\(origin): \(name); other objects lie on \(descriptor.size - free) of its bytes now")
       } else if descriptor.dataType.fits(kind) {
-        (.high, "\(origin): \(name), and so it looks")
+        (.high, "\(origin): \(name), which its bytes confirm")
       } else {
         (.medium, "\(origin): \(name)")
       }
@@ -60,7 +62,7 @@ enum DescriptorRemains {
 }
 
 extension DescriptorRemains {
-  /// How many bytes of a range no object claims; the stretches are in the order of the file.
+  /// The number of bytes of a range outside of all objects; the stretches are in the order of the file.
   private static func freeBytes(_ range: Range<Int64>, _ unclaimed: [Range<Int64>]) -> Int64 {
     var (low, high) = (0, unclaimed.count)
     while low < high {
@@ -68,7 +70,7 @@ extension DescriptorRemains {
       if unclaimed[middle].upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
     }
     var free: Int64 = 0
-    // More pieces than these, and the object is gone anyway.
+    // An object in more pieces than this is lost anyway.
     for stretch in unclaimed[low...].prefix(1000) {
       guard stretch.lowerBound < range.upperBound else { break }
       free += Int64(stretch.clamped(to: range).count)
@@ -78,7 +80,7 @@ extension DescriptorRemains {
 }
 
 extension DataType {
-  /// Whether contents are what such an object commonly holds.
+  /// Whether contents are of a kind that such an object commonly holds.
   fileprivate func fits(_ kind: ContentKind) -> Bool {
     switch self {
     case .partition: [.squashfs, .luks, .ext].contains(kind)

@@ -1,7 +1,7 @@
 import Bytes
 import SIF
 
-/// Finds, in a stretch of a file, the next place where a format's magic is and its structure follows.
+/// Finds, in a stretch of a file, the next place with a format's magic and structure.
 struct MagicScanner {
   /// A find.
   struct Hit {
@@ -12,18 +12,18 @@ struct MagicScanner {
 
   private let storage: any Storage
   private let stretch: Range<Int64>
-  /// Where something is known to end, or to have ended once.
+  /// The places where something ends, or once ended.
   private let edges: CarveEdges
   private(set) var unreadable: [Range<Int64>] = []
   private let budget: CarveBudget
-  /// One block for all reads: memory that is fresh each time costs more than reading it.
+  /// One block for all reads: allocating memory each time costs more than reading into it.
   private var block = [UInt8](repeating: 0, count: blockBytes)
   private var armorEnds = ArmorEnds()
   private static let blockBytes = 256 << 10
-  /// The longest magic: what is read again at the end of a block.
+  /// The longest magic: this many bytes at the end of a block are read again.
   private static let overlap = 16
   private static let sector: Int64 = 4096
-  /// More unreadable places than these are not listed one by one.
+  /// The most unreadable places that are listed one by one.
   private static let mostUnreadable = 1000
 
   init(_ storage: any Storage, _ stretch: Range<Int64>, edges: CarveEdges, _ budget: CarveBudget) {
@@ -36,15 +36,15 @@ struct MagicScanner {
   /// The next find whose magic is at or after a position.
   ///
   /// - Parameters:
-  ///   - earliest: before this nothing may begin: it belongs to the find before.
-  ///   - isInside: whether the position is inside something whose end is unknown; then only what cannot be chance
-  ///     counts.
+  ///   - earliest: the earliest possible start; bytes before it belong to the previous find.
+  ///   - isInside: whether the position is inside something whose end is unknown. If so, only finds that
+  ///     cannot be chance count.
   mutating func next(from position: Int64, earliest: Int64, isInside: Bool) -> Hit? {
     var position = position
     var previous: UInt8 = 0
     while position < stretch.upperBound {
       guard let data = try? storage.nextData(from: position), data < stretch.upperBound else {
-        // Behind the end of a file that became shorter are no zeros.
+        // Beyond the end of a file that became shorter there are no zeros.
         let present = max((try? storage.byteCount) ?? position, position)
         if present < stretch.upperBound { note(present..<stretch.upperBound) }
         return nil
@@ -61,7 +61,7 @@ struct MagicScanner {
         position = end
         continue
       }
-      // Magics that begin in the last bytes are looked at with the next block, unless there is none.
+      // Magics that begin in the last bytes are checked with the next block, unless there is none.
       let isLast = position + Int64(read) >= stretch.upperBound
       let count = isLast || read <= Self.overlap ? read : read - Self.overlap
       for index in 0..<count where Self.isFirst[Int(block[index])] {
@@ -75,7 +75,7 @@ struct MagicScanner {
     return nil
   }
 
-  /// Reads into the block; answers how many bytes, 0 where they cannot be read.
+  /// Reads into the block; returns the number of bytes, 0 if they cannot be read.
   private mutating func fill(_ wanted: Int, at position: Int64) -> Int {
     let storage = self.storage
     return block.withUnsafeMutableBytes { buffer in
@@ -92,7 +92,7 @@ struct MagicScanner {
     }
   }
 
-  /// Magics by their bytes: what they are of, and how far behind its beginning they lie.
+  /// The magics: their bytes, their kind, and their distance from the beginning of the content.
   private static let magics: [(bytes: [UInt8], kind: ContentKind, distance: Int64)] = [
     (ContentMagic.squashfs, .squashfs, 0), (ContentMagic.luks, .luks, 0),
     (ContentMagic.ext, .ext, Int64(ContentMagic.extOffset)), ([0x7F, 0x45, 0x4C, 0x46], .elf, 0),
@@ -106,7 +106,7 @@ struct MagicScanner {
     magics.contains { $0.bytes.first == UInt8(byte) }
   }
 
-  /// Whether bytes begin as a JSON object of some length does.
+  /// Whether bytes begin like a JSON object of some length.
   private static func looksLikeObject(_ bytes: ArraySlice<UInt8>) -> Bool {
     let head = bytes.prefix(16)
     return head.count == 16 && head.dropFirst().first { $0 > 0x20 } == UInt8(ascii: "\"")
@@ -121,15 +121,15 @@ struct MagicScanner {
       let start = place - magic.distance
       guard start >= earliest, block[index...].starts(with: magic.bytes) else { continue }
       if magic.kind == .json {
-        // Brackets are everywhere: JSON begins where something ended, or behind a zero or a line's end.
-        // An object whose first bytes are text is looked at wherever it is.
+        // Brackets are everywhere: JSON has to begin where something ended, or after a zero or a line end. An
+        // object whose first bytes are text is tried anywhere.
         let isAtEdge = start == earliest || edges.contains(start) || before == 0 || before == 0x0A
         guard isInside || isAtEdge || Self.looksLikeObject(block[index...]) else { continue }
       }
       guard budget.hasRoom(for: magic.kind) else { continue }
       let window = StorageWindow(storage, start..<stretch.upperBound)
       guard let (kind, shape) = shape(magic.kind, window), shape.length > 0 else { continue }
-      // Two brackets behind a zero are no find: chance puts them there.
+      // Two brackets after a zero are probably chance, and do not count.
       let isAtEdge = start == earliest || edges.contains(start)
       if kind == .json, shape.confidence == .low, !isAtEdge { continue }
       if isInside, shape.confidence < .high, kind != .luks { continue }
@@ -157,18 +157,19 @@ struct MagicScanner {
   }
 }
 
-/// What a search may spend on things that turn out to be something else: a file that is made of nothing but magics must
+/// The budget of a search for things that turn out to be something else, so that a file full of magics does
 /// not cost its length squared.
 final class CarveBudget {
-  /// Bytes that looked like JSON and were none.
+  /// The number of bytes that looked like JSON but were something else.
   var wastedJSON = 0
-  /// Bytes that may still be decompressed to see where a stream ends.
+  /// The number of bytes that may still be decompressed to find the ends of streams.
   var contentBytes: Int64 = 64 << 30
-  /// Blocks whose headers may still be looked at: an empty one takes three bytes.
+  /// The number of blocks whose headers may still be read: an empty block takes only three bytes.
   private var blocks = 4_000_000
   private var attempts: [ContentKind: Int] = [:]
   private static let mostJSON = 16 << 20
-  /// How often a structure may be followed, by what that can cost: the table of an image, the header of a volume.
+  /// The number of times that a structure may be followed, according to its cost: the table of an image, the
+  /// header of a volume.
   private static let mostAttempts: [ContentKind: Int] = [
     .sif: 2000, .pem: 100_000, .luks: 10_000, .elf: 10_000, .squashfs: 50_000, .tar: 500_000, .gzip: 500_000,
     .zstd: 500_000,
@@ -177,14 +178,14 @@ final class CarveBudget {
   /// Whether something was left out.
   private(set) var isSpent = false
 
-  /// Whether another block may be looked at.
+  /// Whether another block may be read.
   func takeBlock() -> Bool {
     blocks -= 1
     if blocks <= 0 { isSpent = true }
     return blocks > 0
   }
 
-  /// Whether another structure of a kind may be followed; counts those that are dear.
+  /// Whether another structure of a kind may be followed; counts the expensive ones.
   func hasRoom(for kind: ContentKind) -> Bool {
     if kind == .json {
       if wastedJSON < Self.mostJSON { return true }

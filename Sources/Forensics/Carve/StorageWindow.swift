@@ -2,7 +2,7 @@ import Bytes
 import SIF
 import Squash
 
-/// A range of a file's bytes, to be read at any offset. What cannot be read ends it, as if nothing followed.
+/// A range of a file's bytes, readable at any offset. ``bytes(_:at:)`` treats unreadable bytes as the end.
 struct StorageWindow: RandomAccess {
   private let storage: any Storage
   private let window: Window
@@ -12,9 +12,9 @@ struct StorageWindow: RandomAccess {
     window = Window(storage, range)
   }
 
-  /// Where the window begins in the file.
+  /// The offset of the window in the file.
   var offset: Int64 { window.start }
-  /// How many bytes it shows.
+  /// The number of bytes that it shows.
   var byteCount: Int64 { window.byteCount }
 
   func read(
@@ -23,7 +23,8 @@ struct StorageWindow: RandomAccess {
     try window.read(into: buffer, at: position)
   }
 
-  /// The bytes at an offset, at most `count`; fewer where the window ends or cannot be read. The caller bounds `count`.
+  /// The bytes at an offset, at most `count`; fewer if the window ends, none if they cannot be read. The
+  /// caller limits `count`.
   func bytes(_ count: Int, at position: Int64) -> [UInt8] {
     (try? read(count, at: position)) ?? []
   }
@@ -34,8 +35,8 @@ struct StorageWindow: RandomAccess {
     return StorageWindow(storage, offset + start..<offset + start + min(count, byteCount - start))
   }
 
-  /// Where the first and behind the last byte lie that is not zero; nil where all are zero. Holes are not read, and
-  /// nothing between the two is.
+  /// The range from the first to the last byte that is not zero; nil if all are zero. Holes, and the bytes
+  /// between the two, are not read.
   func dataBounds() -> Range<Int64>? {
     var position: Int64 = 0
     while position < byteCount {
@@ -56,7 +57,7 @@ struct StorageWindow: RandomAccess {
 
   private static let blockBytes = 256 << 10
 
-  /// Behind the last byte that is not zero, of which there is one at `first`.
+  /// The end of the last byte that is not zero; the byte at `first` is not.
   private func endOfData(behind first: Int64) -> Int64 {
     let block = Int64(Self.blockBytes)
     var (end, step) = (byteCount, block)
@@ -64,7 +65,7 @@ struct StorageWindow: RandomAccess {
       let start = max(end - step, first)
       let data = (try? storage.nextData(from: offset + start)).flatMap(\.self) ?? (offset + end)
       if data >= offset + end {
-        // A hole: back in ever longer steps.
+        // A hole: go back in increasing steps.
         end = start
         step = min(step * 2, 1 << 40)
       } else if step > block {
@@ -79,7 +80,7 @@ struct StorageWindow: RandomAccess {
   }
 }
 
-/// A window as storage that cannot be written, for images within images.
+/// A window as read-only storage, for images within images.
 final class WindowStorage: Storage {
   private let window: StorageWindow
 

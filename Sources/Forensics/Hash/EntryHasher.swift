@@ -7,13 +7,13 @@ public import Squash
 public struct HashedEntry: Sendable {
   /// The file.
   public let entry: Entry
-  /// The digest; nil for anything but a regular file, and for one that cannot be read.
+  /// The digest; nil for entries other than regular files, and for unreadable files.
   public let digest: [UInt8]?
-  /// Why the content cannot be read.
+  /// The reason why the content cannot be read.
   public let fault: SquashError?
 }
 
-/// What hashing the files of a partition meets, in the order of its directories.
+/// An event of hashing the files of a partition, in the order of its directories.
 public enum HashedEvent: Sendable {
   /// A file of any type.
   case entry(HashedEntry)
@@ -24,20 +24,21 @@ public enum HashedEvent: Sendable {
 /// Hashes the content of the files of a squashfs on several threads, in memory that does not depend on its size.
 /// A file with several names is hashed once.
 public struct EntryHasher: Sendable {
-  /// Files that are hashed together: they are read from the same blocks.
+  /// The limits of a batch of files, which are hashed together since they are read from the same blocks.
   private static let batchBytes: Int64 = 2 << 20
   private static let batchEntries = 256
   private static let batchPathBytes = 1 << 18
-  /// Bytes of paths that are under way altogether; a single path may be a million bytes long.
+  /// The most bytes of paths in progress; a single path may be a million bytes long.
   private static let mostPathBytes = 8 << 20
-  /// Batches that are under way: enough for the others to go on while one thread reads a big file.
+  /// The most batches in progress: enough for the other threads to go on while one reads a big file.
   private static let mostBatches = 16
-  /// Files with several names whose digests are remembered. Beyond, they are hashed once for each name.
+  /// The most files with several names whose digests are remembered. Further ones are hashed once for each
+  /// name.
   private static let mostLinks = 1 << 15
 
   private enum Item: Sendable {
     case file(Entry)
-    /// A further name of a file that is hashed already.
+    /// Another name of a file that is already hashed.
     case link(Entry)
     case fault(SquashError)
   }
@@ -59,20 +60,20 @@ public struct EntryHasher: Sendable {
 
   /// A hasher of an image's files.
   ///
-  /// - Parameter algorithm: nil to meet the files without reading their contents.
+  /// - Parameter algorithm: nil to visit the files without reading their contents.
   public init(_ image: SquashImage, _ algorithm: HashAlgorithm?, threads: Int) {
     self.image = image
     self.algorithm = algorithm
     self.threads = algorithm == nil ? 1 : max(1, min(threads, 256))
   }
 
-  /// Meets every file.
+  /// Visits every file.
   ///
   /// - Parameters:
   ///   - budget: pays for every byte of content.
   ///   - body: called in the order of the directories.
-  /// - Throws: ``HashError`` where the budget is used up, ``SquashError`` where nothing more can be read; whatever
-  ///   `body` throws.
+  /// - Throws: ``HashError`` if the budget is used up, ``SquashError`` if nothing more can be read; and the
+  ///   errors of `body`.
   public func run(budget: inout HashBudget, _ body: (HashedEvent) throws -> Void) throws {
     let (image, algorithm) = (image, algorithm)
     let pipeline = try OrderedPipeline<Batch, [HashedEvent], SquashError>(threads: threads) {
@@ -83,7 +84,7 @@ public struct EntryHasher: Sendable {
     defer { pipeline.close() }
     var walker = try TreeWalker(try SquashReader(image))
     var results = Results()
-    // By where the file lies, not by the number of its inode: that is only what the image says.
+    // Files are told apart by the place of their content: the image may claim any inode number.
     var linked: Set<FileLayout> = []
     var batch = Batch()
     while let event = try walker.next() {
@@ -119,9 +120,9 @@ public struct EntryHasher: Sendable {
     while pipeline.outstanding > 0 { try results.hand(pipeline, to: body) }
   }
 
-  /// What is on its way from the threads to the caller.
+  /// The results on their way from the threads to the caller.
   private struct Results {
-    /// Of each batch under way.
+    /// The bytes of paths in each batch in progress.
     var pathBytes: [Int] = []
     private var links: [FileLayout: (digest: [UInt8]?, fault: SquashError?)] = [:]
 
@@ -135,7 +136,7 @@ public struct EntryHasher: Sendable {
       for event in events { try body(resolved(event)) }
     }
 
-    /// Notes the digest of a file with several names, and fills it in for the further ones.
+    /// Remembers the digest of a file with several names, and fills it in for its other names.
     private mutating func resolved(_ event: HashedEvent) -> HashedEvent {
       guard case .entry(let hashed) = event, let layout = hashed.entry.inode.layout,
         hashed.entry.inode.linkCount > 1

@@ -3,22 +3,22 @@ public import LUKS
 public import SIF
 public import Squash
 
-/// An image as far as it can be read, however damaged it is.
+/// The readable parts of an image, however damaged it is.
 public struct EvidenceImage: Sendable {
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes.
   public let fileSize: Int64
-  /// The header, where there is one.
+  /// The header, if there is one.
   public let header: Header?
   /// The objects whose descriptors can be read, in the order of the table.
   public let descriptors: [Descriptor]
-  /// Why the image is not one that can be opened as such; nil for a sound one.
+  /// The reason why the image cannot be opened as a whole; nil for a sound image.
   public let damage: SIFError?
 
-  /// Reads what can be read.
+  /// Reads every part that is readable.
   ///
-  /// - Throws: ``SIFError/Code/notSIF`` for another kind of file; ``SIFError/Code/system`` where reading fails.
+  /// - Throws: ``SIFError/Code/notSIF`` for another kind of file; ``SIFError/Code/system`` if reading fails.
   public init(_ storage: any Storage) throws(SIFError) {
     self.storage = storage
     do {
@@ -39,8 +39,8 @@ public struct EvidenceImage: Sendable {
 
   /// The range of an object's bytes.
   ///
-  /// - Throws: ``SIFError/Code/malformed`` for one that no file can have, ``SIFError/Code/truncated`` for one
-  ///   that reaches beyond this file.
+  /// - Throws: ``SIFError/Code/malformed`` for an impossible range, ``SIFError/Code/truncated`` for one that
+  ///   reaches beyond this file.
   public func extent(of descriptor: Descriptor) throws(SIFError) -> Range<Int64> {
     guard let end = descriptor.end, descriptor.offset >= 0, end >= descriptor.offset else {
       throw SIFError(
@@ -65,26 +65,26 @@ public struct EvidenceImage: Sendable {
   }
 }
 
-/// What a partition holds, as far as it can be known without a key.
+/// The contents of a partition, as far as they can be known without a key.
 public enum EvidenceContents: Sendable {
-  /// Files that can be read.
+  /// Readable files.
   case squashfs(SquashImage)
-  /// An encrypted volume, with what its header says.
+  /// An encrypted volume, with the facts of its header.
   case encrypted(VolumeFacts)
-  /// Something whose files are not read.
+  /// Something whose files this library cannot read.
   case other
   /// A squashfs that cannot be read, and why.
   case unreadable(SquashError)
 
-  /// Looks at the contents of a partition: what it begins with counts, not what its descriptor says.
+  /// Recognises the contents of a partition by its first bytes, whatever its descriptor says.
   ///
-  /// - Parameter reader: the bytes of the partition; of an encrypted one that is open, those of its plain text.
+  /// - Parameter reader: the bytes of the partition; for an unlocked encrypted one, its plain text.
   public init(reading reader: any RandomAccess) {
     var budget = ContentBudget(fileSize: .max)
     self.init(reading: reader, &budget)
   }
 
-  /// Looks at the contents of a partition, where a budget pays for the header of an encrypted one.
+  /// Recognises the contents of a partition. Reading an encrypted one's header is paid from a budget.
   public init(reading reader: any RandomAccess, _ budget: inout ContentBudget) {
     let facts: VolumeFacts?
     do throws(StorageFault) {
@@ -95,7 +95,7 @@ public enum EvidenceContents: Sendable {
       facts = try VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
         guard budget.spend(Int64(count)) else {
           throw StorageFault(
-            .limitExceeded, "a partition that shares its bytes with too many others: not read")
+            .limitExceeded, "the partition shares its bytes with too many others: not read")
         }
         return try reader.read(count, at: offset)
       })

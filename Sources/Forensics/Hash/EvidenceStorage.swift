@@ -4,14 +4,14 @@ public import LinuxSystem
 public import SIF
 public import SystemPackage
 
-/// An image opened as evidence: for reading alone, without a lock, and with its access time left as it is where
-/// the kernel permits that.
+/// An image opened as evidence: read-only, without a lock, and with its access time unchanged if the kernel
+/// permits that.
 ///
-/// Without a lock nobody has to wait, neither this reader for whoever holds one nor anybody for this reader;
-/// an image that is being changed meanwhile is read as the file happens to be.
+/// Without a lock, this reader waits for nobody and nobody waits for it; an image that is being changed
+/// meanwhile is read in whatever state the file has.
 public final class EvidenceStorage: Storage {
   private let file: FileStorage
-  /// Whether reading leaves the access time as it is: so for the owner and for root.
+  /// Whether reading keeps the access time unchanged; true for the owner and for root.
   public let keepsAccessTime: Bool
 
   /// Opens a regular file or a block device.
@@ -26,7 +26,7 @@ public final class EvidenceStorage: Storage {
     keepsAccessTime = file.withDescriptor { $0.keepAccessTime() }
   }
 
-  /// The path that the file was opened by.
+  /// The path through which the file was opened.
   public var path: FilePath { file.path }
 
   /// The descriptor of the open file.
@@ -36,7 +36,8 @@ public final class EvidenceStorage: Storage {
     try file.withDescriptor(body)
   }
 
-  /// The bytes that the file takes on its disk: its length without holes. A block device takes all of its own.
+  /// The number of bytes that the file takes on disk: its length without holes. A block device takes its
+  /// whole size.
   public func bytesOnDisk() throws(SIFError) -> Int64 {
     do throws(SystemError) {
       let status = try file.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
@@ -57,15 +58,15 @@ public final class EvidenceStorage: Storage {
     try file.read(into: buffer, at: offset)
   }
 
-  /// Refused: evidence is not written to.
+  /// Refused: evidence is read-only.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     throw Self.refusal
   }
 
-  /// Refused: evidence is not written to.
+  /// Refused: evidence is read-only.
   public func truncate(to length: Int64) throws(StorageFault) { throw Self.refusal }
 
-  /// Nothing was written.
+  /// Does nothing, since nothing was written.
   public func synchronize() {}
 
   /// The first offset at or after `offset` that is not in a hole of the file.
@@ -73,5 +74,5 @@ public final class EvidenceStorage: Storage {
     try file.nextData(from: offset)
   }
 
-  static var refusal: StorageFault { StorageFault(.invalidArgument, "evidence is not written to") }
+  static var refusal: StorageFault { StorageFault(.invalidArgument, "evidence is read-only") }
 }

@@ -2,9 +2,9 @@ public import Bytes
 import Gcrypt
 import SIF
 
-/// Why hashing ended before it was done.
+/// The reason why hashing stopped early.
 public struct HashError: Fault, Equatable, Sendable {
-  /// What kind of reason. Raw values are stable: scripts may compare them.
+  /// The kind of reason. Raw values are stable: scripts may compare them.
   public enum Code: String, Sendable {
     /// More bytes would have to be hashed than the caller allows.
     case tooMuch = "too-much"
@@ -18,11 +18,11 @@ public struct HashError: Fault, Equatable, Sendable {
     case library
   }
 
-  /// What kind of reason.
+  /// The kind of reason.
   public let code: Code
   /// One sentence without a final stop.
   public let description: String
-  /// Where in the file or the list, in bytes.
+  /// The place in the file or the list, in bytes.
   public let offset: Int64?
 
   /// An error.
@@ -35,7 +35,7 @@ public struct HashError: Fault, Equatable, Sendable {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Whose fault it is.
+  /// The cause: the image, the arguments, the system or another one.
   public var kind: FaultKind {
     switch code {
     case .truncated: .malformed
@@ -51,16 +51,16 @@ public struct HashError: Fault, Equatable, Sendable {
   init(_ error: GcryptError) { self.init(.library, error.description) }
 }
 
-/// How much may be hashed: a small file can claim any amount of zeros, in holes of its own or of the files in its
-/// partitions, and any number of objects over the same bytes.
+/// The limit on hashing: a small file can claim any amount of zeros, in its own holes or those of files in
+/// its partitions, and any number of objects over the same bytes.
 public struct HashBudget: Sendable {
-  /// The bytes that may go through a digest altogether.
+  /// The most bytes that may be hashed in total.
   public let limit: Int64
-  /// Whether there is also a limit to how often objects that share bytes may have them hashed.
+  /// Whether to limit also how often the bytes that objects share may be hashed.
   private let limitsSharing: Bool
   private(set) var spent: Int64 = 0
 
-  /// How many times a byte is hashed, on the average, for objects that share it.
+  /// The number of times that a shared byte may be hashed, on average.
   private static let mostOverlaps: Int64 = 32
 
   /// A budget of a number of bytes.
@@ -69,8 +69,8 @@ public struct HashBudget: Sendable {
     limitsSharing = false
   }
 
-  /// What is reasonable for a file that takes a number of bytes on its disk: 64 GiB, a minute's work, and 32
-  /// times what is there.
+  /// A reasonable budget for a file that takes a number of bytes on disk: 64 GiB, a minute's work, plus 32
+  /// times its bytes.
   public init(bytesOnDisk: Int64) {
     let (product, overflow) = max(bytesOnDisk, 0).multipliedReportingOverflow(by: 32)
     let (sum, tooFar) = product.addingReportingOverflow(64 << 30)
@@ -78,7 +78,7 @@ public struct HashBudget: Sendable {
     limitsSharing = true
   }
 
-  /// Takes the bytes of ranges of a file out of the budget, of which some may lie over one another.
+  /// Takes the bytes of ranges of a file, which may overlap, out of the budget.
   mutating func spend(_ ranges: [Range<Int64>]) throws(HashError) {
     var (total, own, reached): (Int64, Int64, Int64) = (0, 0, 0)
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {

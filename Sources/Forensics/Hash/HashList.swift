@@ -1,9 +1,9 @@
 import Bytes
 public import Gcrypt
 
-/// Lists of digests as `sha256sum` and its kin write them (spec/timeline.md, "Hash lists").
+/// Lists of digests in the form of `sha256sum` and similar tools (spec/timeline.md, "Hash lists").
 public enum HashList {
-  /// The algorithms by the names that coreutils has for them.
+  /// The algorithms, by their names in coreutils.
   public static let algorithms: [(name: String, algorithm: HashAlgorithm)] = [
     ("sha256", .sha256), ("sha512", .sha512), ("sha384", .sha384), ("sha224", .sha224), ("sha1", .sha1),
     ("md5", .md5), ("blake2b", .blake2b_512),
@@ -11,10 +11,11 @@ public enum HashList {
 
   /// The longest list that is read, in bytes: it is held in memory.
   public static let longestList = 256 << 20
-  /// The longest line of a list, in bytes: a path of a million bytes, each of them escaped, and a digest.
+  /// The longest line of a list, in bytes: a digest, and a path of a million bytes, all escaped.
   public static let longestLine = 4 << 20
 
-  /// A line with its end. A name with a line end or a backslash is escaped, and the line begins with a backslash.
+  /// A line including its end. A name with a line end or a backslash is escaped, and the line then begins
+  /// with a backslash.
   public static func line(_ digest: [UInt8], _ name: [UInt8]) -> [UInt8] {
     let escaped = escaped(name)
     var line: [UInt8] = escaped == nil ? [] : [0x5C]
@@ -25,7 +26,7 @@ public enum HashList {
     return line
   }
 
-  /// A name with its escapes; nil where it needs none.
+  /// A name with escapes; nil if it needs none.
   private static func escaped(_ name: [UInt8]) -> [UInt8]? {
     guard name.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0x5C }) else { return nil }
     return name.flatMap { byte -> [UInt8] in
@@ -38,7 +39,7 @@ public enum HashList {
     }
   }
 
-  /// A name without its escapes; nil where there is one that is none.
+  /// A name without its escapes; nil if one of them is invalid.
   static func unescaped(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     var name: [UInt8] = []
     var rest = text
@@ -61,7 +62,7 @@ public enum HashList {
   struct Line {
     var name: [UInt8]
     var digest: [UInt8]
-    /// The algorithm, where the line names it.
+    /// The algorithm, if the line names it.
     var tag: [UInt8]?
 
     /// Reads a line without its end: digest, blank, blank or asterisk, name; or `SHA256 (name) = digest`.
@@ -85,7 +86,7 @@ public enum HashList {
 
     private static func tagged(_ text: ArraySlice<UInt8>) -> ([UInt8], ArraySlice<UInt8>, [UInt8])? {
       let word = text.prefix { $0 != 0x20 }
-      // The digest is behind the last " = ", for a name may have one too.
+      // The digest comes after the last " = ", since a name may contain one too.
       guard text[word.endIndex...].starts(with: [0x20, 0x28]), let equals = text.lastIndex(of: 0x3D),
         equals > word.endIndex + 4, text[(equals - 2)..<equals].elementsEqual([0x29, 0x20]),
         text[(equals + 1)...].first == 0x20, let digest = Hexadecimal.bytes(text[(equals + 2)...])
@@ -95,17 +96,18 @@ public enum HashList {
   }
 }
 
-/// What has become of a name since an earlier list was made.
+/// The change of a name since an earlier list was made.
 public enum HashChange: String, Sendable, CaseIterable {
-  /// The digest is the one in the list.
+  /// The digest equals the one in the list.
   case same
-  /// The digest is another one.
+  /// The digest differs.
   case changed
-  /// It is in the list, but not any more.
+  /// It is in the list, but does not exist any more.
   case missing
   /// It is not in the list.
   case new
-  /// It is in the list, and cannot be read now: without a key, or for damage. Whether it is there is not known.
+  /// It is in the list, and cannot be read now, without a key or because of damage. Whether it exists is
+  /// unknown.
   case notRead = "not-read"
 }
 
@@ -114,9 +116,9 @@ extension HashChange {
   public var text: String { self == .notRead ? "not read" : rawValue }
 }
 
-/// An earlier list, and what was met of it since.
+/// An earlier list, and the names met since.
 ///
-/// Names are compared byte for byte, but for a `./` in front of them, which means nothing.
+/// Names are compared byte by byte, without a leading `./`, which has no meaning.
 public struct EarlierHashes: Sendable {
   private let names: [[UInt8]]
   private let digests: [[UInt8]]
@@ -126,9 +128,9 @@ public struct EarlierHashes: Sendable {
 
   /// Reads a list.
   ///
-  /// - Parameter algorithm: the one that its digests have to be of.
-  /// - Throws: ``HashError/Code/list`` for a line that is none, digests of another length or algorithm, and a name
-  ///   that is listed with two digests.
+  /// - Parameter algorithm: the algorithm that the digests must be of.
+  /// - Throws: ``HashError/Code/list`` for an invalid line, digests of another length or algorithm, and a
+  ///   name that is listed with two digests.
   public init(_ bytes: [UInt8], algorithm: HashAlgorithm) throws(HashError) {
     guard bytes.count <= HashList.longestList else {
       throw HashError(.list, "the list is longer than \(HashList.longestList >> 20) MiB")
@@ -140,7 +142,7 @@ public struct EarlierHashes: Sendable {
       number += 1
       var end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
       let next = end + 1
-      // As another system would end it.
+      // A carriage return belongs to another system's line end.
       if end > start, bytes[end - 1] == 0x0D { end -= 1 }
       let text = bytes[start..<end]
       if text.isEmpty || text.first == 0x23 {
@@ -148,7 +150,7 @@ public struct EarlierHashes: Sendable {
         continue
       }
       guard let line = HashList.Line(text) else {
-        throw HashError(.list, "line \(number) of the list is no digest and name", offset: Int64(start))
+        throw HashError(.list, "line \(number) of the list is not a digest and a name", offset: Int64(start))
       }
       guard line.digest.count == algorithm.digestSize, line.tag.map({ $0 == tag }) ?? true else {
         throw HashError(
@@ -184,7 +186,7 @@ public struct EarlierHashes: Sendable {
     algorithm == .blake2b_512 ? Array("BLAKE2b".utf8) : Array(name(of: algorithm).uppercased().utf8)
   }
 
-  /// A name without the `./` in front that mean nothing.
+  /// A name without any leading `./`.
   public static func normalized(_ name: [UInt8]) -> [UInt8] {
     var rest = name[...]
     while rest.starts(with: [0x2E, 0x2F]), rest.count > 2 { rest = rest.dropFirst(2) }
@@ -201,9 +203,9 @@ public struct EarlierHashes: Sendable {
     return low < order.count && names[order[low]] == name ? low : nil
   }
 
-  /// Notes that a name is there; answers what has become of it, and the digest that it had.
+  /// Notes that a name exists; returns its change, and its earlier digest.
   ///
-  /// - Parameter digest: nil of what cannot be read.
+  /// - Parameter digest: nil if the file cannot be read.
   public mutating func meet(_ name: [UInt8], _ digest: [UInt8]?) -> (change: HashChange, earlier: [UInt8]?) {
     let name = Self.normalized(name)
     guard var place = position(of: name) else { return (.new, nil) }

@@ -4,28 +4,28 @@ public import Gcrypt
 public import SIF
 import Squash
 
-/// The digests of ranges of a file, of all of them in one pass: every byte is read once, and hashed by as many
-/// threads as there are lists of ranges. Holes are hashed as zeros without being read.
+/// The digests of many ranges of a file in one pass: every byte is read once, and hashed by as many threads
+/// as there are lists of ranges. Holes are hashed as zeros without being read.
 public struct ImagePass {
   /// The digests of each list's ranges, in the order of the ranges.
   public let digests: [[[UInt8]]]
-  /// How many bytes lay in holes of the file and were not read.
+  /// The number of bytes in holes of the file, which were not read.
   public let holeBytes: Int64
 
-  /// Ranges over one place that are hashed at the same time: each costs a digest's state.
+  /// The most ranges over one place that are hashed at the same time: each needs a digest's state.
   private static let mostOverlaps = 64
 
   /// Hashes the ranges.
   ///
   /// - Parameters:
-  ///   - lists: lists of ranges that lie in the file; each list is hashed by a thread of its own.
+  ///   - lists: lists of ranges inside the file; each list is hashed by its own thread.
   ///   - budget: pays for every byte that is hashed.
   ///   - progress: called with numbers of bytes as they are read.
   public init(
     _ storage: any Storage, _ lists: [[Range<Int64>]], _ algorithm: HashAlgorithm,
     budget: inout HashBudget, progress: (Int64) -> Void = { _ in }
   ) throws(HashError) {
-    // Of the same range the digest is computed once.
+    // The digest of a repeated range is computed once.
     let places = lists.map { list in
       var places: [Range<Int64>: Int] = [:]
       return list.map { range in
@@ -42,12 +42,12 @@ public struct ImagePass {
     }
     for list in lists { try budget.spend(list) }
     var digests = lists.map { [[UInt8]](repeating: [], count: $0.count) }
-    // By where they begin, and so in every pass.
+    // Every pass takes the ranges in the order of their offsets.
     var left = lists.map { list in
       list.indices.sorted { (list[$0].lowerBound, $0) < (list[$1].lowerBound, $1) }
     }
     var holeBytes: Int64 = 0
-    // A second pass only where objects lie over one another in great numbers.
+    // A second pass is needed only if very many objects overlap.
     repeat {
       var chosen: [[Int]] = []
       for index in lists.indices {
@@ -67,7 +67,7 @@ public struct ImagePass {
     self.holeBytes = holeBytes
   }
 
-  /// The ranges that one pass takes, and those that are left to the next.
+  /// The ranges for one pass, and those left for the next.
   private static func split(_ numbers: [Int], _ ranges: [Range<Int64>]) -> (now: [Int], later: [Int]) {
     var (now, later): ([Int], [Int]) = ([], [])
     var ends: [Int64] = []
@@ -101,8 +101,8 @@ public struct ImagePass {
     return union
   }
 
-  /// Reads the ranges and has every consumer take every stretch, the first one in this thread and the others in
-  /// threads of their own; answers how many bytes lay in holes.
+  /// Reads the ranges and gives every stretch to every consumer; the first consumer runs in this thread, the
+  /// others in threads of their own. Returns the number of bytes in holes.
   private static func run(
     _ storage: any Storage, _ ranges: [Range<Int64>], _ consumers: [RangeDigests],
     _ progress: (Int64) -> Void
@@ -139,7 +139,7 @@ public struct ImagePass {
       do throws(StorageFault) {
         let data = min(try storage.nextData(from: position) ?? range.upperBound, range.upperBound)
         if data > position {
-          // Behind the end of a file that became shorter there is no data either.
+          // There is no data beyond the end of a file that became shorter, either.
           let end = min(data, try storage.byteCount)
           guard end > position else { throw Self.shortened(at: position) }
           let count = min(end - position, StretchRing.longestHole)
@@ -196,7 +196,7 @@ private final class StretchRing: @unchecked Sendable {
 
   deinit { buffers.deallocate() }
 
-  /// The buffer of the stretch that is published next, once every consumer is done with it.
+  /// The buffer for the next stretch, once every consumer is done with it.
   func nextBuffer() -> UnsafeMutableRawBufferPointer {
     waitForSlot()
     let start = published % Self.slots * Self.bufferBytes
@@ -218,7 +218,7 @@ private final class StretchRing: @unchecked Sendable {
     monitor.unlock()
   }
 
-  /// Nothing more is published; the consumers end when they have taken everything.
+  /// Ends publishing; the consumers end once they have taken everything.
   func close() {
     monitor.lock()
     isClosed = true
@@ -226,7 +226,7 @@ private final class StretchRing: @unchecked Sendable {
     monitor.unlock()
   }
 
-  /// Has a consumer take every stretch, until the ring is closed.
+  /// Gives every stretch to a consumer, until the ring is closed.
   func consume(_ index: Int) {
     while let stretch = next(index) {
       consumers[index].take(stretch)

@@ -1,7 +1,7 @@
 import Gcrypt
 import LinuxSystem
 
-/// A running digest in a box, for there are no collections of what cannot be copied.
+/// A running digest in a box, since collections cannot hold noncopyable values.
 final class RunningDigest {
   private var context: HashContext?
 
@@ -24,7 +24,7 @@ final class RunningDigest {
   func digest() -> [UInt8] { context.take()?.finalize() ?? [] }
 }
 
-/// A stretch of a file: its bytes, or that they are zeros.
+/// A stretch of a file: its bytes, or zeros of a hole.
 struct Stretch {
   var offset: Int64
   var count: Int64
@@ -32,11 +32,11 @@ struct Stretch {
   var bytes: UnsafeRawBufferPointer?
 }
 
-/// Digests of ranges of a file that is gone through once, from front to back.
+/// The digests of ranges of a file that is read once, from front to back.
 final class RangeDigests {
   private let ranges: [Range<Int64>]
   private let algorithm: HashAlgorithm
-  /// The numbers of the ranges by where they begin, and how far they have been begun.
+  /// The numbers of the ranges by offset, and how many have been begun.
   private let order: [Int]
   private var begun = 0
   private var active: [(number: Int, digest: RunningDigest)] = []
@@ -51,13 +51,13 @@ final class RangeDigests {
     digests = Array(repeating: empty, count: ranges.count)
   }
 
-  /// Takes the next stretch. Those that a range has bytes in have to come in order and without gaps.
+  /// Takes the next stretch. Stretches inside a range have to come in order and without gaps.
   func take(_ stretch: Stretch) {
     guard failure == nil else { return }
     let end = stretch.offset + stretch.count
     active.removeAll { number, digest in finishes(number, digest, stretch, end) }
     do throws(HashError) {
-      // One after the other: there may be very many that begin and end in one stretch.
+      // One after another, since very many may begin and end in one stretch.
       while begun < order.count, ranges[order[begun]].lowerBound < end {
         let number = order[begun]
         begun += 1
@@ -68,7 +68,7 @@ final class RangeDigests {
     } catch { failure = error }
   }
 
-  /// Adds what a range has in a stretch to its digest; answers whether that was the last of it.
+  /// Adds the range's bytes in a stretch to its digest; returns whether the range is complete.
   private func finishes(_ number: Int, _ digest: RunningDigest, _ stretch: Stretch, _ end: Int64) -> Bool {
     let range = ranges[number]
     let (from, to) = (max(range.lowerBound, stretch.offset), min(range.upperBound, end))

@@ -1,8 +1,8 @@
 import Glibc
 
-/// How often each value occurs among bytes.
+/// The number of times that each value occurs among bytes.
 ///
-/// Four tables take turns, so that a byte need not wait for the count of an equal one right before it.
+/// Four tables take turns, so that counting a byte need not wait for the count of an equal one before it.
 final class ByteCounts {
   private let tables = UnsafeMutablePointer<UInt32>.allocate(capacity: 4 * 256)
   private let totals = UnsafeMutablePointer<Int64>.allocate(capacity: 256)
@@ -47,24 +47,24 @@ final class ByteCounts {
   /// Counts zeros without looking at them.
   func add(zeros count: Int64) { totals[0] += count }
 
-  /// Begins anew.
+  /// Starts again from zero.
   func reset() { totals.update(repeating: 0, count: 256) }
 
-  /// How many bytes were counted.
+  /// The number of counted bytes.
   var total: Int64 { (0..<256).reduce(0) { $0 + totals[$1] } }
 
-  /// How many of them are zero.
+  /// The number of zeros among them.
   var zeros: Int64 { totals[0] }
 
-  /// How many of them occur in no plain text: control characters other than white space.
+  /// The number of bytes that plain text does not contain: control characters other than white space.
   var controls: Int64 {
     (0..<32).reduce(totals[127]) { [9, 10, 12, 13].contains($1) ? $0 : $0 + totals[$1] }
   }
 
-  /// How many of them are beyond ASCII.
+  /// The number of bytes beyond ASCII.
   var beyondASCII: Int64 { (128..<256).reduce(0) { $0 + totals[$1] } }
 
-  /// Shannon's entropy in bits for each byte; 0 of no bytes.
+  /// Shannon's entropy in bits per byte; 0 if there are no bytes.
   var entropy: Double {
     let total = Double(self.total)
     guard total > 0 else { return 0 }
@@ -73,7 +73,7 @@ final class ByteCounts {
       let part = Double(totals[value]) / total
       sum -= part * log2(part)
     }
-    // All bytes alike: not minus zero.
+    // If all bytes are equal, the sum is minus zero.
     return max(sum, 0)
   }
 }

@@ -1,19 +1,19 @@
 import ImageTrust
 import SIF
 
-/// Which signatures cover which regions: by what was verified, or else by what signatures claim.
+/// The signatures that cover each region: those that were verified, or else those that claim to.
 struct MapCoverage {
   private let state: RegionCoverage.State
   /// The signatures over each object, ascending.
   private var signatures: [UInt32: [UInt32]] = [:]
   private var headerSignatures: [UInt32] = []
-  /// The signatures that are linked to each object, and to which it does not match, ascending.
+  /// The signatures that are linked to each object but do not match it, ascending.
   private var broken: [UInt32: [UInt32]] = [:]
   private var brokenHeaderSignatures: [UInt32] = []
   /// Disjoint, in the order of the file.
   private var uncovered: [Range<Int64>]
 
-  /// The most signatures that are named of one region.
+  /// The most signatures that are named for one region.
   private static let mostNamed = 32
 
   init(_ image: Image, _ verification: VerificationReport?) {
@@ -34,12 +34,12 @@ struct MapCoverage {
     uncovered = Self.merged(ranges)
   }
 
-  /// Notes what signatures should cover and do not, as they or it were altered.
+  /// Notes the objects and header that signatures should cover but do not, since one of the two was altered.
   private mutating func noteBroken(_ image: Image, _ verification: VerificationReport) {
     var wholly: Set<UInt32> = []
     for result in verification.signatures where result.isConsidered {
       for id in result.altered { broken[id, default: []].append(result.id) }
-      // Of a signature that is itself damaged nothing is known of what it covered: all that it is linked to.
+      // A damaged signature does not tell what it covered, so everything that it is linked to counts.
       let isDamaged = result.faults.contains { $0.kind == .damage }
       if isDamaged, result.altered.isEmpty, result.objects.isEmpty { wholly.insert(result.id) }
     }
@@ -49,7 +49,7 @@ struct MapCoverage {
     brokenHeaderSignatures = headerClaims.filter(wholly.contains)
   }
 
-  /// What signatures say they cover: the objects that they are linked to.
+  /// The objects that signatures claim to cover: those that they are linked to.
   private static func claims(of image: Image) -> ([UInt32: [UInt32]], [UInt32]) {
     var byGroup: [UInt32: [UInt32]] = [:]
     var byObject: [UInt32: [UInt32]] = [:]
@@ -61,7 +61,7 @@ struct MapCoverage {
       }
     }
     let header = named(byGroup.values.flatMap(\.self) + byObject.values.flatMap(\.self))
-    // No more than can be named are kept of any: many objects may have many signatures in common.
+    // Keep no more than can be named: many objects may have many signatures in common.
     byGroup = byGroup.mapValues(named)
     byObject = byObject.mapValues(named)
     var claims: [UInt32: [UInt32]] = [:]
@@ -88,7 +88,7 @@ struct MapCoverage {
     return result
   }
 
-  /// Sets the coverage of regions that are in the order of the file.
+  /// Sets the coverage of the regions, which are in the order of the file.
   func apply(to regions: inout [MapRegion]) {
     var first = 0
     for index in regions.indices {

@@ -1,11 +1,11 @@
 import Bytes
 import SIF
 
-/// A map as a drawing: SVG that needs nothing besides itself (spec/forensics.md, "Drawing").
+/// A map as a drawing: self-contained SVG (spec/forensics.md, "Drawing").
 ///
-/// A strip shows the file to scale. Beneath it every part has a cell whose width grows with the logarithm of its length,
-/// tied to its place in the strip, and a row with its name and figures, so that the small parts can be read whatever
-/// the largest one is.
+/// A strip shows the file to scale. Beneath it every part has a cell, tied to its place in the strip, whose
+/// width grows with the logarithm of its length, and a row with its name and figures, so that small parts
+/// stay readable next to any large one.
 public struct MapDrawing: Sendable {
   private let map: ImageMap
   private let parts: [MapPart]
@@ -17,7 +17,7 @@ public struct MapDrawing: Sendable {
   private static let cellHeight = 34.0
   private static let rowTop = 216.0
   private static let rowHeight = 21.0
-  /// The parts that are drawn: as many rows as fit on a printed page.
+  /// The most parts that are drawn: as many rows as fit on a printed page.
   private static let mostParts = 32
 
   /// A drawing of a map.
@@ -28,9 +28,9 @@ public struct MapDrawing: Sendable {
 
   private var height: Double { Self.rowTop + Double(parts.count) * Self.rowHeight + 34 }
 
-  /// A file of its own.
+  /// The drawing as an SVG file.
   ///
-  /// - Parameter title: what the drawing is of; any text.
+  /// - Parameter title: the subject of the drawing; any text.
   public func document(title: String) -> String {
     let heading =
       "\(title.utf8.escapedText), \(ByteText.decimal(map.fileSize)) (\(map.fileSize) bytes)"
@@ -46,7 +46,7 @@ public struct MapDrawing: Sendable {
       """
   }
 
-  /// An element for a page of HTML.
+  /// The drawing as an element for a page of HTML.
   public var element: String {
     """
     <svg viewBox="0 0 960 \(Int(height))" role="img" aria-label="Map of the file" class="map" \
@@ -174,7 +174,7 @@ public struct MapDrawing: Sendable {
 }
 
 extension MapPart.Category {
-  /// The ground of the part.
+  /// The background of the part.
   fileprivate var color: String {
     switch self {
     case .header: "#57606a"
@@ -189,7 +189,7 @@ extension MapPart.Category {
     }
   }
 
-  /// What can be read on that ground.
+  /// A text colour that is readable on that background.
   fileprivate var ink: String {
     switch self {
     case .header, .partition, .encrypted, .signature: "#ffffff"
@@ -199,7 +199,7 @@ extension MapPart.Category {
 }
 
 extension MapPart {
-  /// The word of the column.
+  /// The word in the column "signed".
   fileprivate var signedText: String {
     switch coverage {
     case .unknown: "unknown"
@@ -212,7 +212,7 @@ extension MapPart {
 }
 
 extension Double {
-  /// With one decimal, as coordinates need no more.
+  /// With one decimal, which is enough for coordinates.
   fileprivate var fixed: String {
     let tenths = Int64((self * 10).rounded())
     return tenths % 10 == 0
@@ -227,8 +227,8 @@ extension Double {
 }
 
 extension String {
-  /// The text for an element or an attribute of XML or HTML. What neither may hold is to be escaped before
-  /// (`escapedText`).
+  /// The text for an element or an attribute of XML or HTML. Characters that neither allows have to be
+  /// escaped first (`escapedText`).
   package var markupEscaped: String {
     var text = ""
     for scalar in unicodeScalars {
@@ -244,7 +244,7 @@ extension String {
     return text
   }
 
-  /// The text with its end cut where it is longer than a number of characters.
+  /// The text, with its end cut off if it is longer than a number of characters.
   fileprivate func shortened(to count: Int) -> String {
     self.count <= count ? self : prefix(count - 1) + "…"
   }

@@ -2,7 +2,7 @@ import SIF
 
 /// A part of an image as people see it: neighbouring regions that belong together, for drawings.
 public struct MapPart: Sendable {
-  /// What a part is, as far as a drawing tells things apart.
+  /// The kinds of parts that a drawing distinguishes.
   public enum Category: String, Sendable, CaseIterable {
     /// The global header.
     case header
@@ -16,29 +16,29 @@ public struct MapPart: Sendable {
     case signature
     /// Any other object.
     case object = "other object"
-    /// Padding, and room that layout keeps.
+    /// Padding, and room that the layout explains.
     case padding
-    /// Bytes that belong to nothing.
+    /// Bytes outside of all objects.
     case unclaimed = "gap or trailing bytes"
     /// Several small parts that a drawing has no room for.
     case several = "several small parts"
   }
 
-  /// What it is.
+  /// The kind of part.
   public fileprivate(set) var category: Category
-  /// What it is in words; bytes of the image are escaped.
+  /// The part in words; bytes of the image are escaped.
   public fileprivate(set) var label: String
-  /// Where it begins in the file.
+  /// The offset of the part in the file.
   public let offset: Int64
-  /// How many bytes it has.
+  /// The length of the part in bytes.
   public fileprivate(set) var length: Int64
-  /// The mean entropy of its regions, in bits for each byte.
+  /// The mean entropy of its regions, in bits per byte.
   public fileprivate(set) var entropy: Double
-  /// How the best signed of its regions is signed.
+  /// The coverage of its best signed region.
   public fileprivate(set) var coverage: RegionCoverage.State
   /// Whether signatures leave any of its bytes out.
   public fileprivate(set) var isPartlyUncovered: Bool
-  /// Whether all of it is zero.
+  /// Whether all its bytes are zero.
   public fileprivate(set) var isZero: Bool
 
   fileprivate init(_ region: MapRegion, _ category: Category, _ label: String) {
@@ -63,7 +63,7 @@ public struct MapPart: Sendable {
 }
 
 extension ImageMap {
-  /// The parts of the image in the order of the file; neighbours are merged where there are more than `limit`.
+  /// The parts of the image in the order of the file; neighbours are merged if there are more than `limit`.
   public func parts(limit: Int = 40) -> [MapPart] {
     var parts: [MapPart] = []
     var (used, unused, remains) = (0, 0, 0)
@@ -106,10 +106,10 @@ extension ImageMap {
     }
   }
 
-  /// Keeps the largest parts, and merges what lies between them.
+  /// Keeps the largest parts, and merges those between them.
   private static func merged(_ parts: [MapPart], limit: Int) -> [MapPart] {
     guard parts.count > limit else { return parts }
-    // Between any two that are kept there may be one that is merged.
+    // Each kept part may have a merged one before and after it.
     let kept = Set(
       parts.indices.sorted { (parts[$0].length, $1) > (parts[$1].length, $0) }.prefix((limit - 1) / 2))
     var result: [MapPart] = []

@@ -1,13 +1,14 @@
 import SIF
 
 extension ImageMap {
-  /// Two lines for a terminal: the file to scale, and every part in a width that grows with the logarithm of its
-  /// length, so that the small ones are seen too; and a line that says what the signs mean. None for an empty file.
+  /// Two lines for a terminal: the file to scale, and every part with a width that grows with the logarithm
+  /// of its length, so that small parts are visible too; and a line that explains the signs. Empty for an
+  /// empty file.
   public func strip(width: Int = 76) -> [String] {
     let parts = parts(limit: max(width / 3, 2))
     guard fileSize > 0, width > 0 else { return [] }
     let scaled = (0..<width).map { column -> Character in
-      // The part that holds the middle of what the column stands for.
+      // The part in the middle of the column's bytes.
       let position = Int64((Double(column) + 0.5) / Double(width) * Double(fileSize))
       return parts.last { $0.offset <= position }?.sign ?? " "
     }
@@ -34,7 +35,7 @@ extension ImageMap {
 }
 
 extension MapPart {
-  /// How wide a part is drawn where all are to be seen: by the logarithm of its length.
+  /// The relative width of a part if all are to be visible: the logarithm of its length.
   var weight: Double {
     var (weight, rest) = (2.0, length)
     while rest > 1 {

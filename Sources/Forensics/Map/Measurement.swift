@@ -3,15 +3,16 @@ import SIF
 
 /// Reads an image's file once, from its first byte to its last, and measures each region on the way.
 ///
-/// One thread reads and counts, another hashes what it read: both work on the same few buffers, so that a file of any
-/// length takes a megabyte of memory, and no longer than its SHA-256 does.
+/// One thread reads and counts, another hashes. Both share a few buffers, so that a file of any length needs
+/// a megabyte of memory, and takes no longer than its SHA-256.
 enum Measurement {
-  /// Bytes read at once: few enough that they are still in the processor's cache when they are hashed.
+  /// The number of bytes to read at once: few enough that they are still in the processor's cache when they
+  /// are hashed.
   static let blockBytes = 256 << 10
 
-  /// Measures regions that follow one another without a gap.
+  /// Measures regions that follow one another without gaps.
   ///
-  /// - Parameter progress: is told of bytes as they are done.
+  /// - Parameter progress: called with numbers of bytes as they are done.
   static func run(
     _ storage: any Storage, _ regions: inout [MapRegion], progress: ((Int64) -> Void)?
   ) throws(SIFError) {
@@ -20,7 +21,7 @@ enum Measurement {
     let hasher = RegionHasher(ends)
     let counter = RegionCounter(storage, ends)
     let queue = PieceQueue()
-    // A small file is done before a thread would have begun.
+    // A small file is done before a thread would start.
     var thread: Thread?
     if size > 4 * Int64(blockBytes) { thread = try? Thread { queue.fill(from: counter) } }
     if thread != nil {
@@ -44,7 +45,7 @@ enum Measurement {
   }
 }
 
-/// Buffers that go around between the thread that fills them and the one that hashes them.
+/// Buffers that circulate between the thread that fills them and the one that hashes them.
 final class PieceQueue: @unchecked Sendable {
   let buffers: [UnsafeMutableRawBufferPointer]
   private let monitor = Monitor()
@@ -59,7 +60,7 @@ final class PieceQueue: @unchecked Sendable {
 
   deinit { for buffer in buffers { buffer.deallocate() } }
 
-  /// Fills buffers until there is nothing more to read.
+  /// Fills buffers until everything is read.
   func fill(from counter: RegionCounter) {
     while true {
       monitor.lock()
@@ -83,7 +84,7 @@ final class PieceQueue: @unchecked Sendable {
     return filled.isEmpty ? nil : filled.removeFirst()
   }
 
-  /// Gives a buffer back.
+  /// Returns a buffer.
   func release(_ buffer: Int) {
     monitor.lock()
     free.append(buffer)

@@ -6,7 +6,7 @@ struct MapPiece {
   enum Kind {
     /// Bytes that were read into a buffer.
     case bytes
-    /// A hole of the file: zeros that nobody read.
+    /// A hole of the file: zeros that are not read.
     case hole
     /// Bytes that could not be read.
     case unreadable
@@ -16,12 +16,12 @@ struct MapPiece {
   let count: Int64
 }
 
-/// Reads a file in order and notes of each region what its bytes look like.
+/// Reads a file in order and determines the kind of each region's content.
 final class RegionCounter: @unchecked Sendable {
   private let storage: any Storage
-  /// The first byte behind each region.
+  /// The end of each region.
   private let ends: [Int64]
-  /// Where the first region begins in the file; everything else counts from there.
+  /// The offset of the first region in the file; all others count from there.
   private let start: Int64
   private var position: Int64 = 0
   private var region = 0
@@ -30,12 +30,12 @@ final class RegionCounter: @unchecked Sendable {
   private(set) var measures: [RegionMeasure]
   private(set) var failure: SIFError?
 
-  /// How much is read at once where reading a whole block failed.
+  /// The number of bytes to read at once after reading a whole block failed.
   private static let sectorBytes: Int64 = 4096
 
   /// - Parameters:
-  ///   - ends: the first byte behind each region, from the beginning of the first.
-  ///   - start: where the first region begins in the file.
+  ///   - ends: the end of each region, counted from the beginning of the first.
+  ///   - start: the offset of the first region in the file.
   init(_ storage: any Storage, _ ends: [Int64], from start: Int64 = 0) {
     self.storage = storage
     self.ends = ends
@@ -43,13 +43,13 @@ final class RegionCounter: @unchecked Sendable {
     measures = Array(repeating: RegionMeasure(), count: ends.count)
   }
 
-  /// The next piece: read into the buffer, and counted. Nil at the end, and after a failure.
+  /// Reads the next piece into the buffer, and counts it. Nil at the end, and after a failure.
   func next(into buffer: UnsafeMutableRawBufferPointer) -> MapPiece? {
     guard failure == nil, let end = ends.last, position < end else { return nil }
     do throws(StorageFault) {
       let data = min((try storage.nextData(from: start + position)).map { $0 - start } ?? end, end)
       if data > position {
-        // A file that became shorter has no bytes there, rather than zeros.
+        // The missing bytes of a file that became shorter are unreadable, not zeros.
         let present = min(data, try storage.byteCount - start)
         let kind: MapPiece.Kind = present > position ? .hole : .unreadable
         return take(MapPiece(kind: kind, count: (present > position ? present : end) - position), nil)
@@ -67,7 +67,7 @@ final class RegionCounter: @unchecked Sendable {
     }
   }
 
-  /// Reads at most `wanted` bytes; nil where not even the first few can be read.
+  /// Reads at most `wanted` bytes; nil if not even the first few can be read.
   private func read(_ wanted: Int64, _ buffer: UnsafeMutableRawBufferPointer) throws(StorageFault) -> Int? {
     for count in [wanted, min(wanted, Self.sectorBytes)] {
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(count)])
@@ -80,7 +80,7 @@ final class RegionCounter: @unchecked Sendable {
     return nil
   }
 
-  /// Counts a piece for the regions that it is of.
+  /// Counts a piece for the regions that it belongs to.
   private func take(_ piece: MapPiece, _ bytes: UnsafeRawBufferPointer?) -> MapPiece {
     let first = position
     let end = position + piece.count

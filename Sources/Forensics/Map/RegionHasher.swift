@@ -1,18 +1,18 @@
 import Gcrypt
 import SIF
 
-/// Hashes the bytes of regions that come in pieces, in order.
+/// Hashes the bytes of regions, which come in pieces and in order.
 final class RegionHasher {
   private let ends: [Int64]
   private var position: Int64 = 0
   private var region = 0
   private var context: HashContext?
-  /// Whether the region that is being hashed can have a digest at all.
+  /// Whether the current region can have a digest.
   private var isHashable = true
-  /// How many bytes of holes may still be hashed.
+  /// The number of bytes of holes that may still be hashed.
   private var holeBudget = ImageMap.longestHashedHoles
   private let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: Measurement.blockBytes, alignment: 64)
-  /// The SHA-256 of each region, as far as it has one.
+  /// The SHA-256 of each region, if it has one.
   private(set) var digests: [[UInt8]?]
   private(set) var failure: SIFError?
 

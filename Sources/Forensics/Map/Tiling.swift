@@ -3,20 +3,20 @@ import SIF
 
 /// Cuts an image's file into regions, so that every byte is in exactly one (spec/forensics.md, "Map").
 ///
-/// What several things claim is counted for the header first, then for the descriptor table, then for the object
-/// that begins first, of those that begin together for the one whose slot comes first.
+/// Bytes with several claims go first to the header, then to the descriptor table, then to the object that
+/// begins first; among objects that begin together, to the one in the first slot.
 struct Tiling {
   private let image: LenientImage
   private let fileSize: Int64
-  /// In the order of the file, without a byte between two of them.
+  /// The regions in the order of the file, without bytes between them.
   private(set) var regions: [MapRegion] = []
   private(set) var overlaps: [MapOverlap] = []
   private(set) var objects: [MappedObject] = []
-  /// Bytes counted for each object, and those it shares, by its place in `image.descriptors`.
+  /// The bytes counted for each object, and those that it shares, by its index in `image.descriptors`.
   private var mapped: [Int64]
   private var shared: [Int64]
 
-  /// The fields of a header, as far as signatures treat them alike (spec/signatures.md, "61 bytes of the header").
+  /// The fields of a header, grouped as signatures treat them (spec/signatures.md, "61 bytes of the header").
   private static let headerFields: [(range: Range<Int64>, kind: MapRegion.Kind, what: String)] = {
     typealias Fields = Header.Fields
     func range(_ first: StructureField, _ last: StructureField) -> Range<Int64> { first.offset..<last.end }
@@ -35,7 +35,7 @@ struct Tiling {
     mapped = Array(repeating: 0, count: image.descriptors.count)
     shared = mapped
     guard let header = image.header else {
-      add(.unknown, 0..<fileSize, "no image: no header was found")
+      add(.unknown, 0..<fileSize, "not an image: no header was found")
       return
     }
     for (range, kind, what) in Self.headerFields { add(kind, range, what) }
@@ -66,7 +66,7 @@ struct Tiling {
     }
   }
 
-  /// The part of an object that is in the file; empty for one whose extent is no range.
+  /// The part of an object that is in the file; empty if its extent is not a valid range.
   private static func present(_ object: Descriptor, _ fileSize: Int64) -> Range<Int64> {
     guard let end = object.end, object.offset < fileSize else { return 0..<0 }
     return object.offset..<min(end, fileSize)
@@ -116,7 +116,7 @@ struct Tiling {
       .unusedSlots, range(slots, from: start), "\(name): unused", slot: slots.lowerBound, slots: slots.count)
   }
 
-  /// The bytes of slots, less what the header has of them where the table begins inside it.
+  /// The bytes of slots, without those inside the header if the table begins there.
   private func range(_ slots: Range<Int>, from start: Int64) -> Range<Int64> {
     let first = max(image.position(ofSlot: slots.lowerBound), start)
     return first..<max(image.position(ofSlot: slots.upperBound), first)
@@ -140,7 +140,7 @@ struct Tiling {
         with: name))
   }
 
-  /// Cuts a stretch of the file outside of header and table: objects, and what lies between them.
+  /// Cuts a stretch of the file outside of header and table into objects, and the bytes between them.
   private mutating func addData(_ stretch: Range<Int64>, _ order: [Int], _ header: Header) {
     guard !stretch.isEmpty else { return }
     var reached = stretch.lowerBound
@@ -168,23 +168,24 @@ struct Tiling {
     addBetween(reached..<stretch.upperBound, last, nil, header)
   }
 
-  /// Names the bytes between two neighbours: room kept by layout or alignment, a gap, or what is left over.
+  /// Names the bytes between two neighbours: room that layout or alignment explains, a gap, or trailing
+  /// bytes.
   private mutating func addBetween(
     _ range: Range<Int64>, _ before: Int?, _ next: Descriptor?, _ header: Header
   ) {
-    // Up to the data offset it is layout, even when no object follows.
+    // Bytes up to the data offset belong to the layout, even if no object follows.
     let split = min(max(header.dataOffset, range.lowerBound), range.upperBound)
     let behind = before.map { "object \(image.descriptors[$0].id)" } ?? "the descriptor table"
     if range.upperBound < fileSize, next == nil {
       return before == nil
-        ? add(.padding, range, "room in front of the descriptor table")
+        ? add(.padding, range, "room before the descriptor table")
         : add(.gap, range, "gap between \(behind) and the descriptor table")
     }
-    add(.padding, range.lowerBound..<split, "room in front of the data")
+    add(.padding, range.lowerBound..<split, "room before the data")
     let rest = split..<range.upperBound
-    guard let next else { return add(.trailing, rest, "behind \(behind)") }
+    guard let next else { return add(.trailing, rest, "after \(behind)") }
     if next.accountsForPadding(Int64(rest.count), header) {
-      add(.padding, rest, "padding in front of object \(next.id)")
+      add(.padding, rest, "padding before object \(next.id)")
     } else {
       add(.gap, rest, "gap between \(behind) and object \(next.id)")
     }
@@ -192,6 +193,6 @@ struct Tiling {
 }
 
 extension Descriptor {
-  /// The name in quotation marks behind a comma, for lists of objects; empty where there is none.
+  /// The name in quotation marks after a comma, for lists of objects; empty if there is none.
   var quotedName: String { name.isEmpty ? "" : ", \"\(name.escapedText)\"" }
 }

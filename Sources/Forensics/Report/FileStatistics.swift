@@ -2,7 +2,7 @@ import Bytes
 public import SIF
 public import Squash
 
-/// What stands out among the files of a partition (spec/forensics.md, "Report").
+/// Notable files of a partition (spec/forensics.md, "Report").
 public struct FileStatistics: Sendable {
   /// One file of a list.
   public struct File: Sendable {
@@ -21,7 +21,7 @@ public struct FileStatistics: Sendable {
   public struct Selection: Sendable {
     /// The files that are named, at most ``FileStatistics/mostNamed``.
     public fileprivate(set) var files: [File] = []
-    /// How many there are.
+    /// The number of all files, named or not.
     public fileprivate(set) var count = 0
 
     fileprivate mutating func add(_ file: @autoclosure () -> File) {
@@ -33,11 +33,11 @@ public struct FileStatistics: Sendable {
   /// The most files that a list names.
   public static let mostNamed = 25
 
-  /// How many files there are of each type.
+  /// The number of files of each type.
   public private(set) var counts: [FileType: Int] = [:]
-  /// The bytes of all regular files; one with several names counts for each of them.
+  /// The bytes of all regular files; a file with several names counts once for each.
   public private(set) var contentBytes: Int64 = 0
-  /// When the file system says it was made.
+  /// The time at which the file system was made, by its own account.
   public let madeAt: Timestamp
   /// The largest regular files, the largest first.
   public private(set) var largest: [File] = []
@@ -45,23 +45,23 @@ public struct FileStatistics: Sendable {
   public private(set) var latest: [File] = []
   /// Files that run with the rights of their owner or group.
   public private(set) var setID = Selection()
-  /// Files that everybody may write, and directories in which everybody may remove what others put there.
+  /// Files that everybody may write, and directories in which everybody may remove other users' files.
   public private(set) var worldWritable = Selection()
   /// Device nodes.
   public private(set) var devices = Selection()
   /// Files that changed after the file system was made, or after the time of the report.
   public private(set) var implausible = Selection()
-  /// What could not be read of the tree.
+  /// The faults of unreadable parts of the tree, some of them.
   public private(set) var faults: [SquashError] = []
-  /// How many such faults there are.
+  /// The number of all such faults.
   public private(set) var faultCount = 0
 
   /// Walks the tree of a squashfs.
   ///
   /// - Parameters:
-  ///   - reader: the partition's bytes; a decrypting view of an encrypted one.
-  ///   - now: the time that no file should be later than; nil for no such time.
-  /// - Throws: ``SquashError`` where it is no squashfs that can be read.
+  ///   - reader: the partition's bytes; for an encrypted one, a decrypting view.
+  ///   - now: the latest plausible time; nil for no limit.
+  /// - Throws: ``SquashError`` if it is not a readable squashfs.
   public init(_ reader: any RandomAccess, now: Timestamp?) throws(SquashError) {
     let image = try SquashImage(reader)
     let squash = try SquashReader(image)
@@ -94,14 +94,14 @@ public struct FileStatistics: Sendable {
       if inode.permissions & 0o6000 != 0 { setID.add(File(entry)) }
       if inode.permissions & 0o002 != 0 { worldWritable.add(File(entry)) }
     case .directory:
-      // The sticky bit keeps files of others from being removed.
+      // With the sticky bit, users cannot remove each other's files.
       if inode.permissions & 0o1002 == 0o002 { worldWritable.add(File(entry)) }
     case .blockDevice, .characterDevice: devices.add(File(entry))
     default: break
     }
   }
 
-  /// Keeps the first files of an order.
+  /// Inserts a file into a list that keeps the first files of an order.
   private static func insert(_ entry: Entry, into list: inout [File], _ isBefore: (Inode, Inode) -> Bool) {
     if list.count == mostNamed, let last = list.last, !isBefore(entry.inode, last.inode) { return }
     let index = list.firstIndex { isBefore(entry.inode, $0.inode) } ?? list.count

@@ -1,23 +1,24 @@
 public import SIF
 
-/// A time in header or descriptors that cannot be right, or that somebody set (spec/forensics.md, "Implausible times").
+/// A time in header or descriptors that cannot be right, or that was set by hand (spec/forensics.md,
+/// "Implausible times").
 public struct ImplausibleTime: Sendable, Equatable {
-  /// Whose time it is, such as `the header's time of creation`.
+  /// The owner of the time, such as `the header's time of creation`.
   public let what: String
   /// The time.
   public let time: Timestamp
-  /// Why it is implausible, as a clause without a final stop.
+  /// The reason why it is implausible, as a clause without a final stop.
   public let why: String
 
-  /// The most of them that are listed.
+  /// The most that are listed.
   public static let most = 200
 
-  /// Before there were images of this format: 2016-01-01.
+  /// The beginning of the year in which the format appeared: 2016-01-01.
   private static let first = Timestamp(seconds: 1_451_606_400)
 
   /// The times of an image that are implausible.
   ///
-  /// - Parameter now: the time that none should be later than; nil for no such time.
+  /// - Parameter now: the latest plausible time; nil for no limit.
   public static func all(in header: Header?, _ objects: [Descriptor], now: Timestamp?) -> [ImplausibleTime] {
     var found: [ImplausibleTime] = []
     func judge(_ what: String, _ time: Timestamp, notBefore earlier: (Timestamp, String)?) {
@@ -26,7 +27,7 @@ public struct ImplausibleTime: Sendable, Equatable {
         found.append(ImplausibleTime(what: what, time: time, why: "it lies in the future"))
       } else if time.seconds == 0 {
         found.append(
-          ImplausibleTime(what: what, time: time, why: "it is the zero of the clock: nobody set it"))
+          ImplausibleTime(what: what, time: time, why: "it is the clock's zero: it was never set"))
       } else if time < first {
         found.append(
           ImplausibleTime(what: what, time: time, why: "there were no images of this format then"))

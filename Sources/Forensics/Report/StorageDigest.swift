@@ -1,13 +1,14 @@
 import Gcrypt
 public import SIF
 
-/// The SHA-256 of a whole file, as a seal on what was examined.
+/// The SHA-256 of a whole file, as a seal on the examined evidence.
 public enum StorageDigest {
-  /// Hashes all bytes, stepping over holes as a map does.
+  /// Hashes all bytes; skips holes as a map does.
   ///
-  /// - Parameter progress: is told of bytes as they are done.
-  /// - Returns: nil where bytes cannot be read, or where there are more holes than ``ImageMap/longestHashedHoles``.
-  /// - Throws: ``SIFError`` where the storage fails as a whole.
+  /// - Parameter progress: called with numbers of bytes as they are done.
+  /// - Returns: nil if bytes cannot be read, or if there are more bytes of holes than
+  ///   ``ImageMap/longestHashedHoles``.
+  /// - Throws: ``SIFError`` if the storage fails as a whole.
   public static func sha256(
     of storage: any Storage, progress: ((Int64) -> Void)? = nil
   ) throws(SIFError) -> [UInt8]? {

@@ -3,9 +3,9 @@ public import LinuxSystem
 import SIF
 public import SystemPackage
 
-/// An image that a scan came upon, open for reading.
+/// An image that a scan found, open for reading.
 public struct FoundImage: Sendable {
-  /// The path: that of the directory that the scan began with, and the one beneath it. Raw bytes.
+  /// The path: the directory that the scan began with, and the path beneath it. Raw bytes.
   public let path: [UInt8]
   /// The open file.
   public let storage: EvidenceStorage
@@ -13,41 +13,42 @@ public struct FoundImage: Sendable {
   public let size: Int64
   /// The number of its inode.
   public let inode: UInt64
-  /// When it was last changed: seconds and nanoseconds since the epoch.
+  /// The time of its last change: seconds and nanoseconds since the epoch.
   public let modifiedAt: (seconds: Int64, nanoseconds: Int64)
 }
 
-/// Something that a scan could not look at.
+/// Something that a scan could not examine.
 public struct ScanObstacle: Sendable {
   /// The path, as raw bytes.
   public let path: [UInt8]
-  /// Why.
+  /// The reason.
   public let error: SystemError
 }
 
-/// What a scan comes upon.
+/// An event of a scan.
 public enum ScanEvent: Sendable {
-  /// A SIF image, known by its magic whatever it is called.
+  /// A SIF image, recognised by its magic, whatever its name.
   case image(FoundImage)
-  /// Something that could not be looked at.
+  /// Something that could not be examined.
   case obstacle(ScanObstacle)
 }
 
-/// Goes through directories and finds the SIF images in them, each directory's names in the order of their bytes.
+/// Walks directories and finds the SIF images in them; the names of each directory come in the order of their
+/// bytes.
 ///
-/// Nothing but regular files is opened; symbolic links are not followed, but for the paths that it starts with; a
-/// directory that is reached within itself, through a mount, is left out. Neither files nor directories get another
-/// access time where the kernel permits that.
+/// Only regular files are opened. Symbolic links are not followed, except the paths that the scan starts
+/// with. A directory that is reached within itself, through a mount, is left out. Files and directories keep
+/// their access times if the kernel permits that.
 public struct DirectoryScan: ~Copyable {
-  /// The deepest nesting: each level is an open descriptor.
+  /// The deepest nesting: each level holds an open descriptor.
   public static let deepest = 256
 
-  /// Where in the header the magic ends.
+  /// The end of the magic in the header.
   private static let magicEnd = Header.launchScriptByteCount + Header.magic.count
 
   private struct Frame {
     let directory: Directory
-    /// The names that are left, the last one first.
+    /// The remaining names, the last one first.
     var names: [[UInt8]]
     let path: [UInt8]
     let relativePath: [UInt8]
@@ -66,24 +67,25 @@ public struct DirectoryScan: ~Copyable {
   }
 
   private var roots: [FilePath]
-  /// The directories among the roots, and those of them that were gone through, within another one or before.
+  /// The directories among the roots, and those of them that were already walked, within another one or
+  /// before.
   private let rootDirectories: Set<Identity>
   private var doneDirectories: Set<Identity> = []
-  /// The same of the files among the roots, by their paths: a file may have several.
+  /// The same for the files among the roots, by their paths, since a file may have several.
   private let rootFiles: Set<[UInt8]>
   private var doneFiles: Set<[UInt8]> = []
   private var frames: [Frame] = []
   private let shard: Shard
   private let staysOnFileSystem: Bool
-  /// How many regular files were looked at.
+  /// The number of regular files that were examined.
   public private(set) var filesSeen = 0
 
   /// A scan.
   ///
   /// - Parameters:
   ///   - roots: directories, or files.
-  ///   - shard: the part of the files to look at.
-  ///   - staysOnFileSystem: whether directories on other file systems than their root are left out.
+  ///   - shard: the part of the files to examine.
+  ///   - staysOnFileSystem: whether to leave out directories on file systems other than their root's.
   public init(_ roots: [FilePath], shard: Shard = .whole, staysOnFileSystem: Bool = false) {
     self.roots = roots.reversed()
     (rootDirectories, rootFiles) = Self.kinds(of: roots)
@@ -122,13 +124,13 @@ public struct DirectoryScan: ~Copyable {
     return (directories, files)
   }
 
-  /// Whether a directory was gone through already, within another root or as one: that is noted of roots alone.
+  /// Whether a directory was already walked, within another root or as one; this is noted for roots only.
   private mutating func isDone(_ device: UInt64, _ inode: UInt64) -> Bool {
     let identity = Identity(device: device, inode: inode)
     return rootDirectories.contains(identity) && !doneDirectories.insert(identity).inserted
   }
 
-  /// Whether a file was met already, as a root or within one.
+  /// Whether a file was already met, as a root or within one.
   private mutating func isDone(_ path: [UInt8]) -> Bool {
     rootFiles.contains(path) && !doneFiles.insert(path).inserted
   }
@@ -151,7 +153,7 @@ public struct DirectoryScan: ~Copyable {
         guard !isDone(path), shard.contains(name) else { return nil }
         return try sniff(descriptor, status, path: path)
       default:
-        throw SystemError(errno: .invalidArgument, operation: "scan what is neither a file nor a directory")
+        throw SystemError(errno: .invalidArgument, operation: "scan something other than a file or directory")
       }
     } catch {
       return .obstacle(ScanObstacle(path: path, error: error))
@@ -177,13 +179,14 @@ public struct DirectoryScan: ~Copyable {
     let path = frame.path + (frame.path.last == 0x2F ? [] : [0x2F]) + name
     let relativePath = frame.relativePath.isEmpty ? name : frame.relativePath + [0x2F] + name
     do throws(SystemError) {
-      // Gone since the directory was read: as if it had never been there.
+      // It vanished after the directory was read: treat it as if it had never existed.
       guard let status = try frame.directory.descriptor.status(of: name) else { return nil }
       switch status.st_mode & S_IFMT {
       case S_IFDIR:
         return try descend(name, status, in: frame, path: path, relativePath: relativePath)
       case S_IFREG:
-        // Too short for the magic; so say the files of /proc of themselves, which do more than being read.
+        // Too short for the magic. Files of /proc, which can do more than being read, also say that they are
+        // empty.
         guard Int(status.st_size) >= Self.magicEnd, !isDone(path), shard.contains(relativePath) else {
           return nil
         }
@@ -221,7 +224,7 @@ public struct DirectoryScan: ~Copyable {
   private mutating func sniff(
     _ descriptor: consuming OwnedDescriptor, _ status: stat, path: [UInt8]
   ) throws(SystemError) -> ScanEvent? {
-    // Another file may have taken its place.
+    // Another file may have replaced it.
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
     filesSeen += 1
     _ = descriptor.keepAccessTime()
@@ -246,7 +249,8 @@ public struct DirectoryScan: ~Copyable {
 }
 
 extension FoundImage {
-  /// The time of the last change in ISO 8601, with nanoseconds: two states of a file rarely have the same.
+  /// The time of the last change in ISO 8601, with nanoseconds: two states of a file rarely have the same
+  /// one.
   public var modificationTime: String {
     let digits = String(modifiedAt.nanoseconds)
     let fraction = String(repeating: "0", count: max(9 - digits.utf8.count, 0)) + digits

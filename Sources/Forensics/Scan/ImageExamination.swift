@@ -5,23 +5,23 @@ public import LUKS
 public import SIF
 import Squash
 
-/// What an image is verified against.
+/// The requirements that images are verified against.
 public struct ScanPolicy: Sendable {
   /// The keys whose signatures count, judged at the time when the policy was made.
   let verifiers: [any MessageVerifier]
-  /// Who has to have signed.
+  /// The signers that are required.
   public let policy: VerificationPolicy
-  /// The most bytes that are hashed for one image; nil for what is reasonable.
+  /// The most bytes to hash for one image; nil for a reasonable limit.
   public let limit: Int64?
-  /// What tells the policy from others: hexadecimal digits (spec/timeline.md, "Scan records").
+  /// The identity of the policy: hexadecimal digits (spec/timeline.md, "Scan records").
   public let identity: String
 
   /// A policy.
   ///
   /// - Parameters:
   ///   - keys: the keys whose signatures count, with the digests of their files.
-  ///   - policy: who has to have signed.
-  ///   - limit: the most bytes that are hashed for one image; nil for what is reasonable.
+  ///   - policy: the signers that are required.
+  ///   - limit: the most bytes to hash for one image; nil for a reasonable limit.
   public init(
     _ keys: TrustedKeys, _ policy: VerificationPolicy, limit: Int64? = nil
   ) throws(GcryptError) {
@@ -37,35 +37,35 @@ public struct ScanPolicy: Sendable {
   }
 }
 
-/// Everything that a scan says of one image.
+/// All results of a scan for one image.
 public struct ImageExamination: Sendable {
-  /// What verification came to.
+  /// The result of verification.
   public enum Verification: Sendable {
     /// A report.
     case report(VerificationReport)
-    /// The image is not whole, so that there is nothing to verify.
+    /// The image is damaged, so there is nothing to verify.
     case malformed(SIFError)
-    /// It was not verified, and why.
+    /// It was not verified, for this reason.
     case skipped(String)
   }
 
-  /// The header, as far as there is one.
+  /// The header, if there is one.
   public let header: Header?
   /// The objects whose descriptors could be read.
   public let descriptors: [Descriptor]
-  /// What the check found.
+  /// The findings of the check.
   public let findings: [Finding]
   /// The facts of encrypted objects, by their ids.
   public let volumes: [(object: UInt32, facts: VolumeFacts)]
-  /// What verification came to.
+  /// The result of verification.
   public let verification: Verification
 
-  /// Encrypted partitions that are looked at.
+  /// The most encrypted partitions that are examined.
   private static let mostVolumes = 64
 
-  /// Examines an image. What is wrong with it is part of the answer.
+  /// Examines an image. Faults of the image are part of the result.
   ///
-  /// - Throws: ``SIFError/Code/system`` where it cannot be read.
+  /// - Throws: ``SIFError/Code/system`` if it cannot be read.
   public init(_ found: FoundImage, _ policy: ScanPolicy) throws(SIFError) {
     let check = try ImageCheck(of: found.storage)
     header = check.header
@@ -83,7 +83,7 @@ public struct ImageExamination: Sendable {
     for object in check.descriptors where object.dataType == .partition && volumes.count < mostVolumes {
       guard let end = object.end, object.offset >= 0, end <= check.fileSize, object.size > 0 else { continue }
       let reader = Window(storage, object.offset..<end)
-      // What cannot be read is among the findings.
+      // Unreadable parts are among the findings.
       let facts = try? VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
         budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
       })
@@ -98,7 +98,7 @@ public struct ImageExamination: Sendable {
       var budget = HashBudget(bytesOnDisk: try found.storage.bytesOnDisk())
       if let limit = policy.limit { budget = HashBudget(limit: limit) }
       for descriptor in image.descriptors { _ = try image.bytes(of: descriptor) }
-      // Of an image that contradicts itself nothing is hashed.
+      // An image that contradicts itself is not hashed.
       let isSound = image.integrityFault == nil
       for descriptor in image.descriptors where isSound {
         do throws(HashError) {

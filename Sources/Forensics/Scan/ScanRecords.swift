@@ -5,10 +5,10 @@ import LinuxSystem
 import StrictJSON
 public import SystemPackage
 
-/// Which states of which images earlier records are about, and whether under the policy of this scan
-/// (spec/timeline.md, "Scan records"). Sixteen bytes an image.
+/// The states of images that earlier records are about, under the policy of this scan or another
+/// (spec/timeline.md, "Scan records"). They take sixteen bytes per image.
 public struct RecordedImages: Sendable {
-  /// Longer than any record, in bytes.
+  /// The limit on the length of a record, in bytes.
   public static let longestRecord = 16 << 20
 
   private struct Key: Hashable {
@@ -18,25 +18,25 @@ public struct RecordedImages: Sendable {
 
   private let policy: String
   private var keys: Set<Key> = []
-  /// Those whose last record is of another policy.
+  /// The states whose last record is of another policy.
   private var otherKeys: Set<Key> = []
   private var line: [UInt8] = []
   private var lineNumber = 1
-  /// How many bytes belong to whole lines so far.
+  /// The number of bytes in whole lines so far.
   public private(set) var wholeBytes: Int64 = 0
 
   /// No records.
   ///
-  /// - Parameter policy: the policy of the scan, as its records have it.
+  /// - Parameter policy: the identity of the scan's policy, as in its records.
   public init(policy: String) { self.policy = policy }
 
-  /// How many states are recorded under the policy.
+  /// The number of states that are recorded under the policy.
   public var count: Int { keys.count }
 
-  /// Whether an image is recorded as it is, under the policy.
+  /// Whether the image's present state is recorded under the policy.
   public func contains(_ found: FoundImage) -> Bool { keys.contains(Self.key(of: found)) }
 
-  /// Whether an image is recorded as it is, but under another policy.
+  /// Whether the image's present state is recorded, but under another policy.
   public func containsUnderAnotherPolicy(_ found: FoundImage) -> Bool {
     otherKeys.contains(Self.key(of: found))
   }
@@ -52,10 +52,9 @@ public struct RecordedImages: Sendable {
     return Key(high: word(digest.prefix(8)), low: word(digest.dropFirst(8).prefix(8)))
   }
 
-  /// Takes the next bytes of a file of records. A line that has no end when the last bytes were taken is torn, and
-  /// does not count.
+  /// Takes the next bytes of a file of records. A last line without an end is torn, and does not count.
   ///
-  /// - Throws: ``HashError/Code/list`` for a whole line that is no record.
+  /// - Throws: ``HashError/Code/list`` for a whole line that is not a record.
   public mutating func take(_ bytes: some Collection<UInt8>) throws(HashError) {
     var rest = bytes[...]
     while let end = rest.firstIndex(of: 0x0A) {
@@ -71,13 +70,13 @@ public struct RecordedImages: Sendable {
     try checkLength()
   }
 
-  /// Checks, when all bytes were taken, that what has no end is what a record that was torn off leaves: its beginning, or
-  /// zeros. It is cut off, which is not done to a file of something else.
+  /// Checks, after all bytes were taken, that an unfinished last line is what a torn record leaves: its
+  /// beginning, or zeros. Only then may the line be cut off; another kind of file must not be changed.
   ///
   /// - Throws: ``HashError/Code/list``.
   public func checkRest() throws(HashError) {
     guard let first = line.first, first != UInt8(ascii: "{"), !line.allSatisfy({ $0 == 0 }) else { return }
-    throw refusal("is no JSON object")
+    throw refusal("is not a JSON object")
   }
 
   private func checkLength() throws(HashError) {
@@ -90,10 +89,10 @@ public struct RecordedImages: Sendable {
 
   private mutating func takeLine() throws(HashError) {
     guard let record = try? JSONParser.parse(line), record.members != nil else {
-      throw refusal("is no JSON object")
+      throw refusal("is not a JSON object")
     }
     guard let text = record["path"]?.text else { throw refusal("has no path") }
-    // What could not be read is tried again.
+    // Images that could not be read are tried again.
     if let error = record["error"], error != .null { return }
     guard let size = record["size"]?.integer, let inode = record["inode"],
       let time = record["modifiedAt"]?.text
@@ -101,7 +100,7 @@ public struct RecordedImages: Sendable {
     let number: String
     switch inode {
     case .integer(let value): number = String(value)
-    // Beyond 63 bits.
+    // The number has more than 63 bits.
     case .number(let text): number = text
     default: throw refusal("has no size, inode and time")
     }
@@ -113,7 +112,7 @@ public struct RecordedImages: Sendable {
       path = exact
     }
     let key = Self.key(path, size: size, inode: number, time)
-    // The last record of a state counts: the verdict of another policy says nothing of this one.
+    // The last record of a state counts; the verdict under another policy does not apply to this one.
     if record["policy"]?.text == policy {
       keys.insert(key)
       otherKeys.remove(key)
@@ -124,25 +123,25 @@ public struct RecordedImages: Sendable {
   }
 }
 
-/// A file of records that a scan goes on with: read, freed of a line that was torn off, and added to.
+/// A file of records that a scan continues: read, freed of a torn last line, and added to.
 public final class RecordFile {
   private let descriptor: OwnedDescriptor
-  /// What is recorded.
+  /// The recorded states.
   public let recorded: RecordedImages
 
   /// Opens a file of records, or makes it.
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - policy: the policy of the scan, as its records have it.
-  /// - Throws: ``SystemError`` where the file cannot be used or another scan is using it; ``HashError`` for a file of
-  ///   something else, which is left as it is.
+  ///   - policy: the identity of the scan's policy, as in its records.
+  /// - Throws: ``SystemError`` if the file cannot be used or another scan is using it; ``HashError`` for
+  ///   another kind of file, which is left unchanged.
   public init(_ path: FilePath, policy: String) throws {
     descriptor = try OwnedDescriptor(
       opening: path, flags: O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, mode: 0o644)
     guard try descriptor.status().st_mode & S_IFMT == S_IFREG else {
       throw SystemError(
-        errno: .invalidArgument, operation: "go on with records in what is no file", path: path)
+        errno: .invalidArgument, operation: "continue records in something other than a file", path: path)
     }
     try descriptor.lock(exclusive: true, start: 0, length: Int64.max, patience: 0)
     var recorded = RecordedImages(policy: policy)

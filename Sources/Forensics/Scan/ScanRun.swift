@@ -2,15 +2,15 @@ import LinuxSystem
 public import SIF
 import Squash
 
-/// Examines the images of a scan on several threads, and hands what it finds out in the order of the scan.
+/// Examines the images of a scan on several threads, and returns the results in the order of the scan.
 public struct ScanRun: Sendable {
-  /// What comes of one event.
+  /// The outcome of one event.
   public enum Outcome: Sendable {
     /// An image was examined.
     case examined(FoundImage, ImageExamination)
     /// An image could not be read.
     case unreadable(FoundImage, SIFError)
-    /// Something could not be looked at.
+    /// Something could not be examined.
     case obstacle(ScanObstacle)
   }
 
@@ -23,12 +23,12 @@ public struct ScanRun: Sendable {
     self.threads = max(1, min(threads, 64))
   }
 
-  /// Examines everything that the scan comes upon.
+  /// Examines everything that the scan finds.
   ///
   /// - Parameters:
   ///   - isKnown: whether an image need not be examined again.
-  ///   - render: makes what is handed out; called on the threads.
-  ///   - body: takes what was made, in the order of the scan.
+  ///   - render: converts an outcome into a record; called on the threads.
+  ///   - body: takes the records, in the order of the scan.
   public func run<Record: Sendable>(
     _ scan: inout DirectoryScan, isKnown: (FoundImage) -> Bool,
     render: @escaping @Sendable (Outcome) -> Record, _ body: (Record) throws -> Void
@@ -46,7 +46,7 @@ public struct ScanRun: Sendable {
       }
     }
     defer { pipeline.close() }
-    // Each job that waits holds its file open.
+    // Each waiting job holds its file open.
     let window = max(32, 2 * threads)
     while let event = scan.next() {
       if case .image(let found) = event, isKnown(found) { continue }

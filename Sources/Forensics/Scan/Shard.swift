@@ -1,11 +1,11 @@
 import Gcrypt
 
-/// One of several equal parts of the files beneath the directories of a scan: which one a file belongs to depends on
-/// its path from there alone (spec/timeline.md, "Shards").
+/// One of several equal parts of the files beneath the directories of a scan. Only a file's path from there
+/// decides its part (spec/timeline.md, "Shards").
 public struct Shard: Sendable, Equatable {
   /// The number of the part, from 1.
   public let number: Int
-  /// How many parts there are.
+  /// The number of parts.
   public let count: Int
 
   /// Everything.
@@ -34,8 +34,8 @@ public struct Shard: Sendable, Equatable {
     self.init(number, of: count)
   }
 
-  /// Whether a path belongs to the part: the first eight bytes of its SHA-256, as a big-endian number, modulo the
-  /// count, say which one it belongs to, the first for a remainder of 0.
+  /// Whether a path belongs to the part. The first eight bytes of its SHA-256, as a big-endian number, modulo
+  /// the count, select the part; a remainder of 0 is the first.
   public func contains(_ relativePath: [UInt8]) -> Bool {
     guard count > 1, let digest = try? HashContext.digest(.sha256, relativePath.span.bytes) else {
       return true

@@ -27,7 +27,8 @@ public enum DFXML {
 
   /// The start of a partition's files.
   ///
-  /// - Parameter offset: where the partition begins in the image; nil where its bytes are not those of the file.
+  /// - Parameter offset: the offset of the partition in the image; nil if the file does not hold its bytes,
+  ///   as for an encrypted one.
   public static func volumeStart(_ superblock: Superblock, offset: Int64?) -> [UInt8] {
     let attribute = offset.map { " offset=\"\($0)\"" } ?? ""
     let position = offset.map { $0 > 0 ? "<partition_offset>\($0)</partition_offset>" : "" } ?? ""
@@ -42,8 +43,8 @@ public enum DFXML {
   /// A partition whose files are left out.
   ///
   /// - Parameters:
-  ///   - offset: where the partition begins in the image.
-  ///   - error: why, as text.
+  ///   - offset: the offset of the partition in the image.
+  ///   - error: the reason, as text.
   public static func unreadVolume(offset: Int64, error: String) -> [UInt8] {
     Array(
       "  <volume offset=\"\(offset)\">\n    <partition_offset>\(offset)</partition_offset><error>\(text(Array(error.utf8)))</error>\n  </volume>\n"
@@ -58,8 +59,9 @@ public enum DFXML {
   /// - Parameters:
   ///   - partition: the number of the partition, from 1.
   ///   - id: a number that no other file of the document has.
-  ///   - runs: where the content lies, if it lies there as it is.
-  ///   - offset: where the partition begins in the image; nil where its bytes are not those of the file.
+  ///   - runs: the places of the content, if it is stored uncompressed.
+  ///   - offset: the offset of the partition in the image; nil if the file does not hold its bytes, as for an
+  ///     encrypted one.
   public static func file(
     _ entry: Entry, partition: Int, id: Int, digest: (name: String, value: [UInt8])?, runs: [StoredRun]?,
     offset: Int64?
@@ -79,7 +81,7 @@ public enum DFXML {
 
   /// An object of the image.
   ///
-  /// - Parameter range: where its bytes lie; nil where they are not in the file.
+  /// - Parameter range: the place of its bytes; nil if they are not in the file.
   public static func object(
     _ descriptor: Descriptor, name: [UInt8], id: Int, range: Range<Int64>?,
     digest: (name: String, value: [UInt8])?
@@ -114,7 +116,8 @@ public enum DFXML {
     return "<byte_runs>\(elements.joined())</byte_runs>"
   }
 
-  /// Bytes as text of an element: markup escaped, and what is no character of XML, not UTF-8 or a control, as `\xNN`.
+  /// Bytes as the text of an element: markup is escaped; control characters, bytes that are not UTF-8 and
+  /// other characters that XML forbids become `\xNN`.
   private static func text(_ bytes: [UInt8]) -> String {
     var text = ""
     for character in bytes.escapedName.unicodeScalars {
@@ -122,7 +125,7 @@ public enum DFXML {
       case "&": text += "&amp;"
       case "<": text += "&lt;"
       case ">": text += "&gt;"
-      // The last two of a plane are no characters anywhere.
+      // The last two code points of each plane are not characters.
       case _ where character.value & 0xFFFE == 0xFFFE: text += "\\u{\(String(character.value, radix: 16))}"
       default: text.unicodeScalars.append(character)
       }

@@ -2,9 +2,9 @@ import Bytes
 public import SIF
 public import Squash
 
-/// Something of an image that has times: a file, or a part of the image itself.
+/// Something in an image that has times: a file, or a part of the image itself.
 public struct TimelineEntry: Sendable {
-  /// What it is.
+  /// The kind of thing.
   public enum Kind: String, Sendable {
     /// The image, by its header.
     case header
@@ -16,13 +16,13 @@ public struct TimelineEntry: Sendable {
     case content
   }
 
-  /// What it is.
+  /// The kind of thing.
   public let kind: Kind
-  /// What it is called, as raw bytes.
+  /// The name, as raw bytes.
   public let name: [UInt8]
-  /// The number of its inode, or of the object; 0 where it has none.
+  /// The number of its inode, or of the object; 0 if it has none.
   public let inode: Int64
-  /// Type and permissions as the Sleuth Kit shows them, such as `r/rrwxr-xr-x`.
+  /// Type and permissions in the form of the Sleuth Kit, such as `r/rrwxr-xr-x`.
   public let mode: String
   /// The owner.
   public let userID: Int64
@@ -30,14 +30,14 @@ public struct TimelineEntry: Sendable {
   public let groupID: Int64
   /// The length in bytes.
   public let size: Int64
-  /// When it was changed, if it says.
+  /// The time of the last change, if it is stated.
   public let modifiedAt: Timestamp?
-  /// When it was made, if it says.
+  /// The time of creation, if it is stated.
   public let createdAt: Timestamp?
   /// The target of a symbolic link, as raw bytes.
   public let target: [UInt8]?
 
-  /// What is no file: the Sleuth Kit's virtual ones.
+  /// The mode of things other than files: the Sleuth Kit's virtual files.
   private static let virtualMode = "v/v---------"
 
   private init(
@@ -104,8 +104,8 @@ public struct TimelineEntry: Sendable {
     return Array("0|".utf8) + Self.escaped(shown) + Array("|\(numbers.joined(separator: "|"))\n".utf8)
   }
 
-  /// What would end a field, as mactime reads it; and what is not shown in a form that mactime leaves alone, and hands on
-  /// to whoever looks at its output: it drops the entry of a name in which it meets a line end.
+  /// Escapes the bytes that would end a field in mactime. Names are made visible first, in a form that
+  /// mactime passes on unchanged: it drops an entry whose name contains a line end.
   private static func escaped(_ name: [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
     for byte in VisibleText.name(name).utf8 {
@@ -118,7 +118,7 @@ public struct TimelineEntry: Sendable {
     return text
   }
 
-  /// Seconds as programs can show them: 0 for no time, and for one outside of the years 1 to 9999.
+  /// Seconds that programs can show: 0 for no time, and for times outside of the years 1 to 9999.
   private static func seconds(_ time: Timestamp?) -> Int64 {
     guard let time, time.isPlausible else { return 0 }
     return time.seconds
@@ -131,7 +131,7 @@ extension Timestamp {
 }
 
 extension FileType {
-  /// The letter that the Sleuth Kit has for the type.
+  /// The Sleuth Kit's letter for the type.
   var letter: Character {
     switch self {
     case .directory: "d"
@@ -144,7 +144,7 @@ extension FileType {
     }
   }
 
-  /// The number that the Sleuth Kit has for the type.
+  /// The Sleuth Kit's number for the type.
   var sleuthKitNumber: Int {
     switch self {
     case .regular: 1

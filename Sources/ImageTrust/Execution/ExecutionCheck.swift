@@ -10,9 +10,9 @@ public enum ExecutionCheck {
   /// Refuses an open image that a policy of the machine denies.
   ///
   /// - Parameters:
-  ///   - storage: the open file: what is decided on is what is mounted.
-  ///   - partition: the image and the partition that is to be mounted; nil for a file that is no SIF image.
-  /// - Throws: ``ImageRefusal``, also where it cannot be told whether the image is allowed.
+  ///   - storage: the open file, so that the file that is checked is the one that is mounted.
+  ///   - partition: the image and the partition that is to be mounted; nil for a file that is not a SIF image.
+  /// - Throws: ``ImageRefusal``, also if it cannot be told whether the image is allowed.
   public static func require(
     _ storage: FileStorage, _ partition: (image: Image, object: Descriptor)? = nil
   ) throws(ImageRefusal) {
@@ -53,14 +53,14 @@ public enum ExecutionCheck {
     do { keys = ring.isEmpty ? KeyRing() : try KeyRing(reading: ring) } catch {
       throw .denied(rule.denied("the key ring beside it cannot be read: \(error.description)"))
     }
-    // The administrators' keys alone, and everything signed, whatever verification the user asks for.
+    // Only the administrators' keys count and everything must be signed, with any verification that the user asks for.
     let verification = ImageVerification(
       TrustedKeys(keys), policy: VerificationPolicy(isLegacy: rule.isLegacy),
       selection: rule.isLegacy ? IntegritySelection(objects: [object]) : IntegritySelection())
     let report: VerificationReport
     do { report = try verification.report(on: image) } catch {
       guard case .selection(let reason) = error else { throw .fault(error) }
-      throw .denied(rule.denied("there is nothing signed: \(reason)"))
+      throw .denied(rule.denied("nothing is signed: \(reason)"))
     }
     if report.verdict != .ok {
       let reasons = report.reasons.isEmpty ? "" : " (\(report.reasons.joined(separator: "; ")))"
@@ -75,7 +75,8 @@ public enum ExecutionCheck {
 }
 
 extension VerificationReport {
-  /// The fingerprints of those whose valid signatures, by keys that have not expired since, cover each of some objects.
+  /// The fingerprints of the signers who cover all of some objects by valid signatures, with keys that have not expired
+  /// since.
   fileprivate func signersNow(ofAll objects: [UInt32]) -> Set<String> {
     var covered: [String: Set<UInt32>] = [:]
     for signature in signatures where signature.isValid {

@@ -3,11 +3,12 @@ import LinuxSystem
 public import SIF
 import SystemPackage
 
-/// Whether somebody else can change the file of an image after it was verified (spec/runtime.md, "Who can write the file").
+/// Finds out whether others can change the file of an image after it was verified
+/// (spec/runtime.md, "Who can write the file").
 public enum FileWriters {
-  /// Refuses an open file that others than root and this user can write, or that somebody has open for writing.
+  /// Refuses an open file that anybody but root and this user can write, or that a process has open for writing.
   ///
-  /// - Throws: ``ImageRefusal/writable(_:_:)``, with what to do about it.
+  /// - Throws: ``ImageRefusal/writable(_:_:)``, with advice on what to do.
   public static func refuse(_ storage: FileStorage) throws(ImageRefusal) {
     let reason: String?
     do {
@@ -18,22 +19,22 @@ public enum FileWriters {
     if let reason { throw .writable(storage.path, reason) }
   }
 
-  /// Why others can write a file; nil where nobody can.
+  /// The reason why others can write a file; nil if nobody can.
   private static func why(_ file: borrowing OwnedDescriptor) throws(SystemError) -> String? {
     let status = try file.status()
     let user = geteuid()
     guard status.st_uid == 0 || status.st_uid == user else {
       return "belongs to user \(status.st_uid), who can write it (use a copy of your own)"
     }
-    if status.st_mode & 0o002 != 0 { return "can be written by everybody (take that away with chmod o-w)" }
-    // With an access control list these bits are its mask: without them it gives nobody the right to write.
+    if status.st_mode & 0o002 != 0 { return "can be written by everybody (chmod o-w prevents that)" }
+    // With an access control list these bits are its mask: if they are not set, the list lets nobody write.
     if status.st_mode & 0o020 != 0,
       file.hasAttribute(accessList) || !isPrivate(group: status.st_gid, of: user)
     {
       return "can be written by group \(status.st_gid), or by others that its access control list names "
-        + "(take that away with chmod g-w)"
+        + "(chmod g-w prevents that)"
     }
-    // Another name may be in a directory that the program sees, where it can be opened for writing.
+    // Another name may be in a directory that the program sees, and the program could open it for writing.
     if status.st_nlink > 1 {
       return "has \(status.st_nlink) names (hard links), and only this one is protected (use a copy)"
     }
@@ -42,7 +43,7 @@ public enum FileWriters {
 
   private static let accessList = Array("system.posix_acl_access".utf8)
 
-  /// Whether a group is a user's alone: the user's own group, of the same name, with no other member.
+  /// Whether a group is private to a user: the user's own group, of the same name, without other members.
   private static func isPrivate(group: gid_t, of user: uid_t) -> Bool {
     guard group == getegid(), let entry = getpwuid(user), entry.pointee.pw_gid == group,
       let found = getgrgid(group)

@@ -2,17 +2,17 @@ public import Bytes
 public import ExecutionControl
 public import SystemPackage
 
-/// Why an image is not mounted or run.
+/// The reason why an image is not mounted or run.
 public enum ImageRefusal: Fault {
-  /// The administrators' policy denies it for what, where or whose it is.
+  /// The administrators' policy denies it for its kind, its place or its owner.
   case denied(PolicyError)
-  /// The administrators' policy denies it for what its signatures came to.
+  /// The administrators' policy denies it for the verdict on its signatures.
   case deniedBySignatures(PolicyError, IntegrityVerdict)
-  /// Its signatures are not those that were asked for: the verdict, with the reasons.
+  /// Its signatures are not as required: the verdict, with the reasons.
   case verdict(IntegrityVerdict, [String])
-  /// No signature covers an object of it.
+  /// No signature covers one of its objects.
   case notCovered(UInt32)
-  /// Others can write its file: a clause that says how, and what to do about it.
+  /// Others can write its file: a clause that says how, with advice.
   case writable(FilePath, String)
   /// It could not be told whether it may be used.
   case fault(any Fault)
@@ -28,7 +28,7 @@ public enum ImageRefusal: Fault {
     }
   }
 
-  /// Whose fault it is.
+  /// The kind of fault.
   public var kind: FaultKind {
     switch self {
     case .denied(let error): error.kind
@@ -63,7 +63,7 @@ public enum ImageRefusal: Fault {
         + (reasons.isEmpty ? "" : ": " + reasons.joined(separator: "; "))
     case .notCovered(let object): "no signature covers object \(object)"
     case .writable(let path, let how):
-      "\(path.string) \(how): what was verified could be altered while it is used"
+      "\(path.string) \(how): it could be altered after verification"
     case .fault(let fault): fault.description
     }
   }

@@ -4,11 +4,11 @@ import LinuxSystem
 public import OpenPGP
 public import SystemPackage
 
-/// Why a key was not found, read or kept.
+/// The reason why a key was not found, read or stored.
 public enum KeyError: Fault {
-  /// A fault that says by itself what it is about: the operating system's, libgcrypt's, or a key's.
+  /// A fault that names its own subject: from the operating system, from libgcrypt, or in a key.
   case fault(any Fault)
-  /// A fault of the keys in a file or key ring, with the name that people know it by.
+  /// A fault of the keys in a file or key ring, with the name that users know it by.
   case contents(any Fault, of: String)
   /// A file or key ring has no private key.
   case noPrivateKey(in: String, hasPublicKey: Bool)
@@ -16,17 +16,17 @@ public enum KeyError: Fault {
   case noKey(fingerprint: String, in: String)
   /// A key store does not have the key of a fingerprint.
   case notStored(fingerprint: String, isSecret: Bool)
-  /// A file or key ring has several keys, and nothing says which.
+  /// A file or key ring has several keys, and none was chosen.
   case severalKeys(in: String)
   /// The passphrase of a private key is not known.
   case locked(LockedKey)
   /// A fingerprint was given to choose an OpenPGP key, and the key is in PEM.
   case notOpenPGP
-  /// Several keys are to sign together, and the one in a file is not in PEM.
+  /// Several keys were given to sign together, and the one in a file is not in PEM.
   case notPEM(file: String)
-  /// Nobody signs.
+  /// No key was given to sign with.
   case noKeyToSignWith
-  /// A key ring is not written, since what cannot be read of it would be lost.
+  /// A key ring is not written, since the parts of it that cannot be read would be lost.
   case brokenRing(FilePath, OpenPGPError)
   /// Key rings are kept in a directory, and something else is in its place.
   case notDirectory(FilePath)
@@ -44,7 +44,7 @@ public enum KeyError: Fault {
     }
   }
 
-  /// Whose fault it is.
+  /// The kind of fault.
   public var kind: FaultKind {
     switch self {
     case .fault(let fault): fault.kind
@@ -78,12 +78,12 @@ public enum KeyError: Fault {
     case .severalKeys(let name): "\(name): there are several keys"
     case .locked(.openPGP(let keyID)): "key \(keyID) is locked by a passphrase"
     case .locked(.pem(let file)): "\(file): the private key is encrypted"
-    case .notOpenPGP: "a fingerprint chooses an OpenPGP key; the key that was given is in PEM"
+    case .notOpenPGP: "a fingerprint chooses an OpenPGP key, but the given key is in PEM"
     case .notPEM(let file): "only PEM keys sign together, and \(file) holds an OpenPGP key"
     case .noKeyToSignWith: "no key to sign with"
     case .brokenRing(let path, let fault):
-      "\(path.printable): \(fault.description): the ring is left as it is, as the rest of it would be lost"
-    case .notDirectory(let path): "\(path.printable) is no directory: key rings are kept in one"
+      "\(path.printable): \(fault.description): the ring is not changed, because the rest of it would be lost"
+    case .notDirectory(let path): "\(path.printable) is not a directory, which key rings are kept in"
     }
   }
 
@@ -92,7 +92,7 @@ public enum KeyError: Fault {
   }
 }
 
-// Calls whose faults say by themselves what they are about. Autoclosures keep the type of what is thrown.
+// Calls whose faults name their own subject. Autoclosures keep the type of the thrown error.
 extension KeyError {
   static func reading(
     _ call: @autoclosure () throws(SecretFileError) -> SecureBytes

@@ -4,10 +4,10 @@ import Glibc
 public import OpenPGP
 public import SystemPackage
 
-/// Where key rings are.
+/// The places of key rings.
 public enum KeyRingFiles {
-  /// The directories of the runtimes' key rings: those that the environment names, and only where it names
-  /// none the defaults in the home directory. Who names a ring means that one, and trusts no other.
+  /// The directories of the runtimes' key rings: those that the environment names, or if it names none, the defaults in
+  /// the home directory. A user who names a ring trusts only that one.
   public static var runtimeDirectories: [FilePath] {
     func value(_ variable: String) -> FilePath? {
       guard let text = getenv(variable), text.pointee != 0 else { return nil }
@@ -20,16 +20,16 @@ public enum KeyRingFiles {
     }
   }
 
-  /// The rings at a path: of a directory those inside that runtimes and GnuPG keep, otherwise the file itself.
+  /// The rings at a path: in a directory, those that runtimes and GnuPG keep; a file itself.
   ///
-  /// - Parameter secret: whether the ring with the secret keys is wanted.
+  /// - Parameter secret: whether to find the ring with the secret keys.
   public static func rings(at path: FilePath, secret: Bool) -> [FilePath] {
     guard isDirectory(path) else { return [path] }
     let names = secret ? ["pgp-secret"] : ["pgp-public", "global-pgp-public", "pubring.kbx", "pubring.gpg"]
     return names.map { path.appending($0) }.filter(exists)
   }
 
-  /// Whether there is something at a path.
+  /// Whether a file of any kind exists at a path.
   package static func exists(_ path: FilePath) -> Bool {
     path.withPlatformString { access($0, F_OK) } == 0
   }
@@ -37,7 +37,7 @@ public enum KeyRingFiles {
   /// Whether there is a directory at a path.
   package static func isDirectory(_ path: FilePath) -> Bool { mode(of: path, S_IFDIR) != nil }
 
-  /// The permission bits of a file of a kind; nil where it is not there or of another kind.
+  /// The permission bits of a file of a kind; nil if it does not exist or is of another kind.
   private static func mode(of path: FilePath, _ kind: mode_t) -> mode_t? {
     var status = stat()
     guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == kind else {
@@ -46,13 +46,13 @@ public enum KeyRingFiles {
     return status.st_mode & 0o777
   }
 
-  /// What to know about a file with a private key: that others can read it.
+  /// The warning about a file with a private key that others can read; nil if only the owner can.
   public static func notice(ofPrivateKeyIn path: FilePath) -> KeyNotice? {
     mode(of: path, S_IFREG).flatMap { $0 & 0o077 != 0 ? .sharedPrivateKey(path) : nil }
   }
 
-  /// What to know about a directory of key rings: that others can enter it or, where no secret is looked for, change it.
-  /// Who adds a key to a ring makes it a trusted one.
+  /// The warning about a directory of key rings that others can change or, if it is about secret keys, enter; nil for a
+  /// safe one. A key that somebody adds to a ring is trusted.
   public static func notice(ofDirectory path: FilePath, secret: Bool) -> KeyNotice? {
     guard let mode = mode(of: path, S_IFDIR), mode & (secret ? 0o077 : 0o022) != 0 else { return nil }
     return .openDirectory(path, canBeChanged: mode & 0o022 != 0)
@@ -63,12 +63,12 @@ extension KeyRing {
   /// More faults of a file than these are only counted.
   private static let mostNotices = 8
 
-  /// The keys of some files. Files that are empty, as runtimes leave them, have none.
+  /// The keys in some files. Empty files, which runtimes leave behind, have none.
   ///
   /// - Parameters:
-  ///   - noticesUnsupported: whether notices are also about keys and signatures that are whole but of a kind that is not
+  ///   - noticesUnsupported: whether to give notices also of intact keys and signatures of a kind that is not
   ///     implemented.
-  ///   - notice: is told what to know about the files.
+  ///   - notice: called with warnings about the files.
   public init(
     contentsOf paths: [FilePath], noticesUnsupported: Bool = false, _ notice: (KeyNotice) -> Void = { _ in }
   ) throws(KeyError) {
@@ -81,7 +81,7 @@ extension KeyRing {
     }
   }
 
-  /// Adds the keys of a file of a key ring.
+  /// Adds the keys in a file of a key ring.
   mutating func merge(
     ofFile bytes: borrowing SecureBytes, _ path: FilePath, noticesUnsupported: Bool = false,
     _ notice: (KeyNotice) -> Void
@@ -97,7 +97,7 @@ extension KeyRing {
     do { try self.init(reading: bytes.span) } catch { throw .contents(error, of: path.printable) }
   }
 
-  /// Tells what was passed over in a file.
+  /// Tells which faults were skipped in a file.
   func noticeFaults(_ path: FilePath, all: Bool, _ notice: (KeyNotice) -> Void) {
     let faults = skipped.filter { all || $0.code != .unsupported }
     for fault in faults.prefix(Self.mostNotices) { notice(.passedOver(fault, in: path)) }

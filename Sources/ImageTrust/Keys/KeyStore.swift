@@ -5,8 +5,8 @@ import LinuxSystem
 public import OpenPGP
 public import SystemPackage
 
-/// The key rings of a container runtime: `pgp-public` and `pgp-secret`, binary packets one key after the other,
-/// readable by their owner alone.
+/// The key rings of a container runtime: `pgp-public` and `pgp-secret`, files of binary packets that only their owner
+/// can read.
 public struct KeyStore: Sendable {
   /// The directory of the rings. It is made when the first key is added.
   public let directory: FilePath
@@ -16,18 +16,18 @@ public struct KeyStore: Sendable {
 
   /// The file of a ring.
   ///
-  /// - Parameter secret: whether the ring with the secret keys is meant.
+  /// - Parameter secret: whether to return the ring with the secret keys.
   public func path(secret: Bool) -> FilePath { directory.appending(secret ? "pgp-secret" : "pgp-public") }
 
   // MARK: Finding
 
-  /// The copies of the key whose primary key has a fingerprint in some rings; at least one.
+  /// The copies in some rings of the key whose primary key has a fingerprint; at least one.
   ///
   /// - Parameters:
   ///   - fingerprint: hexadecimal digits.
   ///   - rings: files with keys.
-  ///   - secret: whether only copies with the secret key are wanted.
-  ///   - notice: is told what was passed over.
+  ///   - secret: whether to return only copies with the secret key.
+  ///   - notice: called with warnings about skipped faults.
   public static func copies(
     of fingerprint: String, in rings: [FilePath], secret: Bool, _ notice: (KeyNotice) -> Void = { _ in }
   ) throws(KeyError) -> [TransferableKey] {
@@ -63,7 +63,7 @@ public struct KeyStore: Sendable {
   ///
   /// - Parameters:
   ///   - file: OpenPGP keys in any form: armored, binary, or a GnuPG keybox.
-  ///   - notice: is told what was passed over.
+  ///   - notice: called with warnings about skipped faults.
   /// - Returns: the keys that were added.
   public func add(
     keysIn file: FilePath, _ notice: (KeyNotice) -> Void = { _ in }
@@ -77,8 +77,8 @@ public struct KeyStore: Sendable {
     return keys
   }
 
-  /// Adds keys to a ring. A secret key takes the place of its older copy, whose passphrase may be another; a public one is
-  /// added to it, so that an old copy never removes a revocation: readers take both together.
+  /// Adds keys to a ring. A secret key replaces its older copy, which may have another passphrase. A public key is
+  /// added to its older copies, since an old copy must not remove a revocation: readers take all of them together.
   public func add(_ new: [TransferableKey], secret: Bool) throws(KeyError) {
     let kept = try entries(secret: secret).filter { entry in
       guard let old = entry.key else { return true }
@@ -91,7 +91,7 @@ public struct KeyStore: Sendable {
 
   /// Removes every copy of a key from a ring.
   ///
-  /// - Parameter fingerprint: of the primary key, in hexadecimal digits.
+  /// - Parameter fingerprint: the fingerprint of the primary key, in hexadecimal digits.
   public func remove(_ fingerprint: String, secret: Bool) throws(KeyError) {
     let wanted = Fingerprint.bytes(fingerprint)
     let all = try entries(secret: secret)
@@ -100,7 +100,7 @@ public struct KeyStore: Sendable {
     try write(kept, [], secret: secret)
   }
 
-  /// The keys of a ring to be written anew; none where it is not there yet.
+  /// The keys of a ring that is to be rewritten; none if it does not exist yet.
   private func entries(secret: Bool) throws(KeyError) -> [RingEntry] {
     let path = path(secret: secret)
     guard KeyRingFiles.exists(path) else { return [] }
@@ -110,12 +110,12 @@ public struct KeyStore: Sendable {
     do throws(OpenPGPError) { (entries, fault) = try RingEntry.read(bytes.span) } catch {
       throw .fault(error)
     }
-    // Writing anew what was read would lose the rest.
+    // To write only the entries that were read would lose the rest.
     if let fault { throw .brokenRing(path, fault) }
     return entries
   }
 
-  /// Writes what a ring has already, byte for byte, and new keys after it.
+  /// Writes the existing entries of a ring, byte for byte, and new keys after them.
   private func write(_ kept: [RingEntry], _ new: [TransferableKey], secret: Bool) throws(KeyError) {
     try makeDirectory()
     var file = try KeyError.system(try ReplacementFile(replacing: path(secret: secret), mode: 0o600))
@@ -149,7 +149,7 @@ public struct KeyStore: Sendable {
     offset += Int64(bytes.count)
   }
 
-  /// The directory and the one above it: `~/.singularity/keys`.
+  /// Makes the directory and the one above it: `~/.singularity/keys`.
   private func makeDirectory() throws(KeyError) {
     if KeyRingFiles.exists(directory), !KeyRingFiles.isDirectory(directory) { throw .notDirectory(directory) }
     for path in [directory.removingLastComponent(), directory]
@@ -163,7 +163,7 @@ public struct KeyStore: Sendable {
 
 /// Fingerprints as people write them.
 enum Fingerprint {
-  /// The bytes of a fingerprint in hexadecimal digits: blanks and `0x` are allowed. None where it is anything else.
+  /// The bytes of a fingerprint in hexadecimal digits, with or without blanks and `0x`; none if it is anything else.
   static func bytes(_ text: String) -> [UInt8] {
     var digits = text.filter { $0 != " " }
     if digits.hasPrefix("0x") { digits = String(digits.dropFirst(2)) }

@@ -14,7 +14,7 @@ public struct TrustedKeys: Sendable {
   public private(set) var openPGP: KeyRing
   /// The PEM keys.
   public private(set) var pem: [PublicKey]
-  /// The SHA-256 of each file that keys were read from, where that was asked for.
+  /// The SHA-256 of each file that keys were read from, if that was asked for.
   public private(set) var fileDigests: [[UInt8]] = []
 
   /// Keys that are in memory; none by default.
@@ -23,20 +23,22 @@ public struct TrustedKeys: Sendable {
     self.pem = pem
   }
 
-  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. The public part of a private key serves, too.
+  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. A private key also works: its public
+  /// part is used.
   public init(contentsOf path: String) throws(KeyError) { try self.init(contentsOf: FilePath(path)) }
 
-  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. The public part of a private key serves, too.
+  /// The keys in a file: OpenPGP (armored, binary, or a GnuPG keybox) or PEM. A private key also works: its public
+  /// part is used.
   public init(contentsOf path: FilePath) throws(KeyError) { try self.init(files: [path]) }
 
   /// The keys of the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``).
   ///
-  /// - Parameter notice: is told what to know about the rings.
+  /// - Parameter notice: called with warnings about the rings.
   public static func ofRuntimes(_ notice: (KeyNotice) -> Void = { _ in }) throws(KeyError) -> TrustedKeys {
     try TrustedKeys(rings: runtimeRings, notice)
   }
 
-  /// The runtimes' own key rings that are there.
+  /// The runtimes' own key rings that exist.
   public static var runtimeRings: [FilePath] {
     KeyRingFiles.runtimeDirectories.filter(KeyRingFiles.exists)
   }
@@ -46,8 +48,8 @@ public struct TrustedKeys: Sendable {
   /// - Parameters:
   ///   - files: files as ``init(contentsOf:)-(FilePath)`` reads them.
   ///   - rings: key rings: files, or directories of a container runtime or of GnuPG.
-  ///   - digestsFiles: whether ``fileDigests`` are wanted.
-  ///   - notice: is told what to know about the files.
+  ///   - digestsFiles: whether to compute ``fileDigests``.
+  ///   - notice: called with warnings about the files.
   public init(
     files: [FilePath] = [], rings: [FilePath] = [], digestsFiles: Bool = false,
     _ notice: (KeyNotice) -> Void = { _ in }
@@ -87,18 +89,18 @@ public struct TrustedKeys: Sendable {
     }
   }
 
-  /// Whether there is no key at all.
+  /// Whether there are no keys.
   public var isEmpty: Bool { openPGP.certificates.isEmpty && pem.isEmpty }
 
-  /// What verifies with the keys: one verifier for each format of messages.
+  /// The verifiers that use the keys: one for each format of messages.
   ///
-  /// - Parameter time: the time of judging.
+  /// - Parameter time: the time at which signatures are judged.
   public func verifiers(at time: Timestamp = .now) -> [any MessageVerifier] {
     [OpenPGPVerifier(openPGP, now: time), DSSEVerifier(pem)]
   }
 }
 
-/// Tells PEM from OpenPGP: both may be text.
+/// Tells PEM from OpenPGP, which may also be text.
 enum PEMText {
   /// Whether the bytes are PEM.
   static func isPEM(_ bytes: borrowing SecureBytes) -> Bool {

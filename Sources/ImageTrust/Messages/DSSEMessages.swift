@@ -6,7 +6,7 @@ public import SIF
 
 /// Signs image metadata into an envelope, with one key or several.
 ///
-/// RSA signs with PKCS#1 v1.5 and SHA-256, ECDSA with SHA-256 whatever the curve, Ed25519 the text itself.
+/// RSA signs with PKCS#1 v1.5 and SHA-256, ECDSA with SHA-256 on every curve, Ed25519 the text itself.
 public struct DSSESigner: MessageSigner {
   /// The type of the payload that SIF signatures have.
   public static let payloadType = "application/vnd.sylabs.sif-metadata+json"
@@ -23,7 +23,7 @@ public struct DSSESigner: MessageSigner {
     guard !keys.isEmpty else { throw .signer(KeyError.noKeyToSignWith) }
     do {
       let envelope = try Envelope(signing: text, ofType: Self.payloadType, with: keys)
-      // No fingerprint: an envelope names its signers itself.
+      // Without a fingerprint: an envelope itself names its signers.
       return SignedMessage(envelope.encoded, SignatureMetadata(hash: .sha256, entity: []))
     } catch {
       throw .signer(error)
@@ -31,8 +31,8 @@ public struct DSSESigner: MessageSigner {
   }
 }
 
-/// Verifies envelopes over image metadata. It goes by the keys it was given, not by the ids that an envelope
-/// names; but a signature that names one of its keys and is not by it is bad.
+/// Verifies envelopes over image metadata. It tries the given keys, and does not rely on the ids in the envelope;
+/// but a signature that names one of the keys and was not made with it is bad.
 public struct DSSEVerifier: MessageVerifier {
   private let keys: EnvelopeKeys
 
@@ -67,8 +67,8 @@ public struct DSSEVerifier: MessageVerifier {
     return OpenedMessage(text: envelope.payload, fault: nil, signers: signers)
   }
 
-  /// Whether the message is the only encoding of its envelope, but for a final line feed, which some writers leave
-  /// away, and every key id is that of the key that made the signature.
+  /// Whether the message is the only encoding of its envelope, with or without a final line feed, which some writers
+  /// omit, and every key id is that of the key that made the signature.
   public func isCanonical(_ message: [UInt8]) -> Bool {
     guard let envelope = try? Envelope(reading: message) else { return false }
     let encoded = envelope.encoded

@@ -10,7 +10,7 @@ public struct OpenPGPVerifier: MessageVerifier {
 
   /// A verifier with keys.
   ///
-  /// - Parameter now: the time of judging.
+  /// - Parameter now: the time at which signatures are judged.
   public init(_ ring: KeyRing, now: Timestamp) {
     self.ring = ring
     self.now = now.seconds
@@ -41,7 +41,7 @@ public struct OpenPGPVerifier: MessageVerifier {
     }
   }
 
-  /// Whether the message is as this module writes it, but for which key and text.
+  /// Whether the message has the form in which this module writes it.
   public func isCanonical(_ message: [UInt8]) -> Bool { ClearSignedMessage.isCanonical(message) }
 
   private func verdict(_ report: SignatureReport) -> SignerVerdict {
@@ -63,7 +63,7 @@ extension SignerFault {
 }
 
 extension SignatureFault {
-  /// Whether the signature is bad or its key is.
+  /// Whether the fault is in the signature or in its key.
   var kind: SignerFault.Kind {
     switch self {
     case .unknownKey, .keyRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning, .keyNotBound, .weakKey,
@@ -106,7 +106,7 @@ extension SignatureMetadata {
 }
 
 extension HashType {
-  /// The number of a hash that OpenPGP signatures use; nil where images have none for it.
+  /// The number of a hash that OpenPGP signatures use; nil if the format of images has none for it.
   fileprivate init?(_ hash: HashAlgorithm) {
     switch hash {
     case .sha256: self = .sha256

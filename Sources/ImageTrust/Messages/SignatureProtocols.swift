@@ -1,10 +1,10 @@
 public import SIF
 
-/// What makes the messages that signature objects hold. It knows nothing of images: it signs a text.
+/// Makes the messages that signature objects hold. It knows nothing about images: it signs a text.
 public protocol MessageSigner: ~Copyable {
   /// The message: the text and the signatures over it.
   ///
-  /// - Parameter time: when the message shall say that it was signed, where its format says that at all.
+  /// - Parameter time: the time of signing that the message states, if its format states one.
   func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage
 }
 
@@ -12,39 +12,38 @@ public protocol MessageSigner: ~Copyable {
 public struct SignedMessage: Sendable {
   /// The text and the signatures over it.
   public var bytes: [UInt8]
-  /// What the descriptor says of them: known for certain only when they are made, as another program may have
-  /// chosen the hash.
+  /// The descriptor's facts about them. They are certain only after signing, as another program may choose the hash.
   public var metadata: SignatureMetadata
 
-  /// A message and what the descriptor says of it.
+  /// A message and the descriptor's facts about it.
   public init(_ bytes: [UInt8], _ metadata: SignatureMetadata) {
     self.bytes = bytes
     self.metadata = metadata
   }
 }
 
-/// What opens the messages that signature objects hold. It knows nothing of images.
+/// Opens the messages that signature objects hold. It knows nothing about images.
 public protocol MessageVerifier: Sendable {
   /// The name of the format in reports: `openpgp`, `dsse`.
   var format: String { get }
-  /// Whether it has any key. Where no verifier has one, the verdict on signatures is that no key was at hand.
+  /// Whether it has any key. If no verifier has one, the verdict on signatures is that no key was available.
   var hasKeys: Bool { get }
   /// Whether the message looks like one of this format; it may still be a faulty one.
   func recognizes(_ message: [UInt8]) -> Bool
-  /// Judges the message. Never fails: what is wrong is part of the answer.
+  /// Judges the message. It never fails: faults are part of the result.
   func open(_ message: [UInt8]) -> OpenedMessage
-  /// Whether the bytes of a message are the only ones that say the same: nothing in them is left open by its text
-  /// and its signatures, such as white space, comments and hints.
+  /// Whether the text and the signatures of a message determine all of its bytes, so that there is no room for white
+  /// space, comments and hints.
   func isCanonical(_ message: [UInt8]) -> Bool
 }
 
 /// A message of a signature object, opened.
 public struct OpenedMessage: Sendable {
-  /// The text that the signatures are over: the very bytes that were hashed. Nil where the message cannot be read.
+  /// The text that the signatures are over: exactly the bytes that were hashed. Nil if the message cannot be read.
   public var text: [UInt8]?
-  /// What is wrong with the message as a whole, if anything.
+  /// The fault of the message as a whole, if it has one.
   public var fault: SignerFault?
-  /// What each signature in it is worth.
+  /// The verdict on each signature in it.
   public var signers: [SignerVerdict]
 
   /// An opened message.
@@ -54,8 +53,8 @@ public struct OpenedMessage: Sendable {
     self.signers = signers
   }
 
-  /// Why the message does not count: the fault of the whole, else the worst of its signatures; nil where at least
-  /// one signature is valid and the others are at worst of unknown keys.
+  /// The reason why the message does not count: the fault of the whole, or else the worst of its signatures; nil if at
+  /// least one signature is valid and the others are at worst by unknown keys.
   public var verdict: SignerFault? {
     if let fault { return fault }
     let faults = signers.compactMap(\.fault)
@@ -67,19 +66,19 @@ public struct OpenedMessage: Sendable {
   }
 }
 
-/// Why a signature does not count.
+/// The reason why a signature does not count.
 public struct SignerFault: Hashable, Sendable {
-  /// What kind of reason.
+  /// The kinds of reasons.
   public enum Kind: Sendable {
-    /// The signature or the text is not what was signed, or not a signature that may be relied on.
+    /// The signature or the text was altered, or the signature is of a kind that cannot be relied on.
     case damage
-    /// The signature may be right, but its key is not one to be trusted with it.
+    /// The signature may be right, but its key is not trusted for it.
     case trust
-    /// The signature is right, but leaves something out that it should cover.
+    /// The signature is right, but does not cover everything that it should.
     case coverage
   }
 
-  /// The code of a signature whose key is not at hand.
+  /// The code of a signature whose key is not available.
   public static let unknownKeyCode = "unknown-key"
 
   /// The kind of reason.
@@ -97,29 +96,28 @@ public struct SignerFault: Hashable, Sendable {
   }
 }
 
-/// What one signature in a message is worth, and whose it is.
+/// The verdict on one signature in a message, with its signer.
 public struct SignerVerdict: Sendable {
-  /// Why it does not count; nil where it does.
+  /// The reason why it does not count; nil if it does.
   public var fault: SignerFault?
-  /// The fingerprint of the key that signed as its format writes it; where there is a fault, perhaps only what
-  /// the signature claims.
+  /// The fingerprint of the key that signed, as its format writes it; if there is a fault, perhaps only a claim of the
+  /// signature.
   public var fingerprint: String?
-  /// The fingerprint that the signer is known by: of the primary key, where the format has such.
+  /// The fingerprint that the signer is known by: that of the primary key, if the format has one.
   public var identity: String?
-  /// The 20 bytes of the identity that the descriptor of the signature must hold; nil where it need not.
+  /// The 20 bytes of the identity that the descriptor of the signature must hold; nil if it need not hold any.
   public var entity: [UInt8]?
-  /// The hash of the signature, which the descriptor should state; nil where the format of images has no number
-  /// for it.
+  /// The hash of the signature, which the descriptor should state; nil if the format of images has no number for it.
   public var hash: HashType?
   /// The short name of the key.
   public var keyID: String?
   /// The names of the key's owner, not escaped.
   public var userIDs: [String]
-  /// When it says it was signed.
+  /// The time of signing that it states.
   public var signedAt: Timestamp?
-  /// When the key expired, for a signature that counts because it was made before.
+  /// The time when the key expired, for a signature that counts because it is older.
   public var keyExpiredAt: Timestamp?
-  /// Something to know about a signature that counts: that its key has expired since.
+  /// A remark on a signature that counts: its key has expired since.
   public var remark: String? {
     keyExpiredAt.map { "its key expired on \($0.iso8601), after signing" }
   }
@@ -141,14 +139,13 @@ public struct SignerVerdict: Sendable {
     self.keyExpiredAt = keyExpiredAt
   }
 
-  /// Whether a name that the user gave (a fingerprint of the key or of its primary key, or as many digits of a
-  /// key ID as there are) means this signer.
+  /// Whether a name that the user gave means this signer: it is the fingerprint of the key or of its primary key.
   func isNamed(_ name: String) -> Bool {
     let wanted = Self.normalized(name)
     return [fingerprint, identity].contains { $0.map(Self.normalized) == wanted }
   }
 
-  /// Hexadecimal in upper case without blanks or `0x`; anything else, such as `SHA256:…`, as it is.
+  /// Hexadecimal digits in upper case, without blanks or `0x`; any other name, such as `SHA256:…`, without blanks.
   private static func normalized(_ name: String) -> String {
     var digits = name.filter { $0 != " " }
     if digits.hasPrefix("0x") || digits.hasPrefix("0X") { digits = String(digits.dropFirst(2)) }

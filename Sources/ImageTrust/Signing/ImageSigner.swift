@@ -6,18 +6,18 @@ public import SIF
 public enum ImageSigner {
   /// Adds one signature for each group of a selection.
   ///
-  /// All of them are made before any is added, and added in one step: at every moment others see all or none.
+  /// All of them are made first, and then added in one step: other processes see all or none.
   ///
   /// - Parameters:
   ///   - editor: the image. Its own clock stamps the header and the new descriptors.
-  ///   - signer: what makes the messages.
-  ///   - time: when the messages shall say that they were signed.
-  ///   - threads: how many threads may hash objects; nil for one each processor.
+  ///   - signer: makes the messages.
+  ///   - time: the time of signing that the messages state.
+  ///   - threads: how many threads hash objects; nil for one per processor.
   /// - Returns: the descriptors of the signatures.
   @discardableResult
   public static func sign(
     _ editor: inout ImageEditor, with signer: borrowing some MessageSigner & ~Copyable,
-    selection: IntegritySelection = IntegritySelection(), at time: Timestamp, threads: Int? = nil
+    selection: IntegritySelection = IntegritySelection(), at time: Timestamp = .now, threads: Int? = nil
   ) throws(IntegrityError) -> [Descriptor] {
     let image = editor.image
     if let error = image.integrityFault ?? image.excessOfMessages { throw .image(error) }
@@ -54,19 +54,21 @@ public enum ImageSigner {
     }
   }
 
-  /// Refuses messages that no verifier would read.
+  /// Refuses messages that are too many or too long for a verifier.
   private static func check(_ messages: [SignedMessage], besides image: Image) throws(IntegrityError) {
     let old = image.objects(ofType: .signature)
     let total = old.reduce(0) { $0 + $1.size } + messages.reduce(0) { $0 + Int64($1.bytes.count) }
     let longest = messages.map { Int64($0.bytes.count) }.max() ?? 0
     var reason: String?
     if longest > ImageVerifier.maximumMessageBytes {
-      reason = "the signature would have \(longest) bytes: \(ImageVerifier.maximumMessageBytes) are the most"
+      reason =
+        "the signature would have \(longest) bytes, and the limit is \(ImageVerifier.maximumMessageBytes)"
     } else if total > ImageVerifier.maximumBytes {
-      reason = "the signatures would have \(total) bytes together: \(ImageVerifier.maximumBytes) are the most"
+      reason =
+        "the signatures would have \(total) bytes together, and the limit is \(ImageVerifier.maximumBytes)"
     } else if old.count + messages.count > ImageVerifier.mostSigners {
       reason =
-        "the image would have \(old.count + messages.count) signatures: \(ImageVerifier.mostSigners) are the most"
+        "the image would have \(old.count + messages.count) signatures, and the limit is \(ImageVerifier.mostSigners)"
     }
     if let reason { throw .image(SIFError(.limitExceeded, reason)) }
   }

@@ -5,21 +5,30 @@ import PEMKeys
 public import SIF
 public import SystemPackage
 
-/// A private key that is locked by a passphrase, as people know it.
+/// A private key that is locked by a passphrase, by the name that users know.
 public enum LockedKey: Hashable, Sendable {
   /// An OpenPGP key, by its key ID.
   case openPGP(keyID: String)
-  /// The PEM key in a file, or in whatever else the name stands for.
+  /// The PEM key in a file, or in something else that has a name.
   case pem(file: String)
 }
 
-/// Knows or asks for passphrases: what a tool has to do with its user.
+/// Knows passphrases, or asks the user for them. A tool implements it.
 public protocol PassphraseProvider {
-  /// The passphrase of a private key; nil where there is none to be had.
+  /// The passphrase of a private key; nil if it is not available.
   func passphrase(for key: LockedKey) throws -> SecureBytes?
 }
 
-/// Who signs: a private key that was found and unlocked, ready to sign images.
+/// No passphrase: a locked key stays locked.
+public struct NoPassphrases: PassphraseProvider {
+  /// No passphrase at all.
+  public init() {}
+
+  /// Always nil.
+  public func passphrase(for key: LockedKey) -> SecureBytes? { nil }
+}
+
+/// A private key that was found and unlocked, ready to sign images.
 ///
 /// ```swift
 /// let identity = try SigningIdentity(contentsOf: "release.sec.asc", passphrases: prompt)
@@ -38,7 +47,7 @@ public enum SigningIdentity: ~Copyable {
   /// - Throws: ``KeyError``, and what `passphrases` throws.
   public init(
     contentsOf path: String, fingerprint: String? = nil, at time: Timestamp = .now,
-    passphrases: some PassphraseProvider, _ notice: (KeyNotice) -> Void = { _ in }
+    passphrases: some PassphraseProvider = NoPassphrases(), _ notice: (KeyNotice) -> Void = { _ in }
   ) throws {
     try self.init(
       files: [FilePath(path)], fingerprint: fingerprint, at: time, passphrases: passphrases, notice)
@@ -48,10 +57,10 @@ public enum SigningIdentity: ~Copyable {
   ///
   /// - Parameters:
   ///   - files: OpenPGP keys (armored, binary, or a GnuPG keybox) or PEM.
-  ///   - fingerprint: of the OpenPGP key, for a file with several: hexadecimal digits.
+  ///   - fingerprint: that of the OpenPGP key, for a file with several: hexadecimal digits.
   ///   - time: the time of signing, at which the key must be able to sign.
   ///   - passphrases: is asked for the passphrase of a key that has one.
-  ///   - notice: is told what to know about the files.
+  ///   - notice: called with warnings about the files.
   /// - Throws: ``KeyError``, and what `passphrases` throws.
   public init(
     files: [FilePath], fingerprint: String? = nil, at time: Timestamp = .now,
@@ -81,8 +90,8 @@ public enum SigningIdentity: ~Copyable {
   ///
   /// - Parameters:
   ///   - bytes: an OpenPGP key or a PEM key.
-  ///   - name: what people know the bytes by.
-  ///   - fingerprint: of the OpenPGP key, where there are several.
+  ///   - name: the name of the bytes for users.
+  ///   - fingerprint: that of the OpenPGP key, if there are several.
   ///   - time: the time of signing.
   ///   - passphrases: is asked for the passphrase of a key that has one.
   /// - Throws: ``KeyError``, and what `passphrases` throws.
@@ -104,8 +113,8 @@ public enum SigningIdentity: ~Copyable {
   ///   - rings: key rings: files, or directories of a container runtime.
   ///   - fingerprint: hexadecimal digits; nil for the only key.
   ///   - time: the time of signing, at which the key must be able to sign.
-  ///   - passphrases: is asked for the passphrase of the key, where it has one.
-  ///   - notice: is told what to know about the rings.
+  ///   - passphrases: is asked for the passphrase of the key, if it has one.
+  ///   - notice: called with warnings about the rings.
   /// - Throws: ``KeyError``, and what `passphrases` throws.
   public init(
     rings: [FilePath], fingerprint: String? = nil, at time: Timestamp = .now,
@@ -117,7 +126,8 @@ public enum SigningIdentity: ~Copyable {
     self = .openPGP(try Self.openPGP(ring, "the key ring", fingerprint, time, passphrases))
   }
 
-  /// The only OpenPGP key of the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``), or that of a fingerprint.
+  /// The only OpenPGP key in the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``), or the one with a
+  /// fingerprint.
   ///
   /// - Throws: ``KeyError``, and what `passphrases` throws.
   public static func ofRuntimes(
@@ -132,7 +142,7 @@ public enum SigningIdentity: ~Copyable {
   /// A key that the user's own `gpg` has: held by gpg-agent, or on a smart card.
   ///
   /// - Parameters:
-  ///   - fingerprint: of the key or a subkey: hexadecimal digits.
+  ///   - fingerprint: that of the key or a subkey: hexadecimal digits.
   ///   - mayPrompt: whether gpg-agent may ask for a passphrase or PIN.
   public init(gnuPG fingerprint: String, mayPrompt: Bool) throws(KeyError) {
     do {
@@ -202,7 +212,7 @@ public enum SigningIdentity: ~Copyable {
 }
 
 extension SigningIdentity: MessageSigner {
-  /// The message of whichever key it is.
+  /// The message that the key makes.
   public borrowing func sign(_ text: [UInt8], at time: Timestamp) throws(IntegrityError) -> SignedMessage {
     switch self {
     case .openPGP(let key): try key.sign(text, at: time)

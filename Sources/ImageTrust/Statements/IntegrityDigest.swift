@@ -15,7 +15,7 @@ public struct IntegrityDigest: Hashable, Sendable {
     .sha224, .sha256, .sha384, .sha512, .sha512_224, .sha512_256,
   ]
 
-  /// A digest of its parts.
+  /// A digest from its parts.
   public init(_ algorithm: HashAlgorithm, _ value: [UInt8]) {
     self.algorithm = algorithm
     self.value = value

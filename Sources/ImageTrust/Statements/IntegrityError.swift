@@ -1,14 +1,14 @@
 public import Bytes
 public import SIF
 
-/// Why an image was not signed, or not verified to the end. What is wrong with a signature is no error but part of
-/// the ``VerificationReport``.
+/// The reason why an image was not signed, or not verified to the end. A fault of a signature is not an error, but part
+/// of the ``VerificationReport``.
 public enum IntegrityError: Fault {
   /// The image could not be read or written.
   case image(SIFError)
   /// The signer or the digests failed.
   case signer(any Fault)
-  /// There is nothing to sign, or the selection is not one of signed objects: a sentence.
+  /// There is nothing to sign, or the selected objects do not exist: a sentence.
   case selection(String)
 
   /// A stable word for scripts.
@@ -20,7 +20,7 @@ public enum IntegrityError: Fault {
     }
   }
 
-  /// Whose fault it is.
+  /// The kind of fault.
   public var kind: FaultKind {
     switch self {
     case .image(let error): error.kind
@@ -54,7 +54,7 @@ public enum IntegrityError: Fault {
   }
 }
 
-/// Runs a body whose failures are the image's.
+/// Runs a body whose failures are faults of the image.
 func reading<Result>(_ body: () throws(SIFError) -> Result) throws(IntegrityError) -> Result {
   do { return try body() } catch { throw .image(error) }
 }

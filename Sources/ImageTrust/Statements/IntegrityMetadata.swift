@@ -2,11 +2,11 @@ import Bytes
 import Gcrypt
 import StrictJSON
 
-/// What a signature states about an image: the text that is signed (spec/signatures.md, "Metadata").
+/// The statement of a signature about an image: the text that is signed (spec/signatures.md, "Metadata").
 struct IntegrityMetadata: Equatable {
-  /// What it states about one object.
+  /// The statement about one object.
   struct Object: Equatable {
-    /// The object's id less the smallest id in its group.
+    /// The object's id minus the smallest id in its group.
     let relativeID: UInt32
     let descriptorDigest: IntegrityDigest
     let objectDigest: IntegrityDigest
@@ -40,7 +40,7 @@ struct IntegrityMetadata: Equatable {
     ])
   }
 
-  /// Why a text is no metadata.
+  /// The reason why a text is not metadata.
   struct Malformed: Error {
     let code: String
     let explanation: String
@@ -51,12 +51,12 @@ struct IntegrityMetadata: Equatable {
     }
   }
 
-  /// Reads the text. Repeated, missing and unknown members are refused: a statement that was not understood
-  /// must not pass for one that was checked.
+  /// Reads the text. Repeated, missing and unknown members are refused: a statement that is not understood must not
+  /// count as checked.
   init(reading text: [UInt8]) throws(Malformed) {
     let value: JSONValue
     do { value = try JSONParser.parse(text, limits: JSONLimits(bytes: 64 << 20, depth: 8)) } catch {
-      throw Malformed("its metadata is no JSON: \(error.description)")
+      throw Malformed("its metadata is not JSON: \(error.description)")
     }
     guard let version = value["version"]?.integer else { throw Malformed("its metadata has no version") }
     guard version == Self.version else {

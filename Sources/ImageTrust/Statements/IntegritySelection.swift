@@ -1,7 +1,7 @@
 import Bytes
 import SIF
 
-/// Which objects to sign, or to verify.
+/// The objects to sign, or to verify.
 public struct IntegritySelection: Hashable, Sendable {
   /// Whole groups, by their numbers.
   public var groups: [UInt32]
@@ -15,19 +15,19 @@ public struct IntegritySelection: Hashable, Sendable {
   }
 }
 
-/// One signature's worth of objects: those of one group, or some of them.
+/// The objects that one signature covers: those of one group, or some of them.
 struct SignedGroup {
   let group: UInt32
   /// The objects, ascending by id.
   let objects: [Descriptor]
   /// Whether these are all objects of the group.
   let isWhole: Bool
-  /// The smallest id in the group, which ids in metadata are counted from.
+  /// The smallest id in the group; ids in metadata are relative to it.
   let smallestID: UInt32
 }
 
 extension Image {
-  /// The groups of a selection: whole ones as they were asked for, then those of single objects, ascending.
+  /// The groups of a selection: whole ones in the order of the selection, then those of single objects, ascending.
   ///
   /// - Throws: ``IntegrityError/selection(_:)`` for a group without objects, an object in no group, and an image
   ///   that has no groups; ``SIFError/Code/multipleObjects`` for an image in which two objects have one id.

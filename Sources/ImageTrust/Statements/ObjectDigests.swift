@@ -4,19 +4,19 @@ import LinuxSystem
 import SIF
 import Synchronization
 
-/// The digests of objects' bytes: each object is read once, whatever number of signatures cover it, and
-/// objects are read on several threads.
+/// The digests of objects' bytes: each object is read once, even if several signatures cover it, and objects are read
+/// on several threads.
 struct ObjectDigests {
-  /// What is to be read of one object, and what came of it.
+  /// One object to read, with the results.
   private struct Job {
     let descriptor: Descriptor
-    /// Each once.
+    /// The algorithms, each once.
     var algorithms: [HashAlgorithm]
     var digests: [IntegrityDigest] = []
     var error: IntegrityError?
   }
 
-  /// By ascending ids.
+  /// The jobs, by ascending ids.
   private var jobs: [Job] = []
 
   /// Bytes read at once: few enough that they are still in the processor's cache when they are hashed.
@@ -24,7 +24,7 @@ struct ObjectDigests {
 
   /// Hashes objects.
   ///
-  /// - Parameter wanted: descriptors with the algorithms that their bytes are needed in, in any order and number.
+  /// - Parameter wanted: descriptors with the algorithms that are needed for them, in any order and number.
   init(
     _ image: Image, _ wanted: some Sequence<(Descriptor, HashAlgorithm)>, threads: Int
   ) throws(IntegrityError) {
@@ -38,7 +38,7 @@ struct ObjectDigests {
       }
     }
     jobs.sort { $0.descriptor.id < $1.descriptor.id }
-    // The largest first, so that no thread is left alone with it at the end.
+    // The largest first, so that it does not keep one thread busy at the end while the others wait.
     let todo = jobs
     let order = todo.indices.sorted { todo[$0].descriptor.size > todo[$1].descriptor.size }
     let done = Mutex(todo)
@@ -55,7 +55,7 @@ struct ObjectDigests {
     for job in jobs { if let error = job.error { throw error } }
   }
 
-  /// The digest of an object in an algorithm; nil where it was not asked for.
+  /// The digest of an object in an algorithm; nil if it was not asked for.
   subscript(id: UInt32, algorithm: HashAlgorithm) -> IntegrityDigest? {
     let place = jobs.binarySearch { $0.descriptor.id < id }
     guard place < jobs.count, jobs[place].descriptor.id == id else { return nil }
@@ -71,7 +71,7 @@ struct ObjectDigests {
     return contexts.map { $0.digest() }
   }
 
-  /// Calls a body with all bytes of an object in order.
+  /// Calls a body with all bytes of an object, in order.
   static func read(
     _ reader: ObjectReader, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(IntegrityError) {
@@ -91,7 +91,7 @@ struct ObjectDigests {
     }
   }
 
-  /// A running digest in a box, for there are no arrays of what cannot be copied.
+  /// A running digest in a class, because an array cannot hold values that are not copyable.
   final class Running {
     private var context: HashContext?
     private let algorithm: HashAlgorithm

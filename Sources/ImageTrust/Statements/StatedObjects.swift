@@ -1,14 +1,14 @@
 public import SIF
 
 extension Image {
-  /// The signatures that a change of objects breaks, as far as the signatures themselves say what they are over; nothing
-  /// is verified. One whose message cannot be read, or says nothing of single objects as old ones do, counts as broken.
+  /// The signatures that a change of objects breaks, by the objects that the signatures state; nothing is verified. A
+  /// signature whose message cannot be read, or does not name objects, as in old ones, counts as broken.
   ///
   /// - Parameters:
   ///   - changed: the objects.
-  ///   - verifiers: what opens the messages; they need no keys.
-  /// - Throws: ``SIFError/Code/malformed`` where parts of the image share bytes, ``SIFError/Code/limitExceeded`` where the
-  ///   messages are more than are read.
+  ///   - verifiers: open the messages; they need no keys.
+  /// - Throws: ``SIFError/Code/malformed`` if parts of the image share bytes, ``SIFError/Code/limitExceeded`` if
+  ///   there are more messages than are read.
   public func signatures(
     brokenBy changed: [Descriptor], using verifiers: [any MessageVerifier] = TrustedKeys().verifiers()
   ) throws(SIFError) -> [Descriptor] {
@@ -25,7 +25,7 @@ extension Image {
       case .object(let id): return ids.contains(id)
       case .group(let group):
         guard let smallest = smallest[group] else { return false }
-        // A signature of some of a group's objects holds on while these are as they were.
+        // A signature over part of a group stays valid while those objects are unchanged.
         guard let stated = relativeIDs(statedBy: signature, using: verifiers) else { return true }
         return stated.contains { ids.contains(smallest &+ $0) }
       case nil: return false

@@ -1,9 +1,9 @@
 import Bytes
 public import SIF
 
-/// Which bytes of an image's file valid signatures do not cover.
+/// The bytes of an image's file that no valid signature covers.
 struct Coverage {
-  /// All of them, in the order of the file.
+  /// The ranges, in the order of the file.
   let ranges: [UncoveredRange]
 
   /// - Parameters:
@@ -34,7 +34,7 @@ struct Coverage {
     ranges = (fields + image.gaps).sorted { ($0.offset, $0.size) < ($1.offset, $1.size) }
   }
 
-  /// The fields of a descriptor that signatures leave out; all of it where no signature covers the object.
+  /// The fields of a descriptor that signatures leave out; the whole descriptor if no signature covers the object.
   private static func fields(
     of descriptor: Descriptor, at position: Int64, isSigned: Bool
   ) -> [UncoveredRange] {
@@ -42,7 +42,7 @@ struct Coverage {
     guard isSigned else {
       return [UncoveredRange(offset: position, size: Int64(Descriptor.byteCount), what: name)]
     }
-    // Used is covered but for its value; ids only as they are to one another within the group.
+    // Metadata covers that the field Used is set but not its value, and ids only relative to others in the group.
     let (used, id, modified) = (Descriptor.Fields.used, Descriptor.Fields.id, Descriptor.Fields.modifiedAt)
     return [
       UncoveredRange(
@@ -50,7 +50,7 @@ struct Coverage {
       UncoveredRange(Descriptor.Fields.group, of: name, at: position),
       UncoveredRange(Descriptor.Fields.offset, of: name, at: position),
       UncoveredRange(Descriptor.Fields.sizeWithPadding, of: name, at: position),
-      // Scripts know it by this name.
+      // Scripts rely on this name.
       UncoveredRange(
         offset: position + modified.offset, size: modified.byteCount, what: "\(name): modified time"),
     ]
@@ -66,7 +66,7 @@ extension UncoveredRange {
 }
 
 extension Image {
-  /// Bytes that no structure of the format accounts for, in the order of the file.
+  /// The bytes that belong to no structure of the format, in the order of the file.
   var gaps: [UncoveredRange] {
     var known: [(start: Int64, end: Int64)] = [(0, Int64(Header.byteCount))]
     for descriptor in descriptors {
@@ -95,7 +95,7 @@ extension Image {
     return gaps
   }
 
-  /// Whether every byte of a range is zero; holes in the file are stepped over.
+  /// Whether every byte of a range is zero; holes in the file are skipped.
   func isZero(_ range: UncoveredRange) throws(SIFError) -> Bool {
     let end = range.offset + range.size
     var position = range.offset
@@ -114,10 +114,10 @@ extension Image {
 extension Image {
   /// The bytes that no signature would cover, in the order of the file, if good signatures covered some objects.
   ///
-  /// What a verification found covered is in ``VerificationReport/uncovered``; this is for telling what signatures
-  /// claim without any key.
+  /// The results of a verification are in ``VerificationReport/uncovered``; this shows the claims of signatures, which
+  /// needs no key.
   ///
-  /// - Parameter ids: the objects; with none of them the header is not covered either.
+  /// - Parameter ids: the objects; if there are none, the header is not covered either.
   public func uncoveredRanges(assumingSigned ids: Set<UInt32>) -> [UncoveredRange] {
     Coverage(self, covered: ids.sorted(), isHeaderCovered: !ids.isEmpty).ranges
   }

@@ -1,7 +1,7 @@
 public import SIF
 public import SystemPackage
 
-/// What is asked about an image: whose signatures count, who has to have signed, and what.
+/// A question about an image: the keys that count, the signers who are required, and the objects that must be signed.
 ///
 /// ```swift
 /// var verification = ImageVerification(try TrustedKeys(contentsOf: "release.asc"))
@@ -11,18 +11,18 @@ public import SystemPackage
 public struct ImageVerification: Sendable {
   /// The keys whose signatures count.
   public var keys: TrustedKeys
-  /// Who has to have signed.
+  /// The policy on who must have signed.
   public var policy: VerificationPolicy
-  /// What has to be signed: every group where it is empty.
+  /// The objects that must be signed; if it is empty, every group.
   public var selection: IntegritySelection
-  /// Whether legacy signatures have to cover more than the primary partition.
+  /// Whether legacy signatures must cover every object, and not only the primary partition.
   public var includesAll = false
-  /// The time of judging.
+  /// The time at which signatures are judged.
   public var time: Timestamp
-  /// How many threads may hash objects; nil for one each processor.
+  /// How many threads hash objects; nil for one per processor.
   public var threads: Int?
 
-  /// A verification; by default one valid signature of any of the keys over everything, judged now.
+  /// A verification; by default it requires a valid signature by any of the keys over everything, judged now.
   public init(
     _ keys: TrustedKeys, policy: VerificationPolicy = VerificationPolicy(),
     selection: IntegritySelection = IntegritySelection(), at time: Timestamp = .now
@@ -33,18 +33,18 @@ public struct ImageVerification: Sendable {
     self.time = time
   }
 
-  /// Verifies an image that is open: whatever is done with it afterwards is done with the same file.
+  /// Verifies an open image, so that later steps use the same file.
   ///
-  /// - Throws: ``IntegrityError`` where the image cannot be read or the selection is of nothing; never for a
-  ///   signature, nor for an image that is not whole.
+  /// - Throws: ``IntegrityError`` if the image cannot be read or the selected objects do not exist; never for a
+  ///   signature, nor for an incomplete image.
   public func report(on image: Image) throws(IntegrityError) -> VerificationReport {
     try ImageVerifier.verify(
       image, selection: selection(of: image), with: keys.verifiers(at: time), policy: policy,
       threads: threads)
   }
 
-  /// What was asked for. Legacy signatures commonly cover the primary partition alone: so the runtimes look at
-  /// nothing else unless told to.
+  /// The selection that was asked for. Legacy signatures often cover only the primary partition, so the runtimes verify
+  /// only that unless told otherwise.
   private func selection(of image: Image) -> IntegritySelection {
     if policy.isLegacy, !includesAll, selection == IntegritySelection(),
       let primary = image.primarySystemPartition
@@ -76,10 +76,10 @@ extension Image {
   ///
   /// - Parameters:
   ///   - keys: the keys whose signatures count.
-  ///   - policy: who has to have signed; by default any of the keys.
-  ///   - selection: what has to be signed; by default every group.
-  /// - Throws: ``IntegrityError`` where the image cannot be read or the selection is of nothing; never for a
-  ///   signature, nor for an image that is not whole.
+  ///   - policy: the policy on who must have signed; by default any of the keys.
+  ///   - selection: the objects that must be signed; by default every group.
+  /// - Throws: ``IntegrityError`` if the image cannot be read or the selected objects do not exist; never for a
+  ///   signature, nor for an incomplete image.
   public func verify(
     with keys: TrustedKeys, policy: VerificationPolicy = VerificationPolicy(),
     selection: IntegritySelection = IntegritySelection()
@@ -89,11 +89,11 @@ extension Image {
 }
 
 extension VerificationReport {
-  /// The report on the image in a file. A file that is no whole SIF image gets one, too: its verdict is
+  /// The report on the image in a file. A file that is not a complete SIF image also gets one: its verdict is
   /// ``IntegrityVerdict/malformed``.
   ///
-  /// - Parameter verify: verifies the image when it is open.
-  /// - Throws: ``SIFError`` where the file cannot be read, and what `verify` throws.
+  /// - Parameter verify: verifies the image once it is open.
+  /// - Throws: ``SIFError`` if the file cannot be read, and what `verify` throws.
   public init(onFileAt path: FilePath, _ verify: (Image) throws -> VerificationReport) throws {
     var storage: FileStorage?
     let image: Image
@@ -102,7 +102,7 @@ extension VerificationReport {
       storage = opened
       image = try Image(reading: opened)
     } catch {
-      // What fails otherwise says nothing of the image.
+      // Other failures tell nothing about the image.
       guard error.kind == .malformed else { throw error.naming(path) }
       self.init(of: storage, unreadable: error)
       return
@@ -112,7 +112,7 @@ extension VerificationReport {
 
   /// The report on the image in a file with its path as text.
   ///
-  /// - Throws: ``SIFError`` where the file cannot be read, and what `verify` throws.
+  /// - Throws: ``SIFError`` if the file cannot be read, and what `verify` throws.
   public init(onFileAt path: String, _ verify: (Image) throws -> VerificationReport) throws {
     try self.init(onFileAt: FilePath(path), verify)
   }

@@ -2,17 +2,17 @@ import Bytes
 import Gcrypt
 import SIF
 
-/// Signatures of before metadata was signed: a text with a digest of objects' bytes (spec/signatures.md, "Legacy
-/// signatures"). They leave header and descriptors open, and so are only looked at on request.
+/// Signatures from the time before metadata was signed: a text with a digest of objects' bytes (spec/signatures.md,
+/// "Legacy signatures"). They do not protect header and descriptors, so they are verified only on request.
 extension ImageVerifier {
-  /// The most objects that the legacy signatures of one group are over, each object counted for each signature: they name
-  /// none, so that a small file can claim any number.
+  /// The most objects that the legacy signatures of one group may cover, each object counted for each signature. They
+  /// name no objects, so a small file can claim any number.
   private static let mostLegacyPairs = 1 << 20
 
-  /// Verifies a group by the legacy signatures that are linked to it or, where there are none, to its objects.
+  /// Verifies a group by the legacy signatures that are linked to it or, if there are none, to its objects.
   mutating func verifyLegacy(_ group: SignedGroup) throws(IntegrityError) {
     let ofGroup = legacy(linkedTo: .group(group.group))
-    // In the order of the table, one behind the other.
+    // The digest is over the objects in the order of the table.
     let whole =
       ofGroup.isEmpty
       ? [] : group.isWhole ? group.objects.sorted { $0.slot < $1.slot } : image.objects(inGroup: group.group)
@@ -20,8 +20,8 @@ extension ImageVerifier {
       throw .image(
         SIFError(
           .limitExceeded,
-          "\(ofGroup.count) legacy signatures are over the \(whole.count) objects of group \(group.group): that "
-            + "many are not verified"))
+          "\(ofGroup.count) legacy signatures are over the \(whole.count) objects of group \(group.group): too "
+            + "many to verify"))
     }
     if group.isWhole, !ofGroup.isEmpty {
       for index in ofGroup { try verifyLegacy(index, whole) }
@@ -29,7 +29,7 @@ extension ImageVerifier {
     }
     for object in group.objects where object.dataType != .signature {
       let linked = legacy(linkedTo: .object(object.id))
-      // A signature over the whole group covers the object, too.
+      // A signature over the whole group also covers the object.
       if linked.isEmpty, !ofGroup.isEmpty {
         for index in ofGroup where !results[index].isConsidered { try verifyLegacy(index, whole) }
         continue
@@ -48,7 +48,9 @@ extension ImageVerifier {
     results[index].isConsidered = true
     guard results[index].faults.isEmpty, areRead[index] else { return }
     guard let digest = legacyDigests[index] else {
-      fail(index, .damage, "malformed-metadata", "its text is no digest of the kind its descriptor names")
+      fail(
+        index, .damage, "malformed-metadata", "its text is not a digest of the kind that its descriptor names"
+      )
       return
     }
     if try legacyBytes.digest(of: objects, in: image, digest.algorithm) == digest {
@@ -81,7 +83,7 @@ extension ImageVerifier {
   }
 }
 
-/// The digests of objects' bytes one behind the other, each computed once: many signatures may be over the same.
+/// The digests of objects' bytes one after the other, each computed once: many signatures may cover the same objects.
 struct LegacyDigests {
   private struct Key: Hashable {
     let firstSlot: Int
@@ -95,7 +97,7 @@ struct LegacyDigests {
   mutating func digest(
     of objects: [Descriptor], in image: Image, _ algorithm: HashAlgorithm
   ) throws(IntegrityError) -> IntegrityDigest {
-    // Groups have no object in common: the first tells them apart, and the number a group from one of its objects.
+    // Groups have no object in common: the first object tells them apart, and the count tells a group from one object.
     let key = Key(firstSlot: objects.first?.slot ?? 0, count: objects.count, algorithm: algorithm)
     if let digest = known[key] { return digest }
     let running = try ObjectDigests.Running(algorithm)

@@ -1,12 +1,12 @@
 import Bytes
 import SIF
 
-/// From what is known of each signature to a verdict on the whole.
+/// From the results of single signatures to the verdict on the image.
 extension ImageVerifier {
   func report(_ groups: [SignedGroup]) throws(IntegrityError) -> VerificationReport {
     var vouchers: [(id: UInt32, identity: String)] = []
     for result in results where result.isConsidered {
-      // Once each, however often a message repeats its signature.
+      // Each identity once, even if a message repeats its signature.
       for identity in Set(result.validSigners.compactMap(\.identity)) {
         for id in result.objects { vouchers.append((id, identity)) }
       }
@@ -34,7 +34,7 @@ extension ImageVerifier {
     return report
   }
 
-  /// The report on an image that is not whole: its signatures as far as they can be judged without it.
+  /// The report on an incomplete or ambiguous image, with its signatures as far as they can be judged.
   func report(malformed error: SIFError) -> VerificationReport {
     let objects = image.descriptors.filter { $0.dataType != .signature }.map {
       ObjectResult(id: $0.id, signedBy: [])
@@ -61,8 +61,8 @@ extension ImageVerifier {
       (.unsigned, missing + reasons(.coverage) + (strict?.reasons ?? [])),
       (trustVerdict(considered), reasons(.trust)), (.untrusted, policyReasons),
     ]
-    // The worst decides; the reasons for the lesser ones are told as well, but not that the policy is not met by
-    // signatures that are bad anyway.
+    // The worst verdict decides. The reasons for lesser ones are also told, except that the policy is not met, which
+    // follows from bad signatures.
     for (verdict, reasons) in steps where !reasons.isEmpty {
       if report.verdict == .ok {
         report.verdict = verdict
@@ -73,14 +73,15 @@ extension ImageVerifier {
     }
   }
 
-  /// Without any key nothing can be trusted, but that is no news about the signatures.
+  /// The verdict on signatures whose keys are not trusted. It is different if there are no keys at all, since that says
+  /// nothing about the signatures.
   private func trustVerdict(_ considered: [SignatureResult]) -> IntegrityVerdict {
     let faults = considered.flatMap(\.faults).filter { $0.kind == .trust }
     return !hasKeys && faults.allSatisfy { $0.code == SignerFault.unknownKeyCode }
       ? .noKey : .untrusted
   }
 
-  /// Why the policy's signers are not all there.
+  /// The reasons why the policy is not met.
   private func policyReasons(_ considered: [SignatureResult], _ selected: [UInt32]) -> [String] {
     func covers(_ isMeant: (SignerVerdict) -> Bool) -> Bool {
       let signed = considered.filter { $0.isValid && $0.validSigners.contains(where: isMeant) }

@@ -5,9 +5,9 @@ public import SIF
 
 /// Verifies images.
 ///
-/// The rules are the reference's: every signature that is linked to a group has to be good, and has to cover
-/// exactly the objects of the group; an object in no group is refused. Where they differ, these are
-/// stricter (spec/signatures.md, "Verification").
+/// The rules are those of the reference: every signature that is linked to a group must be good, and must cover exactly
+/// the objects of the group; an object in no group is refused. Rules that differ are stricter (spec/signatures.md,
+/// "Verification").
 public struct ImageVerifier {
   let image: Image
   let verifiers: [any MessageVerifier]
@@ -18,41 +18,41 @@ public struct ImageVerifier {
   let signatures: [Descriptor]
   /// Whether each message could be read.
   private(set) var areRead: [Bool]
-  /// Whether the bytes of each message are the only ones for what it says; looked at where the policy is strict.
+  /// Whether each message has its only possible encoding; checked if the policy is strict.
   private(set) var areCanonical: [Bool]
   /// The digests that good legacy messages state, by their places in ``signatures``.
   private(set) var legacyDigests: [Int: IntegrityDigest] = [:]
   /// The digests of bytes that legacy signatures are over.
   var legacyBytes = LegacyDigests()
-  /// What good messages state of objects' bytes, which are read when all is known that is wanted of them.
+  /// The statements of good messages about objects' bytes. They are collected first, so that each object is read once.
   private var statements: [Statement] = []
   /// The numbers of the groups that have objects, ascending.
   private let groups: [UInt32]
-  /// Places in ``signatures`` with what they are linked to, ascending.
+  /// Places in ``signatures`` with the keys of their links, ascending.
   private let linked: [(key: UInt32, index: Int)]
-  /// What is not signed at all.
+  /// The sentences about things that are not signed at all.
   var missing: [String] = []
-  /// How many signatures the messages that were opened hold.
+  /// The number of signatures in the messages that were opened.
   private var signerCount = 0
 
-  /// More than the message of any signature is long, in bytes.
+  /// The longest message of a signature, in bytes; real ones are shorter.
   static let maximumMessageBytes: Int64 = 4 << 20
-  /// More than the messages of all signatures of an image are long together, in bytes.
+  /// The most bytes of the messages of all signatures of an image together; real ones have fewer.
   static let maximumBytes: Int64 = 16 << 20
-  /// More than there are signatures in all messages: each of them takes milliseconds.
+  /// The most signatures in all messages: to verify one takes milliseconds.
   static let mostSigners = 1024
-  /// The most objects that one signature names of those that it does not cover, or that are gone.
+  /// The most objects that one signature's faults name; the others are counted.
   private static let mostNamed = 16
 
   /// Verifies an image.
   ///
   /// - Parameters:
-  ///   - selection: what has to be signed; every group by default.
+  ///   - selection: the objects that must be signed; every group by default.
   ///   - verifiers: one for each format of messages, with its keys.
-  ///   - policy: who has to have signed.
-  ///   - threads: how many threads may hash objects; nil for one each processor.
-  /// - Throws: ``IntegrityError`` where the image cannot be read or the selection is of nothing; never for a
-  ///   signature, nor for an image that is not whole.
+  ///   - policy: the policy on who must have signed.
+  ///   - threads: how many threads hash objects; nil for one per processor.
+  /// - Throws: ``IntegrityError`` if the image cannot be read or the selected objects do not exist; never for a
+  ///   signature, nor for an incomplete image.
   public static func verify(
     _ image: Image, selection: IntegritySelection = IntegritySelection(),
     with verifiers: [any MessageVerifier], policy: VerificationPolicy = VerificationPolicy(),
@@ -61,7 +61,7 @@ public struct ImageVerifier {
     var verifier = ImageVerifier(image, verifiers, policy, threads ?? Workers.processors())
     let fault = image.firstFault
     if let fault, fault.isOfSharedBytes {
-      // No message is read: it could be that of many signatures.
+      // No message is read: many signatures could share one.
       return verifier.report(malformed: fault.error)
     }
     if let error = image.excessOfMessages { return verifier.report(malformed: error) }
@@ -71,9 +71,9 @@ public struct ImageVerifier {
     }
     let isEverything = selection == IntegritySelection()
     let groups = isEverything && verifier.groups.isEmpty ? [] : try image.signedGroups(selection)
-    if groups.isEmpty { verifier.missing.append("no object is in a group, and so none is signed") }
+    if groups.isEmpty { verifier.missing.append("no object is in a group, so none is signed") }
     for object in image.objects(inGroup: nil) where object.dataType != .signature {
-      verifier.missing.append("object \(object.id) is in no group and so not signed")
+      verifier.missing.append("object \(object.id) is in no group, so it is not signed")
     }
     try verifier.openAll(groups)
     if verifier.hasTooManySigners {
@@ -115,8 +115,7 @@ public struct ImageVerifier {
 
   private var hasTooManySigners: Bool { signerCount > Self.mostSigners }
 
-  /// Opens every message, one after the other, and keeps of each no more than what it states of the groups that are to
-  /// be verified.
+  /// Opens every message, one after the other, and keeps only the statements about the groups that are to be verified.
   private mutating func openAll(_ groups: [SignedGroup]) throws(IntegrityError) {
     var places: [UInt32: [Int]] = [:]
     for (place, group) in groups.enumerated() { places[group.group, default: []].append(place) }
@@ -131,7 +130,7 @@ public struct ImageVerifier {
     }
   }
 
-  /// Opens a signature's message, notes what it is and what is wrong with it, and returns its text.
+  /// Opens a signature's message, notes its format and its faults, and returns its text.
   private mutating func open(_ index: Int) -> [UInt8]? {
     let descriptor = signatures[index]
     guard descriptor.size <= Self.maximumMessageBytes else {
@@ -160,7 +159,7 @@ public struct ImageVerifier {
     return opened.text
   }
 
-  /// The signer that the descriptor names has to be one whose signature is valid: listings show that name.
+  /// The signer that the descriptor names must have a valid signature, because listings show that name.
   private mutating func checkEntity(_ index: Int) {
     let entities = results[index].validSigners.compactMap(\.entity)
     guard !entities.isEmpty, case .signature(let metadata) = signatures[index].metadata else { return }
@@ -175,12 +174,12 @@ public struct ImageVerifier {
     results[index].faults.append(SignerFault(kind, code: code, explanation))
   }
 
-  /// The text of the signatures that old runtimes made; new ones are JSON.
+  /// Whether a text is that of an old runtime's signature; new ones are JSON.
   static func isLegacy(_ text: [UInt8]) -> Bool { text.starts(with: Array("SIFHASH:".utf8)) }
 
   // MARK: Groups
 
-  /// A signature over a group that has no objects (any more): the reference does not see that they are gone.
+  /// Fails signatures over groups whose objects were deleted, which the reference does not notice.
   private mutating func failEmptyGroups() {
     for (index, signature) in signatures.enumerated() {
       guard case .group(let group) = signature.link, !groups.containsSorted(group),
@@ -192,12 +191,12 @@ public struct ImageVerifier {
     }
   }
 
-  /// What a good message states about the bytes of a group's objects.
+  /// The statement of a good message about the bytes of a group's objects.
   private struct Statement {
     let index: Int
     /// The group's place among those that are verified.
     let group: Int
-    /// The places in the group of the objects that have to be as stated.
+    /// The places in the group of the objects that must be as stated.
     var checks: [(place: Int, isDescriptorSame: Bool, digest: IntegrityDigest)] = []
   }
 
@@ -212,7 +211,7 @@ public struct ImageVerifier {
     }
     let digests = try ObjectDigests(image, wanted, threads: threads)
     for statement in statements { compare(statement, groups[statement.group].objects, digests) }
-    // A group that is asked for, and one of its objects, too: twice the same.
+    // If a group and one of its objects were asked for, the object is here twice.
     for index in results.indices {
       results[index].objects = results[index].objects.sorted().withoutRepetitions
       results[index].altered = results[index].altered.sorted().withoutRepetitions
@@ -225,7 +224,7 @@ public struct ImageVerifier {
     return linked[linked.binarySearch { $0.key < key }...].prefix { $0.key == key }.map(\.index)
   }
 
-  /// Reads what a signature states about the groups at some places, and notes where the two do not match.
+  /// Reads a signature's statement about the groups at some places, and notes the differences.
   private mutating func readStatement(
     _ index: Int, _ text: [UInt8], _ groups: [SignedGroup], _ places: [Int]
   ) throws(IntegrityError) {
@@ -245,7 +244,7 @@ public struct ImageVerifier {
     }
   }
 
-  /// Pairs what a signature states with the objects of a group.
+  /// Pairs the statement of a signature with the objects of a group.
   private mutating func pair(
     _ index: Int, _ stated: [IntegrityMetadata.Object], _ group: SignedGroup, at place: Int
   ) throws(IntegrityError) {
@@ -253,8 +252,8 @@ public struct ImageVerifier {
       fail(index, .damage, "signed-object-missing", "it covers an object that no image can have")
       return
     }
-    // Both ascend, so that one pass pairs them. It takes as long as what is stated, not as the group: there may be
-    // many signatures over little of a large group.
+    // Both ascend, so that one pass pairs them. Its time depends on the length of the statement, not on that of the
+    // group: a large group may have many signatures that each cover little.
     var statement = Statement(index: index, group: place)
     var (missing, unsigned): ([UInt32], [UInt32]) = ([], [])
     var (position, missingCount) = (0, 0)
@@ -287,7 +286,7 @@ public struct ImageVerifier {
     statements.append(statement)
   }
 
-  /// Notes a fault for each of some objects, and one for those that are not named.
+  /// Notes a fault for each of some objects, and one for the others together.
   private mutating func fail(
     _ index: Int, _ kind: SignerFault.Kind, _ code: String, _ named: [UInt32], of count: Int,
     _ one: (UInt32) -> String, _ more: (Int) -> String
@@ -320,7 +319,7 @@ public struct ImageVerifier {
 }
 
 extension Link {
-  /// A number to find it by, another for each link.
+  /// A number that is different for each link.
   fileprivate var key: UInt32 {
     switch self {
     case .object(let id): id

@@ -1,13 +1,13 @@
 import Bytes
 import SIF
 
-/// Which bytes of an image's file are neither covered by valid signatures nor follow from what is covered
+/// The bytes of an image's file that are neither covered by valid signatures nor follow from covered ones
 /// (spec/signatures.md, "Strict verification").
 struct StrictCoverage {
   private let image: Image
-  /// All of them, in the order of the file. Times are among them: nothing says what they have to be.
+  /// The ranges, in the order of the file, with times: nothing determines those.
   private(set) var ranges: [UncoveredRange] = []
-  /// Why the image is not accepted: a sentence for each of the ranges but times.
+  /// The reasons why the image is not accepted: a sentence for each range except times.
   private(set) var reasons: [String] = []
   /// The errors that a check of the image's structure finds.
   let structuralErrors: [SIFError]
@@ -30,10 +30,10 @@ struct StrictCoverage {
       }
     }
     for gap in image.gaps {
-      // Room between structures has to be zero; behind the last one there is no reason for any.
+      // Room between structures must be zero; after the last one there must be none.
       let isEmpty = try reading { () throws(SIFError) in try image.isZero(gap) }
       if gap.kind == .afterData {
-        add(gap, "nothing accounts for the \(gap.size) bytes at byte \(gap.offset), behind the data")
+        add(gap, "nothing accounts for the \(gap.size) bytes at byte \(gap.offset), after the data")
       } else if !isEmpty {
         add(gap, "\(gap.size) unsigned bytes at byte \(gap.offset) are not all zero (\(gap.what))")
       }
@@ -41,7 +41,7 @@ struct StrictCoverage {
     ranges.sort { ($0.offset, $0.size) < ($1.offset, $1.size) }
   }
 
-  /// What an object's bytes are is for its signers to say; where everything lies is for the format.
+  /// The errors in the structure of the image. Signers vouch for the contents of objects, so those are left out.
   private static func structuralErrors(of image: Image) throws(IntegrityError) -> [SIFError] {
     let check = try reading { () throws(SIFError) in try ImageCheck(of: image.storage) }
     let contents: [Finding.Code] = [
@@ -57,7 +57,7 @@ struct StrictCoverage {
     if let reason { reasons.append(reason) }
   }
 
-  /// A field that has to have a certain value: uncovered where it has another.
+  /// Adds a field as uncovered unless it has the value that follows from covered bytes.
   private mutating func require(
     _ isDerived: Bool, _ field: StructureField, of structure: String, at position: Int64
   ) {
@@ -65,7 +65,7 @@ struct StrictCoverage {
     let range = UncoveredRange(field, of: structure, at: position)
     add(
       range,
-      "\(range.size) unsigned bytes at byte \(range.offset) are not what they have to be (\(range.what))")
+      "\(range.size) unsigned bytes at byte \(range.offset) are not what they must be (\(range.what))")
   }
 
   private mutating func addTime(_ field: StructureField, of structure: String, at position: Int64) {
@@ -89,8 +89,8 @@ struct StrictCoverage {
     addTime(Header.Fields.modifiedAt, of: "header", at: 0)
     let free = table.capacity - Int64(image.descriptors.count)
     require(header.descriptorsFree == free, Header.Fields.descriptorsFree)
-    // The table's place shows in where its descriptors lie (``addFields``), its length in the room behind it:
-    // growing makes at most one block more than it needs.
+    // The table's offset follows from the places of its descriptors (``addFields``), and its length from the room after
+    // it: growing adds at most one block more than it needs.
     let room = header.dataOffset &- table.end
     require((0..<4096).contains(room), Header.Fields.descriptorsTotal)
     let isBehindHeader = table.offset >= Int64(Header.byteCount)
@@ -103,7 +103,7 @@ struct StrictCoverage {
 
   // MARK: Descriptors
 
-  /// The size with padding that each object has by its place, by slots: one lies behind the other.
+  /// The size with padding of each object that follows from its place, by slots: objects lie one after the other.
   private static func expectedPlaces(of image: Image) -> [Int: Int64] {
     var places: [Int: Int64] = [:]
     var previous = image.header.dataOffset
@@ -120,7 +120,7 @@ struct StrictCoverage {
     return places
   }
 
-  /// The fields that say the same of every object, signed or signature.
+  /// Checks the fields that have the same rules for signed objects and signatures.
   private mutating func addFields(
     _ descriptor: Descriptor, group: UInt32?, _ places: [Int: Int64]
   ) {
@@ -147,7 +147,7 @@ struct StrictCoverage {
       at: image.table.position(ofSlot: descriptor.slot))
   }
 
-  /// A signature proves its own bytes and, with them, what its descriptor has to say.
+  /// A valid signature proves its own bytes, and they determine its descriptor.
   private mutating func addSignature(
     _ descriptor: Descriptor, _ result: SignatureResult, _ isCanonical: Bool, _ places: [Int: Int64]
   ) {
@@ -196,8 +196,8 @@ struct StrictCoverage {
 }
 
 extension Image {
-  /// What the header may name as its architecture: that of the primary partition, or none where there is no such
-  /// partition or none that the format knows.
+  /// The architectures that the header may name: that of the primary partition, or none if there is no such partition
+  /// or the format does not know its architecture.
   fileprivate var headerArchitectures: [Architecture] {
     guard case .partition(let partition)? = primarySystemPartition?.metadata else { return [.unknown] }
     return partition.architecture.number == nil

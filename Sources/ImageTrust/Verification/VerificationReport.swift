@@ -1,22 +1,22 @@
 public import Bytes
 public import SIF
 
-/// What the verification of an image came to.
+/// The outcome of the verification of an image.
 public enum IntegrityVerdict: String, Sendable {
-  /// Everything selected is validly signed as the policy asks.
+  /// Everything selected is validly signed, and the policy is met.
   case ok
   /// Something selected is not signed.
   case unsigned
   /// No trusted or no required signer vouches for it.
   case untrusted
-  /// A signature is bad, or what it covers was altered.
+  /// A signature is bad, or something that it covers was altered.
   case tampered
-  /// The image is not whole or contradicts itself: what it says cannot be verified.
+  /// The image is incomplete or contradicts itself, so that it cannot be verified.
   case malformed
-  /// No key was at hand to verify with.
+  /// No key was available to verify with.
   case noKey = "no-key"
 
-  /// Whose fault it is; nil for ``ok``.
+  /// The kind of fault; nil for ``ok``.
   public var faultKind: FaultKind? {
     switch self {
     case .ok: nil
@@ -48,15 +48,15 @@ public enum SignatureFormat: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What one signature object is worth.
+/// The result for one signature object.
 public struct SignatureResult: Sendable {
   /// The id of the signature object.
   public let id: UInt32
   /// The format of its message.
   public internal(set) var format: SignatureFormat
-  /// Whether it belongs to what was to be verified. One that does not never counts, whatever it says.
+  /// Whether the question was about it. If not, it never counts.
   public internal(set) var isConsidered = false
-  /// Everything that is wrong with it.
+  /// All its faults.
   public internal(set) var faults: [SignerFault] = []
   /// The signers in its message.
   public internal(set) var signers: [SignerVerdict] = []
@@ -64,10 +64,10 @@ public struct SignatureResult: Sendable {
   public internal(set) var group: UInt32?
   /// The object that it is linked to, in old images.
   public internal(set) var linkedObject: UInt32?
-  /// The objects that it covers and that are as they were signed, ascending. Empty where the signature itself
-  /// is not good.
+  /// The objects that it covers and that are unchanged since signing, ascending. Empty if the signature itself is not
+  /// good.
   public internal(set) var objects: [UInt32] = []
-  /// The objects that a good signature covers and that are not as they were signed, ascending.
+  /// The objects that a good signature covers and that were altered since signing, ascending.
   public internal(set) var altered: [UInt32] = []
 
   /// The worst fault: damage before lack of trust before incompleteness; nil for a valid signature.
@@ -75,7 +75,7 @@ public struct SignatureResult: Sendable {
     faults.first { $0.kind == .damage } ?? faults.first { $0.kind == .trust } ?? faults.first
   }
 
-  /// The result of a signature of which only the descriptor has been looked at.
+  /// The result of a signature of which only the descriptor was read.
   init(_ descriptor: Descriptor) {
     id = descriptor.id
     format = .unknown
@@ -86,14 +86,14 @@ public struct SignatureResult: Sendable {
     }
   }
 
-  /// Whether it was considered and nothing is wrong with it.
+  /// Whether it was considered and has no faults.
   public var isValid: Bool { isConsidered && faults.isEmpty }
 
   /// The signers whose signatures in the message are valid.
   public var validSigners: [SignerVerdict] { signers.filter { $0.fault == nil } }
 }
 
-/// Who vouches for one object.
+/// The signers who vouch for one object.
 public struct ObjectResult: Sendable {
   /// The object's id.
   public let id: UInt32
@@ -101,19 +101,19 @@ public struct ObjectResult: Sendable {
   public let signedBy: [String]
 }
 
-/// Bytes of the file that no valid signature covers and, where the policy is strict, that do not follow from what is
-/// covered either.
+/// Bytes of the file that no valid signature covers and, if the policy is strict, that do not follow from covered bytes
+/// either.
 public struct UncoveredRange: Hashable, Sendable {
-  /// Where they begin in the file.
+  /// The offset of the first byte in the file.
   public let offset: Int64
-  /// How many they are.
+  /// The number of bytes.
   public let size: Int64
-  /// What kind of bytes they are.
+  /// The kind of the bytes.
   public let kind: Kind
-  /// What they are: `padding`, `unused descriptors`, `object 3`, …
+  /// A name for the bytes: `padding`, `unused descriptors`, `object 3`, …
   public let what: String
 
-  /// What kind of bytes no signature covers.
+  /// The kinds of bytes that no signature covers.
   public enum Kind: Hashable, Sendable {
     /// A structure of the format, or fields of it.
     case structure
@@ -148,27 +148,27 @@ public struct UncoveredRange: Hashable, Sendable {
   }
 }
 
-/// What was found out about an image: every signature, every object, every byte outside of them.
+/// The results of verifying an image: every signature, every object, and every byte that is not covered.
 public struct VerificationReport: Sendable {
   /// The outcome.
   public internal(set) var verdict: IntegrityVerdict
-  /// Why the outcome is not ``IntegrityVerdict/ok``, as sentences.
+  /// The reasons why the outcome is not ``IntegrityVerdict/ok``, as sentences.
   public internal(set) var reasons: [String]
-  /// What is wrong with the image where the outcome is ``IntegrityVerdict/malformed``: the first such fault.
+  /// The first fault of the image if the outcome is ``IntegrityVerdict/malformed``.
   public internal(set) var error: SIFError?
   /// Every signature object of the image, in the order of their descriptors.
   public internal(set) var signatures: [SignatureResult]
-  /// Every object of the image that is no signature, in the order of their descriptors.
+  /// Every object of the image that is not a signature, in the order of their descriptors.
   public internal(set) var objects: [ObjectResult]
-  /// What no valid signature covers, in the order of the file.
+  /// The bytes that no valid signature covers, in the order of the file.
   public internal(set) var uncovered: [UncoveredRange]
 }
 
 extension VerificationReport {
-  /// The report on an image that cannot be opened: what is known of it all the same.
+  /// The report on an image that cannot be opened, with the objects that are still known.
   ///
   /// - Parameters:
-  ///   - storage: where the image is; nil where not even its bytes can be read.
+  ///   - storage: where the image is; nil if not even its bytes can be read.
   ///   - error: why it cannot be opened.
   public init(of storage: (any Storage)?, unreadable error: SIFError) {
     self.init(verdict: .malformed, reasons: [error.message], signatures: [], objects: [], uncovered: [])
@@ -185,14 +185,14 @@ extension VerificationReport {
   }
 }
 
-/// Who has to have signed what is verified.
+/// The policy on who must have signed.
 public struct VerificationPolicy: Sendable {
   /// Fingerprints of keys or primary keys: each of them must have validly signed everything.
   public var requiredSigners: [String]
-  /// How many different signers must each have validly signed everything.
+  /// The number of different signers who must each have validly signed everything.
   public var threshold: Int
-  /// Whether any byte that is neither covered by a valid signature nor follows from what is covered makes the
-  /// verdict ``IntegrityVerdict/unsigned``, and any structural error ``IntegrityVerdict/malformed``
+  /// Whether the verdict is ``IntegrityVerdict/unsigned`` for a byte that is neither covered by a valid signature nor
+  /// follows from covered ones, and ``IntegrityVerdict/malformed`` for a structural error
   /// (spec/signatures.md, "Strict verification").
   public var isStrict: Bool
   /// Whether only legacy signatures count. They cover neither header nor descriptors.

@@ -1,9 +1,16 @@
 public import Bytes
+import Glibc
+import SystemPackage
 
 /// An open file whose bytes are read and written at any offset.
 public final class RandomAccessFile: RandomAccess, RandomWritable {
   /// The open file, for calls that need it: mapping, copying between files.
   public let descriptor: OwnedDescriptor
+
+  /// Opens a file for reading.
+  public convenience init(opening path: String) throws(SystemError) {
+    self.init(adopting: try OwnedDescriptor(opening: FilePath(path), flags: O_RDONLY | O_NOCTTY))
+  }
 
   /// Takes over a descriptor of a regular file or a block device.
   public init(adopting descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }

@@ -1,7 +1,7 @@
-/// How many bytes of objects' contents are looked into: twice as many as the file has.
+/// The number of bytes that a check reads of objects' contents, at most: twice the length of the file.
 ///
-/// Objects of a sound image share no bytes, and so never have more. Those that do could otherwise have the same bytes
-/// read any number of times.
+/// Objects of a sound image share no bytes, so the budget covers them. Without it, a hostile image whose
+/// objects share bytes could have the same bytes read any number of times.
 public struct ContentBudget: Sendable {
   private var left: Int64
 
@@ -11,7 +11,7 @@ public struct ContentBudget: Sendable {
     left = overflow ? .max : twice
   }
 
-  /// Takes bytes out of the budget before they are read; false where it has too few.
+  /// Takes bytes out of the budget before they are read; false if too few are left.
   public mutating func spend(_ count: Int64) -> Bool {
     guard count <= left else { return false }
     left -= max(count, 0)

@@ -1,12 +1,12 @@
 import Bytes
 import StrictJSON
 
-/// Judges whether an object's bytes are what its type says.
+/// Checks whether an object's bytes are what its type says.
 struct ContentCheck {
   let object: Descriptor
   let reader: ObjectReader
 
-  /// The longest JSON that is parsed as a whole; of a longer one only the beginning is judged.
+  /// The longest JSON that is parsed as a whole; of longer JSON only the beginning is checked.
   private static let longestJSON: Int64 = 16 << 20
 
   /// - Parameter budget: pays for contents that are read as a whole.
@@ -29,12 +29,12 @@ struct ContentCheck {
       .contentMismatch, .error, at: object.offset, object: object.id, "object \(object.id) is not \(what)")
   }
 
-  /// Pays for reading the whole object; where the budget is spent, says so.
+  /// Pays for reading the whole object; adds a finding if the budget is spent.
   private func spend(_ budget: inout ContentBudget, _ collector: inout FindingCollector) -> Bool {
     if budget.spend(object.size) { return true }
     collector.add(
       .contentNotJudged, .note, at: object.offset, object: object.id,
-      "the contents of object \(object.id) were not judged: it shares its bytes with too many others")
+      "the contents of object \(object.id) were not checked: it shares its bytes with too many others")
     return false
   }
 
@@ -46,7 +46,7 @@ struct ContentCheck {
       let start = try reader.prefix(SquashfsSuperblock.byteCount)
       let superblock = SquashfsSuperblock(decoding: start.span.bytes)
       guard superblock.hasMagic, start.count == SquashfsSuperblock.byteCount else {
-        mismatch(&collector, "a squashfs: the magic \"hsqs\" is not there")
+        mismatch(&collector, "a squashfs: the magic \"hsqs\" is missing")
         return
       }
       if superblock.bytesUsed > UInt64(object.size) {
@@ -63,18 +63,18 @@ struct ContentCheck {
     case .ext3:
       let superblock = try reader.prefix(ContentMagic.extOffset + ContentMagic.ext.count)
       if !superblock.dropFirst(ContentMagic.extOffset).elementsEqual(ContentMagic.ext) {
-        mismatch(&collector, "an ext file system: the magic 0xEF53 is not there")
+        mismatch(&collector, "an ext file system: the magic 0xEF53 is missing")
       }
     case .encryptedSquashfs:
       let start = try reader.prefix(8)
       guard start.starts(with: ContentMagic.luks) else {
-        mismatch(&collector, "an encrypted volume: the LUKS magic is not there")
+        mismatch(&collector, "an encrypted volume: the LUKS magic is missing")
         return
       }
       if Array(start.dropFirst(6)) != [0, 2] {
         collector.add(
           .contentMismatch, .warning, at: object.offset + 6, object: object.id,
-          "object \(object.id) is a LUKS volume, but not of version 2")
+          "object \(object.id) is a LUKS volume of a version other than 2")
       }
     default: break
     }
@@ -98,7 +98,7 @@ struct ContentCheck {
     let start = try reader.prefix(64)
     switch (message.format, message.type) {
     case (.pem, _):
-      if !start.starts(with: ContentMagic.armor) { mismatch(&collector, "PEM: \"-----BEGIN\" is not there") }
+      if !start.starts(with: ContentMagic.armor) { mismatch(&collector, "PEM: \"-----BEGIN\" is missing") }
     case (.openPGP, .clearSignature):
       if !start.starts(with: ContentMagic.clearSigned) { mismatch(&collector, "a clear-signed message") }
     case (.openPGP, _):
@@ -140,7 +140,7 @@ struct ContentCheck {
     do throws(JSONError) {
       try JSONParser.check(text, limits: JSONLimits(keepsDuplicateKeys: true))
     } catch {
-      // Valid JSON by its grammar, only more than this parser wants to know.
+      // The text follows JSON's grammar; this parser is only stricter.
       if [.tooDeep, .loneSurrogate].contains(error.code) { return }
       collector.add(
         .contentMismatch, .error, at: object.offset + Int64(error.position), object: object.id,
@@ -180,7 +180,7 @@ struct OCIDigest {
 }
 
 extension SquashfsSuperblock {
-  /// What is wrong, in the words of the check.
+  /// The flaw as a sentence of the check.
   fileprivate func sentence(_ flaw: Flaw) -> String {
     switch flaw {
     case .version: "its version is \(majorVersion).\(minorVersion), not 4.0"

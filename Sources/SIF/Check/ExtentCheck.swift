@@ -1,6 +1,6 @@
 import Bytes
 
-/// Judges where everything lies: outside the file, on top of each other, with gaps between.
+/// Checks where everything lies: inside the file, without overlaps and gaps.
 struct ExtentCheck {
   let header: Header
   let table: DescriptorTable
@@ -8,7 +8,7 @@ struct ExtentCheck {
   let fileSize: Int64
   let storage: any Storage
 
-  /// The longest padding whose bytes are read: alignment never makes more.
+  /// The longest padding whose bytes are read; alignment needs no more.
   private static let longestPadding: Int64 = 1 << 16
 
   func run(_ collector: inout FindingCollector) throws(SIFError) {
@@ -31,7 +31,7 @@ struct ExtentCheck {
         let present = max(min(fileSize - object.offset, object.size), 0)
         collector.add(
           .objectTruncated, .error, at: place(Descriptor.Fields.offset), object: object.id,
-          "object \(object.id) reaches to byte \(end), behind the end of the file at \(fileSize): "
+          "object \(object.id) reaches to byte \(end), beyond the end of the file at \(fileSize): "
             + "\(ByteText.part(present, of: object.size)) present")
       }
       if object.size > 0, object.offset < header.dataOffset {
@@ -48,7 +48,7 @@ struct ExtentCheck {
       if object.dataType == .partition, object.offset % NewObject.partitionAlignment != 0 {
         collector.add(
           .partitionUnaligned, .note, at: place(Descriptor.Fields.offset), object: object.id,
-          "partition \(object.id) is not aligned to 4096 bytes: it cannot be mounted in place everywhere")
+          "partition \(object.id) is not aligned to 4096 bytes: not every system can mount it in place")
       }
     }
   }
@@ -66,7 +66,7 @@ struct ExtentCheck {
         try checkBetween(before, extent, extents, &collector)
       }
     }
-    // Room up to the data offset is layout, even when no object follows it.
+    // Bytes up to the data offset belong to the layout, even if no object follows.
     let end = max(reached.end, min(header.dataOffset, fileSize))
     if end < fileSize {
       collector.add(
@@ -76,7 +76,7 @@ struct ExtentCheck {
     }
   }
 
-  /// Judges the bytes between two neighbours: room kept by layout or alignment, or a gap.
+  /// Checks the bytes between two neighbours: room that layout or alignment explains, or a gap.
   private func checkBetween(
     _ before: Extents.Extent, _ after: Extents.Extent, _ extents: Extents,
     _ collector: inout FindingCollector
@@ -103,7 +103,7 @@ struct ExtentCheck {
     }
   }
 
-  /// One sentence that sums up what a truncated file still holds.
+  /// Adds one sentence that sums up what a truncated file still holds.
   private func checkTruncation(_ extents: Extents, _ collector: inout FindingCollector) {
     guard let needed = extents.sorted.map(\.end).max(), needed > fileSize else { return }
     let whole = objects.filter { $0.size == 0 || $0.end.map { $0 <= fileSize } ?? false }.map(\.id)

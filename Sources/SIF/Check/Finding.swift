@@ -4,9 +4,9 @@ public struct Finding: Hashable, Sendable {
   public enum Severity: String, Sendable, Comparable, CaseIterable {
     /// Worth knowing; the image is sound.
     case note
-    /// Odd or stale, but nothing is lost and readers agree.
+    /// Odd or stale; no data is lost, and all readers agree on the image.
     case warning
-    /// Data is missing, or readers will disagree about what the image is.
+    /// Data is missing, or readers disagree about what the image is.
     case error
 
     /// Worse severities are greater.
@@ -15,7 +15,7 @@ public struct Finding: Hashable, Sendable {
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 
-  /// What a finding is about. Raw values are stable: scripts may compare them.
+  /// The subject of a finding. Raw values are stable: scripts may compare them.
   public enum Code: String, Sendable, CaseIterable {
     case notSIF = "not-sif"
     case unsupportedVersion = "unsupported-version"
@@ -67,13 +67,13 @@ public struct Finding: Hashable, Sendable {
     case more
   }
 
-  /// What it is about.
+  /// The subject.
   public var code: Code
   /// How bad it is.
   public var severity: Severity
-  /// Where in the file, in bytes from its start.
+  /// The place in the file, in bytes from its start.
   public var offset: Int64
-  /// The object concerned.
+  /// The id of the object concerned.
   public var objectID: UInt32?
   /// One sentence, without a final stop. Bytes of the image appear escaped.
   public var sentence: String
@@ -90,7 +90,7 @@ public struct Finding: Hashable, Sendable {
   }
 }
 
-/// Collects findings, a bounded number of each code: a hostile table could otherwise make millions.
+/// Collects findings, at most a fixed number of each code, since a hostile table could cause millions.
 struct FindingCollector {
   private static let limit = 100
   private var counts: [Finding.Code: Int] = [:]
@@ -106,7 +106,7 @@ struct FindingCollector {
     }
   }
 
-  /// All that was kept, in the order of the file, then the number of what was not.
+  /// The kept findings, in the order of the file, then the number of those left out.
   var findings: [Finding] {
     var result = kept.enumerated()
       .sorted { ($0.element.offset, $0.offset) < ($1.element.offset, $1.offset) }

@@ -1,12 +1,12 @@
 import Bytes
 
-/// Finds every structural fault of an image (spec/check.md), also of one that is too damaged to be opened.
+/// Finds every structural fault of an image (spec/check.md), even if the image is too damaged to be opened.
 ///
-/// Reading stops at nothing: what can be read is judged, and what cannot is a finding.
+/// Reading continues past every fault; each unreadable part becomes a finding.
 public struct ImageCheck: Sendable {
-  /// What was found, in the order of the file.
+  /// The findings, in the order of the file.
   public let findings: [Finding]
-  /// The header, as far as the file has one.
+  /// The header, if the file has one.
   public let header: Header?
   /// The objects whose descriptors could be read.
   public let descriptors: [Descriptor]
@@ -15,10 +15,10 @@ public struct ImageCheck: Sendable {
 
   /// Checks the image in some storage. Nothing is written.
   ///
-  /// - Throws: ``SIFError`` only when the storage itself fails.
+  /// - Throws: ``SIFError`` only if the storage itself fails.
   public init(of storage: any Storage) throws(SIFError) {
     var collector = FindingCollector()
-    // Header and table as one state, however many writers there are; the objects are read without the lock.
+    // The lock shows header and table in one state, whatever writers do; the objects are read without it.
     try storage.lock(.loading)
     var isLocked = true
     defer { if isLocked { storage.unlock(.loading) } }
@@ -64,7 +64,7 @@ public struct ImageCheck: Sendable {
     findings = collector.findings
   }
 
-  /// The worst severity of any finding, or nil when there is none.
+  /// The worst severity of any finding, or nil if there are no findings.
   public var worst: Finding.Severity? { findings.map(\.severity).max() }
 
   // MARK: Header
@@ -89,7 +89,7 @@ public struct ImageCheck: Sendable {
     }
   }
 
-  /// Judges where the table lies; answers the part of it that is in the file, or nil when there is none.
+  /// Checks where the table lies; returns the part of it that is in the file, or nil if there is none.
   private static func checkTable(
     _ header: Header, fileSize: Int64, _ collector: inout FindingCollector
   ) -> DescriptorTable? {
@@ -105,7 +105,7 @@ public struct ImageCheck: Sendable {
     if let capacity = header.hiddenCapacity {
       collector.add(
         .tableSize, .warning, at: Header.Fields.descriptorsTotal.offset,
-        "an interrupted edit left \(capacity - header.descriptorsTotal) slots out of the descriptor table: the next edit "
+        "an interrupted edit left \(capacity - header.descriptorsTotal) slots out of the descriptor table; the next edit "
           + "puts them back")
     } else if !overflow, header.descriptorsSize > size {
       collector.add(
@@ -121,7 +121,7 @@ public struct ImageCheck: Sendable {
     if header.dataOffset > max(fileSize, table.end) {
       collector.add(
         .dataOffset, .error, at: Header.Fields.dataOffset.offset,
-        "the data offset, \(header.dataOffset), lies behind the end of the file at \(fileSize)")
+        "the data offset, \(header.dataOffset), lies beyond the end of the file at \(fileSize)")
     }
     if header.dataOffset < table.end {
       collector.add(
@@ -192,13 +192,13 @@ public struct ImageCheck: Sendable {
     } else if header.dataSize > fileSize - header.dataOffset, header.dataSize > needed.partialValue {
       collector.add(
         .dataSize, .warning, at: Header.Fields.dataSize.offset,
-        "the header's data size, \(header.dataSize), reaches behind the end of the file at \(fileSize)")
+        "the header's data size, \(header.dataSize), reaches beyond the end of the file at \(fileSize)")
     } else if header.dataSize > needed.partialValue {
       collector.add(
         .dataSize, .note, at: Header.Fields.dataSize.offset,
         "the header's data size, \(header.dataSize), counts "
-          + "\(ByteText.decimal(header.dataSize - needed.partialValue)) behind the last object "
-          + "(a deletion leaves such a count)")
+          + "\(ByteText.decimal(header.dataSize - needed.partialValue)) after the last object "
+          + "(a deletion leaves this)")
     }
   }
 
@@ -213,7 +213,7 @@ public struct ImageCheck: Sendable {
       case .object(let id) where !ids.contains(id):
         collector.add(
           .linkToNothing, .warning, at: at, object: object.id,
-          "object \(object.id) is linked to object \(id), which is not there")
+          "object \(object.id) is linked to object \(id), which does not exist")
       case .group(let group) where !groups.contains(group):
         collector.add(
           .linkToNothing, .warning, at: at, object: object.id,
@@ -223,7 +223,7 @@ public struct ImageCheck: Sendable {
       if object.dataType == .signature, object.link == nil {
         collector.add(
           .signatureLink, .warning, at: at, object: object.id,
-          "signature \(object.id) is linked to nothing: no verifier will find what it covers")
+          "signature \(object.id) has no link: no verifier can find what it covers")
       }
     }
     var counts: [UInt32: Int] = [:]
@@ -243,7 +243,7 @@ public struct ImageCheck: Sendable {
           + PartitionMetadata.typeFieldOffset,
         object: extra.id,
         "object \(extra.id) is a second primary system partition (the first is object \(primaries[0].id)): "
-          + "setting the primary again settles it")
+          + "setting the primary partition again leaves one")
     }
     guard let primary = primaries.first, case .partition(let partition) = primary.metadata else {
       if header.architecture != .unknown {
@@ -259,7 +259,7 @@ public struct ImageCheck: Sendable {
       }
       return
     }
-    // An unknown architecture in the partition is a finding of its own.
+    // SlotCheck reports an unknown architecture in the partition.
     if partition.architecture.number != nil, partition.architecture != header.architecture {
       collector.add(
         .headerArchitecture, .warning, at: Header.Fields.architecture.offset,
@@ -270,7 +270,7 @@ public struct ImageCheck: Sendable {
 }
 
 extension Architecture {
-  /// The name, or the bytes of an unknown one.
+  /// The name, or the escaped bytes of an unknown one.
   var shown: String {
     self == .unknown || number != nil ? name : "\"\(bytes.withoutTrailingNULs.escapedText)\""
   }

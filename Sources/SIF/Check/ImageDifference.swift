@@ -3,13 +3,13 @@ import Glibc
 
 /// One respect in which two images differ.
 public struct ImageDifference: Hashable, Sendable {
-  /// What differs: a header field, or an object's field or bytes, named as in the JSON listings.
+  /// The header field that differs, or the object's field or bytes, named as in the JSON listings.
   public var field: String
   /// The object concerned, or nil for the header.
   public var objectID: UInt32?
-  /// The value in the first image, as text; nil where it has no such object.
+  /// The value in the first image, as text; nil if the object does not exist there.
   public var first: String?
-  /// The value in the second image, as text; nil where it has no such object.
+  /// The value in the second image, as text; nil if the object does not exist there.
   public var second: String?
   /// For bytes: the first offset within the object at which they differ.
   public var offset: Int64?
@@ -27,8 +27,9 @@ extension Image {
   /// All differences from another image: the file's length, header fields, each object's fields and bytes, by
   /// id, and the bytes that belong to no object: unused slots, padding, gaps, and what follows the last object.
   ///
-  /// - Throws: ``SIFError`` when a file cannot be read, and ``SIFError/Code/limitExceeded`` where so many objects share
-  ///   bytes that these would have to be read over and over. An object that is not whole in its file is a difference.
+  /// - Throws: ``SIFError`` if a file cannot be read, and ``SIFError/Code/limitExceeded`` if so many objects
+  ///   share bytes that these would have to be read over and over. A truncated object is a difference, not an
+  ///   error.
   public func differences(from other: Image) throws(SIFError) -> [ImageDifference] {
     var result: [ImageDifference] = []
     if fileSize != other.fileSize {
@@ -46,7 +47,7 @@ extension Image {
         case (let a?, let b?):
           result += Self.compare(a.fields, b.fields, object: id)
           guard let left = try? bytes(of: a), let right = try? other.bytes(of: b) else {
-            // The same hole in both is no difference; otherwise say which is whole.
+            // Objects truncated alike in both images are equal; otherwise say which one is whole.
             let states = [(self, a), (other, b)].map {
               (try? $0.0.bytes(of: $0.1)) == nil ? "truncated" : "whole"
             }
@@ -71,7 +72,7 @@ extension Image {
     return result
   }
 
-  /// The ranges of the file that neither the header, a used slot nor an object takes.
+  /// The ranges of the file outside of the header, the used slots and the objects.
   private var unclaimed: [Range<Int64>] {
     var claimed = [0..<min(Int64(Header.byteCount), fileSize)]
     for descriptor in descriptors {
@@ -91,9 +92,9 @@ extension Image {
     return ranges
   }
 
-  /// The first byte that belongs to no object in both images and differs between them.
+  /// The first byte outside of all objects that differs between the images.
   ///
-  /// Where one image has no such range at the same place, an object's fields differ already.
+  /// A range that only one image has is skipped: there, an object's fields differ already.
   private func firstDifferenceOutside(objectsOf other: Image) throws(SIFError) -> Int64? {
     let others = Set(other.unclaimed)
     for range in unclaimed where others.contains(range) {
@@ -117,7 +118,7 @@ extension Image {
   }
 }
 
-/// Objects whose bytes were compared: where several share theirs, each pair is read once.
+/// Pairs of objects whose bytes were compared: objects that share their bytes are read once.
 private struct PairsOfBytes {
   private struct Pair: Hashable {
     let left: Int64
@@ -125,7 +126,7 @@ private struct PairsOfBytes {
     let byteCount: Int64
   }
 
-  /// How many times as many bytes as the files have are compared.
+  /// The limit on compared bytes, as a multiple of the files' length.
   private static let mostOverlaps: Int64 = 8
 
   private var known: [Pair: Int64?] = [:]
@@ -156,7 +157,8 @@ private struct PairsOfBytes {
 }
 
 extension ObjectReader {
-  /// The first byte at which two objects of the same length differ. Different lengths are a field's difference.
+  /// The first byte at which two objects of the same length differ; nil for different lengths, which are the
+  /// size field's difference.
   fileprivate func firstDifference(from right: ObjectReader, object: UInt32?) throws(SIFError) -> Int64? {
     guard byteCount == right.byteCount else { return nil }
     let other = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
@@ -219,7 +221,7 @@ extension Timestamp {
 }
 
 extension Metadata {
-  /// The metadata in words; for types without a meaning that is known here, the bytes.
+  /// The metadata in words; the bytes for types whose metadata this library does not know.
   fileprivate func shown(extra: [UInt8]) -> String {
     switch self {
     case .none: extra.hexadecimal

@@ -1,14 +1,15 @@
 extension ImageEditor {
-  /// Mends what can be mended without losing a byte: the header's counters and its architecture, where the
-  /// descriptors prove them stale, and the slots that an interrupted edit left out of the table. Times and everything else stay as they are.
+  /// Repairs what can be repaired without losing a byte: the header's counters and architecture, if the
+  /// descriptors prove them stale, and the slots that an interrupted edit left out of the table. Everything
+  /// else, times included, stays unchanged.
   ///
-  /// - Returns: a sentence for each thing that was mended; empty when there was nothing to do.
+  /// - Returns: a sentence for each repair; empty if there was nothing to do.
   public mutating func repairCounters() throws(SIFError) -> [String] {
     var header = image.header
     var mended: [String] = []
-    // Done when the image was opened for editing.
+    // Opening the image for editing has done this.
     if restoredSlots > 0 {
-      mended.append("descriptor table: \(restoredSlots) slots that an interrupted edit left out are back")
+      mended.append("descriptor table: restored \(restoredSlots) slots that an interrupted edit had left out")
     }
     let free = image.table.capacity - Int64(image.descriptors.count)
     if header.descriptorsFree != free {
@@ -19,7 +20,8 @@ extension ImageEditor {
       mended.append("data size: \(header.dataSize) became \(size)")
       header.dataSize = size
     }
-    // Without a primary partition there is none; one with an unknown architecture proves nothing.
+    // Without a primary partition the image has no architecture; an unknown one proves nothing about the
+    // header.
     let architecture =
       image.primaryArchitecture ?? (image.primarySystemPartition == nil ? .unknown : header.architecture)
     if header.architecture != architecture {

@@ -1,9 +1,9 @@
 import Bytes
 
-/// Judges one used descriptor by itself.
+/// Checks one used descriptor on its own.
 struct SlotCheck {
   let descriptor: Descriptor
-  /// Where the slot begins in the file.
+  /// The offset of the slot in the file.
   let position: Int64
 
   func run(_ collector: inout FindingCollector) {
@@ -17,16 +17,16 @@ struct SlotCheck {
     if descriptor.used != 1 {
       add(
         .usedByte, .warning, Descriptor.Fields.used,
-        "the used byte of object \(id) is \(descriptor.used); 0 and 1 are its values")
+        "the used byte of object \(id) is \(descriptor.used); it should be 0 or 1")
     }
     if id == 0 {
       add(
         .idZero, .error, Descriptor.Fields.id,
-        "the object in slot \(descriptor.slot) has the id 0, by which nobody can name it")
+        "the object in slot \(descriptor.slot) has the id 0, which is not a valid id")
     } else if Int64(id) != Int64(descriptor.slot) + 1 {
       add(
         .idNotSlot, .warning, Descriptor.Fields.id,
-        "object \(id) lies in slot \(descriptor.slot), that of id \(descriptor.slot + 1)")
+        "object \(id) lies in slot \(descriptor.slot), which belongs to id \(descriptor.slot + 1)")
     }
     if descriptor.groupField & Descriptor.groupMask != Descriptor.groupMask {
       add(
@@ -36,7 +36,7 @@ struct SlotCheck {
     if !descriptor.dataType.isKnown {
       add(
         .typeUnknown, .note, Descriptor.Fields.dataType,
-        "object \(id) is of no known type (\(descriptor.dataType.name))")
+        "the type of object \(id) is not known (\(descriptor.dataType.name))")
     }
     if descriptor.name.escapedText != String(decoding: descriptor.name, as: UTF8.self) {
       add(
@@ -52,7 +52,7 @@ struct SlotCheck {
     if descriptor.modifiedAt < descriptor.createdAt {
       add(
         .timeOrder, .note, Descriptor.Fields.modifiedAt,
-        "object \(id) was changed before it was made, say its times")
+        "the time of change of object \(id) is before its time of creation")
     }
     for (what, code) in unknownMetadata {
       add(code, .warning, Descriptor.Fields.extra, "object \(id) has an unknown \(what)")

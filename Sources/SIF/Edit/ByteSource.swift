@@ -2,9 +2,9 @@ import Glibc
 import LinuxSystem
 public import SystemPackage
 
-/// Where the bytes of a new object come from, in order and once.
+/// The source of a new object's bytes, read once and in order.
 public protocol ByteSource: ~Copyable {
-  /// Reads the next bytes into a buffer that is not empty; answers how many, 0 at the end.
+  /// Reads the next bytes into a buffer that is not empty; returns their number, 0 at the end.
   mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int
 }
 
@@ -32,11 +32,11 @@ public struct FileSource: ByteSource, ~Copyable {
   public init(opening path: FilePath) throws(SIFError) {
     descriptor = try translating(
       try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY))
-    // Sequential: the kernel may read ahead in large steps. Only advice; a pipe refuses it.
+    // The kernel may read ahead in large steps. This is only advice; a pipe refuses it.
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }
 
-  /// Whether a path leads to the same file: reading it while it grows would not end.
+  /// Whether a path leads to the same file. Copying a file into itself would never end.
   public func isSameFile(as path: FilePath) -> Bool {
     var other = stat()
     guard let mine = try? descriptor.status(), path.withPlatformString({ stat($0, &other) }) == 0 else {
@@ -45,7 +45,7 @@ public struct FileSource: ByteSource, ~Copyable {
     return mine.st_mode & S_IFMT == S_IFREG && (mine.st_dev, mine.st_ino) == (other.st_dev, other.st_ino)
   }
 
-  /// The length in bytes, where it is known before: of a regular file, not of a pipe.
+  /// The length in bytes if it is known in advance: of a regular file, but not of a pipe.
   public var byteCount: Int64? {
     guard let status = try? descriptor.status(), status.st_mode & S_IFMT == S_IFREG else { return nil }
     return Int64(status.st_size)

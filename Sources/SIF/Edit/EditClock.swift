@@ -2,12 +2,12 @@ import Glibc
 
 /// The time that an edit stamps into the header and the descriptors that it touches.
 public enum EditClock: Hashable, Sendable {
-  /// The current time; in a deterministic image no time, so that it stays deterministic.
+  /// The current time; no time in a deterministic image, which stays deterministic.
   case automatic
   /// Always this time.
   case fixed(Timestamp)
 
-  /// The time for an edit of an image with a header.
+  /// The time of an edit of the image with this header.
   func time(for header: Header) -> Timestamp {
     switch self {
     case .fixed(let time): time

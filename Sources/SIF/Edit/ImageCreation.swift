@@ -1,5 +1,5 @@
 extension Image {
-  /// How a new image is made.
+  /// The properties of a new image.
   public struct Creation: Hashable, Sendable {
     /// The launch script, at most 31 bytes.
     public var launchScript: [UInt8]
@@ -10,7 +10,7 @@ extension Image {
     /// The number of descriptor slots.
     public var capacity: Int64
 
-    /// The most slots that a new image gets: what ``Image/init(reading:)`` will read back when all are used.
+    /// The most slots of a new image: ``Image/init(reading:)`` can still read it if all are used.
     public static let maximumCapacity = Int64(Image.maximumObjects)
 
     /// An image with an id and a time.
@@ -23,7 +23,7 @@ extension Image {
       self.capacity = capacity
     }
 
-    /// An image without an id and without times: the same bytes whenever it is made.
+    /// An image without an id and without times: its bytes are the same whenever it is made.
     public static let deterministic = Creation(id: .none, time: .none)
   }
 

@@ -2,9 +2,9 @@ public import Bytes
 import Gcrypt
 
 extension ImageEditor {
-  /// Adds an object behind the data in use, in the first free slot.
+  /// Adds an object after the data in use, in the first free slot.
   ///
-  /// When the bytes cannot be read or written to the end, the image stays as it was.
+  /// If the bytes cannot be read or written completely, the image stays unchanged.
   ///
   /// - Parameters:
   ///   - object: everything but the bytes.
@@ -32,8 +32,8 @@ extension ImageEditor {
 
   /// Adds an object whose bytes are made in place, in any order, without a copy elsewhere.
   ///
-  /// - Parameter body: writes the bytes; answers how many the object has, and its metadata where that turned
-  ///   out only now. When it throws, the image stays as it was.
+  /// - Parameter body: writes the bytes; returns the object's length, and its metadata if that became known
+  ///   only now. If it throws, the image stays unchanged.
   /// - Returns: the new object's descriptor.
   @discardableResult
   public mutating func add(
@@ -45,9 +45,9 @@ extension ImageEditor {
       let result = try body(ObjectWriter(storage: storage, offset: descriptor.offset))
       let (objectEnd, overflow) = descriptor.offset.addingReportingOverflow(result.byteCount)
       guard result.byteCount >= 0, !overflow else {
-        throw SIFError(.invalidArgument, "an object of \(result.byteCount) bytes")
+        throw SIFError(.invalidArgument, "an object cannot have \(result.byteCount) bytes")
       }
-      // What was written behind the object's end is no part of the image.
+      // Bytes written after the object's end do not belong to the image.
       try accessing(try storage.truncate(to: objectEnd))
       descriptor.size = result.byteCount
       if let metadata = result.metadata { descriptor.extra = metadata.encoded }
@@ -62,11 +62,11 @@ extension ImageEditor {
     return descriptor
   }
 
-  /// Where an object goes: its descriptor without a size, and the end of the data before it.
+  /// The place of a new object: its descriptor without a size, and the end of the data before it.
   ///
   /// - Parameters:
   ///   - slot: the free slot that it takes; the first one by default.
-  ///   - end: the end of the data before it; by default that of the image's.
+  ///   - end: the end of the data before it; by default the end of the image's data.
   func place(
     _ object: NewObject, in slot: Int? = nil, behind end: Int64? = nil
   ) throws(SIFError) -> (Descriptor, end: Int64) {
@@ -76,7 +76,7 @@ extension ImageEditor {
       throw SIFError(
         .primaryExists, "the image already has a primary system partition, object \(primary.id)")
     }
-    try image.requireWholeObjects("adding behind it would fill what is missing with zeros")
+    try image.requireWholeObjects("adding data after it would fill the missing bytes with zeros")
     let end = if let end { end } else { try image.endOfData() }
     let offset = try object.placement(behind: end)
     try image.requireDataArea(from: offset)
@@ -91,7 +91,7 @@ extension ImageEditor {
     return (descriptor, end)
   }
 
-  /// Writes an object's bytes, and completes its descriptor by them.
+  /// Writes an object's bytes, and sets the size and digest in its descriptor.
   func fill(
     _ descriptor: inout Descriptor, from source: inout some ByteSource & ~Copyable, behind end: Int64
   ) throws(SIFError) {
@@ -103,7 +103,7 @@ extension ImageEditor {
     descriptor.sizeWithPadding = descriptor.offset - end + size
   }
 
-  /// Gives back what an unfinished object took, such as the last free blocks of a full disk.
+  /// Frees the space of an unfinished object, which may be the last free blocks of a full disk.
   func giveBack(_ oldSize: Int64) {
     if (try? storage.byteCount) ?? 0 > oldSize { try? storage.truncate(to: oldSize) }
   }
@@ -118,15 +118,15 @@ extension ImageEditor {
     return slot
   }
 
-  /// Writes the slot with its used byte 0. The data and the slot may reach the disk in any order: nobody sees
-  /// either yet.
+  /// Writes the slot with its used byte 0. Data and slot may reach the disk in any order, since neither is
+  /// visible yet.
   func writeHidden(_ descriptor: Descriptor) throws(SIFError) {
     var hidden = descriptor
     hidden.used = 0
     try write(hidden.encoded(), at: image.table.position(ofSlot: descriptor.slot))
   }
 
-  /// Writes the used byte, by which the object is there, and then the header.
+  /// Writes the used byte, which makes the object visible, and then the header.
   private mutating func publish(_ descriptor: Descriptor, behind end: Int64) throws(SIFError) {
     var header = image.header
     header.dataSize = end - header.dataOffset + descriptor.sizeWithPadding
@@ -141,7 +141,8 @@ extension ImageEditor {
     }
   }
 
-  /// Copies the source to an offset; answers the number of bytes, and their digest as text when asked to.
+  /// Copies the source to an offset; returns the number of bytes, and their digest as text if `digesting` is
+  /// set.
   private func copy(
     _ source: inout some ByteSource & ~Copyable, to offset: Int64, digesting: Bool
   ) throws(SIFError) -> (size: Int64, digest: [UInt8]?) {
@@ -162,17 +163,17 @@ extension ImageEditor {
   }
 }
 
-/// The place of an object that is being made: offsets count from the object's first byte.
+/// The place where an object's bytes are written; offsets count from its first byte.
 public struct ObjectWriter: RandomAccess, RandomWritable {
-  /// Where the image's bytes are.
+  /// The storage with the image's bytes.
   public let storage: any Storage
-  /// Where the object begins in the file.
+  /// The offset of the object in the file.
   public let offset: Int64
 
   /// The object has no end yet.
   private var window: WritableWindow { WritableWindow(storage, start: offset, byteCount: .max) }
 
-  /// How many bytes of it, and behind it, are there.
+  /// The number of bytes in the storage from the object's start on.
   public var byteCount: Int64 {
     get throws(StorageFault) { max(try storage.byteCount - offset, 0) }
   }
@@ -190,7 +191,7 @@ public struct ObjectWriter: RandomAccess, RandomWritable {
   }
 }
 
-/// SHA-256 whose absence is one of the format's errors.
+/// SHA-256, whose absence becomes a ``SIFError``.
 struct SHA256Context: ~Copyable {
   private var context: HashContext
 

@@ -4,7 +4,7 @@ extension ImageEditor {
   ///
   /// - Parameter objects: everything but the bytes, and the bytes.
   /// - Returns: the new objects' descriptors.
-  /// - Throws: as ``add(_:from:)`` does; the image then stays as it was.
+  /// - Throws: the errors of ``add(_:from:)``; the image then stays unchanged.
   @discardableResult
   public mutating func add(
     _ objects: [(object: NewObject, bytes: [UInt8])]
@@ -47,7 +47,7 @@ extension ImageEditor {
       image.table = table
       image.descriptors = (image.descriptors + descriptors).sorted { $0.slot < $1.slot }
       do throws(SIFError) { try writeHeader(header) } catch {
-        // Hidden still, where they were.
+        // The new slots stay hidden, and the image stays as it was.
         if before.table.capacity < table.capacity { image = before }
         throw error
       }
@@ -55,8 +55,8 @@ extension ImageEditor {
     return descriptors
   }
 
-  /// Slots for several objects: those behind all used ones, where they can be hidden together; where these are too few,
-  /// the first free ones.
+  /// Slots for several objects: those after all used ones, which can be hidden together; if these are too
+  /// few, the first free ones.
   private func freeSlots(_ count: Int) throws(SIFError) -> [Int] {
     let capacity = Int(image.table.capacity)
     let first = (image.descriptors.last?.slot ?? -1) + 1
@@ -77,8 +77,9 @@ extension ImageEditor {
     return free
   }
 
-  /// Leaves the slots behind the used ones out of the table, and writes the descriptors there. The header that is written
-  /// next has the whole table again: its 128 bytes lie in one sector, and so nobody ever sees a part of them.
+  /// Leaves the slots after the used ones out of the table, and writes the descriptors there. The header that
+  /// is written next has the whole table again: its 128 bytes lie in one sector, so nobody sees a part of
+  /// them.
   private mutating func writeBehindTable(_ descriptors: [Descriptor]) throws(SIFError) {
     let table = image.table
     var hiding = image.header
@@ -87,14 +88,14 @@ extension ImageEditor {
     hiding.descriptorsSize = table.end - table.offset
     try write(hiding.encoded(), at: 0)
     try barrier()
-    // Where anything fails from here on, they stay hidden, whatever else is edited.
+    // If anything fails from here on, the slots stay hidden, whatever else is edited.
     image.header = hiding
     image.table = DescriptorTable(offset: table.offset, capacity: hiding.descriptorsTotal)
     try write(descriptors.flatMap { $0.encoded() }, at: table.position(ofSlot: descriptors[0].slot))
     try barrier()
   }
 
-  /// Writes the descriptors into slots that used ones lie between, and makes all of them used with one write.
+  /// Writes the descriptors into free slots between used ones, and makes all of them used with one write.
   private func publishBetween(_ descriptors: [Descriptor]) throws(SIFError) {
     for descriptor in descriptors { try writeHidden(descriptor) }
     try barrier()
@@ -102,7 +103,7 @@ extension ImageEditor {
     try barrier()
   }
 
-  /// Changes fields of descriptors with one write, which has what lies between them as it is.
+  /// Changes fields of several descriptors with one write, which repeats the bytes between them.
   func write(_ fields: [(slot: Int, offset: Int64, bytes: [UInt8])]) throws(SIFError) {
     let places = fields.map { image.table.position(ofSlot: $0.slot) + $0.offset }
     guard let first = places.min(), let last = places.indices.max(by: { places[$0] < places[$1] }) else {
@@ -121,10 +122,10 @@ extension ImageEditor {
 }
 
 extension Header {
-  /// The number of free descriptors while an edit hides slots: none that an image can have.
+  /// The number of free descriptors while an edit hides slots; no finished image has it.
   static let hidingFreeCount: Int64 = -1
 
-  /// The number of slots in the table once no edit hides any of them; nil where none does.
+  /// The number of slots in the table once no edit hides any; nil if none are hidden.
   var hiddenCapacity: Int64? {
     guard descriptorsFree == Self.hidingFreeCount, descriptorsTotal >= 0 else { return nil }
     let (capacity, rest) = descriptorsSize.quotientAndRemainder(dividingBy: Int64(Descriptor.byteCount))
@@ -133,14 +134,14 @@ extension Header {
 }
 
 extension Image {
-  /// Ends what an interrupted edit began: the slots that it hid are in the table again, and free. The caller holds the
+  /// Puts the slots that an interrupted edit hid back into the table, as free ones. The caller holds the
   /// writer lock.
   ///
-  /// - Returns: how many slots there were.
+  /// - Returns: the number of restored slots.
   mutating func restoreTable(ordersWrites: Bool) throws(SIFError) -> Int64 {
     guard let capacity = header.hiddenCapacity else { return 0 }
     let whole = DescriptorTable(offset: table.offset, capacity: capacity)
-    // Slots that something else lies on were never hidden.
+    // If something else lies on the slots, no edit has hidden them.
     guard whole.end <= min(header.dataOffset, fileSize),
       !descriptors.contains(where: { $0.size > 0 && $0.offset < whole.end })
     else { return 0 }

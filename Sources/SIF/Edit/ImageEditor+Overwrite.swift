@@ -1,12 +1,12 @@
 extension ImageEditor {
-  /// Writes bytes over some of an object's own, in steps: all of one are on stable storage before the next begins.
-  /// What a cut between them leaves behind is the caller's to think of; the object's length stays.
+  /// Overwrites some of an object's bytes in steps: all bytes of one step are on stable storage before the
+  /// next begins. The caller chooses steps that are safe to interrupt. The object's length stays.
   ///
   /// - Parameters:
   ///   - id: the object.
   ///   - steps: offsets within the object, with the bytes that go there.
-  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/invalidArgument`` where a part reaches beyond
-  ///   the object; ``SIFError/Code/malformed`` where other parts of the image use the same bytes.
+  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/invalidArgument`` if a part reaches beyond
+  ///   the object; ``SIFError/Code/malformed`` if other parts of the image use the same bytes.
   public mutating func overwrite(
     id: UInt32, steps: [[(offset: Int64, bytes: [UInt8])]]
   ) throws(SIFError) {

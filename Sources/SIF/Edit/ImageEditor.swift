@@ -1,29 +1,29 @@
 import Bytes
 public import SystemPackage
 
-/// Changes an image in place, so that at every moment others see the old image or the new one
-/// (spec/format.md, "Editing in place"; docs/decisions/0002-crash-safety.md).
+/// Changes an image in place; others see either the old image or the new one at every moment (spec/format.md,
+/// "Editing in place"; docs/decisions/0002-crash-safety.md).
 ///
-/// An editor holds the image's writer lock for as long as it lives. Each edit writes what nobody sees yet
-/// (data, a slot whose used byte is 0), then changes the one byte that makes it visible, then the header's
-/// counters, with a synchronisation between these; deletion goes the other way. What an interrupted edit left, such
-/// as stale counters, is mended by the next one.
+/// An editor holds the image's writer lock for as long as it lives. Each edit first writes what nobody sees
+/// yet (data, a slot whose used byte is 0), then changes the one byte that makes it visible, then the
+/// header's counters, with a synchronisation between these steps; deletion takes the steps in reverse. The
+/// next edit repairs what an interrupted one left, such as stale counters.
 public struct ImageEditor: ~Copyable {
   /// The image as the last edit left it.
   public internal(set) var image: Image
   let storage: any Storage
   let clock: EditClock
   private let ordersWrites: Bool
-  /// How many slots an interrupted edit had left out of the table.
+  /// The number of slots that an interrupted edit had left out of the table.
   let restoredSlots: Int64
 
   /// Begins editing.
   ///
   /// - Parameters:
-  ///   - storage: the image; nobody else may be editing it, or may finish within the lock's patience.
-  ///   - clock: where times come from.
+  ///   - storage: the image. If somebody else is editing it, the editor waits until the lock's patience ends.
+  ///   - clock: the source of times.
   ///   - ordersWrites: whether to wait for stable storage between steps. Without it a crash may leave any
-  ///     mixture; for new images that get their name only when complete.
+  ///     mixture; leave it out only for new images that get their name when complete.
   public init(
     editing storage: any Storage, clock: EditClock = .automatic, ordersWrites: Bool = true
   ) throws(SIFError) {
@@ -31,7 +31,7 @@ public struct ImageEditor: ~Copyable {
     try self.init(locked: storage, clock: clock, ordersWrites: ordersWrites)
   }
 
-  /// Takes over storage whose writer lock is held, and releases it when the image is not one to edit.
+  /// Takes over storage whose writer lock is held, and releases the lock if the image cannot be edited.
   private init(locked storage: any Storage, clock: EditClock, ordersWrites: Bool) throws(SIFError) {
     do {
       var loaded = try Image(loading: storage)
@@ -53,9 +53,15 @@ public struct ImageEditor: ~Copyable {
   }
 
   /// Begins editing the image in a file.
+  public init(opening path: String, clock: EditClock = .automatic) throws(SIFError) {
+    try self.init(opening: FilePath(path), clock: clock)
+  }
+
+  /// Begins editing the image in a file.
   ///
-  /// A writer that replaces the file (``ImageRewriter``) holds the lock of the old one meanwhile: whoever
-  /// waited for that lock opens the path again, so that no edit goes into a file that has lost its name.
+  /// A writer that replaces the file (``ImageRewriter``) meanwhile holds the lock of the old file. After
+  /// waiting for that lock, the editor opens the path again, so that no edit goes into a file that has lost
+  /// its name.
   public init(opening path: FilePath, clock: EditClock = .automatic) throws(SIFError) {
     do {
       var storage = try FileStorage(opening: path, writable: true)
@@ -72,7 +78,7 @@ public struct ImageEditor: ~Copyable {
 
   deinit { storage.unlock(.writing) }
 
-  /// Waits until everything written so far is stable.
+  /// Waits until everything written so far is on stable storage.
   func barrier() throws(SIFError) {
     if ordersWrites { try accessing(try storage.synchronize()) }
   }
@@ -81,7 +87,7 @@ public struct ImageEditor: ~Copyable {
     try accessing(try storage.write(bytes.span.bytes, at: offset))
   }
 
-  /// Writes a header with true counters and, where it is known, the architecture of the primary partition,
+  /// Writes a header with correct counters and, if it is known, the architecture of the primary partition,
   /// whatever an interrupted edit left there. The last step of every edit.
   mutating func writeHeader(_ header: Header) throws(SIFError) {
     var header = header
@@ -95,7 +101,7 @@ public struct ImageEditor: ~Copyable {
 
   // MARK: Delete
 
-  /// What else happens to the bytes of a deleted object.
+  /// Options for the bytes of a deleted object.
   public struct Deletion: OptionSet, Sendable {
     /// The bits.
     public let rawValue: Int
@@ -103,14 +109,14 @@ public struct ImageEditor: ~Copyable {
     public init(rawValue: Int) { self.rawValue = rawValue }
     /// Overwrite the object's bytes with zeros.
     public static let zero = Deletion(rawValue: 1)
-    /// Recompute the data size, and cut the file behind the last object that is left.
+    /// Recompute the data size, and cut the file after the last remaining object.
     public static let compact = Deletion(rawValue: 2)
   }
 
   /// Deletes an object: its descriptor becomes zero. Its bytes stay unless `options` say otherwise.
   ///
-  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/malformed`` when zeroing would destroy
-  ///   bytes that another part of the image uses too.
+  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/malformed`` if zeroing would destroy bytes
+  ///   that another part of the image uses too.
   public mutating func delete(id: UInt32, options: Deletion = []) throws(SIFError) {
     let victim = try image.object(id: id)
     var header = image.header
@@ -121,7 +127,7 @@ public struct ImageEditor: ~Copyable {
     if options.contains(.zero) { try image.requireExclusive(victim) }
     var newSize: Int64?
     if options.contains(.compact) {
-      try image.requireWholeObjects("compacting would fill what is missing with zeros")
+      try image.requireWholeObjects("compacting would fill the missing bytes with zeros")
       var rest = image
       rest.descriptors = remaining
       let end = try rest.endOfData()
@@ -148,13 +154,13 @@ public struct ImageEditor: ~Copyable {
     }
   }
 
-  /// Overwrites an object's bytes, as far as they are in the file.
+  /// Overwrites with zeros those of an object's bytes that are in the file.
   private func zero(_ descriptor: Descriptor) throws(SIFError) {
     let zeros = [UInt8](repeating: 0, count: 1 << 16)
     var position = descriptor.offset
     let end = min(descriptor.end ?? position, image.fileSize)
     while position < end {
-      // What is a hole is zero already, and stays a hole.
+      // A hole is zero already, and stays a hole.
       guard let data = try accessing(try storage.nextData(from: position)), data < end else { return }
       position = max(position, data)
       let count = Int(min(Int64(zeros.count), end - position))
@@ -165,9 +171,9 @@ public struct ImageEditor: ~Copyable {
 
   // MARK: Set primary
 
-  /// Makes a system partition the primary one; the one that was becomes an ordinary system partition.
+  /// Makes a system partition the primary one; the previous one becomes an ordinary system partition.
   ///
-  /// Nothing happens when it is the primary one already. One write changes both types; where they do not lie in one
+  /// Does nothing if it is already the primary one. One write changes both types; if they do not lie in one
   /// page of the file, the new one is marked before the old one is unmarked.
   ///
   /// - Throws: ``SIFError/Code/objectNotFound``, ``SIFError/Code/notPartition``,
@@ -206,10 +212,10 @@ public struct ImageEditor: ~Copyable {
     }
   }
 
-  /// The bytes that the kernel takes of a write before it looks whether the process is to be killed.
+  /// The number of bytes that the kernel writes before it checks whether to kill the process.
   private static let pageBytes: Int64 = 4096
 
-  /// Writes the types of partitions: the first one's first, where one write cannot do it.
+  /// Writes the types of partitions: in one write if possible, otherwise in the given order.
   private func setTypes(_ types: [(slot: Int, type: PartitionType)]) throws(SIFError) {
     let offset = Descriptor.Fields.extra.offset + PartitionMetadata.typeFieldOffset
     let fields = types.map { ($0.slot, offset, $0.type.encoded) }
@@ -226,7 +232,7 @@ public struct ImageEditor: ~Copyable {
   private mutating func remember(_ type: PartitionType, ofSlot slot: Int, time: Timestamp) {
     guard let index = image.descriptors.firstIndex(where: { $0.slot == slot }) else { return }
     image.descriptors[index].modifiedAt = time
-    // Only the type's field changes: whatever else the extra field holds stays.
+    // Only the type's field changes; the rest of the extra field stays.
     var extra = image.descriptors[index].extra
     extra += Array(repeating: 0, count: max(0, 8 - extra.count))
     extra.replaceSubrange(4..<8, with: type.encoded)
@@ -235,7 +241,7 @@ public struct ImageEditor: ~Copyable {
 }
 
 extension PartitionType {
-  /// The field's four bytes.
+  /// The four bytes of the field.
   fileprivate var encoded: [UInt8] {
     var writer = LittleEndianWriter(capacity: 4)
     writer.append(rawValue)

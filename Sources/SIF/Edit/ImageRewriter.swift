@@ -1,8 +1,8 @@
-/// Makes a new image out of an old one: for changes that no single byte can make visible in place.
+/// Makes a new image from an old one, for changes that no single byte can make visible in place.
 ///
-/// The old image is only read. Descriptors' offsets are not signed (spec/signatures.md), so objects may
-/// move without breaking a signature. The new image comes into storage that is empty; giving it the old
-/// one's name, when it is complete, is the caller's part (``ReplacementFile``).
+/// The old image is only read. Signatures do not cover descriptors' offsets (spec/signatures.md), so objects
+/// may move without breaking one. The new image goes into empty storage; the caller gives it the old one's
+/// name once it is complete (``ReplacementFile``).
 public struct ImageRewriter: Sendable {
   /// The image that is read.
   public let image: Image
@@ -25,13 +25,13 @@ public struct ImageRewriter: Sendable {
 
   // MARK: Compact
 
-  /// Writes the image without dead bytes: objects lie behind each other in their old order, deleted
-  /// descriptors and gaps are gone, and nothing follows the last object.
+  /// Writes the image without dead bytes: objects follow each other in their old order, without deleted
+  /// descriptors, gaps, or bytes after the last object.
   ///
-  /// Partitions stay aligned to 4096 bytes, and what was aligned by padding keeps its alignment.
+  /// Partitions stay aligned to 4096 bytes, and objects that were aligned by padding keep their alignment.
   ///
-  /// - Throws: ``SIFError/Code/truncated`` or ``SIFError/Code/malformed`` when an object is not wholly in the
-  ///   file or shares bytes with another: then nothing can be called dead.
+  /// - Throws: ``SIFError/Code/truncated`` or ``SIFError/Code/malformed`` if an object is not wholly in the
+  ///   file or shares bytes with another: then no bytes are known to be dead.
   public func compact(into destination: any Storage) throws(SIFError) {
     try layOut(image.descriptors, into: destination, { $0 }) {
       (descriptor, bytes, offset) throws(SIFError) in
@@ -42,14 +42,14 @@ public struct ImageRewriter: Sendable {
 
   // MARK: Replace an object's bytes
 
-  /// Writes the image with other bytes for one object and without some others, as compact as
-  /// ``compact(into:)`` does it.
+  /// Writes the image with new bytes for one object and without some other objects, compacted as by
+  /// ``compact(into:)``.
   ///
   /// - Parameters:
   ///   - id: the object.
   ///   - metadata: its new metadata.
   ///   - dropped: the ids of objects that are left out; their slots become free.
-  ///   - body: writes the new bytes; answers how many there are.
+  ///   - body: writes the new bytes; returns their number.
   public func replace(
     id: UInt32, metadata: Metadata, dropping dropped: Set<UInt32>, into destination: any Storage,
     writing body: (ObjectWriter) throws -> Int64
@@ -70,12 +70,12 @@ public struct ImageRewriter: Sendable {
     }
   }
 
-  /// Writes objects behind each other in their old order.
+  /// Writes objects one after another in their old order.
   ///
   /// - Parameters:
   ///   - kept: the objects.
-  ///   - failing: turns a fault of the image into what the body throws.
-  ///   - body: writes an object's bytes at an offset; answers its descriptor, where the size may be new.
+  ///   - failing: converts a fault of the image into an error that the body may throw.
+  ///   - body: writes an object's bytes at an offset; returns its descriptor, whose size may be new.
   private func layOut<Failure: Error>(
     _ kept: [Descriptor], into destination: any Storage, _ failing: (SIFError) -> Failure,
     _ body: (Descriptor, ObjectReader, Int64) throws(Failure) -> Descriptor
@@ -87,7 +87,7 @@ public struct ImageRewriter: Sendable {
     var header = editedHeader
     header.descriptorsFree = image.table.capacity - Int64(kept.count)
     var position = max(image.table.end, Int64(Header.byteCount))
-    // A table behind the data stays where it is only by chance: the data then follows the table.
+    // The table keeps its place; the data follows it, even if the table lay after the data before.
     header.dataOffset = position
     var moved: [Descriptor] = []
     var lastEnd: Int64 = 0
@@ -110,7 +110,7 @@ public struct ImageRewriter: Sendable {
     }
     header.dataSize = position - header.dataOffset
     try judged { () throws(SIFError) in
-      // Zero-length objects at the end own no bytes: the length alone makes room for the last one.
+      // Zero-length objects at the end own no bytes; setting the length makes room for them.
       try accessing(try destination.truncate(to: position))
       try writeTable(moved, at: image.table.offset, in: destination)
       try accessing(try destination.write(header.encoded().span.bytes, at: 0))
@@ -121,15 +121,15 @@ public struct ImageRewriter: Sendable {
 
   /// Writes the image with a larger descriptor table.
   ///
-  /// Everything from the data offset on, used or not, moves back by one distance, a multiple of 4096, so
-  /// that all alignments hold. Nothing is dropped.
+  /// Everything from the data offset on, used or not, moves by one distance, a multiple of 4096, which keeps
+  /// all alignments. Nothing is dropped.
   ///
-  /// - Parameter capacity: the new number of slots; more than there are.
+  /// - Parameter capacity: the new number of slots, more than the present number.
   public func grow(toCapacity capacity: Int64, into destination: any Storage) throws(SIFError) {
     try image.validateForEditing()
     guard capacity > image.table.capacity else {
       throw SIFError(
-        .invalidArgument, "the image has \(image.table.capacity) descriptors already; \(capacity) is not more"
+        .invalidArgument, "the image already has \(image.table.capacity) descriptors; \(capacity) is not more"
       )
     }
     guard capacity <= Image.Creation.maximumCapacity else {
@@ -141,7 +141,7 @@ public struct ImageRewriter: Sendable {
     let first = image.descriptors.map(\.offset).min() ?? oldData
     guard oldData >= image.table.end, first >= oldData else {
       throw SIFError(
-        .malformed, "data lies in front of the end of the descriptor table: not grown",
+        .malformed, "data lies before the end of the descriptor table: not grown",
         offset: min(first, oldData))
     }
     let size = capacity * Int64(Descriptor.byteCount)
@@ -156,7 +156,7 @@ public struct ImageRewriter: Sendable {
     try accessing(try destination.truncate(to: newEnd))
     let newTableEnd = image.table.offset + size
     try Self.copy(image.wholeFile, from: 0, to: 0, count: image.table.end, in: destination)
-    // What lay between the old table and the data makes room for new slots, which begin as zeros.
+    // The bytes between the old table and the data make room for new slots, which begin as zeros.
     try Self.copy(
       image.wholeFile, from: newTableEnd, to: newTableEnd, count: oldData - newTableEnd, in: destination)
     try Self.copy(
@@ -177,7 +177,7 @@ public struct ImageRewriter: Sendable {
   ///
   /// - Parameters:
   ///   - id: the object.
-  ///   - change: makes the change; the extent, the id and the slot are kept whatever it does.
+  ///   - change: makes the change. The extent, the id and the slot are kept in any case.
   public func update(
     id: UInt32, into destination: any Storage, _ change: (inout Descriptor) throws(SIFError) -> Void
   ) throws(SIFError) {
@@ -221,7 +221,7 @@ public struct ImageRewriter: Sendable {
     try copy(object, from: 0, to: offset, count: object.byteCount, in: destination)
   }
 
-  /// Copies a range; what is a hole in the source stays one.
+  /// Copies a range; holes in the source stay holes.
   static func copy(
     _ source: ObjectReader, from start: Int64, to offset: Int64, count: Int64, in destination: any Storage
   ) throws(SIFError) {
@@ -256,8 +256,8 @@ extension Image {
 }
 
 extension Descriptor {
-  /// The alignment that the object keeps when it moves: 4096 for a partition; for another that was aligned
-  /// by padding the largest power of two, up to 4096, that divides its offset; otherwise none.
+  /// The alignment that the object keeps when it moves: 4096 for a partition; for another object that was
+  /// aligned by padding the largest power of two, up to 4096, that divides its offset; otherwise 1.
   var keptAlignment: Int64 {
     if dataType == .partition { return NewObject.partitionAlignment }
     guard sizeWithPadding != size, offset > 0 else { return 1 }

@@ -1,12 +1,12 @@
 import Bytes
 
-/// Makes a sound image of what is intact in a damaged one (spec/forensics.md, "Salvage").
+/// Makes a sound image from the intact parts of a damaged one (spec/forensics.md, "Salvage").
 ///
-/// The damaged image is only read. An object is kept whole or not at all: its bytes have to be in the file, readable,
-/// and what its type says. Descriptors stay as they are but for their places, so that signatures over what is intact
-/// stay valid.
+/// The damaged image is only read. An object is kept whole or left out: its bytes have to be in the file,
+/// readable, and of the type that the descriptor says. Only the places in descriptors change, so that
+/// signatures over intact objects stay valid.
 public struct ImageSalvage: Sendable {
-  /// Why an object is not in the new image.
+  /// The reason why an object is not in the new image.
   public struct Loss: Sendable, Equatable {
     /// The object's id.
     public let id: UInt32
@@ -16,32 +16,32 @@ public struct ImageSalvage: Sendable {
 
   /// The ids of the objects in the new image, in the order of its table.
   public private(set) var kept: [UInt32] = []
-  /// The objects that are not.
+  /// The objects that could not be kept.
   public private(set) var lost: [Loss] = []
-  /// What is otherwise in the new image than it was in the old one, as sentences without a final stop.
+  /// Further changes from the old image, as sentences without a final stop.
   public private(set) var changes: [String] = []
 
   private let source: LenientImage
   private let candidates: [Descriptor]
   private let header: Header
-  /// Where the candidates' descriptors lie.
+  /// The place of the candidates' descriptors.
   private let table: Range<Int64>
   private var slots: Set<Int> = []
   private var ids: Set<UInt32> = []
   private var keptBytes: Int64 = 0
   private var budget: ContentBudget
 
-  /// Writes what is intact of the image in `storage` into `destination`, which is empty.
+  /// Writes the intact parts of the image in `storage` into `destination`, which is empty.
   ///
-  /// - Throws: ``SIFError/Code/notSIF`` where neither a header nor a descriptor was found; ``SIFError`` where storage
-  ///   fails.
+  /// - Throws: ``SIFError/Code/notSIF`` if neither a header nor a descriptor was found; ``SIFError`` if
+  ///   storage fails.
   public init(
     of storage: any Storage, into destination: any Storage, clock: EditClock = .automatic
   ) throws(SIFError) {
     source = try LenientImage(reading: storage)
     budget = ContentBudget(fileSize: source.fileSize)
     let orphans = try source.orphans()
-    // A header that leads astray: what it leads to are no descriptors.
+    // The header points elsewhere: the bytes there are not descriptors.
     let isAstray = source.isTableDoubtful && !orphans.isEmpty
     candidates = (isAstray ? [] : source.descriptors) + orphans
     guard let old = source.header ?? source.presumedHeader ?? (orphans.isEmpty ? nil : Self.blankHeader)
@@ -60,16 +60,16 @@ public struct ImageSalvage: Sendable {
     }
     if isAstray {
       changes.append(
-        "the descriptor table is the one at byte \(table.lowerBound), not where the header says")
+        "the descriptor table was found at byte \(table.lowerBound), not where the header says")
     }
     if source.header == nil {
       changes.append(
-        source.presumedHeader == nil ? "the header is made anew" : "the header has its magic again")
+        source.presumedHeader == nil ? "the header is new" : "the header's magic is restored")
     }
     try write(into: destination, clock)
     let check = try ImageCheck(of: destination)
     if let fault = check.findings.first(where: { $0.severity == .error }) {
-      throw SIFError(.malformed, "what was salvaged is not sound: \(fault.sentence)", offset: fault.offset)
+      throw SIFError(.malformed, "the salvaged image is not sound: \(fault.sentence)", offset: fault.offset)
     }
   }
 
@@ -102,7 +102,7 @@ public struct ImageSalvage: Sendable {
     new.dataSize = position - new.dataOffset
     new.descriptorsFree = capacity - Int64(table.count)
     new.architecture = settlePrimary(&table)
-    // What was begun of an object that could not be read to its end goes too.
+    // This also removes the beginning of an object that could not be read to its end.
     try accessing(try destination.truncate(to: position))
     for descriptor in table {
       let place = new.descriptorsOffset + Int64(descriptor.slot * Descriptor.byteCount)
@@ -112,7 +112,7 @@ public struct ImageSalvage: Sendable {
     kept = table.sorted { $0.slot < $1.slot }.map(\.id)
   }
 
-  /// Leaves one primary partition, the one whose slot comes first; answers its architecture.
+  /// Leaves one primary partition, the one in the first slot; returns its architecture.
   private mutating func settlePrimary(_ table: inout [Descriptor]) -> Architecture {
     var architecture: Architecture?
     for index in table.indices.sorted(by: { table[$0].slot < table[$1].slot }) {
@@ -134,7 +134,7 @@ public struct ImageSalvage: Sendable {
     lost.append(Loss(id: object.id, sentence: sentence))
   }
 
-  /// The descriptor for the new image; nil where the object is not intact.
+  /// The descriptor for the new image; nil if the object is not intact.
   private mutating func admit(_ object: Descriptor) throws(SIFError) -> Descriptor? {
     guard let end = object.end else {
       lose(object, "object \(object.id) has an impossible extent")
@@ -163,7 +163,7 @@ public struct ImageSalvage: Sendable {
       lose(object, fault.sentence)
       return nil
     }
-    // Objects that share bytes are kept side by side, but not a thousand times the file.
+    // Objects that share bytes are each kept, but the copies may not take a thousand times the file.
     guard object.size <= 2 * source.fileSize - keptBytes,
       !collector.findings.contains(where: { $0.code == .contentNotJudged })
     else {
@@ -177,7 +177,7 @@ public struct ImageSalvage: Sendable {
     return mended(object)
   }
 
-  /// The descriptor without what no sound image has: an id that is 0 or another's.
+  /// The descriptor with a valid id, in place of 0 or one that another object has.
   private mutating func mended(_ object: Descriptor) -> Descriptor? {
     var new = object
     new.used = 1
@@ -187,12 +187,12 @@ public struct ImageSalvage: Sendable {
         lose(object, "object \(object.id) has the id of another")
         return nil
       }
-      changes.append("the object in slot \(new.slot) has the id \(new.id) rather than \(object.id)")
+      changes.append("the object in slot \(new.slot) has the id \(new.id) instead of \(object.id)")
     }
     return new
   }
 
-  /// Copies an object's bytes; answers false where they cannot be read.
+  /// Copies an object's bytes; returns false if they cannot be read.
   private mutating func copy(
     _ object: Descriptor, to offset: Int64, in destination: any Storage
   ) throws(SIFError) -> Bool {
@@ -205,7 +205,7 @@ public struct ImageSalvage: Sendable {
       lose(object, "object \(object.id) cannot be read: \(error.message)")
       return false
     }
-    // A hole at the end is room all the same.
+    // A hole at the end counts as bytes too.
     if try accessing(try destination.byteCount) < offset + object.size {
       try accessing(try destination.truncate(to: offset + object.size))
     }
@@ -213,7 +213,7 @@ public struct ImageSalvage: Sendable {
   }
 }
 
-/// Storage that tells its own failures from those of what is written elsewhere.
+/// Storage that notes its own read failures, to tell them from failures of the destination.
 private final class ReadFailures: Storage, @unchecked Sendable {
   private let storage: any Storage
   /// Set by the one thread that copies.

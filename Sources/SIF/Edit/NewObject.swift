@@ -1,16 +1,16 @@
-/// A data object to be added: everything but its bytes.
+/// A data object to be added, without its bytes.
 public struct NewObject: Hashable, Sendable {
   /// The type.
   public var dataType: DataType
   /// The type-specific metadata. OCI objects get their digest from their bytes; leave it ``Metadata/none``.
   public var metadata: Metadata
-  /// The group, or nil for none. Objects belong to group 1 unless they say otherwise.
+  /// The group, or nil for none; group 1 by default.
   public var group: UInt32?
-  /// What the object is linked to.
+  /// The object or group that the object is linked to.
   public var link: Link?
   /// The name, at most 128 bytes.
   public var name: [UInt8]
-  /// The alignment of the first byte in the file; 0 for none. Nil stands for the type's own: 4096 for
+  /// The alignment of the first byte in the file; 0 for none. Nil stands for the type's default: 4096 for
   /// partitions, none for others.
   public var alignment: Int64?
 
@@ -35,15 +35,15 @@ public struct NewObject: Hashable, Sendable {
     if case .partition(let partition) = metadata { partition.type == .primarySystem } else { false }
   }
 
-  /// Throws ``SIFError/Code/invalidArgument`` for a value that the format has no room for.
+  /// Throws ``SIFError/Code/invalidArgument`` for a value that does not fit the format.
   func validate() throws(SIFError) {
     guard name.count <= Descriptor.nameByteCount else {
       throw SIFError(.invalidArgument, "the name is \(name.count) bytes long; 128 is the most")
     }
     guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
-    if group == 0 { throw SIFError(.invalidArgument, "0 is no group number") }
+    if group == 0 { throw SIFError(.invalidArgument, "0 is not a group number") }
     switch link {
-    case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is no id to link to")
+    case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is not a valid id to link to")
     default: break
     }
     if let alignment, alignment < 0 {
@@ -59,14 +59,14 @@ public struct NewObject: Hashable, Sendable {
       case .ociDigest: dataType == .ociRootIndex || dataType == .ociBlob
       }
     guard fits else {
-      throw SIFError(.invalidArgument, "the metadata is not that of the type \(dataType.name)")
+      throw SIFError(.invalidArgument, "the metadata does not belong to the type \(dataType.name)")
     }
   }
 
-  /// The offset at or behind `end` that satisfies the alignment (spec/format.md, "Where a new object goes").
+  /// The first aligned offset at or after `end` (spec/format.md, "Where a new object goes").
   ///
-  /// The mask is the reference's and makes multiples of powers of two only; other alignments give what the
-  /// reference gives for them.
+  /// The mask is the reference's, and right for powers of two only; for other alignments the result is the
+  /// reference's too.
   func placement(behind end: Int64) throws(SIFError) -> Int64 {
     let alignment = alignment ?? (dataType == .partition ? Self.partitionAlignment : 0)
     guard alignment > 0, end % alignment != 0 else { return end }

@@ -1,4 +1,4 @@
-/// What must hold before an image is changed in place.
+/// The conditions for changing an image in place.
 extension Image {
   /// Refuses an image whose header, descriptor table and objects share bytes: writing one would destroy
   /// another.
@@ -9,7 +9,7 @@ extension Image {
         "the descriptor table begins at byte \(table.offset), inside the global header: not edited",
         offset: Header.Fields.descriptorsOffset.offset)
     }
-    // Data would begin inside the table, or leave a hole that no object explains.
+    // New data would begin inside the table, or after a hole that no object explains.
     guard header.dataOffset >= table.end, header.dataOffset <= max(fileSize, table.end) else {
       throw SIFError(
         .malformed,
@@ -30,7 +30,7 @@ extension Image {
   }
 
   /// Refuses to lengthen a file that does not hold every object to its end: the missing bytes would turn into
-  /// zeros, and nobody could tell any more that they are missing.
+  /// zeros, and nobody could tell any more that they were missing.
   func requireWholeObjects(_ reason: String) throws(SIFError) {
     for descriptor in descriptors where descriptor.size > 0 {
       guard let end = descriptor.end, end <= fileSize else {
@@ -42,17 +42,17 @@ extension Image {
     }
   }
 
-  /// Refuses to put data at `offset` when that is not behind the header and the descriptor table.
+  /// Refuses to put data at an `offset` before the end of the header and the descriptor table.
   func requireDataArea(from offset: Int64) throws(SIFError) {
     guard offset >= max(table.end, Int64(Header.byteCount)) else {
       throw SIFError(
         .malformed,
-        "a new object would begin at byte \(offset), in front of the end of the descriptor table at "
+        "a new object would begin at byte \(offset), before the end of the descriptor table at "
           + "byte \(table.end): not edited", offset: Header.Fields.dataOffset.offset)
     }
   }
 
-  /// Refuses when an object's bytes are also the header's, the table's, or another object's.
+  /// Refuses an object whose bytes also belong to the header, the table, or another object.
   func requireExclusive(_ descriptor: Descriptor) throws(SIFError) {
     guard let end = descriptor.end else {
       throw SIFError(

@@ -24,18 +24,19 @@ public struct Architecture: Hashable, Sendable {
     (1...names.count).map(Architecture.init(digits:))
   }
 
-  /// The architecture with a name such as `amd64` or `arm64`, or nil for a name that the format lacks.
+  /// The architecture with a name such as `amd64` or `arm64`, or nil for a name that the format does not
+  /// know.
   public init?(name: some StringProtocol) {
     guard let index = Self.names.firstIndex(where: { $0 == name }) else { return nil }
     self.init(digits: index + 1)
   }
 
-  /// The number of the architecture from 1, or nil when the bytes are not those of a known one.
+  /// The number of the architecture from 1, or nil if the bytes are not a known one.
   public var number: Int? {
     Self.allKnown.firstIndex(of: self).map { $0 + 1 }
   }
 
-  /// The architecture with a number from 1, or nil for a number that the format lacks.
+  /// The architecture with a number from 1, or nil for a number that the format does not know.
   public init?(number: Int) {
     guard (1...Self.names.count).contains(number) else { return nil }
     self.init(digits: number)

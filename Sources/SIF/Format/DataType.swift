@@ -56,7 +56,7 @@ public struct DataType: RawRepresentable, Hashable, Sendable {
       ?? "unknown-0x" + String(UInt32(bitPattern: rawValue), radix: 16, uppercase: true)
   }
 
-  /// What a listing prints: `Def.FILE` … `OCI.Blob`, or `Unknown`.
+  /// The label in listings: `Def.FILE` … `OCI.Blob`, or `Unknown`.
   public var label: String {
     Self.known.first { $0.type == self }?.label ?? "Unknown"
   }

@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a descriptor is linked to (spec/format.md, "Links").
+/// The target of a descriptor's link (spec/format.md, "Links").
 public enum Link: Hashable, Sendable {
   /// Another object, by its id.
   case object(UInt32)
@@ -13,7 +13,7 @@ public struct Descriptor: Hashable, Sendable {
   /// The length of a descriptor in bytes.
   public static let byteCount = 585
 
-  /// The fields, in the order of the file. Whoever speaks of a byte of a descriptor names its field.
+  /// The fields, in the order of the file; code uses them instead of bare offsets.
   package enum Fields {
     package static let dataType = StructureField("data type", 4)
     package static let used = StructureField(after: dataType, "used", 1)
@@ -47,7 +47,7 @@ public struct Descriptor: Hashable, Sendable {
   public var slot: Int
   /// The type of the object.
   public var dataType: DataType
-  /// The used byte: 0 for a free slot; the reference writes 1 and takes any other value for used.
+  /// The used byte: 0 for a free slot. The reference writes 1, and reads any other value as used.
   public var used: UInt8
   /// The object's id: the slot's index plus one.
   public var id: UInt32
@@ -55,15 +55,15 @@ public struct Descriptor: Hashable, Sendable {
   public var groupField: UInt32
   /// The link field as it lies in the file.
   public var linkField: UInt32
-  /// Where the object's bytes begin, from the start of the file.
+  /// The offset of the object's first byte, from the start of the file.
   public var offset: Int64
   /// The number of the object's bytes.
   public var size: Int64
-  /// The size and the alignment padding in front of the object.
+  /// The size plus the alignment padding before the object.
   public var sizeWithPadding: Int64
-  /// When the object was made.
+  /// The time at which the object was made.
   public var createdAt: Timestamp
-  /// When the descriptor was last changed.
+  /// The time of the descriptor's last change.
   public var modifiedAt: Timestamp
   /// A user id; deprecated, 0.
   public var uid: Int64
@@ -148,27 +148,27 @@ public struct Descriptor: Hashable, Sendable {
     return number == 0 ? nil : number
   }
 
-  /// What the object is linked to, or nil.
+  /// The object or group that the object is linked to, or nil.
   public var link: Link? {
     let number = linkField & ~Self.groupMask
     if number == 0 { return nil }
     return linkField & Self.groupMask == Self.groupMask ? .group(number) : .object(number)
   }
 
-  /// The first byte behind the object, or nil when offset and size are no range of a file.
+  /// The first byte after the object, or nil if offset and size are not a range of a file.
   public var end: Int64? {
     guard offset >= 0, size >= 0 else { return nil }
     let (end, overflow) = offset.addingReportingOverflow(size)
     return overflow ? nil : end
   }
 
-  /// Whether that many bytes in front of the object are what its alignment, or the layout of the image, explains.
+  /// Whether the object's alignment, or the layout of the image, explains this many bytes before the object.
   public func accountsForPadding(_ length: Int64, _ header: Header) -> Bool {
     sizeWithPadding >= size && sizeWithPadding - size == length || offset == header.dataOffset
       || dataType == .partition && length < NewObject.partitionAlignment
   }
 
-  /// Whether the object is a partition of a type.
+  /// Whether the object is a partition of this type.
   public func isPartition(_ type: PartitionType) -> Bool {
     if case .partition(let partition) = metadata { partition.type == type } else { false }
   }

@@ -5,7 +5,7 @@ public struct Header: Hashable, Sendable {
   /// The length of a header in bytes.
   public static let byteCount = 128
 
-  /// The fields, in the order of the file. Whoever speaks of a byte of a header names its field.
+  /// The fields, in the order of the file; code uses them instead of bare offsets.
   package enum Fields {
     package static let launchScript = StructureField("launch script", 32)
     package static let magic = StructureField(after: launchScript, "magic", 10)
@@ -27,13 +27,14 @@ public struct Header: Hashable, Sendable {
     ]
   }
 
-  /// The length of the launch script's field in bytes; a script is shorter by its final NUL.
+  /// The length of the launch script's field in bytes; a script is at least one byte shorter, for its final
+  /// NUL.
   public static let launchScriptByteCount = Int(Fields.launchScript.byteCount)
-  /// The bytes by which every image is known.
+  /// The magic of every image.
   public static let magic = Array("SIF_MAGIC\0".utf8)
   /// The only version of the format.
   public static let currentVersion = Array("01\0".utf8)
-  /// Where new images have their descriptor table.
+  /// The offset of the descriptor table in new images.
   public static let defaultDescriptorsOffset: Int64 = 4096
   /// The number of slots in the descriptor table of a new image.
   public static let defaultCapacity: Int64 = 48
@@ -46,21 +47,22 @@ public struct Header: Hashable, Sendable {
   public var architecture: Architecture
   /// The 16 bytes of the image's id, in textual order; all zero for none.
   public var id: ImageID
-  /// When the image was made.
+  /// The time at which the image was made.
   public var createdAt: Timestamp
-  /// When the image was last changed.
+  /// The time of the last change.
   public var modifiedAt: Timestamp
-  /// Unused slots of the descriptor table. A counter: the slots themselves are the truth.
+  /// The number of unused slots. A copy for convenience: the slots themselves decide.
   public var descriptorsFree: Int64
-  /// Slots in the descriptor table.
+  /// The number of slots in the descriptor table.
   public var descriptorsTotal: Int64
-  /// Where the descriptor table begins, in bytes from the start of the file.
+  /// The offset of the descriptor table, in bytes from the start of the file.
   public var descriptorsOffset: Int64
   /// The length of the descriptor table in bytes.
   public var descriptorsSize: Int64
-  /// Where data objects begin, in bytes from the start of the file.
+  /// The offset at which data objects begin, in bytes from the start of the file.
   public var dataOffset: Int64
-  /// The length of the data in use in bytes, from ``dataOffset``. A counter: the descriptors are the truth.
+  /// The length of the data in use in bytes, from ``dataOffset``. A copy for convenience: the descriptors
+  /// decide.
   public var dataSize: Int64
 
   /// The header of an empty image with the default layout.
@@ -81,7 +83,7 @@ public struct Header: Hashable, Sendable {
     dataSize = 0
   }
 
-  /// Whether the image is one whose edits leave no trace of the clock: no id, and no times.
+  /// Whether the image is deterministic: it has no id and no times, and edits put no times into it.
   public var isDeterministic: Bool {
     id == .none && createdAt == .none && modifiedAt == .none
   }
@@ -98,20 +100,20 @@ public struct Header: Hashable, Sendable {
     self = header
   }
 
-  /// Reads what there is of a header, and says what is wrong with it.
+  /// Reads as much of a header as there is, and says what is wrong with it.
   ///
-  /// - Returns: the fields, unless the magic is not there or the header is not whole; and the problem.
+  /// - Returns: the fields, unless the magic is missing or the header is truncated; and the problem.
   static func lenient(_ bytes: RawSpan) -> (header: Header?, problem: SIFError?) {
     var reader = LittleEndianReader(bytes, at: Int(Fields.magic.offset))
     guard reader.field(magic.count) == magic else {
       let reason =
         bytes.byteCount < Fields.magic.end
-        ? "it is only \(bytes.byteCount) bytes long" : "the magic \"SIF_MAGIC\" is not there"
+        ? "it is only \(bytes.byteCount) bytes long" : "the magic \"SIF_MAGIC\" is missing"
       let offset = min(Fields.magic.offset, Int64(bytes.byteCount))
       return (nil, SIFError(.notSIF, "not a SIF image: \(reason)", offset: offset))
     }
     guard bytes.byteCount >= byteCount else {
-      let message = "truncated: \(bytes.byteCount) of the 128 bytes of the global header are there"
+      let message = "truncated: \(bytes.byteCount) of the 128 bytes of the global header are present"
       return (nil, SIFError(.truncated, message, offset: Int64(bytes.byteCount)))
     }
     let header = Header(fields: bytes)
@@ -123,7 +125,7 @@ public struct Header: Hashable, Sendable {
     return (header, nil)
   }
 
-  /// The fields of a header whose magic is damaged, where the others make sense together.
+  /// The fields of a header whose magic is damaged, if the other fields make sense together.
   static func withoutMagic(_ bytes: RawSpan) -> Header? {
     guard bytes.byteCount >= byteCount else { return nil }
     let header = Header(fields: bytes)

@@ -38,13 +38,13 @@ public enum Metadata: Hashable, Sendable {
   }
 }
 
-/// What a partition is: its file system, its part in the image, and the architecture of its programs.
+/// The metadata of a partition: its file system, its role in the image, and the architecture of its programs.
 public struct PartitionMetadata: Hashable, Sendable {
   static let typeFieldOffset: Int64 = 4
 
   /// The file system in the partition.
   public var fileSystem: FileSystemType
-  /// The partition's part in the image.
+  /// The partition's role in the image.
   public var type: PartitionType
   /// The architecture of the programs inside.
   public var architecture: Architecture
@@ -57,7 +57,7 @@ public struct PartitionMetadata: Hashable, Sendable {
   }
 }
 
-/// What a signature object says of itself. Only verification says whether it is true.
+/// The metadata of a signature object: claims that only verification confirms.
 public struct SignatureMetadata: Hashable, Sendable {
   static let entityByteCount = 256
 
@@ -74,18 +74,18 @@ public struct SignatureMetadata: Hashable, Sendable {
     self.entity = entity
   }
 
-  /// The fingerprint of the signer's primary key, 20 bytes, or nil when there is none (all zero).
+  /// The fingerprint of the signer's primary key, 20 bytes, or nil if there is none (all zero).
   public var fingerprint: [UInt8]? {
     let bytes = Array((entity + repeatElement(0, count: 20)).prefix(20))
     return bytes.allSatisfy { $0 == 0 } ? nil : bytes
   }
 }
 
-/// What a cryptographic message is.
+/// The metadata of a cryptographic message.
 public struct CryptographicMessageMetadata: Hashable, Sendable {
-  /// How the message is written.
+  /// The message's format.
   public var format: MessageFormat
-  /// What the message is for.
+  /// The message's purpose.
   public var type: MessageType
 
   /// A cryptographic message's metadata.
@@ -96,7 +96,7 @@ public struct CryptographicMessageMetadata: Hashable, Sendable {
 }
 
 extension Descriptor {
-  /// The type-specific metadata, decoded. Unknown numbers are kept in it as they are.
+  /// The type-specific metadata, decoded. Unknown numbers are kept as they are.
   public var metadata: Metadata {
     var reader = LittleEndianReader(extra.span.bytes)
     switch dataType {

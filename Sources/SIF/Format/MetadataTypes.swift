@@ -1,4 +1,4 @@
-/// A number of the format with two names: ours, as JSON and options use it, and what listings print.
+/// A number of the format with two names: our own, in JSON and options, and a label in listings.
 ///
 /// Unknown numbers are values like any other: they survive a round trip.
 public protocol NamedNumber: RawRepresentable, Hashable, Sendable where RawValue == Int32 {
@@ -20,7 +20,7 @@ extension NamedNumber {
     Self.known.first { $0.number == rawValue }?.name ?? "unknown-\(rawValue)"
   }
 
-  /// What a listing prints, or `Unknown`.
+  /// The label in listings, or `Unknown`.
   public var label: String {
     Self.known.first { $0.number == rawValue }?.label ?? "Unknown"
   }
@@ -59,7 +59,7 @@ public struct FileSystemType: NamedNumber {
   ]
 }
 
-/// A partition's part in the image.
+/// A partition's role in the image.
 public struct PartitionType: NamedNumber {
   /// The number in the file.
   public var rawValue: Int32
@@ -106,7 +106,7 @@ public struct HashType: NamedNumber {
   ]
 }
 
-/// How a cryptographic message is written.
+/// The format of a cryptographic message.
 public struct MessageFormat: NamedNumber {
   /// The number in the file.
   public var rawValue: Int32
@@ -124,7 +124,7 @@ public struct MessageFormat: NamedNumber {
   ]
 }
 
-/// What a cryptographic message is for.
+/// The purpose of a cryptographic message.
 public struct MessageType: NamedNumber {
   /// The number in the file.
   public var rawValue: Int32
@@ -155,6 +155,6 @@ public struct SBOMFormat: NamedNumber {
     "syft-json",
   ].enumerated().map { (Int32($0.offset) + 1, $0.element, $0.element) }
 
-  /// What a listing prints.
+  /// The label in listings.
   public var label: String { isKnown ? name : "unknown" }
 }

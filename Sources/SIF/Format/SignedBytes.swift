@@ -1,7 +1,8 @@
 import Bytes
 
 extension Header {
-  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "61 bytes of the header").
+  /// The 61 bytes that signatures cover: launch script, magic, version, id (spec/signatures.md, "61 bytes of
+  /// the header").
   package var integrityBytes: [UInt8] {
     var writer = LittleEndianWriter(capacity: 61)
     writer.append(launchScript, count: Self.launchScriptByteCount)
@@ -13,12 +14,12 @@ extension Header {
 }
 
 extension Descriptor {
-  /// The 557 bytes that signatures cover (spec/signatures.md, "557 bytes of a descriptor"): neither where the object lies nor
-  /// when its descriptor changed, so that an image may be rearranged.
+  /// The 557 bytes that signatures cover (spec/signatures.md, "557 bytes of a descriptor"). They leave out
+  /// the object's place and the descriptor's time of change, so that an image can be rearranged.
   package func integrityBytes(relativeID: UInt32) -> [UInt8] {
     var writer = LittleEndianWriter(capacity: 557)
     writer.append(dataType.rawValue)
-    // Whatever value other than 0 the file has: to readers they are all alike.
+    // Readers treat all values other than 0 alike.
     writer.append(UInt8(1))
     writer.append(relativeID)
     writer.append(linkField)

@@ -1,10 +1,10 @@
-/// A field of one of the format's structures: where it lies in it, how long it is, and what messages call it.
+/// A field of one of the format's structures: its offset, its length, and its name in messages.
 package struct StructureField: Hashable, Sendable {
-  /// Where the field begins, in bytes from the start of the structure.
+  /// The offset of the field, in bytes from the start of the structure.
   package let offset: Int64
   /// The length of the field in bytes.
   package let byteCount: Int64
-  /// What messages call it.
+  /// The name in messages.
   package let name: String
 
   /// The first field of a structure.
@@ -14,7 +14,7 @@ package struct StructureField: Hashable, Sendable {
     self.name = name
   }
 
-  /// A field that follows another without room between.
+  /// A field that directly follows another.
   init(after field: StructureField, _ name: String, _ byteCount: Int64) {
     offset = field.end
     self.byteCount = byteCount

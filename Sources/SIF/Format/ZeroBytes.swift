@@ -6,7 +6,7 @@ extension RawSpan {
     withUnsafeBytes { bytes in
       guard let first = bytes.baseAddress, !bytes.isEmpty else { return true }
       guard bytes[0] == 0 else { return false }
-      // Equal to itself one byte further on: every byte is the first one.
+      // If the bytes equal themselves one byte further on, every byte equals the first.
       return memcmp(first, first + 1, bytes.count - 1) == 0
     }
   }

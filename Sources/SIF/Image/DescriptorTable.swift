@@ -1,11 +1,11 @@
 /// The descriptor table: where it lies, and how it is read in bounded memory (spec/format.md, "Descriptor table").
 package struct DescriptorTable {
-  /// Where the table begins in the file.
+  /// The offset of the table in the file.
   package let offset: Int64
   /// The number of slots.
   package let capacity: Int64
 
-  /// The part of a table that is there, for checks.
+  /// A table whose place was checked already, or the part of one that is in the file.
   init(offset: Int64, capacity: Int64) {
     self.offset = offset
     self.capacity = capacity
@@ -38,12 +38,12 @@ package struct DescriptorTable {
         "the header's size of the descriptors, \(header.descriptorsSize) bytes, is less than "
           + "\(total) descriptors of 585 bytes need", at: Header.Fields.descriptorsSize)
     }
-    // An empty table takes no bytes, wherever it is said to be.
+    // An empty table takes no bytes, whatever its offset says.
     guard size == 0 || size <= fileSize - min(header.descriptorsOffset, fileSize) else {
       let present = max(fileSize - header.descriptorsOffset, 0)
       throw SIFError(
         .truncated,
-        "truncated: \(present) of the \(size) bytes of the descriptor table are there, "
+        "truncated: \(present) of the \(size) bytes of the descriptor table are present, "
           + "\(present / Int64(Descriptor.byteCount)) of \(total) descriptors",
         offset: fileSize)
     }
@@ -53,14 +53,14 @@ package struct DescriptorTable {
 
   /// The part of a header's table that is in the file, and what is wrong with the table.
   ///
-  /// - Returns: no table where not even its beginning is in the file.
+  /// - Returns: no table if not even its beginning is in the file.
   static func lenient(_ header: Header, fileSize: Int64) -> (table: DescriptorTable?, problem: SIFError?) {
     do throws(SIFError) {
       return (try DescriptorTable(header, fileSize: fileSize), nil)
     } catch {
       let offset = header.descriptorsOffset
       guard header.descriptorsTotal > 0, offset >= 0, offset < fileSize else { return (nil, error) }
-      // Of a table whose length is nonsense, no more than lies in front of the data.
+      // If the length makes no sense, keep only the part before the data.
       let isTruncated = error.code == .truncated
       let end = isTruncated || header.dataOffset <= offset ? fileSize : min(fileSize, header.dataOffset)
       let whole = min(header.descriptorsTotal, (end - offset) / Int64(Descriptor.byteCount))
@@ -68,13 +68,13 @@ package struct DescriptorTable {
     }
   }
 
-  /// The first byte behind the table.
+  /// The first byte after the table.
   package var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
 
-  /// Where a slot begins in the file.
+  /// The offset of a slot in the file.
   package func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
 
-  /// Where a field of a slot begins in the file.
+  /// The offset of a field of a slot in the file.
   package func position(of field: StructureField, inSlot slot: Int) -> Int64 {
     position(ofSlot: slot) + field.offset
   }
@@ -106,8 +106,8 @@ package struct DescriptorTable {
 
   /// Calls `body` with the bytes of each slot that is not all zero, in order.
   ///
-  /// Reads in blocks of about 1 MiB and steps over holes, so that neither a table of 10^9 empty slots in a
-  /// sparse file nor one of 10^5 full ones costs more than it holds.
+  /// Reads in blocks of about 1 MiB and skips holes, so that the cost of a table follows its contents: 10^9
+  /// empty slots in a sparse file cost almost nothing.
   func forEachWrittenSlot(
     in storage: any Storage, _ body: (_ slot: Int, _ bytes: RawSpan) throws(SIFError) -> Void
   ) throws(SIFError) {
@@ -115,7 +115,7 @@ package struct DescriptorTable {
     let slotsInBlock: Int64 = 1792
     var slot: Int64 = 0
     while slot < capacity {
-      // Step over whole slots that lie in a hole.
+      // Skip whole slots that lie in a hole.
       guard let data = try accessing(try storage.nextData(from: offset + slot * slotBytes)) else { return }
       slot = max(slot, (data - offset) / slotBytes)
       guard slot < capacity else { return }
@@ -128,7 +128,7 @@ package struct DescriptorTable {
         let bytes = span.extracting(start..<start + Descriptor.byteCount)
         if !bytes.isZero { try body(Int(slot) + index, bytes) }
       }
-      // A file that shrank beneath us ends the table: what is gone is reported by whoever needs it.
+      // A file that shrank meanwhile ends the table; the users of the missing slots report them.
       if block.count < count * slotBytes { return }
       slot += count
     }

@@ -1,8 +1,8 @@
 import Bytes
 
-/// Where header, descriptor table and objects lie, in the order of the file.
+/// The extents of header, descriptor table and objects, in the order of the file.
 ///
-/// Objects without bytes, and those whose extent is no range of a file, are left out.
+/// Objects without bytes, and those whose extent is not a range of a file, are left out.
 struct Extents {
   /// A range of the file that something claims.
   struct Extent {
@@ -28,15 +28,15 @@ struct Extents {
     sorted = extents.sorted { ($0.start, $0.end) < ($1.start, $1.end) }
   }
 
-  /// What claims a range, for messages.
+  /// The name of the owner, for messages.
   func name(of extent: Extent) -> String {
     if let index = extent.index { return "object \(objects[index].id)" }
     return extent.start == 0 && extent.end == Int64(Header.byteCount)
       ? "the global header" : "the descriptor table"
   }
 
-  /// Calls `body` with each range and the one before it that reaches farthest: where it reaches beyond the range's
-  /// start, the two share bytes. Returns the range that reaches farthest of all.
+  /// Calls `body` with each range and the one before it that reaches farthest: if that one reaches beyond the
+  /// range's start, the two share bytes. Returns the range that reaches farthest of all.
   func forEachNeighbours<Failure: Error>(
     _ body: (_ before: Extent, _ extent: Extent) throws(Failure) -> Void
   ) throws(Failure) -> Extent {
@@ -50,7 +50,7 @@ struct Extents {
 }
 
 extension Image {
-  /// The first bytes of the file that two of header, descriptor table and objects claim; nil where each has its own.
+  /// The first bytes that two of header, descriptor table and objects claim; nil if each has its own.
   package var sharedBytes: SIFError? {
     let extents = Extents(table: table, objects: descriptors)
     var fault: SIFError?

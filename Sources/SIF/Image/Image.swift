@@ -3,15 +3,16 @@ public import SystemPackage
 
 /// A SIF image as it was when it was opened: its header, the descriptors of its objects, and its storage.
 ///
-/// An `Image` never changes anything. ``ImageEditor`` changes images, ``ImageRewriter`` makes new ones of old.
+/// An `Image` never changes the file. ``ImageEditor`` changes images, ``ImageRewriter`` makes new ones from
+/// old.
 public struct Image: Sendable {
-  /// The most bytes of names and metadata that the objects of one image may have together, so that a
-  /// hostile table cannot take all memory: names average below 120 bytes at ``maximumObjects``.
+  /// The most bytes of names and metadata that the objects of one image may have together, so that a hostile
+  /// table cannot take all memory. At ``maximumObjects`` it leaves each object 128 bytes.
   public static let maximumVariableBytes = 16 << 20
   /// The most objects in one image.
   public static let maximumObjects = 131_072
 
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes when it was opened, or after the last edit.
   public internal(set) var fileSize: Int64
@@ -24,10 +25,18 @@ public struct Image: Sendable {
   /// Reads the header and the descriptor table of an image.
   ///
   /// - Throws: ``SIFError``: not a SIF, truncated, malformed, or beyond ``maximumObjects``. The objects' own
-  ///   extents are not judged here: ``bytes(of:)`` and the checks do that.
+  ///   extents are not checked here, but in ``bytes(of:)`` and ``ImageCheck``.
   public init(reading storage: any Storage) throws(SIFError) {
     self = try storage.withLock(.loading) { () throws(SIFError) in try Image(loading: storage) }
   }
+
+  /// Opens the image in a file, for reading only.
+  ///
+  /// ```swift
+  /// let image = try Image(opening: "app.sif")
+  /// print(image.listing)
+  /// ```
+  public init(opening path: String) throws(SIFError) { try self.init(opening: FilePath(path)) }
 
   /// Opens the image in a file, for reading only.
   public init(opening path: FilePath) throws(SIFError) {
@@ -60,7 +69,7 @@ public struct Image: Sendable {
 
   /// The end of the data in use: the largest offset plus size of any object, or the data offset.
   ///
-  /// - Throws: ``SIFError/Code/malformed`` for an object whose extent is no range of a file.
+  /// - Throws: ``SIFError/Code/malformed`` for an object whose extent is not a range of a file.
   func endOfData() throws(SIFError) -> Int64 {
     var end = header.dataOffset
     for descriptor in descriptors {
@@ -70,13 +79,13 @@ public struct Image: Sendable {
     return end
   }
 
-  /// The bytes of an object, to be read in any order.
+  /// The bytes of an object, readable in any order.
   ///
-  /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` when the
-  ///   file ends before the object does.
+  /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` if the file
+  ///   ends before the object does.
   public func bytes(of descriptor: Descriptor) throws(SIFError) -> ObjectReader {
     guard let end = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
-    // An object without bytes has lost none, wherever it is said to be.
+    // An object without bytes is never truncated, whatever its offset says.
     guard end <= fileSize || descriptor.size == 0 else {
       let present = max(fileSize - descriptor.offset, 0)
       throw SIFError(
@@ -98,9 +107,9 @@ extension Descriptor {
 
 /// The bytes of one data object.
 public struct ObjectReader: RandomAccess {
-  /// Where the image's bytes are.
+  /// The storage with the image's bytes.
   public let storage: any Storage
-  /// Where the object begins in the file.
+  /// The offset of the object in the file.
   public let offset: Int64
   /// The number of the object's bytes.
   public let byteCount: Int64
@@ -121,7 +130,7 @@ public struct ObjectReader: RandomAccess {
 
   /// Calls `body` with all bytes in order, in blocks of at most 1 MiB.
   ///
-  /// - Throws: ``SIFError/Code/truncated`` when the file shrinks meanwhile; whatever `body` throws.
+  /// - Throws: ``SIFError/Code/truncated`` if the file shrinks meanwhile; and the errors of `body`.
   public func forEachBlock(
     _ body: (UnsafeRawBufferPointer) throws(SIFError) -> Void
   ) throws(SIFError) {

@@ -1,32 +1,33 @@
-/// What can be read of an image, however damaged it is: for tools that account for its bytes and trust none of them.
+/// The readable parts of an image, however damaged it is: for tools that account for its bytes and trust none
+/// of them.
 ///
-/// Reading stops at nothing but the storage itself. What is wrong is in ``problems``; ``ImageCheck`` judges the rest.
+/// Reading stops only if the storage itself fails. Faults are in ``problems``; ``ImageCheck`` finds the rest.
 public struct LenientImage: Sendable {
-  /// Where the bytes are.
+  /// The storage with the bytes.
   public let storage: any Storage
   /// The length of the file in bytes.
   public let fileSize: Int64
-  /// The header; nil where the magic is not there or the header is not whole.
+  /// The header; nil if the magic is missing or the header is truncated.
   public let header: Header?
-  /// What the fields of the header say where it is whole but for its magic.
+  /// The header's fields if only its magic is damaged.
   public let presumedHeader: Header?
-  /// Why header or table cannot be relied on, in the order of the file.
+  /// The reasons why header or table cannot be relied on, in the order of the file.
   public let problems: [SIFError]
-  /// Where the whole slots of the descriptor table lie that are in the file; empty where there are none.
+  /// The range of the descriptor table's whole slots that are in the file; empty if there are none.
   public let table: Range<Int64>
   /// The objects: the used slots, in the order of the table, at most ``Image/maximumObjects``.
   public let descriptors: [Descriptor]
-  /// What unused slots still hold, in the order of the table, at most ``maximumRemains``.
+  /// The descriptors that unused slots still hold, in the order of the table, at most ``maximumRemains``.
   public let remains: [Descriptor]
-  /// The first slot that was not told apart from others, as there were more than are kept in memory; nil for none.
+  /// The first slot that was not read, because the table holds more than is kept in memory; nil for none.
   public let firstUnreadSlot: Int?
 
   /// The most unused slots that are kept.
   public static let maximumRemains = 65_536
 
-  /// Reads what there is.
+  /// Reads every part that is readable.
   ///
-  /// - Throws: ``SIFError`` only where the storage fails.
+  /// - Throws: ``SIFError`` only if the storage fails.
   public init(reading storage: any Storage) throws(SIFError) {
     self = try storage.withLock(.loading) { () throws(SIFError) in try LenientImage(loading: storage) }
   }
@@ -71,13 +72,13 @@ public struct LenientImage: Sendable {
     firstUnreadSlot = firstUnread
   }
 
-  /// Where a slot begins in the file.
+  /// The offset of a slot in the file.
   public func position(ofSlot slot: Int) -> Int64 {
     table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
   }
 
-  /// Descriptors that no table leads to, as header or table is damaged: what lies where tables commonly are and makes
-  /// sense as descriptors of objects in the file.
+  /// Descriptors outside of the table, if header or table is damaged: bytes at the usual places of tables
+  /// that make sense as descriptors of objects in the file.
   public func orphans() throws(SIFError) -> [Descriptor] {
     guard !problems.isEmpty || isTableDoubtful || isTableShort else { return [] }
     if let presumedHeader {
@@ -90,16 +91,16 @@ public struct LenientImage: Sendable {
     return try orphans(from: Header.defaultDescriptorsOffset, capacity: Int(Header.defaultCapacity))
   }
 
-  /// Whether the header leads to a table that is not where tables commonly are, and in which nothing makes sense.
+  /// Whether the header points to a table at an unusual place in which no descriptor makes sense.
   var isTableDoubtful: Bool {
     header != nil && table.lowerBound != Header.defaultDescriptorsOffset
       && !descriptors.contains(where: isPlausible)
   }
 
-  /// Whether the table has fewer slots than there is room for in front of the data, and than tables commonly have.
+  /// Whether the table has fewer slots than usual, and than fit before the data.
   private var isTableShort: Bool {
     let usual = Header.defaultCapacity * Int64(Descriptor.byteCount)
-    // What an interrupted edit left out of the table was in no image.
+    // Slots that an interrupted edit left out of the table never belonged to an image.
     guard let header, header.hiddenCapacity == nil,
       table.isEmpty || table.lowerBound == Header.defaultDescriptorsOffset
     else {
@@ -111,7 +112,7 @@ public struct LenientImage: Sendable {
   private func orphans(from start: Int64, capacity: Int) throws(SIFError) -> [Descriptor] {
     guard (0..<fileSize).contains(start) else { return [] }
     let slotBytes = Descriptor.byteCount
-    // What was read as a table needs no second look.
+    // The slots of the table were read already.
     let isTable = table.lowerBound == start
     if isTable, table.count / slotBytes >= capacity { return [] }
     let known = isTable ? Set(descriptors.map(\.slot)) : []

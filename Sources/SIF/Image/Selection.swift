@@ -1,11 +1,11 @@
 import Bytes
 
-/// Finding objects.
+/// Queries for objects.
 extension Image {
   /// The object with an id.
   ///
-  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/multipleObjects`` in an image that gives
-  ///   one id to several objects.
+  /// - Throws: ``SIFError/Code/objectNotFound``; ``SIFError/Code/multipleObjects`` if several objects have
+  ///   the id.
   public func object(id: UInt32) throws(SIFError) -> Descriptor {
     let matches = descriptors.filter { $0.id == id }
     guard let first = matches.first else {
@@ -23,12 +23,12 @@ extension Image {
     descriptors.filter { $0.dataType == type }
   }
 
-  /// The objects in a group, or those in none.
+  /// The objects in a group, or, for nil, those without one.
   public func objects(inGroup group: UInt32?) -> [Descriptor] {
     descriptors.filter { $0.group == group }
   }
 
-  /// The objects that are linked to something.
+  /// The objects that have this link.
   public func objects(linkedTo link: Link) -> [Descriptor] {
     descriptors.filter { $0.link == link }
   }
@@ -40,31 +40,31 @@ extension Image {
 
   /// The primary system partition, or nil.
   ///
-  /// An image should have one at most. Where a set-primary was interrupted there may be two: then the one
-  /// whose descriptor comes first counts, so that every reader sees the partition of before or of after.
+  /// An image should have at most one. An interrupted set-primary may leave two: then the one in the first
+  /// slot counts, so that every reader sees either the old choice or the new one.
   public var primarySystemPartition: Descriptor? {
     descriptors.first { $0.isPartition(.primarySystem) }
   }
 
-  /// A second primary system partition. Two groups can each be validly signed by one signer, for two images, and be put
-  /// together: which of the programs is started would be up to whoever did that.
+  /// The error for a second primary system partition. Two groups can each be validly signed, for two images,
+  /// and then be put together: whoever combined them would choose which program starts.
   public var secondPrimary: SIFError? {
     let primaries = descriptors.filter { $0.isPartition(.primarySystem) }
     guard primaries.count > 1 else { return nil }
     return SIFError(
       .malformed,
       "objects \(primaries[0].id) and \(primaries[1].id) are both the primary system partition: setting the primary "
-        + "again settles it",
+        + "partition again leaves one",
       offset: table.position(of: Descriptor.Fields.extra, inSlot: primaries[1].slot)
         + PartitionMetadata.typeFieldOffset,
       objectID: primaries[1].id)
   }
 
-  /// The object of a type that speaks of the primary system partition, such as its definition file: the only one in the
-  /// partition's group or, where its group has none, the only one of the image.
+  /// The object of a type that describes the primary system partition, such as its definition file: the only
+  /// one in the partition's group or, if its group has none, the only one of the image.
   ///
-  /// - Returns: nil where there is none, and where there are several: groups of several images can be put together, and
-  ///   the first object that is found would speak of whatever program its author likes.
+  /// - Returns: nil if there is none or more than one: groups of several images can be put together, and then
+  ///   the first object found could describe any program its author likes.
   public func companion(ofType type: DataType) -> Descriptor? {
     let all = objects(ofType: type)
     let group = secondPrimary == nil ? primarySystemPartition?.group : nil
@@ -73,8 +73,8 @@ extension Image {
     return candidates.count == 1 ? candidates[0] : nil
   }
 
-  /// The architecture of the primary system partition: what the header should say. Nil without a primary
-  /// partition, and where its own field holds something else, as an older reference leaves it behind.
+  /// The architecture of the primary system partition, which the header should have too. Nil without a
+  /// primary partition, and if its own field holds something else, as older references leave it.
   public var primaryArchitecture: Architecture? {
     guard case .partition(let partition)? = primarySystemPartition?.metadata,
       partition.architecture.number != nil
@@ -82,7 +82,7 @@ extension Image {
     return partition.architecture
   }
 
-  /// The signatures that say they cover an object: linked to it, or to its group.
+  /// The signatures that claim to cover an object: those linked to it or to its group.
   public func signatures(covering descriptor: Descriptor) -> [Descriptor] {
     objects(ofType: .signature).filter { signature in
       switch signature.link {

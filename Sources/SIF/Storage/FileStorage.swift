@@ -8,18 +8,19 @@ public final class FileStorage: Storage {
   private let file: RandomAccessFile
   /// Whether the file was opened for writing.
   public let isWritable: Bool
-  /// Whether reading leaves the file's access time as it is.
+  /// Whether reading keeps the file's access time unchanged.
   public let preservesAccessTime: Bool
 
   /// Opens an image.
   ///
-  /// Anything but a regular file or a block device is refused without waiting: a FIFO, a directory, a terminal.
+  /// Anything other than a regular file or a block device is refused without waiting: a FIFO, a directory, a
+  /// terminal.
   ///
   /// - Parameters:
   ///   - path: the file.
   ///   - writable: whether to open it for writing too.
-  ///   - preservesAccessTime: whether reading shall leave the file's access time as it is. The kernel grants that to
-  ///     the owner and the superuser; ``preservesAccessTime`` says whether it did.
+  ///   - preservesAccessTime: whether reading should keep the file's access time unchanged. The kernel grants
+  ///     that to the owner and the superuser; ``preservesAccessTime`` says whether it did.
   public init(
     opening path: FilePath, writable: Bool = false, preservesAccessTime: Bool = false
   ) throws(SIFError) {
@@ -53,7 +54,7 @@ public final class FileStorage: Storage {
     preservesAccessTime = false
   }
 
-  /// Opens with `O_NOATIME`; answers nil where the kernel does not grant it.
+  /// Opens with `O_NOATIME`; returns nil if the kernel does not grant it.
   private static func openQuietly(_ path: FilePath, _ flags: Int32) throws(SystemError) -> OwnedDescriptor? {
     do {
       return try OwnedDescriptor(opening: path, flags: flags | OwnedDescriptor.keepsAccessTime)
@@ -69,11 +70,11 @@ public final class FileStorage: Storage {
     case S_IFIFO: "a FIFO"
     case S_IFCHR: "a character device"
     case S_IFSOCK: "a socket"
-    default: "no regular file"
+    default: "not a regular file"
     }
   }
 
-  /// The path that the file was opened by.
+  /// The path through which the file was opened.
   public var path: FilePath { file.descriptor.path }
 
   /// The descriptor of the open file, for calls that need one: mapping, copying between files.
@@ -83,7 +84,7 @@ public final class FileStorage: Storage {
     try body(file.descriptor)
   }
 
-  /// Whether the path has another file behind it now: this one was replaced or removed.
+  /// Whether the path now leads to another file: this one was replaced or removed.
   func hasLostItsName() throws(SIFError) -> Bool {
     try translating { () throws(SystemError) in
       let mine = try file.descriptor.status()
@@ -121,12 +122,13 @@ public final class FileStorage: Storage {
     try file.nextData(from: offset)
   }
 
-  /// Seconds that a lock is waited for.
+  /// The time to wait for a lock, in seconds.
   private static let patience: Double = 30
 
-  /// Takes a lock on one byte far beyond every image, where it disturbs nobody's lock on an image's own bytes.
+  /// Takes a lock on one byte far beyond every image, where it disturbs nobody's lock on the image's own
+  /// bytes.
   ///
-  /// A file system without locks is no obstacle to readers; a writer refuses to go on without one.
+  /// Readers go on without a lock on a file system that has none; writers refuse.
   public func lock(_ lock: StorageLock) throws(SIFError) {
     do {
       try file.descriptor.lock(
@@ -142,7 +144,7 @@ public final class FileStorage: Storage {
 
   /// Releases a lock.
   public func unlock(_ lock: StorageLock) {
-    // Nothing can be done about a failure, and the last close releases every lock.
+    // A failure is harmless: the last close releases every lock.
     try? file.descriptor.unlock(start: lock.position, length: 1)
   }
 }

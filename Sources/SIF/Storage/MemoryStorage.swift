@@ -33,7 +33,7 @@ public final class MemoryStorage: Storage {
 
   /// Writes all bytes at an offset.
   ///
-  /// - Throws: ``StorageFault/Code/limitExceeded`` where the storage would grow beyond its limit.
+  /// - Throws: ``StorageFault/Code/limitExceeded`` if the storage would grow beyond its limit.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
     let (end, overflow) = offset.addingReportingOverflow(Int64(bytes.count))
     guard offset >= 0, !overflow else {
@@ -57,7 +57,7 @@ public final class MemoryStorage: Storage {
 
   private func extend(_ contents: inout [UInt8], to length: Int64) throws(StorageFault) {
     guard length >= 0, length <= limit else {
-      throw StorageFault(.limitExceeded, "an image of \(length) bytes is not held in memory")
+      throw StorageFault(.limitExceeded, "an image of \(length) bytes is too large to be held in memory")
     }
     if contents.count < length {
       contents += [UInt8](repeating: 0, count: Int(length) - contents.count)

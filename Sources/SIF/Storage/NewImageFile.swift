@@ -2,14 +2,14 @@ import Glibc
 import LinuxSystem
 public import SystemPackage
 
-/// Writes an image that gets its name only when it is complete.
+/// Writes an image that gets its name only once it is complete.
 public enum NewImageFile {
   /// Writes a new image beside its place and renames it.
   ///
   /// - Parameters:
-  ///   - mode: permission bits for a file that is new.
+  ///   - mode: permission bits, if the file does not exist yet.
   ///   - fill: writes the image's bytes into the empty storage.
-  /// - Throws: ``SystemError``, and whatever `fill` throws; then nothing has changed.
+  /// - Throws: ``SystemError``, and the errors of `fill`; nothing has changed then.
   public static func write(
     replacing path: FilePath, mode: UInt32, _ fill: (any Storage) throws -> Void
   ) throws {
@@ -18,14 +18,14 @@ public enum NewImageFile {
     try file.commit()
   }
 
-  /// The permission bits of an image, for one that is made from it; the owner's alone where they are unknown.
+  /// The permission bits of an image, for a new one that is made from it; 0600 if they are unknown.
   public static func mode(like source: FilePath) -> UInt32 {
     var status = stat()
     guard source.withPlatformString({ stat($0, &status) }) == 0 else { return 0o600 }
     return status.st_mode & 0o777
   }
 
-  /// Replaces an image by one made from it, while no other writer can change it.
+  /// Replaces an image with one made from it, while no other writer can change it.
   ///
   /// - Parameters:
   ///   - watch: wraps the storage that is written to, to show progress; it gets the old image.

@@ -1,16 +1,16 @@
 public import Bytes
 
-/// Where an image's bytes are: a file, or memory.
+/// The place of an image's bytes: a file, or memory.
 ///
-/// All access is positional, so that several threads may read at once. Offsets and lengths are in bytes.
+/// All access is positional, so that several threads can read at once. Offsets and lengths are in bytes.
 public protocol Storage: AnyObject, RandomAccess, RandomWritable {
-  /// Sets the number of bytes; what is added reads as zeros.
+  /// Sets the number of bytes; added bytes read as zeros.
   func truncate(to length: Int64) throws(StorageFault)
 
-  /// Returns once everything written so far will survive a power cut. Later writes are not reordered before it.
+  /// Returns once everything written so far will survive a power cut. Later writes reach the disk after it.
   func synchronize() throws(StorageFault)
 
-  /// The first offset at or after `offset` that may hold anything but zeros, or nil when there is none.
+  /// The first offset at or after `offset` that may hold anything but zeros, or nil if there is none.
   func nextData(from offset: Int64) throws(StorageFault) -> Int64?
 
   /// Takes a lock, waiting a bounded time for others.
@@ -20,7 +20,7 @@ public protocol Storage: AnyObject, RandomAccess, RandomWritable {
   func unlock(_ lock: StorageLock)
 }
 
-/// The locks by which users of one image keep out of each other's way.
+/// The locks that keep users of one image from disturbing each other.
 public enum StorageLock: Sendable {
   /// Held by a writer for the whole of an edit: two writers never interleave.
   case writing

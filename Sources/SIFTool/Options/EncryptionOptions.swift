@@ -8,18 +8,18 @@ import PEMKeys
 import SIF
 import SystemPackage
 
-/// What deriving a key shall cost.
+/// The cost of deriving a key.
 struct KeyDerivationOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The key derivation: argon2id, argon2i or pbkdf2.", valueName: "name"))
+  @Option(help: ArgumentHelp("The key derivation function: argon2id, argon2i or pbkdf2.", valueName: "name"))
   var kdf = "argon2id"
   @Option(
     help: ArgumentHelp(
-      "The memory that opening takes; otherwise 64M, which also opens on a small machine.",
-      discussion: "A number without a unit counts MiB.", valueName: "size"))
+      "The memory that Argon2 takes at each opening (default: 64M, which also suits small machines).",
+      discussion: "A number without a unit is in MiB.", valueName: "size"))
   var kdfMemory: SizeArgument?
   @Option(
     help: ArgumentHelp(
-      "Passes of Argon2, otherwise 4; iterations of PBKDF2, otherwise 1000000.", valueName: "n"))
+      "The passes of Argon2 (default: 4) or the iterations of PBKDF2 (default: 1000000).", valueName: "n"))
   var kdfTime: UInt32?
 
   /// The cost, checked.
@@ -29,10 +29,10 @@ struct KeyDerivationOptions: ParsableArguments {
     }
     var cost = KeyDerivationCost.standard(algorithm)
     if let kdfMemory {
-      guard algorithm != .pbkdf2 else { throw ToolFailure.usage("PBKDF2 takes no memory: no --kdf-memory") }
+      guard algorithm != .pbkdf2 else { throw ToolFailure.usage("--kdf-memory does not apply to pbkdf2") }
       let (bytes, overflow) = kdfMemory.bytes.multipliedReportingOverflow(by: kdfMemory.isBare ? 1 << 20 : 1)
       guard !overflow, let memory = UInt32(exactly: bytes >> 10) else {
-        throw ToolFailure.usage("--kdf-memory is more than 4 GiB of memory")
+        throw ToolFailure.usage("--kdf-memory is more than 4 GiB")
       }
       cost.memory = memory
     }
@@ -42,14 +42,14 @@ struct KeyDerivationOptions: ParsableArguments {
   }
 }
 
-/// How a volume is made.
+/// The format of a new volume.
 struct VolumeShapeOptions: ParsableArguments {
   @OptionGroup var derivation: KeyDerivationOptions
-  @Option(help: ArgumentHelp("The size of a sector: 512, 1K, 2K or 4K.", valueName: "size"))
+  @Option(help: ArgumentHelp("The sector size: 512, 1K, 2K or 4K.", valueName: "size"))
   var sectorSize = SizeArgument(4096)
   @Option(
     help: ArgumentHelp(
-      "Where the data begin: 1M, with room for three keys, or 16M as the runtimes make it.",
+      "The offset of the data: 1M leaves room for three keys, 16M is what the runtimes use.",
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
@@ -62,7 +62,7 @@ struct VolumeShapeOptions: ParsableArguments {
   }
 }
 
-/// What shall open a new volume, or a new key slot.
+/// The source of the key that opens a new volume, or a new key slot.
 struct NewVolumeKeySource {
   var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
   var pemPaths: [PathArgument] = []
@@ -71,9 +71,9 @@ struct NewVolumeKeySource {
   /// The names of the options, for messages.
   var optionNames = "--passphrase-file, --passphrase-fd or --pem-path"
 
-  /// The key: a passphrase, or random bytes for those whose public keys are given.
+  /// Reads the key: a passphrase, or random bytes that are wrapped for the given public keys.
   ///
-  /// - Parameter shared: a key that is there already and that the public keys are to get.
+  /// - Parameter shared: an existing key to wrap for the public keys, in place of a new one.
   func read(sharing shared: VolumeKeyCandidate? = nil) throws -> NewVolumeKey {
     guard pemPaths.isEmpty || !passphrase.isNamed else {
       throw ToolFailure.usage("a passphrase and an RSA key exclude each other")
@@ -88,15 +88,15 @@ struct NewVolumeKeySource {
     let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
     if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
     guard let typed = try SecretInput.prompt("New passphrase: "),
-      let again = try SecretInput.prompt("The same again: ")
+      let again = try SecretInput.prompt("Repeat the passphrase: ")
     else { throw ToolFailure(.key, code: "no-key", "a passphrase or key is needed: give \(optionNames)") }
     guard typed.equals(again.span) else {
-      throw ToolFailure(.key, code: "wrong-key", "the two passphrases are not the same")
+      throw ToolFailure(.key, code: "wrong-key", "the two passphrases differ")
     }
     return try NewVolumeKey(passphrase: typed)
   }
 
-  /// The public keys of a file; of a private key its public part.
+  /// The public keys in a file; for a private key, its public part.
   private static func read(_ path: FilePath) throws -> [PublicKey] {
     let name = path.printable
     let bytes = try SecretInput.read(path)
@@ -109,20 +109,21 @@ struct NewVolumeKeySource {
   }
 }
 
-/// Encryption in the same run as packing.
+/// The options that encrypt an image while it is packed.
 struct PackEncryptionOptions: ParsableArguments {
-  @Flag(help: "Encrypt the root file system: it never reaches the disk in the clear.") var encrypt = false
+  @Flag(help: "Encrypt the root file system; none of it is written to disk unencrypted.") var encrypt = false
   @OptionGroup var passphrase: PassphraseOptions
   @Option(
-    help: ArgumentHelp("A public RSA key of 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
+    help: ArgumentHelp(
+      "The public RSA key of a recipient: 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
   var pemPath: [PathArgument] = []
   @OptionGroup var shape: VolumeShapeOptions
 
-  /// The key and the way of encrypting; nil where nothing is to be encrypted.
+  /// The key and the format of the volume; nil without `--encrypt`.
   func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
     guard encrypt else {
       guard !passphrase.isGiven, pemPath.isEmpty else {
-        throw ToolFailure.usage("a passphrase or key makes sense with --encrypt alone")
+        throw ToolFailure.usage("a passphrase or key needs --encrypt")
       }
       return nil
     }

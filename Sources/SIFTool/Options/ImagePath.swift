@@ -6,7 +6,7 @@ import Squash
 
 /// Paths of images.
 extension PathArgument {
-  /// Refuses the name of an image that a runtime would fetch from somewhere.
+  /// Refuses a URI, from which a runtime would fetch or build an image.
   func requireFile() throws {
     let text = path.string
     let schemes = [
@@ -16,10 +16,10 @@ extension PathArgument {
       schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
     else { return }
     throw ToolFailure.usage(
-      "\(text) is no file: images are files here, and none is ever fetched or built for that")
+      "\(text) is a URI; siftool only opens local files")
   }
 
-  /// Runs a body whose failures are about this file, and has them name it.
+  /// Runs a body, and adds this file's name to its failures.
   func named<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SIFError {
       throw error.naming(path)

@@ -4,22 +4,23 @@ import CommandKit
 import Glibc
 import SIF
 
-/// What every command that writes an image takes.
+/// The options of every command that writes an image.
 struct WriteOptions: ParsableArguments {
   @Flag(
     name: .long,
     help: ArgumentHelp(
-      "Leave no trace of the clock: no times and no random id.",
-      discussion: "SOURCE_DATE_EPOCH in the environment sets the times instead, and a new image gets no id."))
+      "Write no times and no random id, so that the result depends on the input alone.",
+      discussion:
+        "With SOURCE_DATE_EPOCH in the environment, times are set to it, and a new image gets no id."))
   var deterministic = false
 
-  /// Where the times of the edit come from.
+  /// The clock that gives an edit its times.
   func clock() throws -> EditClock {
     if deterministic { return .fixed(.none) }
     return try Self.sourceDateEpoch().map { .fixed($0) } ?? .automatic
   }
 
-  /// The time in `SOURCE_DATE_EPOCH`, or nil when it is not set.
+  /// The time in `SOURCE_DATE_EPOCH`; nil if it is not set.
   static func sourceDateEpoch() throws -> Timestamp? {
     guard let value = getenv("SOURCE_DATE_EPOCH") else { return nil }
     let text = String(cString: value)

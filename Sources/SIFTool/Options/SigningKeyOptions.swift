@@ -5,11 +5,11 @@ import Gcrypt
 import ImageTrust
 import SIF
 
-/// Which key signs.
+/// The key that signs.
 struct SigningKeyOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A file with the private key: OpenPGP (armored or binary) or PEM.",
+      "A file with the private key: OpenPGP (armored or binary) or PEM (repeatable for PEM).",
       discussion: "Several PEM keys sign together, in one envelope.", valueName: "file"))
   var key: [PathArgument] = []
 
@@ -19,20 +19,20 @@ struct SigningKeyOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The fingerprint of the OpenPGP key in the key ring, or in a file with several.",
+      "The fingerprint of the OpenPGP key to use, if the key ring or file has several.",
       valueName: "fingerprint"))
   var fingerprint: String?
 
   @Option(
     help: ArgumentHelp(
-      "The key ring: a file, or a directory of a container runtime. Otherwise the runtimes' own.",
+      "The key ring: a file, or the directory of a container runtime (default: the runtimes' own).",
       valueName: "path"))
   var keyring: PathArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Sign with a key that gpg has, also on a smart card: its fingerprint, or a subkey's.",
-      discussion: "gpg-agent asks for the passphrase or PIN by itself, on a terminal.",
+      "Sign through gpg, also with a key on a smart card: the fingerprint of the key or of a subkey.",
+      discussion: "gpg-agent itself asks for the passphrase or PIN, on a terminal.",
       valueName: "fingerprint"))
   var gpg: String?
 
@@ -40,7 +40,7 @@ struct SigningKeyOptions: ParsableArguments {
 
   /// Signs with the chosen key.
   ///
-  /// - Parameter reporter: warns of what is to be known about the files.
+  /// - Parameter reporter: prints warnings about the key files.
   func sign(
     _ editor: inout ImageEditor, selection: IntegritySelection, at time: Timestamp, _ reporter: Reporter
   ) throws -> [Descriptor] {
@@ -48,7 +48,7 @@ struct SigningKeyOptions: ParsableArguments {
     do { identity = try self.identity(at: time) { reporter.warn($0) } } catch KeyError
       .notOpenPGP
     {
-      throw ToolFailure.usage("--fingerprint chooses an OpenPGP key; the key that was given is in PEM")
+      throw ToolFailure.usage("--fingerprint chooses an OpenPGP key, but the given key is in PEM")
     }
     return try ImageSigner.sign(&editor, with: identity, selection: selection, at: time)
   }
@@ -83,9 +83,9 @@ struct SigningKeyOptions: ParsableArguments {
   private func identity(gnuPG fingerprint: String) throws -> SigningIdentity {
     guard key.isEmpty, keyEnv == nil, self.fingerprint == nil, keyring == nil, !passphrase.isGiven else {
       throw ToolFailure.usage(
-        "--gpg chooses the key and asks gpg-agent: it excludes the other options for keys")
+        "--gpg takes the key from gpg-agent: it excludes the other key options")
     }
-    // gpg has no use for them.
+    // gpg does not need them, so it does not inherit them.
     SecretInput.forgetPassphrases()
     return try SigningIdentity(gnuPG: fingerprint, mayPrompt: SecretInput.canPrompt)
   }

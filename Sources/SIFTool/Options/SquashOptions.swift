@@ -7,10 +7,11 @@ import SIF
 import Squash
 import SystemPackage
 
-/// Which file system a command looks into.
+/// The file system that a command reads.
 struct SquashOptions: ParsableArguments {
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
-  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
+    ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
 
   /// Opens the squashfs.
@@ -20,7 +21,7 @@ struct SquashOptions: ParsableArguments {
     return try Self.open(image, id, source)
   }
 
-  /// Opens the squashfs of an image: that of a partition, or the primary one.
+  /// Opens the squashfs of the partition with an id, or of the primary partition.
   static func open(
     _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource()
   ) throws -> SquashImage {
@@ -33,11 +34,11 @@ struct SquashOptions: ParsableArguments {
 }
 
 extension PathArgument {
-  /// The partition that a command is about, in this file, which is open: by its id, the primary or the only one, or the
-  /// whole file where it is a squashfs.
+  /// The partition that a command works on, in this open file: the one with the id, or else the primary or the only
+  /// one. A file that is itself a squashfs is one partition.
   func partition(_ id: ObjectID?, in storage: FileStorage) throws -> Partition {
     if let whole = try Partition(squashfs: storage) {
-      guard id == nil else { throw ToolFailure.usage("--id makes no sense with a plain squashfs file") }
+      guard id == nil else { throw ToolFailure.usage("--id does not apply to a plain squashfs file") }
       return whole
     }
     let image: Image
@@ -51,14 +52,14 @@ extension PathArgument {
     return try named { try Partition(of: image, id: id?.value) }
   }
 
-  /// Runs a body whose failures to read the image name this file. Others say enough by themselves.
+  /// Runs a body, and adds this file's name to failures to read the image. Other failures are clear without it.
   func namingImage<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SIFError { throw error.naming(path) }
   }
 }
 
 extension ToolFailure {
-  /// The faults of an image of which everything else was done.
+  /// The failure of a command that refused faulty entries and did everything else; nil without faults.
   static func faults(_ faults: [SquashError], count: Int, _ reporter: Reporter) -> ToolFailure? {
     guard let first = faults.first else { return nil }
     for fault in faults { reporter.note("refused: \(fault)") }
@@ -69,8 +70,8 @@ extension ToolFailure {
 }
 
 extension SquashImage {
-  /// The selection of paths and patterns. A path is looked up first, so that one that is there is never taken
-  /// for a pattern, and one that is not there is an error.
+  /// The selection of paths and patterns. Each is first looked up as a path, so that an existing path is never taken
+  /// for a pattern, and a path that does not exist is an error.
   func selection(_ paths: [BytesArgument]) throws -> PathSelection {
     guard !paths.isEmpty else { return .all }
     let reader = try SquashReader(self)

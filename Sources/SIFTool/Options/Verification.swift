@@ -2,7 +2,7 @@ import CommandKit
 import ImageTrust
 import SIF
 
-/// Files and key rings with trusted keys, as they were named.
+/// The files and key rings with trusted keys that the user named.
 struct KeyChoice {
   /// Files with trusted keys.
   var files: [PathArgument] = []
@@ -12,9 +12,9 @@ struct KeyChoice {
   /// Whether none was named.
   var isEmpty: Bool { files.isEmpty && rings.isEmpty }
 
-  /// Reads the keys: those of the runtimes' own rings where nothing was named.
+  /// Reads the keys; those of the runtimes' own rings if none were named.
   ///
-  /// - Parameter digestsFiles: whether the digests of the files are wanted.
+  /// - Parameter digestsFiles: whether to compute the digests of the files.
   func read(digestsFiles: Bool = false, _ reporter: Reporter = Reporter()) throws(KeyError) -> TrustedKeys {
     let rings = isEmpty ? TrustedKeys.runtimeRings : rings.map(\.path)
     return try TrustedKeys(files: files.map(\.path), rings: rings, digestsFiles: digestsFiles) {
@@ -23,17 +23,17 @@ struct KeyChoice {
   }
 }
 
-/// What `verify` was asked for, apart from the command, so that its short form can do it without the argument parser.
+/// The work of `verify`, apart from the command, so that its short form can do it without the argument parser.
 struct Verification {
   var keys = KeyChoice()
   var selection = IntegritySelection()
-  /// Whether legacy signatures have to cover more than the primary partition.
+  /// Whether legacy signatures must cover every object, and not only the primary partition.
   var isEverything = false
   var policy = VerificationPolicy()
-  /// Warns of what is to be known about the keys.
+  /// Prints warnings about the keys.
   var reporter = Reporter()
 
-  /// Verifies, prints the report, and fails where the verdict is not ok.
+  /// Verifies, prints the report, and fails unless the verdict is ok.
   func run(on image: PathArgument, printsJSON: Bool = false) throws {
     let report = try VerificationReport(onFileAt: image.path) { try read().report(on: $0) }
     if printsJSON {
@@ -48,7 +48,7 @@ struct Verification {
     throw failure
   }
 
-  /// The same with its keys.
+  /// Reads the keys, and returns the verification.
   func read() throws(KeyError) -> ImageVerification {
     var verification = ImageVerification(
       try keys.read(reporter), policy: policy, selection: selection)

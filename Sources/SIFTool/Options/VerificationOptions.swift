@@ -2,16 +2,19 @@ import ArgumentParser
 import ImageTrust
 import SIF
 
-/// Whose signatures are wanted, and over what: for `verify`, and for what verifies before it mounts.
+/// The required signers and the objects to verify: for `verify`, and for the commands that verify before they mount.
 struct VerificationOptions: ParsableArguments {
   @OptionGroup var signers: SignerOptions
-  @Option(help: ArgumentHelp("Verify a group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
-  @Option(help: ArgumentHelp("Verify an object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []
-  @Flag(help: "Verify every object; with --legacy-insecure, not only the primary partition.") var all = false
-  @Flag(help: "Accept only the signatures of old runtimes, which leave header and descriptors open.")
+  @Option(help: ArgumentHelp("Verify this group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
+  @Option(help: ArgumentHelp("Verify this object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []
+  @Flag(
+    help:
+      "Verify every object, also with --legacy-insecure, which verifies only the primary partition by default."
+  ) var all = false
+  @Flag(help: "Accept only the signatures of old runtimes, which do not protect header and descriptors.")
   var legacyInsecure = false
   @Flag(
-    help: "Refuse every byte that is neither signed nor follows from what is, and every structural error."
+    help: "Refuse structural errors, and bytes that are neither signed nor follow from signed ones."
   )
   var strict = false
 
@@ -21,7 +24,7 @@ struct VerificationOptions: ParsableArguments {
     }
   }
 
-  /// The first of these options that was given; nil where none was.
+  /// The first of these options that was given; nil if none was.
   var firstGiven: String? {
     let options: [(name: String, isGiven: Bool)] = [
       ("--key", !signers.key.isEmpty), ("--keyring", !signers.keyring.isEmpty),
@@ -32,7 +35,7 @@ struct VerificationOptions: ParsableArguments {
     return options.first(where: \.isGiven)?.name
   }
 
-  /// What was asked for.
+  /// The verification that the options ask for.
   var verification: Verification {
     var verification = Verification()
     verification.keys = signers.keys

@@ -10,20 +10,20 @@ import PEMKeys
 import SIF
 import SystemPackage
 
-/// What opens an encrypted partition.
+/// The key of an encrypted partition.
 struct VolumeKeyOptions: ParsableArguments {
   @OptionGroup var passphrase: PassphraseOptions
 
   @Option(
     help: ArgumentHelp(
-      "The private RSA key that opens an encrypted partition.",
-      discussion: "Where the key is encrypted itself, the passphrase options are about that.",
+      "The private RSA key that opens the encrypted partition (repeatable).",
+      discussion: "If the key file is encrypted, the passphrase options unlock it.",
       valueName: "file"))
   var pemPath: [PathArgument] = []
 
   @OptionGroup var permissions: VolumePermissionOptions
 
-  /// Closes the descriptors that the options and variables name, read or not: no program is to have them.
+  /// Closes the descriptors that options and variables name, read or not, so that no program inherits them.
   func closeDescriptors() {
     let named =
       [passphrase.passphraseFile].compactMap { $0 } + pemPath + VolumeKeySource.pemPathsOfEnvironment
@@ -33,7 +33,7 @@ struct VolumeKeyOptions: ParsableArguments {
     }
   }
 
-  /// The same without the parser's.
+  /// The same values, independent of ArgumentParser.
   var source: VolumeKeySource {
     var source = VolumeKeySource()
     source.passphrase.descriptor = passphrase.passphraseFd
@@ -45,15 +45,15 @@ struct VolumeKeyOptions: ParsableArguments {
   }
 }
 
-/// What opening an encrypted partition may do that it does not by itself.
+/// The limits that opening an encrypted partition may exceed on request.
 struct VolumePermissionOptions: ParsableArguments {
-  @Flag(help: "Open an encrypted partition also where that takes very much memory or time.")
+  @Flag(help: "Open the encrypted partition even if that takes very much memory or time.")
   var allowKdfCost = false
-  @Flag(help: "Open an encrypted partition also where its cipher is an unusual one.")
+  @Flag(help: "Open the encrypted partition even if its cipher is unusual.")
   var allowCipher = false
 }
 
-/// Where the key of an encrypted partition comes from.
+/// The source of the key of an encrypted partition.
 struct VolumeKeySource: VolumeKeyProvider {
   /// The variables of the container runtimes, and our own.
   static let passphraseVariables = [
@@ -71,7 +71,7 @@ struct VolumeKeySource: VolumeKeyProvider {
   /// Whether an option names a key.
   var isNamed: Bool { passphrase.isNamed || !pemPaths.isEmpty }
 
-  /// The files that the environment names, where no option or variable gives a passphrase.
+  /// The key files that the environment names, used if no option or variable gives a passphrase.
   static var pemPathsOfEnvironment: [PathArgument] {
     for name in pemVariables {
       if let value = getenv(name), value.pointee != 0 {
@@ -83,7 +83,7 @@ struct VolumeKeySource: VolumeKeyProvider {
 
   /// The keys to try on a partition, each with the ids of the messages that it was wrapped in.
   ///
-  /// - Throws: ``ToolFailure`` with the exit code for keys where none is given, or none is for this image.
+  /// - Throws: ``ToolFailure`` with the exit code for keys if none is given, or none is for this image.
   func candidates(for object: Descriptor, in image: Image) throws -> [VolumeKeyCandidate] {
     if !pemPaths.isEmpty { return try unwrap(pemPaths, object, image) }
     let question = "Passphrase of partition \(object.id): "
@@ -97,7 +97,7 @@ struct VolumeKeySource: VolumeKeyProvider {
       "partition \(object.id) is encrypted: give --passphrase-file, --passphrase-fd or --pem-path")
   }
 
-  /// Says what it costs, before it takes its time.
+  /// Tells the cost before the user has to wait.
   func willUnlock(_ object: Descriptor, cost: UnlockCost) {
     reporter.note("opening partition \(object.id): \(cost.description)")
   }
@@ -105,7 +105,7 @@ struct VolumeKeySource: VolumeKeyProvider {
   private func unwrap(
     _ paths: [PathArgument], _ object: Descriptor, _ image: Image
   ) throws -> [VolumeKeyCandidate] {
-    // A descriptor or a variable gives it once, however many keys it is for.
+    // A descriptor or a variable can be read only once, though the passphrase may be for several keys.
     let phrase = PassphraseOnce(passphrase)
     return try image.unwrapKeys(for: object) {
       try paths.map { path in
@@ -117,7 +117,7 @@ struct VolumeKeySource: VolumeKeyProvider {
 
 /// Private keys in PEM files.
 enum PrivateKeyFile {
-  /// Reads a key; where it is encrypted, with its passphrase.
+  /// Reads a key, with its passphrase if it is encrypted.
   static func read(_ path: FilePath, _ phrase: PassphraseOnce, _ reporter: Reporter) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)

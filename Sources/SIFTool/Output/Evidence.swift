@@ -5,20 +5,19 @@ import LinuxSystem
 import SIF
 import SystemPackage
 
-/// A file that is examined and must stay as it is.
+/// A file that is examined and must not change.
 enum Evidence {
-  /// Opens a file so that not even its access time changes; where the kernel does not grant that, the user is told.
+  /// Opens a file so that not even its access time changes; if the kernel does not allow that, the user is told.
   static func open(_ path: FilePath, _ reporter: Reporter) throws -> FileStorage {
     let storage = try FileStorage(opening: path, preservesAccessTime: true)
     if !storage.preservesAccessTime {
       reporter.note(
-        "only the owner of \(path.printable) can read it without a trace: its access time "
-          + "may change")
+        "you do not own \(path.printable): reading it may change its access time")
     }
     return storage
   }
 
-  /// What a file's length and the time of its last change were: whoever writes to it meanwhile changes them.
+  /// A file's length and the time of its last change, by which writing to it is noticed.
   struct State: Equatable {
     let size: Int64
     let seconds: Int
@@ -32,7 +31,7 @@ enum Evidence {
       (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
     }
 
-    /// The failure of an examination that began in this state, where the file is no longer in it.
+    /// The failure of an examination that began in this state, if the file has changed since; nil if not.
     func change(of storage: FileStorage) throws -> ToolFailure? {
       try State(of: storage) == self ? nil : Evidence.changed
     }
@@ -56,7 +55,7 @@ enum Evidence {
     try NewImageFile.write(replacing: path, mode: 0o755, fill)
   }
 
-  /// Refuses a place where something is already, the image itself above all.
+  /// Refuses to replace an existing file, above all the image itself.
   private static func refuse(
     _ path: FilePath, examining storage: FileStorage, allowsStreams: Bool = false
   ) throws {

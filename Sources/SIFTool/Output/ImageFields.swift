@@ -58,7 +58,7 @@ extension Descriptor {
       Field("Name", name.isEmpty ? nil : name.printable, json: JSONMember("name", name.json)),
     ]
     if String(validating: name, as: UTF8.self) == nil {
-      // JSON strings are Unicode: the exact bytes of another name stand beside its readable form.
+      // JSON strings are Unicode: a name that is not gets its exact bytes beside its readable form.
       fields.append(Field(nil, nil, json: JSONMember("nameBytes", .string(name.hexadecimal))))
     }
     return FieldTable(fields: fields + metadataFields)
@@ -141,6 +141,6 @@ extension Timestamp {
 }
 
 extension [UInt8] {
-  /// As a JSON string: exact where the bytes are UTF-8, with escapes in the text where they are not.
+  /// The bytes as a JSON string: exact if they are UTF-8, with escapes in the text if not.
   var json: JSONValue { .string(String(validating: self, as: UTF8.self) ?? escapedText) }
 }

@@ -25,22 +25,22 @@ enum SignatureNotice {
     }
   }
 
-  /// What holds after objects moved: everything.
+  /// Objects moved, and every signature stays valid.
   static func allHold(in image: Image, _ reporter: Reporter) {
     let signatures = image.objects(ofType: .signature).map(\.id)
     guard !signatures.isEmpty else { return }
     let subject =
       signatures.count == 1
       ? "signature \(signatures[0]) stays" : "signatures \(ByteText.ranges(signatures)) stay"
-    reporter.note("\(subject) valid: where objects lie is not signed")
+    reporter.note("\(subject) valid: the places of objects are not signed")
   }
 
   /// Says which signatures a new image does not get.
   static func dropped(_ rewrite: PartitionRewrite, _ reporter: Reporter) {
     for signature in rewrite.signatures {
       reporter.note(
-        "dropped: signature \(signature.id), which does not hold for partition \(rewrite.partition.id) as it "
-          + "is now")
+        "dropped: signature \(signature.id), which is not valid for the changed partition "
+          + "\(rewrite.partition.id)")
     }
   }
 }

@@ -6,7 +6,7 @@ import SIF
 import Squash
 import StrictJSON
 
-/// What is known of an encrypted partition without a key, as text and as JSON.
+/// The facts about an encrypted partition that need no key, as text and as JSON.
 enum VolumeFields {
   /// Lines for people, indented.
   static func lines(of object: UInt32, _ facts: VolumeFacts) -> [String] {
@@ -26,14 +26,14 @@ enum VolumeFields {
     "key slot \(slot.number)" + (slot.isUnbound ? " (unbound: opens no data)" : "")
   }
 
-  /// What deriving the key of a slot takes.
+  /// The cost of deriving the key of a slot.
   static func text(of slot: VolumeFacts.KeySlot) -> String {
     let memory = slot.memory.map { ", \($0 / 1024) MiB" } ?? ""
     let lanes = slot.lanes.map { ", \($0) lanes" } ?? ""
     return "\(slot.kdf), \(slot.time) \(slot.memory == nil ? "iterations" : "passes")\(memory)\(lanes)"
   }
 
-  /// The same as a JSON object.
+  /// The facts as a JSON object.
   static func json(of object: UInt32, _ facts: VolumeFacts) -> JSONValue {
     func integer(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
     return .object([
@@ -58,7 +58,7 @@ enum VolumeFields {
   }
 }
 
-/// What is known of an encrypted partition with its key.
+/// The facts about an encrypted partition that its key opens.
 struct OpenedVolumeFields {
   private let object: UInt32
   private let slot: Int
@@ -69,7 +69,7 @@ struct OpenedVolumeFields {
   init(_ object: Descriptor, in image: Image, _ source: VolumeKeySource) throws {
     guard object.isEncryptedSquashfs else {
       throw ToolFailure(
-        .failure, code: "not-encrypted", "object \(object.id) is no encrypted partition: no key opens it")
+        .failure, code: "not-encrypted", "object \(object.id) is not an encrypted partition: it needs no key")
     }
     let opened = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
       .unlock(with: source)
@@ -88,7 +88,7 @@ struct OpenedVolumeFields {
     ]
   }
 
-  /// The same as a JSON object.
+  /// The facts as a JSON object.
   var json: JSONValue {
     .object([
       JSONMember("object", .integer(Int64(object))), JSONMember("keySlot", .integer(Int64(slot))),

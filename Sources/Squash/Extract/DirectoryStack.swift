@@ -2,7 +2,7 @@ import Glibc
 import LinuxSystem
 import Synchronization
 
-/// An open directory that several threads use; closed with the last of them.
+/// An open directory that several threads share; it is closed when the last one releases it.
 final class DirectoryHandle: Sendable {
   private final class Family: Sendable {
     let count = Atomic<Int>(0)
@@ -11,7 +11,7 @@ final class DirectoryHandle: Sendable {
   let descriptor: OwnedDescriptor
   private let family: Family
 
-  /// A directory, beneath a handle of another one or as the first of its tree.
+  /// A directory beneath another one's handle, or the first of its tree.
   init(_ descriptor: consuming OwnedDescriptor, beneath parent: DirectoryHandle? = nil) {
     self.descriptor = descriptor
     family = parent?.family ?? Family()
@@ -20,16 +20,16 @@ final class DirectoryHandle: Sendable {
 
   deinit { family.count.subtract(1, ordering: .relaxed) }
 
-  /// How many directories of the tree are open.
+  /// The number of open directories in the tree.
   var openCount: Int { family.count.load(ordering: .relaxed) }
 }
 
 /// The directories from the destination to the current one.
 ///
-/// Directories are made and opened only when something needs them, and only the lowest stay open: depth
-/// costs neither descriptors nor long paths, because every step is one component.
+/// Directories are made and opened only when something needs them, and only the lowest ones stay open. Each
+/// step is one component, so deep trees need neither many descriptors nor long paths.
 struct DirectoryStack {
-  /// How many of a path's directories are open at once.
+  /// The most directories of a path that are open at once.
   static let mostOpen = 32
 
   private struct Frame {
@@ -43,7 +43,7 @@ struct DirectoryStack {
   private let makes: Bool
   private var frames: [Frame] = []
 
-  /// - Parameter makes: whether directories are made, or only opened.
+  /// - Parameter makes: whether missing directories are made.
   init(_ root: DirectoryHandle, accepts: ExtractionOptions.Existing, makes: Bool) {
     self.root = root
     self.accepts = accepts
@@ -54,7 +54,7 @@ struct DirectoryStack {
   mutating func pop() { frames.removeLast() }
   var isAtRoot: Bool { frames.isEmpty }
 
-  /// The current directory, made and opened if need be.
+  /// The current directory, made and opened if necessary.
   mutating func current() throws(SystemError) -> DirectoryHandle {
     if let handle = frames.last?.handle { return handle }
     var parent = root
@@ -69,7 +69,7 @@ struct DirectoryStack {
       if !frames[next].isMade {
         do { try parent.descriptor.makeDirectory(frames[next].name, mode: 0o700) } catch {
           guard error.errno == .fileExists, accepts == .resume else { throw error }
-          // What is there may be a link or a file: then this fails. Ours until its mode is set again.
+          // An existing link or file makes this fail. The mode keeps others out until the final one is set.
           try parent.descriptor.setPermissions(of: frames[next].name, 0o700, type: S_IFDIR)
         }
         frames[next].isMade = true

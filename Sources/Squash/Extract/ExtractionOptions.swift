@@ -1,33 +1,33 @@
-/// How to extract.
+/// Options of an extraction.
 public struct ExtractionOptions: Sendable {
-  /// What to do with files that the destination has already.
+  /// The treatment of files that the destination has already.
   public enum Existing: Sendable {
     /// Fail with `EEXIST`.
     case refuse
-    /// Go on with an extraction that was interrupted: regular files of the image's size and time without extended
-    /// attributes stay; everything else but directories is replaced.
+    /// Continue an interrupted extraction: regular files stay if they have the image's size and time and no
+    /// extended attributes there; everything else except directories is replaced.
     case resume
   }
 
-  /// How many threads decompress and write.
+  /// The number of threads that decompress and write.
   public var threads = 2
-  /// What to extract.
+  /// The paths to extract.
   public var selection = PathSelection.all
-  /// What to do with files that are there already.
+  /// The treatment of existing files.
   public var existing = Existing.refuse
-  /// Whether to set owners, make device nodes and set all attributes. Otherwise what only a privileged
-  /// process may set, set-id bits among it, is left out and given to ``onUnapplied``.
+  /// Whether to set owners, make device nodes and set all attributes. Otherwise everything that needs
+  /// privilege, set-id bits included, is left out and reported to ``onUnapplied``.
   public var isPrivileged = false
-  /// Called for each file with what could not be set on it; never from two threads at once.
+  /// Called for each file with the attributes that could not be set on it; never from two threads at once.
   public var onUnapplied: (@Sendable (UnappliedAttributes) -> Void)?
-  /// Called now and then, from the calling thread.
+  /// Called from time to time, from the calling thread.
   public var onProgress: (@Sendable (ExtractionReport) -> Void)?
 
   /// The defaults: two threads, everything, into an empty directory, unprivileged.
   public init() {}
 }
 
-/// What an extraction could not set on a file: a line of the sidecar manifest.
+/// The attributes that an extraction could not set on a file: a line of the sidecar manifest.
 public struct UnappliedAttributes: Sendable {
   /// The path beneath the destination, as raw bytes.
   public var path: [UInt8]
@@ -39,26 +39,26 @@ public struct UnappliedAttributes: Sendable {
   public var userID: UInt32
   /// The group of the image.
   public var groupID: UInt32
-  /// The device number, for a node that was not made.
+  /// The device number, if the node was not made.
   public var device: DeviceNumber?
   /// The extended attributes that were not set.
   public var attributes: [ExtendedAttribute]
 }
 
-/// What an extraction has done.
+/// The results of an extraction.
 public struct ExtractionReport: Sendable {
-  /// Faults that are kept in full; more are only counted.
+  /// The most faults that are kept; further ones are only counted.
   public static let mostFaults = 1000
 
-  /// Files, directories and other entries that are in place.
+  /// The number of files, directories and other entries that are in place.
   public var entries = 0
   /// Bytes of regular files, holes included.
   public var bytes: Int64 = 0
-  /// Entries that were there already and stayed.
+  /// The number of entries that existed already and stayed.
   public var kept = 0
-  /// What was refused, at most ``mostFaults``.
+  /// The refused entries, at most ``mostFaults``.
   public var faults: [SquashError] = []
-  /// How much was refused.
+  /// The number of refused entries.
   public var faultCount = 0
 
   /// An empty report.

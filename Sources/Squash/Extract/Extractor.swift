@@ -1,24 +1,50 @@
 import Glibc
 public import LinuxSystem
+import SystemPackage
 
 extension SquashImage {
-  /// Extracts into a directory: nothing is ever written outside, whatever the image says and whatever others
-  /// do to the directory meanwhile.
+  /// Extracts into a directory, which is created if it does not exist.
   ///
-  /// Directories are open to their owner alone until their content is complete; a second pass over the
+  /// ```swift
+  /// let report = try squashfs.extract(to: "app")
+  /// ```
+  ///
+  /// - Returns: the number of entries, and the faults of the image that were refused.
+  /// - Throws: ``SquashError`` on the first thing that the directory refuses or that cannot be read.
+  @discardableResult
+  public func extract(
+    to path: String, _ options: ExtractionOptions = ExtractionOptions()
+  ) throws(SquashError) -> ExtractionReport {
+    let path = FilePath(path)
+    let directory: OwnedDescriptor
+    do throws(SystemError) {
+      if path.withPlatformString({ mkdir($0, 0o777) }) != 0, errno != EEXIST {
+        throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
+      }
+      directory = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
+    } catch {
+      throw SquashError(error)
+    }
+    return try extract(into: directory, options)
+  }
+
+  /// Extracts into a directory. Nothing is ever written outside of it, whatever the image says and whatever
+  /// others do to the directory meanwhile.
+  ///
+  /// Directories are accessible to their owner only until their content is complete; a second pass over the
   /// directories then sets their attributes. Memory does not depend on the size of the image.
   ///
   /// - Parameter directory: the destination; its own attributes become the root directory's.
-  /// - Returns: what was done, with the faults of the image that were refused.
-  /// - Throws: on the first thing that the destination refuses or that cannot be read.
+  /// - Returns: the report, with the faults of the image that were refused.
+  /// - Throws: the first error of the destination, or of reading the image.
   public func extract(
     into directory: consuming OwnedDescriptor, _ options: ExtractionOptions = ExtractionOptions()
   ) throws(SquashError) -> ExtractionReport {
     guard (1...256).contains(options.threads) else {
-      throw SquashError(.invalidArgument, "\(options.threads) threads")
+      throw SquashError(.invalidArgument, "\(options.threads) threads; 1 to 256 are possible")
     }
     var options = options
-    // However few files this process may have open: every thread has some.
+    // Even a low limit on open files leaves enough for each thread.
     let room =
       OwnedDescriptor.limit - DirectoryStack.mostOpen - Extractor.fewDirectories - Extractor.otherFiles
     options.threads = min(options.threads, max(1, room / Extractor.filesOfThread))
@@ -35,15 +61,16 @@ extension SquashImage {
 
 /// Walks the image in the calling thread and hands files to the pool.
 final class Extractor {
-  /// Files whose blocks are more than this are written by several threads.
+  /// Files with more bytes of blocks than this are written by several threads.
   private static let partBytes = 2 << 20
   private static let batchTasks = 64
   private static let progressInterval = 256
-  /// Directories with files still to be made, beside those of a stack, wherever this process may have but few files open.
+  /// Directories that still wait for files, besides those of a stack, if this process may have only few files
+  /// open.
   fileprivate static let fewDirectories = 8
-  /// The image, the standard streams, and whatever else this process had open before.
+  /// Other open files: the image, the standard streams, and those from before.
   fileprivate static let otherFiles = 16
-  /// What a thread writes and what waits for it, at most.
+  /// The most open files per thread: what it writes, and what waits for it.
   fileprivate static let filesOfThread = 8
 
   private let image: SquashImage
@@ -122,7 +149,7 @@ final class Extractor {
     }
   }
 
-  /// Gives a file to the threads: small ones in batches that share a fragment block, big ones in parts.
+  /// Gives a file to the threads: small files in batches that share a fragment block, big files in parts.
   private func dispatch(_ entry: Entry, _ directory: DirectoryHandle) throws(SquashError) {
     var task = LeafTask(
       directory: directory, name: entry.name, path: entry.path, inode: entry.inode, blocks: nil, record: nil)
@@ -160,7 +187,7 @@ final class Extractor {
 
   private func add(_ task: LeafTask, fragment: UInt32?) throws(SquashError) {
     if let fragment {
-      // One thread reads one fragment block, so that it is decompressed once.
+      // Each fragment block goes to one thread, so that it is decompressed once.
       if let batchFragment, batchFragment != fragment { try flush() }
       batchFragment = fragment
     }
@@ -178,7 +205,7 @@ final class Extractor {
     try pool.submit(.leaves(tasks))
   }
 
-  /// Gives a file that was extracted before a further name.
+  /// Gives an extracted file another name.
   private func link(
     _ entry: Entry, to record: HardLinkRecord, in directory: DirectoryHandle
   ) throws(SquashError) {
@@ -187,7 +214,7 @@ final class Extractor {
       try pool.drain()
     }
     if record.namesLeft.subtract(1, ordering: .relaxed).newValue == 0 { links[entry.inode.number] = nil }
-    // A device that could not be made has no place: its other names are in the manifest as well.
+    // A device that could not be made has no place; its other names go to the manifest too.
     guard let place = record.place.withLock({ $0 }) else {
       if entry.inode.type == .regular {
         state.note(SquashError(.corrupt, "another name of a file whose content is damaged", path: entry.path))
@@ -200,7 +227,7 @@ final class Extractor {
       var stack = DirectoryStack(root, accepts: .refuse, makes: false)
       for component in components { stack.push(component) }
       let source = try stack.current()
-      // What has that name now must still be what was extracted.
+      // The file with that name must still be the extracted one.
       let status = try source.descriptor.status(of: name)
       guard let status, status.st_dev == place.device, status.st_ino == place.inode else {
         throw SystemError(errno: .staleNFSFileHandle, operation: "link to a file that was replaced meanwhile")
@@ -213,7 +240,7 @@ final class Extractor {
     }
   }
 
-  /// Records what an unprivileged process will not even try to set, in the order of the image.
+  /// Records what an unprivileged process does not even try to set, in the order of the image.
   private func recordUnsettable(_ entry: Entry) throws(SquashError) {
     guard options.onUnapplied != nil else { return }
     let inode = entry.inode
@@ -235,14 +262,14 @@ final class Extractor {
     var ready: [(Entry, DirectoryHandle)] = []
     while let event = try walker.next() {
       switch event {
-      case .fault, .name: break  // Faults were reported by the first pass.
+      case .fault, .name: break  // The first pass has reported the faults.
       case .entry(let entry):
         if !open.isEmpty { stack.push(entry.name) }
         let verdict = options.selection.verdict(entry.path)
         open.append(verdict == .none ? nil : entry)
         if verdict == .none { walker.skipDescendants() }
         guard verdict == .above else { continue }
-        // A directory on the way to nothing that was chosen was never made.
+        // A directory that leads to no selected entry was never created.
         do throws(SystemError) { _ = try stack.current() } catch {
           guard error.errno == .noSuchFileOrDirectory else {
             throw SquashError.system(error, path: entry.path)
@@ -251,7 +278,7 @@ final class Extractor {
           walker.skipDescendants()
           continue
         }
-        // The first pass has recorded what was chosen, not what leads to it.
+        // The first pass has recorded the selected entries, but not the directories above them.
         if !state.isPrivileged {
           do throws(SquashError) { try recordUnsettable(entry) } catch {
             report.note(try error.damage(at: entry.path))

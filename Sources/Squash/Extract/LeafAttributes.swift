@@ -2,15 +2,15 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// Owners, attributes, permissions and times, in the order in which the kernel lets them stand: a change of
-/// owner clears set-id bits and capabilities, and every change but the last could touch the time.
+/// Owners, attributes, permissions and times, in the order in which they survive: a change of owner clears
+/// set-id bits and capabilities, and any later change could touch the time.
 extension LeafWriter {
-  /// Refusals that mean "not by you" or "not on this file system", which go to the manifest.
+  /// Whether the error means "not by you" or "not on this file system"; such attributes go to the manifest.
   private static func isRefusal(_ error: SystemError) -> Bool {
     [.notPermitted, .permissionDenied, .notSupported, .invalidArgument, .outOfRange].contains(error.errno)
   }
 
-  /// Sets everything on an open regular file that is not so already: asking costs less than setting.
+  /// Sets every attribute of an open regular file that differs: asking costs less than setting.
   func setAttributes(_ task: LeafTask, on descriptor: borrowing OwnedDescriptor) throws(SquashError) {
     let inode = task.inode
     let status: stat
@@ -44,14 +44,14 @@ extension LeafWriter {
     } catch { throw SquashError.system(error) }
   }
 
-  /// Sets everything on a directory.
+  /// Sets all attributes of a directory.
   func setAttributes(ofDirectory entry: Entry, on handle: DirectoryHandle) throws(SquashError) {
     let task = LeafTask(
       directory: handle, name: entry.name, path: entry.path, inode: entry.inode, blocks: nil, record: nil)
     try setAttributes(task, on: handle.descriptor)
   }
 
-  /// Sets what a symbolic link can have.
+  /// Sets the attributes that a symbolic link can have.
   func setAttributesByName(_ task: LeafTask) throws(SquashError) {
     let inode = task.inode
     let directory = task.directory
@@ -100,7 +100,7 @@ extension LeafWriter {
     try setAttributesOfNode(task)
   }
 
-  /// Answers false when the kernel refuses this process a device.
+  /// Returns false if the kernel refuses this process a device.
   private func createNode(_ task: LeafTask, isDevice: Bool) throws(SquashError) -> Bool {
     let device = task.inode.device.map { linux_makedev($0.major, $0.minor) } ?? 0
     do throws(SystemError) {
@@ -138,7 +138,8 @@ extension LeafWriter {
     }
   }
 
-  /// The permission bits that this process should set: a file that changed hands must not act for its new owner.
+  /// The permission bits to set. Without privilege the owner changes, and set-id bits would give away the new
+  /// owner's rights.
   func settablePermissions(_ inode: Inode) -> UInt16 {
     state.isPrivileged ? inode.permissions : inode.permissions & (inode.type == .directory ? 0o1777 : 0o777)
   }

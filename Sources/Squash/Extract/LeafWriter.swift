@@ -3,24 +3,24 @@ import Glibc
 import LinuxSystem
 import Synchronization
 
-/// One file that is no directory, to be made in a directory.
+/// An entry other than a directory, to be made in a directory.
 struct LeafTask: Sendable {
   var directory: DirectoryHandle
   var name: [UInt8]
   var path: [UInt8]
   var inode: Inode
-  /// The blocks of a regular file that is written in one go.
+  /// The blocks of a regular file that one thread writes.
   var blocks: BlockRun?
-  /// Where the other names of the same file find it.
+  /// The record through which the file's other names find it.
   var record: HardLinkRecord?
 }
 
-/// A regular file that several threads write; the last one to finish its part finishes the file.
+/// A regular file that several threads write; the last one to finish its part completes the file.
 final class SharedFile: Sendable {
   let descriptor: OwnedDescriptor
   let task: LeafTask
   let parts = Atomic<Int>(1)
-  /// Why a part of it could not be read.
+  /// The reason why a part could not be read.
   let damage = Mutex<SquashError?>(nil)
 
   init(_ descriptor: consuming OwnedDescriptor, _ task: LeafTask) {
@@ -28,7 +28,7 @@ final class SharedFile: Sendable {
     self.task = task
   }
 
-  /// Keeps a fault of the image; others are thrown.
+  /// Keeps a fault of the image; throws any other error.
   func note(_ error: SquashError) throws(SquashError) {
     let fault = try error.damage(at: task.path)
     damage.withLock { $0 = $0 ?? fault }
@@ -36,14 +36,14 @@ final class SharedFile: Sendable {
 }
 
 extension SquashError {
-  /// The error with its path where one file is at fault, and the image's others may be whole; any other is thrown.
+  /// The error with its path if only one file is at fault and others may be whole; any other error is thrown.
   func damage(at path: [UInt8]) throws(SquashError) -> SquashError {
     guard [.corrupt, .truncated, .limitExceeded].contains(code) else { throw self.at(path: path) }
     return self.at(path: path)
   }
 }
 
-/// The first name of a file with several, and what the kernel knows it by once it is there.
+/// The first name of a file with several names, and its device and inode once it exists.
 final class HardLinkRecord: Sendable {
   struct Place {
     var device: dev_t
@@ -60,11 +60,11 @@ final class HardLinkRecord: Sendable {
   }
 }
 
-/// What the threads of an extraction share.
+/// The state that the threads of an extraction share.
 final class ExtractionState: Sendable {
   let onUnapplied: (@Sendable (UnappliedAttributes) -> Void)?
   let isPrivileged: Bool
-  /// Whose the files are that this process makes.
+  /// The owner of the files that this process makes.
   let user = geteuid()
   let group = getegid()
   let existing: ExtractionOptions.Existing
@@ -94,7 +94,7 @@ final class ExtractionState: Sendable {
   }
 }
 
-/// Makes files that are no directories, with content and attributes. One for each thread.
+/// Makes entries other than directories, with content and attributes. Each thread has one.
 final class LeafWriter: Worker {
   enum Job: Sendable {
     case leaves([LeafTask])
@@ -132,14 +132,14 @@ final class LeafWriter: Worker {
     }
   }
 
-  /// Turns the kernel's refusals into this module's errors.
+  /// Turns the kernel's errors into this module's.
   static func system<Value: ~Copyable>(
     _ call: () throws(SystemError) -> Value
   ) throws(SquashError) -> Value {
     do throws(SystemError) { return try call() } catch { throw SquashError.system(error) }
   }
 
-  /// Gives up one part of a shared file; whoever gives up the last sets the attributes.
+  /// Ends one part of a shared file; the thread that ends the last part sets the attributes.
   func finish(_ file: SharedFile) throws(SquashError) {
     guard file.parts.subtract(1, ordering: .acquiringAndReleasing).newValue == 0,
       let layout = file.task.inode.layout
@@ -151,13 +151,13 @@ final class LeafWriter: Worker {
     try setAttributes(file.task, on: file.descriptor)
   }
 
-  /// Takes a file away again whose content is damaged, and goes on with the others.
+  /// Removes a file whose content is damaged; the others go on.
   private func remove(_ task: LeafTask, _ damage: SquashError) {
     try? task.directory.descriptor.remove(task.name)
     state.note(damage)
   }
 
-  /// Makes the file of a task that will be written in parts, or answers nil when it is there already.
+  /// Makes the file of a task that will be written in parts; returns nil if it exists already.
   func create(_ task: LeafTask) throws(SquashError) -> SharedFile? {
     guard try makeRoom(for: task) else { return nil }
     let descriptor = try open(task)
@@ -166,10 +166,9 @@ final class LeafWriter: Worker {
   }
 
   private func open(_ task: LeafTask) throws(SquashError) -> OwnedDescriptor {
-    // A file that will be this process's gets its permissions at once; one that will be another's is nobody else's
-    // until then.
+    // Files that stay ours get their final mode now; the others stay private until their owner is set.
     let isOwn = !state.isPrivileged || task.inode.userID == state.user && task.inode.groupID == state.group
-    // The owner's permission to write is also the one to set attributes: then the rest of the permissions comes after.
+    // Setting attributes needs the owner's permission to write; the final mode then follows the attributes.
     let more: mode_t = task.inode.xattrIndex == nil ? 0 : 0o200
     let mode = isOwn ? mode_t(settablePermissions(task.inode)) & 0o777 | more : 0o600
     return try Self.system { () throws(SystemError) in
@@ -213,7 +212,7 @@ final class LeafWriter: Worker {
     -> Int64?
   {
     var end: Int64?
-    // A noncopyable value cannot be captured while it is borrowed; its number can.
+    // A closure cannot capture a borrowed noncopyable value; it can capture its number.
     let number = descriptor.rawValue
     try reader.readTail(of: layout) { (offset, bytes) throws(SquashError) in
       var done = 0
@@ -229,9 +228,9 @@ final class LeafWriter: Worker {
     return end
   }
 
-  /// Removes what is in the way, when that is asked for.
+  /// Removes an existing file of that name when resuming.
   ///
-  /// - Returns: whether the file must be made; false when an equal one is there.
+  /// - Returns: whether the file must be made; false if an equal one exists.
   private func makeRoom(for task: LeafTask) throws(SquashError) -> Bool {
     guard state.existing == .resume else { return true }
     let directory = task.directory
@@ -250,16 +249,16 @@ final class LeafWriter: Worker {
   }
 
   private func isEqual(_ task: LeafTask, _ status: stat) throws(SquashError) -> Bool {
-    // What could not be set on a file is known when it is made.
+    // Attributes that cannot be set are found out only by making the file again.
     guard status.st_mode & S_IFMT == task.inode.mode & S_IFMT, task.inode.xattrIndex == nil else {
       return false
     }
     switch task.inode.content {
     case .regular(let layout):
-      // The time is set last: a file that was being written when the process died has another.
+      // The time is set last: a file that was being written when the process died has another time.
       return Int64(status.st_size) == layout.size
         && status.st_mtim.tv_sec == Int(task.inode.modificationTime) && status.st_mtim.tv_nsec == 0
-    // Nothing says whether their attributes were set; they are made again.
+    // Nothing shows whether their attributes were set, so they are made again.
     case .symlink, .device, .none, .directory: return false
     }
   }

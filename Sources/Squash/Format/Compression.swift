@@ -3,7 +3,7 @@ public struct Compression: RawRepresentable, Hashable, Sendable, CustomStringCon
   /// The number in the superblock.
   public let rawValue: UInt16
 
-  /// A compressor by its number; unknown numbers survive.
+  /// A compressor by its number; unknown numbers are kept.
   public init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// zlib streams.
@@ -32,7 +32,7 @@ public struct Compression: RawRepresentable, Hashable, Sendable, CustomStringCon
     }
   }
 
-  /// The compressor of a name that can also be written: zstd, gzip, xz or lz4.
+  /// The compressor with a name, if it can be written too: zstd, gzip, xz or lz4.
   public init?(name: String) {
     guard let found = [Compression.zstd, .gzip, .xz, .lz4].first(where: { $0.description == name }) else {
       return nil

@@ -1,4 +1,4 @@
-/// What an inode is.
+/// The type of an inode.
 public enum FileType: UInt16, Sendable {
   /// A directory.
   case directory = 1
@@ -35,42 +35,42 @@ public struct DeviceNumber: Hashable, Sendable {
     minor = (packed & 0xFF) | ((packed >> 12) & 0xF_FF00)
   }
 
-  /// The packed number, or nil when a part is too big for it.
+  /// The packed number, or nil if a part is too big for it.
   public var packed: UInt32? {
     guard major <= 0xFFF, minor <= 0xF_FFFF else { return nil }
     return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
   }
 }
 
-/// Where a regular file's bytes lie.
+/// The place of a regular file's bytes.
 public struct FileLayout: Hashable, Sendable {
   /// The length in bytes.
   public var size: Int64
-  /// Where the first block starts in the image.
+  /// The offset in the image at which the first block starts.
   var start: Int64
   /// The fragment block that holds the tail, or nil.
   var fragment: UInt32?
-  /// Where in the decompressed fragment block the tail starts.
+  /// The offset in the decompressed fragment block at which the tail starts.
   var fragmentOffset: UInt32
-  /// Where the list of block sizes starts in the inode table.
+  /// The place in the inode table at which the list of block sizes starts.
   var blockList: MetadataPosition
-  /// How many blocks the list has.
+  /// The number of blocks in the list.
   var blockCount: Int
 }
 
-/// Where a directory's listing lies.
+/// The place of a directory's listing.
 struct DirectoryLayout: Hashable, Sendable {
-  /// Where the first header starts.
+  /// The place of the first header.
   var position: MetadataPosition
-  /// The length of the listing in bytes, already without the 3 that the format adds.
+  /// The length of the listing in bytes, without the 3 that the format adds.
   var byteCount: Int
-  /// The number of the inode above.
+  /// The inode number of the parent directory.
   var parent: UInt32
 }
 
 /// One inode: the attributes of a file, and where its content lies.
 public struct Inode: Hashable, Sendable {
-  /// What depends on the type.
+  /// The fields that depend on the type.
   enum Content: Hashable, Sendable {
     case directory(DirectoryLayout)
     case regular(FileLayout)
@@ -79,7 +79,7 @@ public struct Inode: Hashable, Sendable {
     case none
   }
 
-  /// No inode is shorter than this: the 16 common bytes and a link count.
+  /// The shortest inode: the 16 common bytes and a link count.
   static let shortest = 20
   /// "No extended attributes", and "no fragment".
   static let none = UInt32.max
@@ -98,13 +98,13 @@ public struct Inode: Hashable, Sendable {
   public var modificationTime: UInt32
   /// The number, from 1.
   public var number: UInt32
-  /// How many names the inode has (for a directory: as Unix counts them).
+  /// The number of names of the inode (for a directory: as Unix counts them).
   public var linkCount: UInt32
   /// The index in the table of extended attributes, if it has any.
   var xattrIndex: UInt32?
   var content: Content
 
-  /// Whether there are extended attributes.
+  /// Whether the inode has extended attributes.
   public var hasAttributes: Bool { xattrIndex != nil }
 
   /// The length: of a regular file's content, a link's target, or a directory's listing, in bytes.
@@ -117,7 +117,7 @@ public struct Inode: Hashable, Sendable {
     }
   }
 
-  /// The number of the inode above a directory, as its own inode says.
+  /// The inode number of a directory's parent, as its own inode says.
   public var parentNumber: UInt32? {
     if case .directory(let layout) = content { layout.parent } else { nil }
   }
@@ -132,7 +132,7 @@ public struct Inode: Hashable, Sendable {
     if case .device(let device) = content { device } else { nil }
   }
 
-  /// Where a regular file's bytes lie.
+  /// The place of a regular file's bytes.
   public var layout: FileLayout? {
     if case .regular(let layout) = content { layout } else { nil }
   }

@@ -5,36 +5,36 @@ public struct Superblock: Equatable, Sendable {
   /// The length of the superblock in bytes.
   public static let byteCount = SquashfsSuperblock.byteCount
 
-  /// How many inodes there are.
+  /// The number of inodes.
   public var inodeCount: UInt32
-  /// When the file system was made, in Unix seconds.
+  /// The time at which the file system was made, in Unix seconds.
   public var creationTime: UInt32
   /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
   public var blockSize: Int
-  /// How many fragment blocks there are.
+  /// The number of fragment blocks.
   public var fragmentCount: UInt32
   /// The compressor.
   public var compression: Compression
   /// The flags as stored.
   public var flags: UInt16
-  /// How many distinct user and group ids there are.
+  /// The number of distinct user and group ids.
   public var idCount: UInt16
   /// The root directory's inode: the offset of its metadata block in the inode table, times 65536, plus the
   /// offset in the block.
   public var rootInode: UInt64
   /// The length of the file system in bytes, without padding.
   public var bytesUsed: Int64
-  /// Where the table of ids starts.
+  /// The offset of the table of ids.
   public var idTableStart: Int64
-  /// Where the table of extended attributes starts, if there is one.
+  /// The offset of the table of extended attributes, if there is one.
   public var xattrTableStart: Int64?
-  /// Where the inodes start.
+  /// The offset of the inode table.
   public var inodeTableStart: Int64
-  /// Where the directory listings start.
+  /// The offset of the directory table.
   public var directoryTableStart: Int64
-  /// Where the table of fragments starts, if there is one.
+  /// The offset of the table of fragments, if there is one.
   public var fragmentTableStart: Int64?
-  /// Where the table for NFS export starts, if there is one.
+  /// The offset of the table for NFS export, if there is one.
   public var exportTableStart: Int64?
 
   /// Reads the superblock and checks every field against the others and against the image's length.
@@ -44,7 +44,7 @@ public struct Superblock: Equatable, Sendable {
       throw SquashError(.notSquashfs, "too short for a squashfs superblock")
     }
     let raw = SquashfsSuperblock(decoding: bytes.span.bytes)
-    guard raw.hasMagic else { throw SquashError(.notSquashfs, "no squashfs magic") }
+    guard raw.hasMagic else { throw SquashError(.notSquashfs, "the squashfs magic is missing") }
     if let flaw = raw.flawOfSizes { throw raw.error(flaw) }
     let present = try accessing(try reader.byteCount)
     guard raw.bytesUsed <= present else {
@@ -60,7 +60,7 @@ public struct Superblock: Equatable, Sendable {
     flags = raw.flags
     idCount = raw.idCount
     rootInode = raw.rootInode
-    // None of them is greater than the length, which a file can have.
+    // The checks above keep each offset below the length, which fits.
     func start(_ table: UInt64) -> Int64? { Int64(exactly: table) }
     bytesUsed = Int64(raw.bytesUsed)
     idTableStart = Int64(raw.idTable)
@@ -73,7 +73,7 @@ public struct Superblock: Equatable, Sendable {
 }
 
 extension SquashfsSuperblock {
-  /// A flaw as the error that opening a file system ends with.
+  /// The error for a flaw, with which opening a file system ends.
   fileprivate func error(_ flaw: Flaw) -> SquashError {
     let what =
       switch flaw {

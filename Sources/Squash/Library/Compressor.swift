@@ -2,13 +2,14 @@ import CDeflate
 import CSquashfs
 import CZstd
 
-/// A compressor of data blocks. It has state: one for each thread. Equal input gives equal output.
+/// A compressor of data blocks. It has state, so each thread needs its own. Equal input gives equal output.
 ///
-/// gzip goes to libdeflate, whose streams are valid for every reader and made in less than half of zlib's
-/// time; zstd to a context of its own; xz and lz4 to libsquashfs.
+/// gzip is done by libdeflate, whose streams every reader accepts, in less than half of zlib's time; zstd by
+/// a context of its own; xz and lz4 by libsquashfs.
 ///
-/// zstd's level 15 searches deep. In blocks of at most 128 KiB that hardly pays: with the two parameters below a
-/// system's tree takes three quarters of the time and 0.5% more space. They apply unless a level was asked for.
+/// zstd's level 15 searches deep, which gains little in blocks of at most 128 KiB: the two parameters below
+/// save a quarter of the time for a system's tree and cost 0.5% more space. They apply unless a level was
+/// requested.
 struct Compressor: ~Copyable {
   private enum Backend {
     case deflate(OpaquePointer)
@@ -50,7 +51,7 @@ struct Compressor: ~Copyable {
 
   /// Compresses one block.
   ///
-  /// - Returns: the number of bytes written, or nil when they would not be fewer than the input's.
+  /// - Returns: the number of bytes written, or nil if the block does not shrink.
   func compress(
     _ source: UnsafeRawPointer, _ count: Int, into destination: UnsafeMutableRawPointer
   ) throws(SquashError) -> Int? {

@@ -2,11 +2,10 @@ import CDeflate
 import CSquashfs
 import CZstd
 
-/// A decompressor of data and metadata blocks. It has state: one for each thread.
+/// A decompressor of data and metadata blocks. It has state, so each thread needs its own.
 ///
-/// gzip goes to libdeflate and zstd to a context that lives as long as this value, because libsquashfs pays
-/// for zlib's bit-by-bit stream interface and for a fresh zstd context with every block; all others are
-/// libsquashfs's.
+/// gzip is done by libdeflate and zstd by a context that lives as long as this value, since libsquashfs pays
+/// for zlib's stream interface and for a fresh zstd context with every block. libsquashfs does all others.
 struct Decompressor: ~Copyable {
   private enum Backend {
     case deflate(OpaquePointer)
@@ -43,7 +42,7 @@ struct Decompressor: ~Copyable {
 
   /// Decompresses one block. It never writes beyond `capacity`, whatever the input claims.
   ///
-  /// - Returns: the number of bytes written, or nil when the input is not a valid block of at most that size.
+  /// - Returns: the number of bytes written, or nil if the input is not a valid block of at most that size.
   func decompress(
     _ source: UnsafeRawPointer, _ count: Int, into destination: UnsafeMutableRawPointer, capacity: Int
   ) -> Int? {
@@ -65,7 +64,7 @@ struct Decompressor: ~Copyable {
   }
 }
 
-/// Makes a compressor of libsquashfs; the caller destroys it.
+/// Makes a compressor of libsquashfs, which the caller destroys.
 func makeLibraryCompressor(
   _ compression: Compression, blockSize: Int, flags: SQFS_COMP_FLAG?, level: Int?
 ) throws(SquashError) -> UnsafeMutablePointer<sqfs_compressor_t> {
@@ -91,8 +90,8 @@ func makeLibraryCompressor(
 }
 
 extension SquashError {
-  /// An allocation that failed.
+  /// The error for a failed allocation.
   static func outOfMemory(_ what: String) -> SquashError {
-    SquashError(.library, "no memory for \(what)", status: SQFS_ERROR_ALLOC.rawValue)
+    SquashError(.library, "not enough memory for \(what)", status: SQFS_ERROR_ALLOC.rawValue)
   }
 }

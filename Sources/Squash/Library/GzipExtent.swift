@@ -1,15 +1,15 @@
 import Bytes
 import CZlib
 
-/// How far a gzip stream reaches.
+/// The extent of a gzip stream.
 package struct GzipExtent {
-  /// The bytes of the compressed members that were followed.
+  /// The number of compressed bytes that were followed.
   package private(set) var compressedBytes: Int64 = 0
-  /// Behind each whole member, the first ``mostMemberEnds`` of them.
+  /// The end of each whole member, at most ``mostMemberEnds`` of them.
   package private(set) var memberEnds: [Int64] = []
-  /// Whether the last of them is whole, and its checksum right.
+  /// Whether the last member is whole and its checksum right.
   package private(set) var isComplete = false
-  /// The bytes that they decompress to, as far as that was followed.
+  /// The number of decompressed bytes, as far as the stream was followed.
   package private(set) var contentBytes: Int64 = 0
 
   /// The most ends of members that are kept.
@@ -17,10 +17,10 @@ package struct GzipExtent {
 
   private init() {}
 
-  /// Decompresses, and throws away, what begins at the reader's first byte.
+  /// Decompresses the stream that begins at the reader's first byte, and discards the result.
   ///
-  /// - Parameter mostContent: the most bytes that are decompressed: a small stream can claim to be enormous.
-  /// - Returns: no extent where no gzip stream begins there; and how many bytes were decompressed.
+  /// - Parameter mostContent: the most bytes to decompress, since a small stream can expand enormously.
+  /// - Returns: the extent, or nil if no gzip stream begins there; and the number of decompressed bytes.
   package static func follow(
     _ reader: some RandomAccess, mostContent: Int64
   ) -> (extent: GzipExtent?, content: Int64) {
@@ -29,12 +29,12 @@ package struct GzipExtent {
     return (isStream ? extent : nil, extent.contentBytes)
   }
 
-  /// Answers whether a gzip stream begins there.
+  /// Returns whether a gzip stream begins there.
   private mutating func decompress(_ reader: some RandomAccess, mostContent: Int64) -> Bool {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     stream.initialize(to: z_stream())
     defer { stream.deallocate() }
-    // 15 bits of window, and a gzip header.
+    // A window of 15 bits, and a gzip header (16).
     guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else { return false }
     defer { inflateEnd(stream) }
     let input = RawBuffer(count: 64 << 10)
@@ -48,7 +48,7 @@ package struct GzipExtent {
       stream.pointee.avail_in = UInt32(count)
       while stream.pointee.avail_in > 0, contentBytes < mostContent {
         if !isInMember {
-          // Another member may follow, or something else.
+          // The next bytes may be another member, or something else.
           let at = count - Int(stream.pointee.avail_in)
           guard input.bytes[at] == 0x1F, at + 1 >= count || input.bytes[at + 1] == 0x8B else { return true }
           isInMember = true
@@ -66,10 +66,10 @@ package struct GzipExtent {
           isInMember = false
           inflateReset(stream)
         case Z_OK, Z_BUF_ERROR:
-          // No progress is the end of what can be followed.
+          // Without progress the stream cannot be followed further.
           if status == Z_BUF_ERROR, stream.pointee.avail_in > 0 { return compressedBytes > 0 }
         default:
-          // What follows a whole member need not be one.
+          // The bytes after a whole member need not be another one.
           return compressedBytes > 0
         }
       }

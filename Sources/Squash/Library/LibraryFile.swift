@@ -1,11 +1,11 @@
 import Bytes
 import CSquashfs
 
-/// The library's file, backed by a ``RandomWritable``: what libsquashfs writes tables through.
+/// A file for libsquashfs, backed by a ``RandomWritable``; the library writes its tables through it.
 ///
-/// The library appends at the size that it asks for, so this keeps the size; it never reads back.
+/// The library asks for the size and appends there, so this keeps the size; it never reads back.
 final class LibraryFile {
-  /// What the callbacks find behind the pointer that the library hands them: its own structure first.
+  /// The memory that the library's pointer leads to: the library's own structure has to come first.
   private struct Storage {
     var file: sqfs_file_t
     var state: Unmanaged<State>
@@ -61,18 +61,18 @@ final class LibraryFile {
     UnsafeRawPointer(file).assumingMemoryBound(to: Storage.self).pointee.state.takeUnretainedValue()
   }
 
-  /// What the library's functions take. It lives as long as this object.
+  /// The argument for the library's functions. It lives as long as this object.
   var pointer: UnsafeMutablePointer<sqfs_file_t> {
     UnsafeMutableRawPointer(storage).assumingMemoryBound(to: sqfs_file_t.self)
   }
 
-  /// Sets where the next table goes, when others have written in between.
+  /// Sets the place of the next table, after others have written in between.
   func moveEnd(to size: Int64) { state.size = size }
 
-  /// Where the next table goes.
+  /// The place of the next table.
   var size: Int64 { state.size }
 
-  /// Turns a library status into an error; a failure of the writer beneath is the better reason.
+  /// Turns a library status into an error; a failure of the writer beneath explains more, and comes first.
   func check(_ status: Int32, _ operation: @autoclosure () -> String) throws(SquashError) {
     guard status != 0 else { return }
     if let failure = state.failure { throw failure }

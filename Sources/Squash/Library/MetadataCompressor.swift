@@ -1,11 +1,12 @@
 import CSquashfs
 
-/// The compressor that libsquashfs's table writers use: the library's own behind a check.
+/// The compressor of libsquashfs's table writers: the library's own, with a check of its results.
 ///
-/// Its lz4 answers output that is longer than the input, which its table writers then store as compressed and
-/// other readers refuse. Here such a result is "did not shrink", for which the writers store the input.
+/// The library's lz4 may return output that is longer than the input; its table writers would store that as
+/// compressed, and other readers refuse it. Here such a result becomes "did not shrink", and the writers
+/// store the input.
 final class MetadataCompressor {
-  /// What the callback finds behind the pointer that the library hands it: its own structure first.
+  /// The memory that the library's pointer leads to: the library's own structure has to come first.
   private struct Storage {
     var table: sqfs_compressor_t
     var inner: UnsafeMutablePointer<sqfs_compressor_t>
@@ -38,13 +39,13 @@ final class MetadataCompressor {
     storage.deallocate()
   }
 
-  /// What the library's functions take. It lives as long as this object.
+  /// The argument for the library's functions. It lives as long as this object.
   var pointer: UnsafeMutablePointer<sqfs_compressor_t> {
     UnsafeMutableRawPointer(storage).assumingMemoryBound(to: sqfs_compressor_t.self)
   }
 
-  /// Writes the compressor's options behind the superblock, where they differ from its defaults; answers how
-  /// many bytes.
+  /// Writes the compressor's options after the superblock if they differ from its defaults; returns the
+  /// number of bytes.
   func writeOptions(_ file: LibraryFile) throws(SquashError) -> Int {
     let inner = storage.pointee.inner
     let written = inner.pointee.write_options?(inner, file.pointer) ?? 0

@@ -3,13 +3,13 @@ import CZstd
 
 /// Whether Zstandard frames are sound.
 package enum ZstdFrames {
-  /// Windows beyond this take more memory than a test is worth: 8 MiB.
+  /// The largest window that is tried, 8 MiB: more memory would cost too much for a test.
   private static let windowLog: Int32 = 23
 
-  /// Decompresses, and throws away, all of a reader's bytes.
+  /// Decompresses all of a reader's bytes, and discards the result.
   ///
-  /// - Parameter mostContent: the most bytes that are decompressed; what is behind them is believed.
-  /// - Returns: whether they are whole frames without a fault, and how many bytes were decompressed.
+  /// - Parameter mostContent: the most bytes to decompress; the rest is assumed to be sound.
+  /// - Returns: whether the bytes are whole frames without a fault, and the number of decompressed bytes.
   package static func decompress(_ reader: some RandomAccess, mostContent: Int64) -> (Bool, Int64) {
     guard let stream = ZSTD_createDStream() else { return (false, 0) }
     defer { ZSTD_freeDStream(stream) }

@@ -2,10 +2,10 @@ import Synchronization
 
 /// Decompressed blocks that all readers of one image share: a few megabytes, whatever the size of the image.
 ///
-/// A file system asks for parts of blocks, from several threads at once: each block is decompressed once, and the
-/// threads that need it meanwhile wait for the one that does it.
+/// A file system asks for parts of blocks, from several threads at once. Each block is decompressed once;
+/// other threads that need it meanwhile wait.
 public final class BlockCache: Sendable {
-  /// What a block is known by. The word belongs to it: hostile images name one place with several lengths.
+  /// The identity of a block. It includes the word, since hostile images use one place with several lengths.
   struct Key: Hashable, Sendable {
     var start: Int64
     var word: UInt32
@@ -15,7 +15,7 @@ public final class BlockCache: Sendable {
   private struct Slot: Sendable {
     var key: Key
     var block: CachedBlock
-    /// Whether it was used since the hand went by.
+    /// Whether the block was used since the hand last passed it.
     var isRecent: Bool
   }
 
@@ -25,7 +25,7 @@ public final class BlockCache: Sendable {
     var hand = 0
   }
 
-  /// The most bytes that are kept, but for eight blocks at least.
+  /// The most bytes that are kept; eight blocks are kept in any case.
   private static let byteLimit = 16 << 20
   private static let mostSlots = 1024
 
@@ -39,9 +39,9 @@ public final class BlockCache: Sendable {
     slotLimit = min(max(Self.byteLimit / blockSize, 8), Self.mostSlots)
   }
 
-  /// The block of a key, decompressed by `fill` where it is not there.
+  /// The block of a key; `fill` decompresses it if the cache does not have it.
   ///
-  /// - Parameter fill: writes into a buffer of one block, and answers how many bytes it wrote.
+  /// - Parameter fill: writes into a buffer of one block, and returns the number of bytes.
   func block(
     _ key: Key, _ fill: (UnsafeMutableRawPointer) throws(SquashError) -> Int
   ) throws(SquashError) -> CachedBlock {
@@ -58,7 +58,7 @@ public final class BlockCache: Sendable {
     return block
   }
 
-  /// Puts a block in the place of the first one, in turns, that was not used since the last turn.
+  /// Replaces the next block in turn that was not used since the last turn.
   private func insert(_ slot: Slot, _ state: inout State) {
     guard state.slots.count == slotLimit else {
       state.index[slot.key] = state.slots.count
@@ -89,7 +89,7 @@ final class CachedBlock: Sendable {
     content = Mutex(Content(buffer: RawBuffer(count: capacity), count: nil))
   }
 
-  /// Fills the block unless another thread has done so, or waits for the one that is doing it. After a failure
+  /// Fills the block unless another thread has done so; waits for a thread that is doing it. After a failure
   /// the next caller tries again.
   func fill(_ body: (UnsafeMutableRawPointer) throws(SquashError) -> Int) throws(SquashError) {
     try content.withLock { (content) throws(SquashError) in

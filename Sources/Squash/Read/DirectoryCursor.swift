@@ -8,9 +8,9 @@ struct DirectoryEntry {
   var type: FileType?
 }
 
-/// A place in a directory listing: runs of up to 256 entries, each behind a 12-byte header.
+/// A place in a directory listing: runs of up to 256 entries, each after a 12-byte header.
 struct DirectoryCursor: Sendable {
-  /// Linux allows no longer name.
+  /// The longest name that Linux allows.
   static let longestName = 255
 
   private var position: MetadataPosition
@@ -18,7 +18,7 @@ struct DirectoryCursor: Sendable {
   private var entriesLeft = 0
   private var inodeBlock: UInt32 = 0
   private var inodeBase: UInt32 = 0
-  /// The name of the entry that ``next(_:fault:)`` answered last.
+  /// The name of the entry that ``next(_:fault:)`` returned last.
   private(set) var name: [UInt8] = []
   /// The last name that was in order; empty before the first.
   private var lastName: [UInt8] = []
@@ -31,9 +31,9 @@ struct DirectoryCursor: Sendable {
 
   /// The next entry, or nil at the end.
   ///
-  /// - Parameter fault: set when the entry must be refused although the listing goes on: a hostile name, or a
-  ///   name that does not sort behind its predecessor.
-  /// - Throws: when the listing itself is broken, so that nothing behind it can be read.
+  /// - Parameter fault: set if the entry must be refused although the listing goes on: a hostile name, or a
+  ///   name that does not sort after its predecessor.
+  /// - Throws: if the listing itself is broken, so that its rest cannot be read.
   mutating func next(
     _ metadata: MetadataReader, fault: inout SquashError?
   ) throws(SquashError) -> DirectoryEntry? {
@@ -49,7 +49,7 @@ struct DirectoryCursor: Sendable {
       }
     }
     let raw = try fields(8, metadata, "entry")
-    // Offset and signed inode difference, then type and length less one.
+    // Offset and signed inode difference, then type and length minus one.
     let offset = raw.0 & 0xFFFF
     let difference = Int64(Int16(truncatingIfNeeded: raw.0 >> 16))
     let count = Int(raw.1 >> 16) + 1
@@ -58,7 +58,7 @@ struct DirectoryCursor: Sendable {
     }
     bytesLeft -= count
     entriesLeft -= 1
-    // Two buffers take turns: nothing is allocated for a name.
+    // Two buffers take turns, so that no name needs an allocation.
     if isInOrder { swap(&name, &lastName) }
     name.removeAll(keepingCapacity: true)
     name.append(
@@ -80,7 +80,8 @@ struct DirectoryCursor: Sendable {
       type: FileType(rawValue: UInt16(truncatingIfNeeded: raw.1)))
   }
 
-  /// Why a name is refused, or nil. Whatever it is joined to, an accepted name stays inside its directory.
+  /// The reason to refuse a name, or nil. An accepted name stays inside its directory, whatever it is joined
+  /// to.
   static func refusal(_ name: [UInt8]) -> String? {
     if name.count > longestName { return "a name of \(name.count) bytes" }
     return name.withUnsafeBytes { bytes in
@@ -92,7 +93,7 @@ struct DirectoryCursor: Sendable {
     }
   }
 
-  /// Negative where the first name sorts before the second by its bytes, 0 where they are equal.
+  /// Negative if the first name sorts before the second by its bytes, 0 if they are equal.
   private static func order(_ first: [UInt8], _ second: [UInt8]) -> Int {
     first.withUnsafeBytes { first in
       second.withUnsafeBytes { second in

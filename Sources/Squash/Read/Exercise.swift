@@ -2,11 +2,10 @@ import Bytes
 
 /// Reads everything that an image offers, within bounds: the tree, all attributes, and content.
 ///
-/// Whatever the bytes are, this ends, in bounded memory, and never traps; it is what mutation tests and
-/// fuzzers call.
+/// For any bytes, this ends, in bounded memory, and never traps. Mutation tests and fuzzers call it.
 ///
-/// - Parameter events: the most entries and faults that are looked at.
-/// - Returns: how many entries and faults there were, and a sum over what was read.
+/// - Parameter events: the most entries and faults to read.
+/// - Returns: the number of entries and faults, and a sum over everything that was read.
 @discardableResult
 public func exerciseSquashfs(
   _ reader: any RandomAccess, events mostEvents: Int = 10_000

@@ -1,12 +1,13 @@
 import Bytes
 
-/// The sizes of a run of blocks of one file: what is needed to read them without the inode table.
+/// The sizes of a run of one file's blocks: enough to read them without the inode table.
 struct BlockRun: Sendable {
-  /// Where in the image the first block starts.
+  /// The offset in the image at which the first block starts.
   var start: Int64
-  /// Where in the file the first block's bytes belong.
+  /// The offset in the file of the first block's bytes.
   var fileOffset: Int64
-  /// The words of the block list: length on disk in 24 bits, bit 24 set when stored uncompressed, 0 a hole.
+  /// The words of the block list: the length on disk in 24 bits, with bit 24 set if the block is stored
+  /// uncompressed; 0 for a hole.
   var words: [UInt32]
 }
 
@@ -54,7 +55,7 @@ extension SquashReader {
 
   /// Reads one block of the image into ``output`` (or `target`).
   ///
-  /// - Parameter expected: how many bytes the block must hold once decompressed.
+  /// - Parameter expected: the length that the block must have after decompression.
   func readBlock(
     at start: Int64, word: UInt32, expected: ClosedRange<Int>, into target: UnsafeMutableRawPointer
   ) throws(SquashError) -> Int {
@@ -104,7 +105,7 @@ extension SquashReader {
     }
   }
 
-  /// Reads the tail of a file from its fragment block; an empty tail needs none.
+  /// Reads the tail of a file from its fragment block; does nothing for an empty tail.
   func readTail(
     of layout: FileLayout, _ body: (Int64, UnsafeRawBufferPointer) throws(SquashError) -> Void
   ) throws(SquashError) {
@@ -121,11 +122,11 @@ extension SquashReader {
       UnsafeRawBufferPointer(start: fragmentBlock.start + start, count: count))
   }
 
-  /// Where a fragment block lies in the image, and the word that says how it is stored.
+  /// The place of a fragment block in the image, and the word that says how it is stored.
   func fragmentBlock(_ index: UInt32) throws(SquashError) -> (start: Int64, word: UInt32) {
     let superblock = image.superblock
     guard let table = superblock.fragmentTableStart, index < superblock.fragmentCount else {
-      throw SquashError(.corrupt, "fragment \(index) where there are \(superblock.fragmentCount)")
+      throw SquashError(.corrupt, "fragment \(index), but there are only \(superblock.fragmentCount)")
     }
     let perBlock = UInt32(MetadataReader.blockSize / 16)
     var position = try SquashImage.position(
@@ -178,6 +179,37 @@ extension SquashReader {
       try read(run, of: layout.size) { (offset, block) throws(SquashError) in take(offset, block) }
     } else {
       try readTail(of: layout) { (offset, block) throws(SquashError) in take(offset, block) }
+    }
+    return bytes
+  }
+}
+
+extension SquashImage {
+  /// The contents of one file, whole.
+  ///
+  /// ```swift
+  /// let release = try squashfs.contents(of: "/etc/os-release")
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - path: from the root, with or without the leading slash; symbolic links are followed.
+  ///   - limit: the longest file to read, in bytes.
+  /// - Throws: ``SquashError/Code/notFound``, ``SquashError/Code/notRegularFile``, or
+  ///   ``SquashError/Code/limitExceeded`` for a longer file; any other fault of the image.
+  public func contents(of path: String, limit: Int = 64 << 20) throws(SquashError) -> [UInt8] {
+    let reader = try SquashReader(self)
+    let name = Array(path.utf8)
+    let entry = try reader.lookup(name, followLast: true)
+    guard let layout = entry.inode.layout else {
+      throw SquashError(.notRegularFile, "it is not a regular file", path: name)
+    }
+    guard layout.size <= limit else {
+      throw SquashError(
+        .limitExceeded, "it is \(layout.size) bytes long, and \(limit) is the limit", path: name)
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(layout.size))
+    try reader.read(layout) { (offset, part) throws(SquashError) in
+      bytes.withUnsafeMutableBytes { $0[Int(offset)...].copyBytes(from: part) }
     }
     return bytes
   }

@@ -1,17 +1,17 @@
 extension SquashReader {
-  /// Linux follows no more links in one path.
+  /// The most links that are followed in one path, as in Linux.
   private static let mostLinks = 40
 
-  /// Finds a path, with or without a leading slash; `.` and `..` mean what they do elsewhere, and `..` at the
+  /// Finds a path, with or without a leading slash; `.` and `..` have their usual meaning, and `..` at the
   /// root stays there. Links inside the path are followed within the image.
   ///
-  /// - Parameter followLast: whether a link at the end is followed too, even without a slash behind it.
-  /// - Returns: the entry with its path free of links, `.` and `..`.
+  /// - Parameter followLast: whether to follow a link at the end too, even without a slash after it.
+  /// - Returns: the entry, whose path is free of links, `.` and `..`.
   public func lookup(_ path: [UInt8], followLast: Bool = false) throws(SquashError) -> Entry {
     let root = Entry(name: [], path: [], inode: try root())
     var chain = [root]
     var rest = path.split(separator: 0x2F).reversed().map(Array.init)
-    // As everywhere, a slash at the end asks for the directory that a link leads to.
+    // As usual, a slash at the end asks for the directory that a link leads to.
     let followLast = followLast || path.last == 0x2F
     var links = 0
     while let name = rest.popLast() {

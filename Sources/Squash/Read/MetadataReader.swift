@@ -2,27 +2,27 @@ import Bytes
 
 /// A place in a run of metadata blocks.
 struct MetadataPosition: Hashable, Sendable {
-  /// Where the block's two-byte header lies in the image.
+  /// The offset in the image of the block's two-byte header.
   var block: Int64
   /// The offset in the decompressed block.
   var offset: Int
-  /// Where the run ends in the image; no block starts there or later.
+  /// The end of the run in the image; every block starts before it.
   var end: Int64
 }
 
-/// Reads and caches metadata blocks: at most 8 KiB each, behind a two-byte header with the length on disk,
-/// whose highest bit says "stored as it is".
+/// Reads and caches metadata blocks: at most 8 KiB each, after a two-byte header with the length on disk,
+/// whose highest bit means "stored uncompressed".
 ///
-/// It has state: one for each thread. Its memory does not grow with the image.
+/// It has state, so each thread needs its own. Its memory does not grow with the image.
 final class MetadataReader {
-  /// The length of every decompressed block but the last of a run.
+  /// The length of each decompressed block except the last of a run.
   static let blockSize = 8192
   private static let slotCount = 64
   /// Compressed bytes are fetched in pieces that grow to this size while tables are read from front to back.
   private static let windowSize = 64 * 1024
-  /// A piece that follows no other: the longest block with its header.
+  /// The size of a piece that does not follow another: the longest block with its header.
   private static let shortestPiece = 2 + blockSize
-  /// The most bytes that ``contiguous(_:at:)`` answers.
+  /// The most bytes that ``contiguous(_:at:)`` returns.
   static let longestField = 4096
 
   private struct Slot {
@@ -49,10 +49,10 @@ final class MetadataReader {
     self.superblock = superblock
   }
 
-  /// Decompresses one block of the image, metadata or data. The decompressor is made when first needed: the ids
-  /// of most images are stored as they are.
+  /// Decompresses one block of the image, metadata or data. The decompressor is made when first needed: the
+  /// ids of most images are stored uncompressed.
   ///
-  /// - Returns: the number of bytes written, or nil when the input is not a valid block of at most that size.
+  /// - Returns: the number of bytes written, or nil if the input is not a valid block of at most that size.
   func decompress(
     _ source: UnsafeRawPointer, _ count: Int, into destination: UnsafeMutableRawPointer, capacity: Int
   ) throws(SquashError) -> Int? {
@@ -62,13 +62,13 @@ final class MetadataReader {
     return ownDecompressor?.decompress(source, count, into: destination, capacity: capacity)
   }
 
-  /// The most bytes that a run of `count` bytes on disk can hold: no block takes fewer than three.
+  /// The most bytes that a run of `count` bytes on disk can hold: each block takes at least three.
   static func longestContent(of count: Int64) -> Int64 {
     let (bytes, overflow) = (count / 3 + 1).multipliedReportingOverflow(by: Int64(blockSize))
     return overflow ? .max : bytes
   }
 
-  /// Reads `count` bytes and moves the position behind them.
+  /// Reads `count` bytes and moves the position past them.
   func read(
     _ destination: UnsafeMutableRawPointer, _ count: Int, at position: inout MetadataPosition
   ) throws(SquashError) {
@@ -77,10 +77,10 @@ final class MetadataReader {
       let slot = try slot(of: position)
       let available = slots[slot].count - position.offset
       guard available > 0 else {
-        // Only the first byte behind a full block may be named by an offset of 8192.
+        // An offset of 8192 is valid only as the end of a full block.
         guard position.offset == slots[slot].count else {
           throw SquashError(
-            .corrupt, "an offset behind the end of its metadata block", offset: position.block)
+            .corrupt, "an offset past the end of its metadata block", offset: position.block)
         }
         position.block = slots[slot].next
         position.offset = 0
@@ -94,8 +94,8 @@ final class MetadataReader {
     }
   }
 
-  /// The next `count` bytes, at most ``longestField``, and moves the position behind them. They are valid until
-  /// the next call of any method.
+  /// Returns the next `count` bytes, at most ``longestField``, and moves the position past them. They are
+  /// valid until the next call of any method.
   func contiguous(_ count: Int, at position: inout MetadataPosition) throws(SquashError) -> UnsafeRawPointer {
     let slot = try slot(of: position)
     if position.offset <= slots[slot].count - count {
@@ -113,7 +113,7 @@ final class MetadataReader {
       let slot = try slot(of: position)
       let part = min(slots[slot].count - position.offset, left)
       guard part > 0 || position.offset == slots[slot].count else {
-        throw SquashError(.corrupt, "an offset behind the end of its metadata block", offset: position.block)
+        throw SquashError(.corrupt, "an offset past the end of its metadata block", offset: position.block)
       }
       position.offset += part
       left -= part
@@ -124,7 +124,7 @@ final class MetadataReader {
     }
   }
 
-  /// The cache slot that holds a position's block, fetched if need be.
+  /// The cache slot that holds a position's block, fetched if necessary.
   private func slot(of position: MetadataPosition) throws(SquashError) -> Int {
     if slots[latest].block == position.block { return latest }
     guard position.block >= Int64(Superblock.byteCount), position.block < position.end else {

@@ -1,15 +1,15 @@
-/// A choice of paths: all of them, or those that patterns name, with all that is beneath.
+/// A selection of paths: all of them, or those that match patterns, with everything beneath them.
 ///
 /// In a pattern `*` and `?` stand for bytes of one component, `[a-z]` and `[!a-z]` for one byte of a set,
-/// `**` as a whole component for any number of components, and a backslash takes away the next byte's meaning.
+/// `**` as a whole component for any number of components, and a backslash makes the next byte literal.
 public struct PathSelection: Sendable {
   /// How a path relates to the selection.
   enum Verdict {
-    /// Neither the path nor anything beneath it is chosen.
+    /// Neither the path nor anything beneath it is selected.
     case none
-    /// Something beneath it may be chosen.
+    /// Something beneath it may be selected.
     case above
-    /// It is chosen.
+    /// It is selected.
     case chosen
   }
 
@@ -19,7 +19,7 @@ public struct PathSelection: Sendable {
   /// Everything.
   public static let all = PathSelection(patterns: [])
 
-  /// The paths that one of the patterns names; without patterns, everything. A leading slash changes nothing.
+  /// The paths that match one of the patterns; without patterns, everything. A leading slash changes nothing.
   public init(patterns: [[UInt8]]) {
     self.patterns = patterns.map { $0.split(separator: 0x2F).map(Array.init) }.map { pattern in
       pattern.filter { $0 != [0x2E] }
@@ -27,12 +27,12 @@ public struct PathSelection: Sendable {
     isAll = patterns.isEmpty || self.patterns.contains([])
   }
 
-  /// Whether a pattern has a special byte, so that it is not simply a path.
+  /// Whether a path has a special byte, which makes it a pattern.
   public static func isPattern(_ path: [UInt8]) -> Bool {
     path.contains { $0 == 0x2A || $0 == 0x3F || $0 == 0x5B || $0 == 0x5C }
   }
 
-  /// A pattern that names exactly one path.
+  /// A pattern that matches exactly one path.
   public static func literal(_ path: [UInt8]) -> [UInt8] {
     path.flatMap { [0x2A, 0x3F, 0x5B, 0x5C].contains($0) ? [0x5C, $0] : [$0] }
   }
@@ -52,7 +52,7 @@ public struct PathSelection: Sendable {
     return verdict
   }
 
-  /// Matches component by component with a set of live positions, so that no pattern costs more than its
+  /// Matches component by component with a set of live positions, so that every pattern costs at most its
   /// length times the path's.
   private static func match(_ pattern: ArraySlice<[UInt8]>, _ path: ArraySlice<ArraySlice<UInt8>>) -> Verdict
   {
@@ -70,7 +70,7 @@ public struct PathSelection: Sendable {
     }
     var states = closure([0])
     for component in path {
-      // A pattern that ended above chooses everything beneath.
+      // A pattern that ended further up selects everything beneath.
       if states.contains(pattern.count) { return .chosen }
       var next: Set<Int> = []
       for state in states where state < pattern.count {
@@ -108,7 +108,7 @@ public struct PathSelection: Sendable {
     return pattern[p...].allSatisfy { $0 == 0x2A }
   }
 
-  /// Matches one byte; answers where the pattern goes on, or nil.
+  /// Matches one byte; returns the index at which the pattern goes on, or nil.
   private static func matchesOne(_ pattern: ArraySlice<UInt8>, _ start: Int, _ byte: UInt8) -> Int? {
     switch pattern[start] {
     case 0x3F: return start + 1

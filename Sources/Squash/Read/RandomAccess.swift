@@ -1,9 +1,10 @@
 import LinuxSystem
 
-/// Where the blocks of the files that were read last lie, so that reading a file piece by piece does not walk
-/// the list of its blocks from the front each time.
+/// The places of the blocks of recently read files, so that reading a file piece by piece does not walk the
+/// list of its blocks from the front each time.
 struct BlockMaps {
-  /// One file's list of blocks: a place in it every ``interval`` blocks, and the blocks from one such place on.
+  /// One file's list of blocks: a position in it every ``interval`` blocks, and the blocks after one such
+  /// position.
   struct Map {
     let list: MetadataPosition
     var places: [BlockListCursor]
@@ -16,7 +17,7 @@ struct BlockMaps {
   private static let capacity = 8
   private var maps: [Map] = []
 
-  /// The map of a file, moved to the end: the one that goes when another comes is the first.
+  /// The map of a file, moved to the end; a new map displaces the first one.
   mutating func take(_ layout: FileLayout) -> Map {
     if let index = maps.lastIndex(where: { $0.list == layout.blockList }) { return maps.remove(at: index) }
     return Map(list: layout.blockList, places: [BlockListCursor(layout)])
@@ -32,8 +33,8 @@ extension SquashReader {
   /// Reads a range of a file.
   ///
   /// - Parameters:
-  ///   - offset: where the range starts in the file.
-  ///   - count: how many bytes; fewer are read where the file ends.
+  ///   - offset: the start of the range in the file.
+  ///   - count: the number of bytes; fewer are read if the file ends.
   ///   - body: called with each piece of the range, in order and without gaps; holes are zeros. The bytes are
   ///     valid during the call.
   public func read(
@@ -70,7 +71,7 @@ extension SquashReader {
     }
   }
 
-  /// A piece of the tail of a file in its fragment block.
+  /// Reads a piece of a file's tail from its fragment block.
   private func readTail(
     of layout: FileLayout, skipping skipped: Int, _ count: Int, _ cache: BlockCache,
     _ body: (UnsafeRawBufferPointer) throws(SquashError) -> Void
@@ -80,7 +81,7 @@ extension SquashReader {
     }
     let (start, word) = try fragmentBlock(index)
     let limit = image.superblock.blockSize
-    // No data block is of this length: a fragment's length is not known before.
+    // The key has a length that no data block has: a fragment block's length is not known in advance.
     let block = try cache.block(BlockCache.Key(start: start, word: word, byteCount: -1)) {
       (target) throws(SquashError) in
       try readBlock(at: start, word: word, expected: 1...limit, into: target)
@@ -95,7 +96,7 @@ extension SquashReader {
     }
   }
 
-  /// Where a block of a file lies, and its word in the list.
+  /// The place of a file's block, and its word in the list.
   private func place(ofBlock number: Int, _ layout: FileLayout) throws(SquashError) -> (Int64, UInt32) {
     var map = blockMaps.take(layout)
     defer { blockMaps.put(map) }
@@ -132,15 +133,15 @@ extension SquashReader {
 public struct ListedName: Sendable {
   /// The name, as raw bytes.
   public let name: [UInt8]
-  /// What ``SquashReader/inode(at:)`` takes.
+  /// The argument of ``SquashReader/inode(at:)``.
   public let reference: UInt64
   /// The inode's number.
   public let number: UInt32
-  /// The inode's type, where the directory says one that there is.
+  /// The inode's type, if the directory gives a valid one.
   public let type: FileType?
 }
 
-/// A place in a directory's listing. Copies go on from the same place.
+/// A place in a directory's listing. A copy continues from the same place.
 public struct DirectoryListing: Sendable {
   private var cursor: DirectoryCursor
 
@@ -150,7 +151,7 @@ public struct DirectoryListing: Sendable {
     cursor = DirectoryCursor(layout)
   }
 
-  /// The next name; nil at the end. Names that a file system must not show are passed over.
+  /// The next name; nil at the end. Names that a file system must not show are skipped.
   public mutating func next(_ reader: SquashReader) throws(SquashError) -> ListedName? {
     var fault: SquashError?
     while let entry = try cursor.next(reader.metadata, fault: &fault) {
@@ -165,10 +166,10 @@ extension SquashReader {
   /// The reference of the root directory's inode.
   public var rootReference: UInt64 { image.superblock.rootInode }
 
-  /// Reads the inode of a reference, such as a listed name has.
+  /// Reads the inode of a reference, such as that of a listed name.
   public func inode(at reference: UInt64) throws(SquashError) -> Inode { try inode(reference) }
 
-  /// The inode of a listed name, where both agree about it.
+  /// The inode of a listed name. Throws if the two contradict each other.
   public func inode(of listed: ListedName) throws(SquashError) -> Inode {
     let inode = try inode(listed.reference)
     guard inode.number == listed.number, inode.type == listed.type else {
@@ -177,14 +178,14 @@ extension SquashReader {
     return inode
   }
 
-  /// Finds a name in a directory; nil where there is none.
+  /// Finds a name in a directory; nil if it does not exist.
   public func listed(_ name: [UInt8], in directory: Inode) throws(SquashError) -> ListedName? {
     guard var listing = DirectoryListing(directory) else {
       throw SquashError(.notDirectory, "not a directory")
     }
     while let listed = try listing.next(self) {
       if listed.name == name { return listed }
-      // The names that a listing gives are in order.
+      // A listing gives its names in order.
       if name.lexicographicallyPrecedes(listed.name) { return nil }
     }
     return nil

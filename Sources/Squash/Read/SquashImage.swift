@@ -1,8 +1,9 @@
 import Bytes
 
-/// An open squashfs: its superblock and ids, and where its tables lie. Immutable, so threads may share it.
+/// An open squashfs: its superblock and ids, and the places of its tables. Immutable, so threads can share
+/// it.
 ///
-/// Everything else is read through a ``SquashReader``, of which each thread has its own.
+/// Everything else is read through a ``SquashReader``; each thread has its own.
 public final class SquashImage: Sendable {
   /// The bytes of the image.
   public let reader: any RandomAccess
@@ -13,14 +14,14 @@ public final class SquashImage: Sendable {
 
   /// Opens a squashfs that starts at the reader's first byte.
   ///
-  /// - Throws: ``SquashError`` when it is not a squashfs, is truncated, contradicts itself, or uses a
+  /// - Throws: ``SquashError`` if it is not a squashfs, is truncated, contradicts itself, or uses a
   ///   compressor that this build lacks.
   public init(_ reader: any RandomAccess) throws(SquashError) {
     self.reader = reader
     let superblock = try Superblock(reading: reader)
     self.superblock = superblock
     if superblock.compression != .gzip, superblock.compression != .zstd {
-      // Whether libsquashfs has it is known only by asking, and better before anything is read.
+      // Find out before anything is read whether libsquashfs has the compressor; only trying tells.
       _ = try Decompressor(superblock.compression, blockSize: superblock.blockSize)
     }
     let count = Int(superblock.idCount)

@@ -2,8 +2,8 @@ import Bytes
 
 /// Reads inodes, directories, attributes and file content of an image.
 ///
-/// It has state (caches, a decompressor): one for each thread. Its memory is a few megabytes, whatever the
-/// size of the image.
+/// It has state (caches, a decompressor), so each thread needs its own. Its memory is a few megabytes,
+/// whatever the size of the image.
 public final class SquashReader {
   /// The image that it reads.
   public let image: SquashImage
@@ -16,7 +16,7 @@ public final class SquashReader {
   let fragmentBlock: RawBuffer
   var fragmentIndex: UInt32?
   var fragmentCount = 0
-  /// Where the blocks of the files that were read piece by piece lie.
+  /// The places of the blocks of files that were read piece by piece.
   var blockMaps = BlockMaps()
 
   /// A reader with caches of its own.
@@ -65,7 +65,7 @@ public final class SquashReader {
     let number = raw.u32(12)
     guard number > 0, number <= superblock.inodeCount else {
       throw SquashError(
-        .corrupt, "inode number \(number) where \(superblock.inodeCount) are the most", offset: place)
+        .corrupt, "inode number \(number) is not between 1 and \(superblock.inodeCount)", offset: place)
     }
     let (user, group) = (Int(raw.u16(4)), Int(raw.u16(6)))
     guard user < image.ids.count, group < image.ids.count else {
@@ -137,7 +137,7 @@ public final class SquashReader {
     }
     let hasFragment = fragment != Inode.none
     let blocks = hasFragment ? size / blockSize : (size + blockSize - 1) / blockSize
-    // The list of block sizes lies in the inode table: this is what bounds the size that a file can claim.
+    // The list of block sizes lies in the inode table, which limits the size that a file can claim.
     let longest = MetadataReader.longestContent(of: position.end - place)
     guard blocks <= UInt64(longest) / 4 else {
       throw SquashError(
@@ -150,7 +150,7 @@ public final class SquashReader {
     if hasFragment {
       guard fragment < superblock.fragmentCount else {
         throw SquashError(
-          .corrupt, "fragment \(fragment) where there are \(superblock.fragmentCount)", offset: place)
+          .corrupt, "fragment \(fragment), but there are only \(superblock.fragmentCount)", offset: place)
       }
       guard UInt64(fragmentOffset) + size % blockSize <= blockSize else {
         throw SquashError(.corrupt, "a tail that reaches past its fragment block", offset: place)
@@ -180,7 +180,7 @@ public final class SquashReader {
     if isExtended { inode.xattrIndex = Self.index(try fields(4, at: &position).u32(0)) }
   }
 
-  /// Reads bytes whose count the caller has capped.
+  /// Reads bytes; the caller has limited their count.
   func bytes(_ count: Int, at position: inout MetadataPosition) throws(SquashError) -> [UInt8] {
     var failure: SquashError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in

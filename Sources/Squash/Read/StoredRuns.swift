@@ -1,18 +1,18 @@
-/// A run of a file's bytes that lie in the image as they are, not compressed.
+/// A run of a file's bytes that the image stores uncompressed.
 public struct StoredRun: Hashable, Sendable {
-  /// Where in the file the run begins.
+  /// The offset of the run in the file.
   public var fileOffset: Int64
-  /// Where in the file system's image the run begins.
+  /// The offset of the run in the file system's image.
   public var imageOffset: Int64
-  /// How many bytes it has.
+  /// The length of the run in bytes.
   public var byteCount: Int64
 }
 
 extension SquashReader {
-  /// Where the bytes of a file lie in the image, in the order of the file; holes are left out.
+  /// The places of a file's bytes in the image, in the order of the file, without holes.
   ///
-  /// - Parameter limit: the most runs that are answered.
-  /// - Returns: nil where any of them are compressed, or the runs are more than the limit.
+  /// - Parameter limit: the most runs to return.
+  /// - Returns: nil if any of them are compressed, or if there are more runs than the limit.
   public func storedRuns(of layout: FileLayout, limit: Int) throws(SquashError) -> [StoredRun]? {
     let blockSize = Int64(image.superblock.blockSize)
     var runs: [StoredRun] = []

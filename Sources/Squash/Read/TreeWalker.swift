@@ -7,7 +7,7 @@ public struct Entry: Sendable {
   /// The attributes.
   public var inode: Inode
 
-  /// A file of its parts.
+  /// An entry from its parts.
   public init(name: [UInt8], path: [UInt8], inode: Inode) {
     self.name = name
     self.path = path
@@ -15,25 +15,27 @@ public struct Entry: Sendable {
   }
 }
 
-/// What a walk meets.
+/// An event of a walk.
 public enum WalkEvent: Sendable {
-  /// A file, before what is in it.
+  /// A file, before its contents if it is a directory.
   case entry(Entry)
-  /// A file that is no directory, in a walk that does not read such files' inodes; its path is the walker's.
+  /// A file other than a directory, in a walk that does not read such files' inodes; its path is the
+  /// walker's.
   case name
   /// The end of a directory that was announced by an entry, with its path.
   case endOfDirectory([UInt8])
-  /// Something that was refused; the walk goes on behind it.
+  /// Something that was refused; the walk goes on after it.
   case fault(SquashError)
 }
 
 /// Walks a tree in the order of its directory listings, depth first.
 ///
-/// The walk keeps its own stack, so depth costs heap and not stack, and no more of the tree than the
-/// directories from the root to the current one, plus one bit for each directory that was visited: an image
-/// cannot make it run in circles or through the same directory twice.
+/// The walk keeps its own stack, so that depth does not use the thread's stack. It holds only the directories
+/// from the root to the current one, plus one bit for each directory that was visited: an image cannot make
+/// it run in circles or through the same directory twice.
 public struct TreeWalker: ~Copyable {
-  /// The deepest nesting that a walk follows. Beyond half of it no path could be given to a system call.
+  /// The deepest nesting that a walk follows. Paths of half that depth are already too long for a system
+  /// call.
   public static let deepest = 4096
 
   private struct Frame {
@@ -43,20 +45,20 @@ public struct TreeWalker: ~Copyable {
 
   private let reader: SquashReader
   private var frames: [Frame] = []
-  /// The path of the file or directory that ``next()`` answered last.
+  /// The path of the file or directory that ``next()`` returned last.
   public private(set) var path: [UInt8]
   private var start: Entry?
   private var pending: DirectoryLayout?
   private var visited = InodeSet()
   private let reads: Reads
 
-  /// Which files' inodes a walk reads.
+  /// The files whose inodes a walk reads.
   public enum Reads: Sendable {
-    /// Those of all files.
+    /// All files.
     case all
-    /// Those of directories; of other files only the names are announced.
+    /// Directories; other files are announced by name only.
     case names
-    /// Those of directories; other files are passed over.
+    /// Directories; other files are skipped.
     case directories
   }
 
@@ -73,17 +75,17 @@ public struct TreeWalker: ~Copyable {
     path = start.path
   }
 
-  /// How many directories lie above the entry that ``next()`` answered last.
+  /// The number of directories above the entry that ``next()`` returned last.
   public var depth: Int { frames.count }
 
-  /// Leaves the directory that the last event announced unopened. Its end is still an event.
+  /// Skips the contents of the directory that the last event announced. Its end is still an event.
   public mutating func skipDescendants() {
     if case .some = pending { pending?.byteCount = 0 }
   }
 
   /// The next event, or nil at the end.
   ///
-  /// - Throws: only when the image cannot be read at all; contradictions in it are ``WalkEvent/fault(_:)``.
+  /// - Throws: only if the image cannot be read at all; contradictions in it are ``WalkEvent/fault(_:)``.
   public mutating func next() throws(SquashError) -> WalkEvent? {
     if let start {
       self.start = nil
@@ -115,7 +117,7 @@ public struct TreeWalker: ~Copyable {
       } catch {
         guard !error.isFatal else { throw error }
         if path.count == frames[top].pathCount {
-          // The listing itself is broken: what is behind the break cannot be found.
+          // The listing itself is broken, so its remaining entries cannot be found.
           frames[top].cursor = DirectoryCursor(DirectoryLayout.empty)
         }
         return .fault(error.at(path: path))
@@ -160,7 +162,7 @@ extension DirectoryLayout {
 }
 
 extension SquashError {
-  /// Whether nothing sensible can follow: the storage failed, not the image's structure.
+  /// Whether reading cannot go on: the storage failed, not the image's structure.
   var isFatal: Bool { code == .system || code == .library || code == .truncated }
 }
 
@@ -169,7 +171,7 @@ struct InodeSet {
   private static let pieceBits = 15
   private var pieces: [UInt32: [UInt64]] = [:]
 
-  /// Adds a number; answers whether it was new.
+  /// Adds a number; returns whether it was new.
   mutating func insert(_ number: UInt32) -> Bool {
     let bit = Int(number & (1 << Self.pieceBits - 1))
     let mask = UInt64(1) << UInt64(bit & 63)

@@ -15,13 +15,13 @@ public struct ExtendedAttribute: Hashable, Sendable {
 }
 
 extension ExtendedAttribute {
-  /// Linux lists at most 64 KiB of names, of at least seven bytes each.
+  /// The most attributes of one file: Linux lists at most 64 KiB of names, of at least seven bytes each.
   static let mostOfOneFile = 9362
-  /// Linux takes no longer name, its namespace included.
+  /// The longest name that Linux accepts, its namespace included.
   static let longestName = 255
-  /// Linux stores no longer value.
+  /// The longest value that Linux stores.
   static let longestValue = 65536
-  /// No file's attributes are longer in all.
+  /// The most bytes of one file's attributes together.
   static let longestSet = 16 << 20
 }
 
@@ -31,9 +31,9 @@ extension SquashReader {
     guard let index = inode.xattrIndex else { return [] }
     let superblock = image.superblock
     guard let table = superblock.xattrTableStart else {
-      throw SquashError(.corrupt, "extended attributes where there is no table of them")
+      throw SquashError(.corrupt, "extended attributes, but no table of them")
     }
-    // The table's head: where the names and values start, and how many sets there are.
+    // The table's head: the start of the names and values, and the number of sets.
     var head: (UInt64, UInt32, UInt32) = (0, 0, 0)
     guard table + 16 <= superblock.bytesUsed else {
       throw SquashError(.corrupt, "the table of extended attributes is cut off", offset: table)
@@ -41,7 +41,7 @@ extension SquashReader {
     try image.reader.readExactly(&head, 16, at: table)
     guard index < UInt32(littleEndian: head.1) else {
       throw SquashError(
-        .corrupt, "set \(index) of extended attributes where there are \(UInt32(littleEndian: head.1))",
+        .corrupt, "set \(index) of extended attributes, but there are only \(UInt32(littleEndian: head.1))",
         offset: table)
     }
     guard let contentStart = Int64(exactly: UInt64(littleEndian: head.0)), contentStart < table else {
@@ -94,7 +94,7 @@ extension SquashReader {
       }
       let value: [UInt8]
       if type & 0x100 != 0 {
-        // Out of line: twelve bytes, a length that says 8 and a reference to the value.
+        // Stored elsewhere: twelve bytes, a length (always 8) and a reference to the value.
         var link: (UInt32, UInt32, UInt32) = (0, 0, 0)
         try metadata.read(&link, 12, at: &position)
         let reference = UInt64(UInt32(littleEndian: link.1)) | UInt64(UInt32(littleEndian: link.2)) << 32

@@ -1,6 +1,6 @@
-/// One entry of an archive, with everything that its extended headers said.
+/// An entry of an archive, with the values of its extended headers.
 struct TarEntry {
-  /// A stretch of a sparse file that is stored.
+  /// A stored stretch of a sparse file.
   struct Extent {
     var start: Int64
     var count: Int64
@@ -9,7 +9,7 @@ struct TarEntry {
   var name: [UInt8] = []
   var target: [UInt8] = []
   var kind: UInt8 = 0
-  /// How many bytes of content the archive holds.
+  /// The number of bytes of content in the archive.
   var storedSize: Int64 = 0
   /// The length of the file.
   var size: Int64 = 0
@@ -18,7 +18,7 @@ struct TarEntry {
   var extents: [Extent]?
 }
 
-/// What extended headers say about the next entry, or about all.
+/// The values of extended headers, for the next entry or for all.
 struct TarExtensions {
   var values: [String: [UInt8]] = [:]
   var attributes: [ExtendedAttribute] = []
@@ -62,7 +62,7 @@ struct TarExtensions {
         extents.append(TarEntry.Extent(start: start, count: count))
       }
     } else if key.hasPrefix("SCHILY.acl.") {
-      // An access control list as text. No image holds it; this counts it among what is left out.
+      // An access control list as text. An image cannot hold it; this entry makes it count as left out.
       attributes.append(ExtendedAttribute(name: Array("system.posix_acl".utf8), value: value))
     } else {
       values[key] = value
@@ -72,11 +72,11 @@ struct TarExtensions {
   func number(_ key: String) -> Int64? { values[key].flatMap { TarNumber.decimal($0[...]) } }
 }
 
-/// Numbers as archives spell them.
+/// Numbers in the forms that archives use.
 package enum TarNumber {
   static let damagedMap = SquashError(.corrupt, "the map of a sparse file in the archive is damaged")
 
-  /// A decimal number; a fraction, as times have it, is cut off.
+  /// A decimal number; a fraction, as in times, is cut off.
   static func decimal(_ text: ArraySlice<UInt8>) -> Int64? {
     let whole = text.prefix { $0 != 0x2E }
     return Int64(String(decoding: whole, as: UTF8.self))

@@ -3,7 +3,7 @@ package enum TarHeader {
   private static let attributePrefix = Array("SCHILY.xattr.".utf8)
 
   package static let blockSize = 512
-  /// The most that fits into eleven octal digits, and into seven.
+  /// The largest numbers that fit into eleven octal digits, and into seven.
   static let mostSize: Int64 = 0o77_777_777_777
   static let mostID: UInt32 = 0o7_777_777
 
@@ -20,7 +20,8 @@ package enum TarHeader {
     case global = 0x67
   }
 
-  /// A header with a checksum. Names and numbers that do not fit are cut: extended records carry them.
+  /// A header with a checksum. Names and numbers that do not fit are cut; extended records carry them in
+  /// full.
   static func make(
     name: [UInt8], kind: Kind, size: Int64, permissions: UInt16 = 0o644, userID: UInt32 = 0,
     groupID: UInt32 = 0, time: UInt32 = 0, target: [UInt8] = [], device: DeviceNumber? = nil
@@ -52,12 +53,13 @@ package enum TarHeader {
     return block
   }
 
-  /// The sum of all bytes, those of the checksum itself counted as spaces.
+  /// The sum of all bytes, with the checksum's own field counted as spaces.
   package static func checksum(_ block: [UInt8]) -> UInt64 {
     block.indices.reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : UInt64(block[$1])) }
   }
 
-  /// One record of an extended header: its length in decimal, which counts itself, a space, key, value.
+  /// One record of an extended header: its length in decimal, including the length itself, a space, key,
+  /// value.
   static func record(_ key: [UInt8], _ value: [UInt8]) -> [UInt8] {
     let rest = key.count + value.count + 3
     var count = rest + 1
@@ -65,13 +67,13 @@ package enum TarHeader {
     return Array(String(count).utf8) + [0x20] + key + [0x3D] + value + [0x0A]
   }
 
-  /// The zeros that fill up the last block.
+  /// The zeros that complete the last block.
   static func padding(after size: Int64) -> [UInt8] {
     [UInt8](repeating: 0, count: Int((512 - size % 512) % 512))
   }
 
-  /// The key of an extended attribute's record. An equals sign would end it: GNU tar writes that, and the percent
-  /// sign, as three characters.
+  /// The key of an extended attribute's record. An equals sign would end the key, so it and the percent sign
+  /// are written as three characters, as GNU tar does.
   static func attributeKey(_ name: [UInt8]) -> [UInt8] {
     attributePrefix
       + name.flatMap { byte in

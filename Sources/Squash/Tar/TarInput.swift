@@ -2,13 +2,13 @@ import Bytes
 import CZlib
 import CZstd
 
-/// A source of bytes that are read one after the other.
+/// A source of bytes that are read in order.
 public protocol ByteSource {
-  /// Reads up to the buffer's length; 0 means the end.
+  /// Reads at most the buffer's length; returns 0 at the end.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int
 }
 
-/// An archive's bytes, decompressed when they begin like gzip or zstd.
+/// An archive's bytes, decompressed if they begin like gzip or zstd.
 final class TarInput {
   private enum Codec {
     case plain
@@ -18,10 +18,10 @@ final class TarInput {
 
   private static let inputSize = 256 << 10
   private static let outputSize = 1 << 20
-  /// zstd frames may ask for windows up to this (as the command-line tool accepts): 128 MiB.
+  /// The largest window of zstd frames, as in the zstd tool: 128 MiB.
   private static let windowLog: Int32 = 27
 
-  /// What else archives begin with.
+  /// The beginnings of archives that are not supported.
   private static let others: [(magic: [UInt8], name: String)] = [
     ([0xFD, 0x37, 0x7A, 0x58], "compressed with xz"), (Array("BZh".utf8), "compressed with bzip2"),
     (Array("LZIP".utf8), "compressed with lzip"), ([0x5D, 0, 0], "compressed with lzma"),
@@ -39,7 +39,7 @@ final class TarInput {
   private var outputEnd = 0
   private var codec = Codec.plain
   private var isInFrame = false
-  /// How many decompressed bytes were read.
+  /// The number of decompressed bytes that were read.
   private(set) var offset: Int64 = 0
 
   init(_ source: any ByteSource) throws(SquashError) {
@@ -52,12 +52,13 @@ final class TarInput {
     let head = input.bytes.prefix(min(inputEnd, 4))
     if let (_, name) = Self.others.first(where: { head.starts(with: $0.magic) }) {
       throw SquashError(
-        .unsupported, "the archive is \(name), which is not read here: tar, gzip and zstd are")
+        .unsupported,
+        "the archive is \(name), which is not supported; tar, also compressed with gzip or zstd, is")
     }
     if head.starts(with: [0x1F, 0x8B]) {
       let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
       stream.initialize(to: z_stream())
-      // 15 bits of window, and a gzip header.
+      // A window of 15 bits, and a gzip header (16).
       guard zlib_inflate_begin(stream, 15 + 16) == Z_OK else {
         stream.deallocate()
         throw .outOfMemory("a decompressor")
@@ -102,14 +103,14 @@ final class TarInput {
     }
   }
 
-  /// Reads bytes whose count the caller has capped.
+  /// Reads bytes; the caller has limited their count.
   func bytes(_ count: Int) throws(SquashError) -> [UInt8] {
     let buffer = RawBuffer(count: count)
     try readExactly(buffer.start, count)
     return Array(UnsafeRawBufferPointer(start: buffer.start, count: count))
   }
 
-  /// Passes over bytes.
+  /// Skips bytes.
   func skip(_ count: Int64) throws(SquashError) {
     var left = count
     while left > 0 {
@@ -123,7 +124,7 @@ final class TarInput {
     }
   }
 
-  /// Reads on behind the archive's end until what was compressed with it ends: its checksum is last.
+  /// Reads on past the archive's end to the end of the compressed stream, whose checksum comes last.
   func finish() throws(SquashError) {
     while isInFrame, try refill() {}
   }

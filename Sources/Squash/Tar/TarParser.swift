@@ -1,8 +1,8 @@
 /// Reads the entries of an archive: ustar, pax and GNU headers, GNU's sparse files in all four forms.
 final class TarParser {
-  /// No name, target or extended header is longer.
+  /// The longest name, target or extended header.
   private static let longestHeader: Int64 = 16 << 20
-  /// No sparse file has more stored stretches.
+  /// The most stored stretches of a sparse file.
   private static let mostExtents = 1 << 20
 
   let input: TarInput
@@ -26,14 +26,14 @@ final class TarParser {
         throw SquashError(
           .truncated,
           input.offset == 0
-            ? "the archive is empty" : "the archive ends without the zeros that end one: it is cut off",
+            ? "the archive is empty" : "the archive is cut off: the zeros that end an archive are missing",
           offset: input.offset)
       }
       guard count == TarHeader.blockSize else {
         throw SquashError(.truncated, "the archive ends inside a header", offset: input.offset)
       }
       let block = Array(buffer.bytes)
-      // Zeros end an archive; what follows is filling.
+      // Zeros end an archive; only padding follows them.
       if block.allSatisfy({ $0 == 0 }) { return nil }
       guard TarNumber.field(block[148..<156]) == Int64(TarHeader.checksum(block)) else {
         throw SquashError(
@@ -67,7 +67,7 @@ final class TarParser {
     var entry = TarEntry()
     entry.kind = block[156]
     entry.name = Self.text(block[0..<100])
-    // POSIX archives have a prefix; GNU's magic ends in a space and uses the place otherwise.
+    // POSIX archives have a name prefix; GNU's magic ends with a space, and GNU uses that field otherwise.
     if block[257..<263].elementsEqual("ustar\u{0}".utf8), block[345] != 0 {
       entry.name = Self.text(block[345..<500]) + [0x2F] + entry.name
     }
@@ -123,7 +123,7 @@ final class TarParser {
     guard stored == entry.storedSize else { throw TarNumber.damagedMap }
   }
 
-  /// GNU's old form: four stretches in the header, 21 in each block that follows.
+  /// GNU's old form: four stretches in the header, 21 in each following block.
   private func readOldMap(_ entry: inout TarEntry, _ block: [UInt8]) throws(SquashError) {
     entry.kind = TarHeader.Kind.regular.rawValue
     guard let size = TarNumber.field(block[483..<495]), size >= 0 else { throw TarNumber.damagedMap }

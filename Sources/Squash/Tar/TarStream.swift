@@ -1,18 +1,18 @@
-/// A place that bytes are written to one after the other.
+/// A sink for bytes that are written in order.
 public protocol ByteSink {
   /// Writes all bytes.
   func write(_ bytes: UnsafeRawBufferPointer) throws(SquashError)
 }
 
-/// What a tar stream holds.
+/// The result of writing a tar stream.
 public struct TarReport: Sendable {
-  /// Entries written.
+  /// The number of entries written.
   public var entries = 0
-  /// Bytes written.
+  /// The number of bytes written.
   public var bytes: Int64 = 0
-  /// What was refused; at most ``ExtractionReport/mostFaults``.
+  /// The refused entries, at most ``ExtractionReport/mostFaults``.
   public var faults: [SquashError] = []
-  /// How much was refused.
+  /// The number of refused entries.
   public var faultCount = 0
   /// Sockets, which an archive cannot hold.
   public var skipped: [[UInt8]] = []
@@ -21,15 +21,15 @@ public struct TarReport: Sendable {
 /// Writes a tree as a POSIX pax archive.
 ///
 /// Entries come in the order of the image's directories, so that its data is read from front to back. Names
-/// are bytes as they are; extended attributes are `SCHILY.xattr` records, and files with holes GNU's sparse
-/// format 1.0, which GNU tar and libarchive read.
+/// are written as raw bytes; extended attributes become `SCHILY.xattr` records, and files with holes use
+/// GNU's sparse format 1.0, which GNU tar and libarchive read.
 public struct TarStream {
   private let reader: SquashReader
   private let sink: any ByteSink
   private var report = TarReport()
   private var links: [UInt32: (path: [UInt8], left: UInt32)] = [:]
 
-  /// An archive of an image's content to `sink`.
+  /// A writer of an image's content to `sink`.
   public init(_ reader: SquashReader, to sink: any ByteSink) {
     self.reader = reader
     self.sink = sink
@@ -37,7 +37,7 @@ public struct TarStream {
 
   /// Writes the archive.
   ///
-  /// - Parameter onProgress: called now and then.
+  /// - Parameter onProgress: called from time to time.
   public mutating func write(
     _ selection: PathSelection = .all, onProgress: ((TarReport) -> Void)? = nil
   ) throws(SquashError) -> TarReport {
@@ -117,7 +117,7 @@ public struct TarStream {
       }
     }
     if !records.isEmpty {
-      // Names that are not UTF-8 are taken as bytes; libarchive wants to be told.
+      // Readers take names that are not UTF-8 as bytes; libarchive needs a record that says so.
       if String(validating: name + target, as: UTF8.self) == nil {
         records = TarHeader.record(Array("hdrcharset".utf8), Array("BINARY".utf8)) + records
       }
@@ -141,7 +141,7 @@ public struct TarStream {
       try writeHeader(name, .regular, inode, size: layout.size)
     } else {
       // The map comes first in the content: the number of extents, then offset and length of each, in decimal
-      // lines, filled up to a block. An extent of no bytes at the end stands for a hole there.
+      // lines, padded to a block. An empty extent at the end stands for a hole there.
       var map = "\(extents.count + 1)\n"
       for extent in extents { map += "\(extent.start)\n\(extent.count)\n" }
       map += "\(layout.size)\n0\n"
@@ -161,7 +161,7 @@ public struct TarStream {
       written += Int64(bytes.count)
     }
     guard written == stored else {
-      throw SquashError(.corrupt, "the content is not as long as its blocks say")
+      throw SquashError(.corrupt, "the content does not have the length that its blocks say")
     }
     report.bytes += written
     try write(TarHeader.padding(after: written))

@@ -3,7 +3,7 @@ import LinuxSystem
 import Gcrypt
 import Synchronization
 
-/// SHA-256 of content: equal digests are taken for equal content.
+/// SHA-256 of content: equal digests are taken as equal content.
 struct ContentDigest: Hashable, Sendable {
   private let words: (UInt64, UInt64, UInt64, UInt64)
 
@@ -42,7 +42,7 @@ final class BlockUnit: @unchecked Sendable {
   var file: StoredContent?
   var isLast = false
   var fragment = 0
-  // What the thread found out.
+  // The results of the thread.
   var compressedCount: Int?
   var isHole = false
   var digest: ContentDigest?
@@ -86,8 +86,8 @@ final class BlockWorker: Worker {
   }
 }
 
-/// Turns content into data blocks and fragments: cut here, compressed by threads, written here in the order
-/// of the cutting, so that the image does not depend on the threads.
+/// Turns content into data blocks and fragments. Blocks are cut here, compressed by threads, and written here
+/// in the order of the cutting, so that the image does not depend on the threads.
 final class BlockPipeline {
   private struct Place {
     var start: Int64
@@ -100,7 +100,7 @@ final class BlockPipeline {
   private var free: [BlockUnit] = []
   private var flying: [BlockUnit] = []
   private let mostFlying: Int
-  /// Where the next block goes.
+  /// The place of the next block.
   private(set) var position: Int64
   private(set) var duplicates = 0
   /// The fragment blocks' places and words, by index.
@@ -124,10 +124,10 @@ final class BlockPipeline {
     tailUnit = BlockUnit(blockSize: blockSize)
   }
 
-  /// Ends the threads. Call it on every way out.
+  /// Ends the threads. Every exit path has to call it.
   func close() { pool.close() }
 
-  /// An empty block to be filled; blocks that are ready are written first when too many are under way.
+  /// An empty block to be filled. If too many are in progress, finished blocks are written first.
   func unit() throws(SquashError) -> BlockUnit {
     if let unit = free.popLast() { return unit }
     if flying.count < mostFlying { return BlockUnit(blockSize: blockSize) }
@@ -135,10 +135,10 @@ final class BlockPipeline {
     return free.popLast() ?? BlockUnit(blockSize: blockSize)
   }
 
-  /// Takes back a block that was not needed.
+  /// Takes back an unused block.
   func giveBack(_ unit: BlockUnit) { free.append(unit) }
 
-  /// Hands a filled data block to the threads. All blocks of a file come one after the other.
+  /// Hands a filled data block to the threads. The blocks of a file come one after another.
   func submit(_ unit: BlockUnit, count: Int, of file: StoredContent, isLast: Bool) throws(SquashError) {
     unit.count = count
     unit.file = file
@@ -180,7 +180,7 @@ final class BlockPipeline {
     tailUnit.count = 0
   }
 
-  /// Whether the image has a file of exactly these blocks; if so it is shared.
+  /// Whether the image has a file of exactly these blocks; if so, `file` shares it.
   func share(_ digest: ContentDigest, with file: StoredContent) throws(SquashError) -> Bool {
     while !flying.isEmpty { try retire() }
     guard let place = known[digest] else { return false }
@@ -198,7 +198,7 @@ final class BlockPipeline {
     return sum
   }
 
-  /// Writes everything that is under way, the last fragment block too.
+  /// Writes everything that is in progress, and the last fragment block.
   func finish() throws(SquashError) {
     try flushFragment()
     while !flying.isEmpty { try retire() }
@@ -245,7 +245,7 @@ final class BlockPipeline {
     }
   }
 
-  /// The digest of a file from its blocks' digests. The length is part of it, as the last block may be short.
+  /// The digest of a file from its blocks' digests. It includes the length, as the last block may be short.
   static func digest(ofBlocks digests: [UInt8], size: Int64) throws(SquashError) -> ContentDigest {
     var bytes = digests
     bytes.append(littleEndian: size)

@@ -6,15 +6,16 @@ public import LinuxSystem
 extension ImageWriter {
   /// Adds everything in a directory, whose own attributes become the root's.
   ///
-  /// The tree is read in the order of the bytes of its names, without following links. What changes while it
-  /// is read gives an image of some of both states, or an error; it cannot lead outside.
+  /// The tree is read in the order of its names' bytes, without following links. If the tree changes
+  /// meanwhile, the image holds a mixture of both states, or an error is thrown; files outside are never
+  /// read.
   public func add(contentsOf directory: consuming OwnedDescriptor) throws(SquashError) {
     let source = DirectorySource(self, DirectoryHandle(directory))
     try source.run()
   }
 }
 
-/// Reads a tree of files, keeping its own stack.
+/// Reads a tree of files; keeps its own stack.
 private final class DirectorySource {
   private struct Frame {
     var node: WriteNode
@@ -61,7 +62,7 @@ private final class DirectorySource {
       throw SquashError(.tooDeep, "directories nested deeper than \(TreeWalker.deepest)")
     }
     let names = try LeafWriter.system { () throws(SystemError) in try stack.current().descriptor.names() }
-    // Taken from the end, so sorted backwards.
+    // Names are taken from the end, so they are sorted backwards.
     frames.append(
       Frame(node: node, names: names.sorted { $1.lexicographicallyPrecedes($0) }, pathCount: path.count))
   }
@@ -133,7 +134,7 @@ private final class DirectorySource {
 
 /// An open file that is read for the image.
 final class OpenFile {
-  /// No fault of an image, which there is none yet.
+  /// Not a fault of the image, which does not exist yet.
   fileprivate static let becameShorter = SquashError(.system, "it became shorter while it was read")
 
   let descriptor: OwnedDescriptor
@@ -157,8 +158,8 @@ extension FileAttributes {
 }
 
 extension ImageWriter {
-  /// Stores a file's content. A file as long as one before may be its equal: then reading it twice is cheaper
-  /// than compressing it.
+  /// Stores a file's content. A file may equal an earlier one of the same length; then reading it twice is
+  /// cheaper than compressing it.
   func store(_ file: OpenFile, size: Int64) throws(SquashError) -> StoredContent {
     let content = StoredContent()
     content.size = size
@@ -183,7 +184,7 @@ extension ImageWriter {
     return content
   }
 
-  /// Fills a block; a hole of the file system is not read.
+  /// Fills a block; holes are not read.
   private func fill(_ unit: BlockUnit, from file: OpenFile, _ count: Int, at offset: Int64)
     throws(SquashError)
   {
@@ -191,7 +192,7 @@ extension ImageWriter {
     if let data, data < offset + Int64(count) {
       try file.read(unit.input.start, count, at: offset)
     } else {
-      // Behind the end of a file that was cut off is no data either.
+      // There is no data after the end of a file that became shorter, either.
       let end = try LeafWriter.system { () throws(SystemError) in try file.descriptor.byteCount() }
       guard end >= offset + Int64(count) else { throw OpenFile.becameShorter }
       unit.input.start.initializeMemory(as: UInt8.self, repeating: 0, count: count)

@@ -1,12 +1,12 @@
 import Bytes
 import CSquashfs
 
-/// Writes a squashfs. Content goes to its place as it is added; ``finish()`` adds the tables.
+/// Writes a squashfs. Content is written as it is added; ``finish()`` adds the tables.
 ///
-/// The image depends only on what is added and in which order, and on the options but not the threads.
-/// Until it is finished there is no superblock, so that nobody takes it for a file system.
+/// The image depends only on what is added, on the order, and on the options except the number of threads.
+/// The superblock is written last, so that an unfinished image is not taken for a file system.
 public final class ImageWriter {
-  /// Loop devices show whole pages.
+  /// The image is padded to whole pages, which loop devices show.
   private static let padding: Int64 = 4096
 
   let options: WriterOptions
@@ -45,8 +45,8 @@ public final class ImageWriter {
 
   /// Writes the tables and the superblock.
   ///
-  /// - Returns: what was done; the image is ``WriteReport/imageBytes`` long, and what the writer holds behind
-  ///   that was never part of it.
+  /// - Returns: the report. The image is ``WriteReport/imageBytes`` long; further bytes that the writer holds
+  ///   do not belong to it.
   public func finish() throws(SquashError) -> WriteReport {
     try pipeline.finish()
     pipeline.close()

@@ -1,7 +1,7 @@
 import Bytes
 import CSquashfs
 
-/// Objects of libsquashfs that write the tables behind the data. All are used from one thread.
+/// The objects of libsquashfs that write the tables after the data. One thread uses them all.
 final class MetadataTables {
   private let metadataCompressor: MetadataCompressor
   private let inodes: OpaquePointer
@@ -48,7 +48,7 @@ final class MetadataTables {
     }
   }
 
-  /// Writes the compressor's options behind the superblock, where they differ from its defaults.
+  /// Writes the compressor's options after the superblock if they differ from its defaults.
   func writeCompressorOptions() throws(SquashError) {
     let written = try metadataCompressor.writeOptions(file)
     if written > 0 { superblock.flags |= UInt16(SQFS_FLAG_COMPRESSOR_OPTIONS.rawValue) }
@@ -69,7 +69,7 @@ final class MetadataTables {
   func index(of attributes: [ExtendedAttribute]) throws(SquashError) -> UInt32 {
     guard !attributes.isEmpty else { return Inode.none }
     hasAttributes = true
-    // What no reader takes must not be written.
+    // Do not write what readers refuse.
     let total = attributes.reduce(0) { $0 + $1.name.count + $1.value.count }
     guard attributes.count <= ExtendedAttribute.mostOfOneFile, total <= ExtendedAttribute.longestSet else {
       throw SquashError(.unsupported, "\(attributes.count) extended attributes of \(total) bytes in all")
@@ -77,7 +77,7 @@ final class MetadataTables {
     for attribute in attributes {
       guard attribute.value.count <= ExtendedAttribute.longestValue else {
         throw SquashError(
-          .unsupported, "an extended attribute of \(attribute.value.count) bytes: Linux stores no longer one")
+          .unsupported, "an extended attribute of \(attribute.value.count) bytes; Linux takes up to 64 KiB")
       }
       guard attribute.name.count <= ExtendedAttribute.longestName,
         attribute.name.drop(while: { $0 != 0x2E }).count > 1
@@ -85,7 +85,7 @@ final class MetadataTables {
         throw SquashError(
           .unsupported,
           "an extended attribute with a name of \(attribute.name.count) bytes, \(attribute.name.prefix(40).escapedName): "
-            + "Linux takes no such name")
+            + "Linux does not accept such a name")
       }
     }
     try file.check(sqfs_xattr_writer_begin(xattrs, 0), "begin extended attributes")
@@ -103,7 +103,7 @@ final class MetadataTables {
   /// Starts the inode table here.
   func beginInodes() { superblock.inode_table_start = UInt64(file.size) }
 
-  /// Where the next inode goes, as inodes are referred to.
+  /// The reference that the next inode will have.
   private var inodeReference: UInt64 {
     var block: UInt64 = 0
     var offset: UInt32 = 0
@@ -111,7 +111,7 @@ final class MetadataTables {
     return block << 16 | UInt64(offset)
   }
 
-  /// Appends an inode; answers its reference.
+  /// Appends an inode; returns its reference.
   func append(inode bytes: [UInt8]) throws(SquashError) -> UInt64 {
     let reference = inodeReference
     try file.check(sqfs_meta_writer_append(inodes, bytes, bytes.count), "write an inode")
@@ -140,7 +140,7 @@ final class MetadataTables {
     return inode
   }
 
-  /// Writes a directory's inode and frees it; answers its reference.
+  /// Writes a directory's inode and frees it; returns its reference.
   func append(directory inode: UnsafeMutablePointer<sqfs_inode_generic_t>) throws(SquashError) -> UInt64 {
     defer { sqfs_free(inode) }
     let reference = inodeReference
@@ -152,7 +152,7 @@ final class MetadataTables {
     try file.check(sqfs_frag_table_append(fragments, UInt64(start), word, nil), "add a fragment")
   }
 
-  /// Writes all tables and, last of all, the superblock; answers the length of the file system.
+  /// Writes all tables and then the superblock; returns the length of the file system.
   func finish(rootNumber: UInt32, rootReference: UInt64) throws(SquashError) -> Int64 {
     try file.check(sqfs_meta_writer_flush(inodes), "write the inode table")
     superblock.directory_table_start = UInt64(file.size)

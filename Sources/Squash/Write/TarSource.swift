@@ -1,9 +1,9 @@
 import Bytes
 
 extension ImageWriter {
-  /// Adds everything in an archive: plain, gzip- or zstd-compressed, which its first bytes tell.
+  /// Adds everything in an archive: plain, or compressed with gzip or zstd, as its first bytes tell.
   ///
-  /// A later entry of a name takes the place of an earlier one. Directories that the archive does not mention
+  /// A later entry with the same name replaces the earlier one. Directories that the archive does not mention
   /// are made. Names must not lead upwards.
   public func add(archive source: any ByteSource) throws(SquashError) {
     let input = try TarInput(source)
@@ -23,7 +23,7 @@ extension ImageWriter {
     let content: WriteNode.Content
     switch entry.kind {
     case 0x30, 0, 0x37:
-      // Archives from before POSIX mark directories by a slash.
+      // Archives from before POSIX mark directories with a slash.
       if entry.kind == 0, entry.name.last == 0x2F {
         (type, content) = (.directory, .directory)
       } else {
@@ -52,7 +52,7 @@ extension ImageWriter {
     try place(path, type, attributes, content)
   }
 
-  /// The components of a name, without those that say nothing.
+  /// The components of a name, without empty ones and `.`.
   static func components(of name: [UInt8]) throws(SquashError) -> [[UInt8]] {
     let components = name.split(separator: 0x2F).map(Array.init).filter { $0 != [0x2E] }
     for component in components {
@@ -64,13 +64,13 @@ extension ImageWriter {
     return components
   }
 
-  /// The directory of a path, made where it is missing.
+  /// The directory of a path, made if it is missing.
   private func parent(of path: [[UInt8]]) throws(SquashError) -> WriteNode {
     var node = root
     for component in path.dropLast() {
       if let child = node.child(component) {
         guard child.type == .directory else {
-          throw SquashError(.notDirectory, "it lies beneath something that is not a directory")
+          throw SquashError(.notDirectory, "something above it is not a directory")
         }
         node = child
       } else {
@@ -94,7 +94,7 @@ extension ImageWriter {
     }
     let parent = try parent(of: path)
     if let old = parent.child(name), old.type != .directory || type != .directory {
-      // A name less for what had it.
+      // The replaced file has one name less.
       if old.type != .directory { old.original.linkCount -= 1 }
     }
     parent.add(WriteNode(name: name, type: type, attributes: attributes, content: content))
@@ -104,7 +104,7 @@ extension ImageWriter {
     var node: WriteNode? = root
     for component in target { node = node?.child(component) }
     guard let node, node.type != .directory else {
-      throw SquashError(.notFound, "a hard link to what the archive has not")
+      throw SquashError(.notFound, "a hard link to a file that the archive does not contain")
     }
     let original = node.original
     if path == target { return }
@@ -135,7 +135,7 @@ extension ImageWriter {
     }
   }
 
-  /// Stores content that comes from front to back.
+  /// Stores content that is read from front to back.
   private func store(
     size: Int64, _ read: (UnsafeMutableRawPointer, Int) throws(SquashError) -> Void
   ) throws(SquashError) -> StoredContent {
@@ -162,7 +162,7 @@ extension ImageWriter {
     return content
   }
 
-  /// Adds one file of bytes, in the place of what has that path already.
+  /// Adds a file with these bytes; replaces anything that already has the path.
   public func add(file path: [UInt8], _ bytes: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
     var offset = 0
     let content = try store(size: Int64(bytes.count)) { (target, count) throws(SquashError) in
@@ -175,12 +175,12 @@ extension ImageWriter {
     try place(path, .regular, attributes, .regular(content))
   }
 
-  /// Adds a directory, or sets the attributes of one that is there.
+  /// Adds a directory, or sets the attributes of an existing one.
   public func add(directory path: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
     try place(path, .directory, attributes, .directory)
   }
 
-  /// Adds a symbolic link, in the place of what has that path already.
+  /// Adds a symbolic link; replaces anything that already has the path.
   public func add(
     symlink path: [UInt8], target: [UInt8], _ attributes: FileAttributes
   ) throws(SquashError) {
@@ -195,7 +195,7 @@ extension ImageWriter {
     }
   }
 
-  /// Whether something has a path already.
+  /// Whether something already has the path.
   public func has(_ path: [UInt8]) throws(SquashError) -> Bool {
     var node: WriteNode? = root
     for component in try Self.components(of: path) { node = node?.child(component) }

@@ -3,9 +3,9 @@ import CSquashfs
 
 /// Writes inodes and directory listings.
 ///
-/// A directory's listing refers to the inodes in it, and its inode to the listing. So directories come
-/// bottom up: first everything beneath, then the inodes of all entries side by side, then the listing.
-/// Inodes are numbered in the order of writing, which leaves the highest number to the root.
+/// A directory's listing refers to the inodes in it, and its inode to the listing. So directories are written
+/// bottom up: first everything beneath, then the inodes of all entries together, then the listing. Inodes are
+/// numbered in the order of writing, so the root has the highest number.
 final class TreeEncoder {
   private let tables: MetadataTables
   private let options: WriterOptions
@@ -21,7 +21,7 @@ final class TreeEncoder {
     for inode in directories.values { sqfs_free(inode) }
   }
 
-  /// Writes the tree; answers the root's number and reference.
+  /// Writes the tree; returns the root's number and reference.
   func write(_ root: WriteNode) throws(SquashError) -> (number: UInt32, reference: UInt64) {
     let order = Self.bottomUp(root)
     var count: UInt32 = 0
@@ -49,7 +49,8 @@ final class TreeEncoder {
     return (root.number, try writeInode(root))
   }
 
-  /// All directories with their parents, each behind those in it, children sorted by the bytes of their names.
+  /// All directories with their parents, each after the directories in it, with children sorted by the bytes
+  /// of their names.
   private static func bottomUp(_ root: WriteNode) -> [(WriteNode, WriteNode?)] {
     var stack: [(node: WriteNode, parent: WriteNode?, isOpen: Bool)] = [(root, nil, false)]
     var order: [(WriteNode, WriteNode?)] = []
@@ -152,7 +153,8 @@ final class TreeEncoder {
     case .device(let device):
       guard let packed = device.packed else {
         throw SquashError(
-          .unsupported, "device \(device.major):\(device.minor) is beyond 12 bits of major and 20 of minor",
+          .unsupported,
+          "device \(device.major):\(device.minor) does not fit into 12 bits of major and 20 of minor",
           path: node.name)
       }
       try head(isExtended: hasXattr)

@@ -1,4 +1,4 @@
-/// Where a written file's content lies.
+/// The place of a written file's content.
 final class StoredContent: @unchecked Sendable {
   var size: Int64 = 0
   var start: Int64 = 0
@@ -8,7 +8,7 @@ final class StoredContent: @unchecked Sendable {
   var fragmentOffset: UInt32 = 0
 }
 
-/// One name in the tree that is being written. A further name of a file refers to the first one.
+/// A name in the tree that is being written. Further names of a file refer to the first one.
 final class WriteNode {
   enum Content {
     case directory
@@ -44,7 +44,7 @@ final class WriteNode {
     return node
   }
 
-  /// Adds a child, or replaces the one of that name; a directory that stays a directory keeps its content.
+  /// Adds a child, or replaces the one with that name; a directory that stays a directory keeps its contents.
   @discardableResult
   func add(_ child: WriteNode) -> WriteNode {
     if let place = index[child.name] {

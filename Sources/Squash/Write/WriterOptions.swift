@@ -1,28 +1,28 @@
-/// How to write a squashfs.
+/// Options for writing a squashfs.
 public struct WriterOptions: Sendable {
   /// The compressor: zstd, gzip, xz or lz4.
   public var compression = Compression.zstd
-  /// The compressor's level, or nil for the default: that of squashfs tools (zstd 15, gzip 9, xz 6), but for
-  /// zstd with a shallower search where that costs next to nothing: see ``Compressor``.
+  /// The compressor's level, or nil for the default: that of the squashfs tools (zstd 15, gzip 9, xz 6), but
+  /// for zstd with a shallower search if that costs almost nothing (``Compressor``).
   public var level: Int?
   /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
   public var blockSize = 128 << 10
-  /// How many threads compress. The bytes of the image do not depend on it.
+  /// The number of threads that compress. The bytes of the image do not depend on it.
   public var threads = 2
-  /// When the file system was made, in Unix seconds.
+  /// The time at which the file system was made, in Unix seconds.
   public var creationTime: UInt32 = 0
-  /// Times of files are not later than this, in Unix seconds.
+  /// The latest time of files, in Unix seconds; later ones become this one.
   public var latestTime: UInt32?
   /// Whether every file belongs to user 0 and group 0.
   public var allRoot = false
   /// Whether extended attributes are kept.
   public var keepsAttributes = true
-  /// A file that is left out of a directory: the image itself, when it is made inside.
+  /// A file to leave out of a directory: the image itself, if it is made inside.
   public var excluded: FileIdentity?
-  /// Called now and then, from the calling thread.
+  /// Called from time to time, from the calling thread.
   public var onProgress: (@Sendable (WriteReport) -> Void)?
 
-  /// The defaults: zstd, blocks of 128 KiB, two threads, owners and attributes as they are.
+  /// The defaults: zstd, blocks of 128 KiB, two threads, owners and attributes unchanged.
   public init() {}
 
   /// The level that will be used.
@@ -40,7 +40,9 @@ public struct WriterOptions: Sendable {
       throw SquashError(
         .invalidArgument, "a block size of \(blockSize): not a power of two from 4 KiB to 1 MiB")
     }
-    guard (1...256).contains(threads) else { throw SquashError(.invalidArgument, "\(threads) threads") }
+    guard (1...256).contains(threads) else {
+      throw SquashError(.invalidArgument, "\(threads) threads; 1 to 256 are possible")
+    }
     let levels: ClosedRange<Int>
     switch compression {
     case .gzip: levels = 1...9
@@ -48,7 +50,7 @@ public struct WriterOptions: Sendable {
     case .xz: levels = 0...9
     case .lz4: levels = Int.min...Int.max
     default:
-      throw SquashError(.unsupportedCompression, "\(compression) is not written; zstd, gzip, xz and lz4 are")
+      throw SquashError(.unsupportedCompression, "cannot write \(compression), only zstd, gzip, xz and lz4")
     }
     guard levels.contains(effectiveLevel) else {
       throw SquashError(.invalidArgument, "level \(effectiveLevel) of \(compression); \(levels) are possible")
@@ -56,31 +58,31 @@ public struct WriterOptions: Sendable {
   }
 }
 
-/// What makes a file the same file, whatever its name.
+/// The identity of a file, whatever its name.
 public struct FileIdentity: Hashable, Sendable {
   var device: UInt64
   var inode: UInt64
 
-  /// The identity of a file by the numbers of its device and its inode.
+  /// The identity of a file from the numbers of its device and its inode.
   public init(device: UInt64, inode: UInt64) {
     self.device = device
     self.inode = inode
   }
 }
 
-/// What a writer has done.
+/// The results of a writer.
 public struct WriteReport: Sendable {
-  /// Inodes in the image.
+  /// The number of inodes in the image.
   public var inodes = 0
-  /// Bytes of regular files, every name's counted once.
+  /// The number of bytes of regular files; a file with several names counts once.
   public var contentBytes: Int64 = 0
   /// The length of the image in bytes, with padding to 4 KiB.
   public var imageBytes: Int64 = 0
-  /// Files whose content the image had already.
+  /// The number of files whose content the image already had.
   public var duplicates = 0
-  /// Extended attributes of namespaces that squashfs cannot hold.
+  /// The number of extended attributes in namespaces that squashfs cannot hold.
   public var droppedAttributes = 0
-  /// Things that the source holds and the image does not: unreadable kinds of tar entries, mostly.
+  /// Entries of the source that the image lacks, mostly tar entries of unsupported types.
   public var skipped: [String] = []
 
   /// An empty report.
@@ -95,7 +97,7 @@ public struct FileAttributes: Sendable {
   public var userID: UInt32
   /// The group.
   public var groupID: UInt32
-  /// The time of the last change in Unix seconds; what the format cannot hold becomes the nearest it can.
+  /// The time of the last change in Unix seconds; if the format cannot hold it, the nearest time that it can.
   public var modificationTime: Int64
   /// Extended attributes.
   public var attributes: [ExtendedAttribute]

@@ -6,8 +6,8 @@ struct AddCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "add", abstract: "Add a data object to an image.",
     discussion: """
-      The image changes in one step: whoever reads it meanwhile sees it without the object or with it. When \
-      the file cannot be read or the disk is full the image stays as it was.
+      The image changes in one step: a reader sees it either without the object or with it. If the file cannot be \
+      read or the disk is full, the image stays as it was.
 
       siftool add image.sif recipe.def --datatype 1
       siftool add image.sif rootfs.squashfs --datatype partition --parttype system --partfs squashfs \

@@ -7,8 +7,8 @@ struct CompactCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compact", abstract: "Rewrite an image without dead bytes.",
     discussion: """
-      Gaps, deleted descriptors and whatever follows the last object go; every object, id, group, link and \
-      signature stays. The new image replaces the old one once it is complete.
+      Removes gaps, deleted descriptors and everything after the last object; keeps every object, id, group, link \
+      and signature. The new image replaces the old one once it is complete.
       """)
 
   @Argument(help: "The image.") var image: PathArgument

@@ -10,7 +10,7 @@ struct DelCommand: ReportingCommand {
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Overwrite the object's bytes with zeros.") var zero = false
-  @Flag(help: "Cut the file behind the last object that is left.") var compact = false
+  @Flag(help: "Cut off the file after the last remaining object.") var compact = false
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 

@@ -5,10 +5,13 @@ import SIF
 struct GrowCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "grow", abstract: "Rewrite an image with room for more objects.",
-    discussion: "Every byte of the old image is kept. The new image replaces it once it is complete.")
+    discussion: "Keeps every byte of the old image. The new image replaces it once it is complete.")
 
   @Argument(help: "The image.") var image: PathArgument
-  @Option(help: ArgumentHelp("The new number of descriptor slots.", valueName: "n")) var capacity: Int64
+  @Option(
+    help: ArgumentHelp(
+      "The new number of descriptor slots: the most objects that the image can hold.", valueName: "n"))
+  var capacity: Int64
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 

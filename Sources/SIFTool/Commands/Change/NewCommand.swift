@@ -8,16 +8,18 @@ import SystemPackage
 struct NewCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "new", abstract: "Make a new, empty image.",
-    discussion: "An image of that name is replaced once the new one is complete.")
+    discussion: "If an image of that name exists, it is replaced once the new one is complete.")
 
-  @Argument(help: "The image.") var image: PathArgument
-  @Option(help: ArgumentHelp("Descriptor slots: the most objects it can hold.", valueName: "n"))
+  @Argument(help: "The new image.") var image: PathArgument
+  @Option(
+    help: ArgumentHelp(
+      "The number of descriptor slots: the most objects that the image can hold.", valueName: "n"))
   var capacity = Header.defaultCapacity
   @Option(
     help: ArgumentHelp(
-      "The launch script, at most 31 bytes; a #! line gets its final newline.", valueName: "text"))
+      "The launch script, at most 31 bytes. A newline is added to a #! line.", valueName: "text"))
   var launch: String?
-  @Option(help: ArgumentHelp("The image's id; otherwise a random one.", valueName: "uuid")) var id: String?
+  @Option(help: ArgumentHelp("The image's id (default: a random one).", valueName: "uuid")) var id: String?
   @OptionGroup(title: "Times and id") var write: WriteOptions
 
   func execute() throws {

@@ -3,8 +3,8 @@ import Bytes
 import CommandKit
 import SIF
 
-/// What `add` takes to describe the new object: the reference's options with their numbers, names besides,
-/// and some that the reference lacks.
+/// The options of `add` that describe the new object: those of the reference with their numbers, names for the
+/// numbers, and some options that the reference lacks.
 struct ObjectOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -14,37 +14,37 @@ struct ObjectOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The type of partition (required with a partition).",
+      "The type of the partition (required for a partition).",
       discussion: NumberedNames.list(PartitionType.allKnown.map(\.name)), valueName: "type"))
   var parttype: String?
 
   @Option(
     help: ArgumentHelp(
-      "The file system in the partition (required with a partition).",
+      "The file system in the partition (required for a partition).",
       discussion: NumberedNames.list(FileSystemType.allKnown.map(\.name)), valueName: "fs"))
   var partfs: String?
 
   @Option(
     help: ArgumentHelp(
-      "The architecture of the partition's programs (required with a partition).",
+      "The architecture of the partition's programs (required for a partition).",
       discussion: NumberedNames.list(Architecture.allKnown.map(\.name)), valueName: "arch"))
   var partarch: String?
 
   @Option(
     help: ArgumentHelp(
-      "The hash of the signature (required with a signature).",
+      "The hash of the signature (required for a signature).",
       discussion: NumberedNames.list(HashType.allKnown.map(\.name)), valueName: "hash"))
   var signhash: String?
 
   @Option(
     help: ArgumentHelp(
-      "The fingerprint of the signer: 40 hexadecimal digits (required with a signature).",
+      "The fingerprint of the signer: 40 hexadecimal digits (required for a signature).",
       valueName: "fingerprint"))
   var signentity: String?
 
   @Option(
     help: ArgumentHelp(
-      "The format of the bill of materials (required with an sbom).",
+      "The format of the bill of materials (required for an sbom).",
       discussion: SBOMFormat.allKnown.map(\.name).joined(separator: ", "), valueName: "format"))
   var sbomformat: String?
 
@@ -53,10 +53,11 @@ struct ObjectOptions: ParsableArguments {
   var messageFormat: String?
 
   @Option(
-    help: ArgumentHelp("What the crypto-message is: clear-signature or rsa-oaep.", valueName: "type"))
+    help: ArgumentHelp("The type of the crypto-message: clear-signature or rsa-oaep.", valueName: "type"))
   var messageType: String?
 
-  @Option(help: ArgumentHelp("The group; 0 for none.", valueName: "n")) var groupid: ReferenceNumber<UInt32>?
+  @Option(help: ArgumentHelp("The object's group; 0 for none.", valueName: "n")) var groupid:
+    ReferenceNumber<UInt32>?
 
   @Option(help: ArgumentHelp("The id of the object that this one is linked to.", valueName: "id"))
   var link: ReferenceNumber<UInt32>?
@@ -66,7 +67,8 @@ struct ObjectOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The alignment; otherwise 4K for partitions, none for others.", valueName: "size"))
+      "The alignment of the object's bytes (default: 4K for a partition, none for other objects).",
+      valueName: "size"))
   var alignment: AlignmentArgument?
 
   @Option(help: ArgumentHelp("The object's name, at most 128 bytes.", valueName: "name")) var filename:
@@ -89,7 +91,7 @@ struct ObjectOptions: ParsableArguments {
     guard let number = ReferenceNumber<Int>.parse(datatype), DataType.allKnown.indices.contains(number - 1)
     else {
       throw ToolFailure.usage(
-        "--datatype \(Self.quoted(datatype)) is no number from 1 to 11 and no name of a type")
+        "--datatype \(Self.quoted(datatype)) is neither a number from 1 to 11 nor the name of a type")
     }
     return DataType.allKnown[number - 1]
   }
@@ -98,7 +100,7 @@ struct ObjectOptions: ParsableArguments {
     switch (link?.value, linkGroup?.value) {
     case (nil, nil): return nil
     case (let id?, nil):
-      // The reference takes the raw field here: a group's number with its mark is a link to the group.
+      // The reference takes the raw field here: a number with the mark of a group is a link to that group.
       let isGroup = id & Descriptor.groupMask == Descriptor.groupMask
       return isGroup ? .group(id & ~Descriptor.groupMask) : .object(id)
     case (nil, let group?): return .group(group)
@@ -145,7 +147,7 @@ struct ObjectOptions: ParsableArguments {
     }
   }
 
-  /// A value by name, or by any number but 0: the format may know more numbers than we do.
+  /// A value by name, or by any number except 0: the format may have more numbers than we know.
   private static func number<Value: NamedNumber>(_ text: String, _ option: String) throws -> Value {
     if let value = Value(name: text) { return value }
     guard let number = ReferenceNumber<Int32>.parse(text), number != 0 else {

@@ -25,7 +25,7 @@ struct ReferenceNumber<Value: FixedWidthInteger & Sendable>: ExpressibleByArgume
       radix = marked ?? 8
       digits = digits.dropFirst(marked == nil ? 1 : 2)
     }
-    // A prefix counts as a digit in front of an underscore.
+    // A prefix counts as a digit before an underscore.
     let parts = digits.split(separator: "_", omittingEmptySubsequences: false)
     guard parts.dropFirst(radix == 10 ? 0 : 1).allSatisfy({ !$0.isEmpty }) else { return nil }
     digits = Substring(parts.joined())

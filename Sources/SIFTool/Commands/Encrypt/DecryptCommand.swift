@@ -11,15 +11,16 @@ struct DecryptCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "decrypt", abstract: "Decrypt an image's squashfs into a new image.",
     discussion: """
-      The new image holds the very bytes that were encrypted. Messages with the key, and signatures that no \
-      longer hold, are dropped; everything else stays.
+      The new image holds exactly the bytes that were encrypted. Messages with the key, and signatures that are no \
+      longer valid, are dropped; everything else stays.
 
       siftool decrypt secret.sif plain.sif --pem-path private.pem
       """)
 
   @Argument(help: "The image.") var input: PathArgument
   @Argument(help: "The new image.") var output: PathArgument
-  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
+    ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @OptionGroup(title: "Signing") var signing: SignAfterOptions
   @OptionGroup(title: "Times and id") var write: WriteOptions

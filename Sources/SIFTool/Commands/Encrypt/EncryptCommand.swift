@@ -12,11 +12,11 @@ struct EncryptCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "encrypt", abstract: "Encrypt an image's squashfs into a new image.",
     discussion: """
-      The squashfs becomes a LUKS2 volume, as the container runtimes mount it; no privilege is needed. Other \
-      objects, groups and links stay; signatures that no longer hold are dropped.
+      The squashfs becomes a LUKS2 volume that the container runtimes can mount. No privilege is needed. Other \
+      objects, groups and links stay; signatures that are no longer valid are dropped.
 
-      With --pem-path (repeatable) the key is random, and stored in the image for each of the public RSA keys. \
-      Runtimes look at the first.
+      With --pem-path (repeatable) the key is random, and the image stores it encrypted for each public RSA key. \
+      Runtimes only look at the first.
 
       siftool encrypt plain.sif secret.sif --pem-path pub.pem
       siftool encrypt plain.sif secret.sif --passphrase-file phrase --sign-key key.asc
@@ -24,10 +24,12 @@ struct EncryptCommand: ReportingCommand {
 
   @Argument(help: "The image.") var input: PathArgument
   @Argument(help: "The new image.") var output: PathArgument
-  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
+    ObjectID?
   @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions
   @Option(
-    help: ArgumentHelp("A public RSA key of 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
+    help: ArgumentHelp(
+      "The public RSA key of a recipient: 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
   var pemPath: [PathArgument] = []
   @OptionGroup(title: "The new volume") var shape: VolumeShapeOptions
   @OptionGroup(title: "Signing") var signing: SignAfterOptions

@@ -9,31 +9,34 @@ struct RekeyCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "rekey", abstract: "Change who can open an encrypted image, in place.",
     discussion: """
-      The new key is added, and then the one that opened the image is removed; a cut in between leaves an image \
-      that one of them opens. The squashfs is not touched, and its own key stays: whoever has kept an old copy \
-      of the image and the old key can still read this one. Only encrypting anew helps against that.
+      Adds the new key, then removes the one that opened the image. If it is interrupted in between, one of them \
+      still opens the image. The squashfs is not encrypted again, and the volume's own key stays: a person who kept an \
+      old copy of the image and the old key can still read this one. Only a new encryption prevents that.
 
-      All recipients of one key share its key slot. When that is removed, none of them can open the image any \
-      more, and their messages go, too: name everybody who shall go on with --new-pem-path. The ids of the \
-      messages of others are told.
+      All recipients of one key share its key slot. When the slot is removed, none of them can open the image any \
+      more, and their messages are removed too: name everybody who is to keep access with --new-pem-path. The ids of \
+      other recipients' messages are printed.
 
       siftool rekey secret.sif --passphrase-file old --new-passphrase-file new
       siftool rekey secret.sif --pem-path mine.pem --keep --new-pem-path theirs.pub.pem
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
+    ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @Option(help: ArgumentHelp("Read the new passphrase from an open file descriptor.", valueName: "n"))
   var newPassphraseFd: Int32?
   @Option(
-    help: ArgumentHelp("Read the new passphrase from a file, less one final newline.", valueName: "file"))
+    help: ArgumentHelp(
+      "Read the new passphrase from a file; one final newline is ignored.", valueName: "file"))
   var newPassphraseFile: PathArgument?
   @Option(
-    help: ArgumentHelp("A public RSA key that shall open the image (repeatable).", valueName: "file"))
+    help: ArgumentHelp(
+      "The public RSA key of a new recipient: 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
   var newPemPath: [PathArgument] = []
-  @Flag(help: "Keep the key that opened the image, too.") var keep = false
-  @Flag(help: "Remove the key that opened the image, and add none.") var remove = false
+  @Flag(help: "Also keep the key that opened the image.") var keep = false
+  @Flag(help: "Remove the key that opened the image without adding another.") var remove = false
   @OptionGroup(title: "Key derivation") var derivation: KeyDerivationOptions
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var json: JSONOption
@@ -49,7 +52,7 @@ struct RekeyCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     let cost = try derivation.cost()
-    // The lock is held from before the header is read until the last change of it.
+    // The editor holds the lock from before the header is read until its last change.
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
     let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
     var source = key.source
@@ -57,7 +60,7 @@ struct RekeyCommand: ReportingCommand {
     let opened = try EncryptedPartition(
       partition, in: editor.image, allowsAnyCipher: source.allowsAnyCipher
     ).unlock(with: source)
-    // Nobody is locked out for a key that only a faulty header takes for the right one.
+    // A faulty header may accept a wrong key, and a change to that key would lock everybody out.
     try opened.requireSquashfs()
     var change = try KeyChange(of: opened, in: editor.image)
     if remove {
@@ -79,7 +82,7 @@ struct RekeyCommand: ReportingCommand {
     source.pemPaths = newPemPath
     source.usesRuntimeVariables = false
     source.optionNames = "--new-passphrase-file, --new-passphrase-fd or --new-pem-path"
-    // The key that others got in messages goes to one more: no new key slot is needed for that.
+    // A key that others have in messages can go to one more recipient without a new key slot.
     let candidate = opened.encryption?.candidate
     let isShared = keep && candidate?.message != nil && !newPemPath.isEmpty
     return try source.read(sharing: isShared ? candidate : nil)
@@ -98,8 +101,8 @@ struct RekeyCommand: ReportingCommand {
     let kept = change.keptMessages
     if !kept.isEmpty {
       reporter.note(
-        "\(kept.count) message\(kept.count == 1 ? "" : "s") stay\(kept.count == 1 ? "s" : ""): other key slots "
-          + "are left that they may be for; what holds the removed key opens nothing any more (\(Self.list(kept)))"
+        "\(kept.count) message\(kept.count == 1 ? "" : "s") stay\(kept.count == 1 ? "s" : ""), which may "
+          + "hold the keys of other slots; those with the removed key no longer open anything (\(Self.list(kept)))"
       )
     }
   }

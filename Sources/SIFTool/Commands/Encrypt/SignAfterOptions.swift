@@ -4,22 +4,28 @@ import CommandKit
 import ImageTrust
 import SIF
 
-/// Signing in the same run: the options of `sign`, with another name each.
+/// Signing in the same run: the options of `sign`, each with `sign-` before its name.
 struct SignAfterOptions: ParsableArguments {
-  @Flag(help: "Sign the new image, by default with the key in the runtimes' key ring.") var sign = false
+  @Flag(help: "Sign the new image (default: with the key in the runtimes' key ring).") var sign = false
   @Option(help: ArgumentHelp("Sign with the private key in a file (repeatable for PEM).", valueName: "file"))
   var signKey: [PathArgument] = []
   @Option(help: ArgumentHelp("Sign with the private key in an environment variable.", valueName: "name"))
   var signKeyEnv: String?
-  @Option(help: ArgumentHelp("Sign with the OpenPGP key of this fingerprint.", valueName: "fingerprint"))
-  var signFingerprint: String?
-  @Option(help: ArgumentHelp("Sign with a key of this key ring.", valueName: "path"))
-  var signKeyring: PathArgument?
-  @Option(help: ArgumentHelp("Sign with a key that gpg has.", valueName: "fingerprint")) var signGpg: String?
   @Option(
-    help: ArgumentHelp("Read the passphrase of the signing key from a descriptor.", valueName: "n"))
+    help: ArgumentHelp("Sign with the OpenPGP key that has this fingerprint.", valueName: "fingerprint"))
+  var signFingerprint: String?
+  @Option(help: ArgumentHelp("Sign with a key in this key ring.", valueName: "path"))
+  var signKeyring: PathArgument?
+  @Option(
+    help: ArgumentHelp("Sign through gpg, with the key that has this fingerprint.", valueName: "fingerprint"))
+  var signGpg: String?
+  @Option(
+    help: ArgumentHelp("Read the passphrase of the signing key from an open file descriptor.", valueName: "n")
+  )
   var signPassphraseFd: Int32?
-  @Option(help: ArgumentHelp("Read the passphrase of the signing key from a file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Read the passphrase of the signing key from a file; one final newline is ignored.", valueName: "file"))
   var signPassphraseFile: PathArgument?
 
   private var isWanted: Bool {
@@ -27,7 +33,7 @@ struct SignAfterOptions: ParsableArguments {
       || signGpg != nil
   }
 
-  /// Signs every group, where that was asked for.
+  /// Signs every group, if that was asked for.
   func sign(_ editor: inout ImageEditor, _ reporter: Reporter) throws -> [Descriptor] {
     guard isWanted else { return [] }
     var passphrase = PassphraseOptions()

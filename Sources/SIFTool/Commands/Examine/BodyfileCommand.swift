@@ -10,8 +10,8 @@ struct BodyfileCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "bodyfile", abstract: "Write the times of an image and of every file in its partitions.",
     discussion: """
-      The form is the Sleuth Kit's body file: mactime makes a timeline of it. The image's own times, its objects' \
-      and its file systems' are entries too, marked ($SIF_HEADER), ($SIF_DESCRIPTOR) and ($SQUASHFS).
+      Writes a body file of the Sleuth Kit, from which mactime makes a timeline. The times of the image itself, its \
+      objects and its file systems are entries too, marked ($SIF_HEADER), ($SIF_DESCRIPTOR) and ($SQUASHFS).
 
       siftool bodyfile app.sif | mactime -d -z UTC
       siftool bodyfile app.sif --dfxml > app.dfxml
@@ -22,9 +22,12 @@ struct BodyfileCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
   @Flag(
     help:
-      "Write Digital Forensics XML instead, with digests, and where the bytes lie that are not compressed.")
+      "Write Digital Forensics XML instead, with digests, and with the places of bytes that are not compressed."
+  )
   var dfxml = false
-  @Option(help: ArgumentHelp("The algorithm of DFXML's digests: sha256, sha1 or md5.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The algorithm of the digests in DFXML: sha256, sha1 or md5 (default: sha256).", valueName: "name"))
   var algorithm: DigestName?
 
   var printsJSON: Bool { false }
@@ -34,10 +37,10 @@ struct BodyfileCommand: ReportingCommand {
       throw ValidationError("--dfxml excludes --json and --ndjson")
     }
     guard dfxml || algorithm == nil else {
-      throw ValidationError("only --dfxml has digests: siftool hash has lists of them")
+      throw ValidationError("--algorithm needs --dfxml; siftool hash writes lists of digests")
     }
     guard algorithm.map({ DFXML.algorithms.contains($0.name) }) ?? true else {
-      throw ValidationError("DFXML knows the digests sha256, sha1 and md5 only")
+      throw ValidationError("DFXML only knows the digests sha256, sha1 and md5")
     }
   }
 
@@ -105,14 +108,14 @@ struct BodyfileCommand: ReportingCommand {
         }
       }
     } catch {
-      // What is open is closed, so that what there is remains well-formed.
+      // The volume is closed, so that the document is well-formed.
       try listing.endVolume()
       throw error
     }
     try listing.endVolume()
   }
 
-  /// The objects with their digests and places, which DFXML has behind the volumes.
+  /// Adds the objects with their digests and places, which in DFXML come after the volumes.
   private func addObjects(
     of image: EvidenceImage, _ budget: inout HashBudget, _ listing: TimelineListing
   ) throws {

@@ -10,24 +10,23 @@ import SystemPackage
 
 struct CarveCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "carve", abstract: "Find deleted objects, and whatever else lies where no object is.",
+    commandName: "carve", abstract: "Find deleted objects, and everything else outside of objects.",
     discussion: """
-      Gaps, padding, trailing bytes and unused descriptors are searched for squashfs, LUKS, ext, OpenPGP, PEM, JSON, \
-      ELF, tar, gzip, Zstandard and images within the image; what has no structure of its own is cut where its \
-      neighbours begin and end. Each find has a confidence and a reason. Damaged images are searched all the same. \
-      Nothing is written to the image.
+      Searches gaps, padding, trailing bytes and unused descriptors for squashfs, LUKS, ext, OpenPGP, PEM, JSON, ELF, \
+      tar, gzip, Zstandard and images within the image. Data without a structure of its own extends to its neighbours. \
+      Each item has a confidence and a reason. Damaged images are also searched. The image is never written to.
 
       siftool carve image.sif --extract found
       """)
 
   @Argument(help: "The image, or any other file.") var image: PathArgument
-  @Flag(help: "Search the objects too, not only what no object claims.") var all = false
+  @Flag(help: "Also search inside of objects.") var all = false
   @Option(
-    help: ArgumentHelp("Leave out what is less sure: low, medium or high.", valueName: "confidence"))
+    help: ArgumentHelp("Leave out items of lower confidence: low, medium or high.", valueName: "confidence"))
   var minConfidence = CarvedItem.Confidence.low
   @Option(
     help: ArgumentHelp(
-      "Write what was found into new files of a directory, with a manifest.json of their digests.",
+      "Write the items into new files in a directory, with a manifest.json of their digests.",
       valueName: "dir"))
   var extract: PathArgument?
   @OptionGroup(title: "Output") var output: JSONOption
@@ -67,7 +66,7 @@ struct CarveCommand: ReportingCommand {
     if let failure { throw failure }
   }
 
-  /// Writes the items and the manifest; all of it, or nothing.
+  /// Writes the items and the manifest: all of them or nothing.
   private func write(
     _ items: [CarvedItem], of carving: Carving, from storage: FileStorage, into path: FilePath
   ) throws -> [ExtractedItem] {
@@ -108,7 +107,7 @@ struct CarveCommand: ReportingCommand {
 
 extension CarvedItem.Confidence: ExpressibleByArgument {}
 
-/// What was carved, for people and for scripts.
+/// The results of carving, for people and for scripts.
 extension Carving {
   fileprivate func lines(_ items: [CarvedItem]) -> [String] {
     func right(_ text: String, _ width: Int) -> String {
@@ -132,7 +131,7 @@ extension Carving {
     return lines
   }
 
-  /// The JSON document but for the items (spec/json/carve.schema.json).
+  /// The JSON document without the items (spec/json/carve.schema.json).
   fileprivate var members: [JSONMember] {
     [
       JSONMember("size", .integer(fileSize)), JSONMember("searchedBytes", .integer(searchedBytes)),

@@ -4,9 +4,9 @@ import SIF
 import Squash
 import StrictJSON
 
-/// A partition whose files were not read, though nothing in it is damaged.
+/// A partition whose files were not read, although it is not damaged.
 struct LeftOutPartition {
-  /// Why.
+  /// The reason.
   enum Reason: String {
     case encrypted
     case notSquashfs = "not-squashfs"
@@ -26,7 +26,7 @@ struct LeftOutPartition {
   }
 }
 
-/// What of an image could not be examined. Everything else was.
+/// The parts of an image that could not be examined. Everything else was.
 struct EvidenceFaults {
   private struct Fault {
     let code: String
@@ -40,7 +40,7 @@ struct EvidenceFaults {
   private(set) var count = 0
 
   private mutating func note(_ fault: Fault) {
-    // What the image as a whole cannot be read for is often what its objects cannot be read for.
+    // The image as a whole and its objects often have the same fault: it is noted once.
     if fault.path == nil,
       faults.contains(where: { $0.path == nil && $0.code == fault.code && $0.message == fault.message })
     {
@@ -57,7 +57,7 @@ struct EvidenceFaults {
         isSystem: error.code == .system))
   }
 
-  /// Notes what an object cannot be read for, or the image as a whole.
+  /// Notes why an object, or the image as a whole, cannot be read.
   mutating func note(_ error: SIFError, in object: Descriptor?) {
     note(
       Fault(
@@ -80,7 +80,7 @@ struct EvidenceFaults {
         }))
   }
 
-  /// Says what they are, and answers how the command ends; nil where there are none.
+  /// Prints the faults, and returns the failure that ends the command; nil if there are none.
   func report(_ reporter: Reporter) -> ToolFailure? {
     guard let first = faults.first else { return nil }
     for fault in faults {

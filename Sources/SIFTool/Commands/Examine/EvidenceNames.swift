@@ -8,7 +8,7 @@ final class UnreadNames {
   /// Adds a name by itself.
   func add(_ name: [UInt8]) { names.insert(EarlierHashes.normalized(name)) }
 
-  /// Adds a directory, or what was taken for one, and everything in it. An empty name is that of all there is.
+  /// Adds a directory, or a file taken for one, and everything in it. The empty name stands for everything.
   func addAll(beneath name: [UInt8]) {
     var directory = EarlierHashes.normalized(name)
     while directory.last == 0x2F { directory.removeLast() }
@@ -22,7 +22,7 @@ final class UnreadNames {
   }
 }
 
-/// What names of an earlier list are of (spec/timeline.md, "Names").
+/// The kinds of names in an earlier list (spec/timeline.md, "Names").
 struct EvidenceNames {
   private let image: [UInt8]
   private let hasPrefix: Bool
@@ -31,8 +31,8 @@ struct EvidenceNames {
   private let isTableRead: Bool
 
   /// - Parameters:
-  ///   - ids: those of the objects whose descriptors were read.
-  ///   - isTableRead: whether there may be no others.
+  ///   - ids: the ids of the objects whose descriptors were read.
+  ///   - isTableRead: whether all descriptors were read, so that there are no other objects.
   init(_ options: EvidenceOptions, ids: Set<UInt32>, isTableRead: Bool) {
     image = EarlierHashes.normalized(options.imageName)
     hasPrefix = options.prefix != nil
@@ -59,7 +59,7 @@ struct EvidenceNames {
     return name[digits.endIndex] == 0x2F ? .file(id) : .other
   }
 
-  /// Whether a name is of what was asked for. One that is no name of this image is, for where it came from is not known.
+  /// Whether a name is in the scope that was asked for. A name of unknown origin counts as if it was.
   func isWanted(_ name: [UInt8], _ wants: (HashCommand.Scope) -> Bool) -> Bool {
     switch kind(of: name) {
     case .image: wants(.file)
@@ -70,7 +70,8 @@ struct EvidenceNames {
     }
   }
 
-  /// Whether a name is of an object that may be in the part of the table that could not be read, or of a file in it.
+  /// Whether a name is of an object, or a file in one, whose descriptor may be in the part of the table that was not
+  /// read.
   func isBeyondTable(_ name: [UInt8]) -> Bool {
     switch kind(of: name) {
     case .object(let id), .file(let id): !isTableRead && !ids.contains(id)

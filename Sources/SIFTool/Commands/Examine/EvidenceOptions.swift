@@ -8,25 +8,25 @@ import Glibc
 import SIF
 import Squash
 
-/// An image that is examined, and what things in it are called.
+/// An image that is examined, and the names of things in it.
 struct EvidenceOptions: ParsableArguments {
   @Argument(help: "The image.") var image: PathArgument
   @Option(
     help: ArgumentHelp(
-      "Only the files of this partition; otherwise those of every one.", valueName: "id"))
+      "Read only the files of this partition (default: of every partition).", valueName: "id"))
   var id: ObjectID?
   @Option(
-    help: ArgumentHelp("What the image is called in the output; otherwise its path.", valueName: "text"))
+    help: ArgumentHelp("The name of the image in the output (default: its path).", valueName: "text"))
   var name: BytesArgument?
   @Option(
     help: ArgumentHelp(
-      "What stands before the paths of files, in place of IMAGE#ID; '.' for a tree that was extracted.",
+      "The prefix of the paths of files, in place of IMAGE#ID; '.' for an extracted tree.",
       valueName: "text"))
   var prefix: BytesArgument?
   @OptionGroup var threads: ThreadOptions
   @Option(
     help: ArgumentHelp(
-      "The most bytes to hash, holes included; otherwise 64G plus 32 times what the image takes on its disk.",
+      "The most bytes to hash, including holes (default: 64G plus 32 times the space of the image on its disk).",
       valueName: "size"))
   var limit: SizeArgument?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
@@ -44,7 +44,7 @@ struct EvidenceOptions: ParsableArguments {
     }
     status = try storage.bytesOnDisk()
     if !storage.keepsAccessTime {
-      reporter.note("the image is not yours: reading it may change its access time")
+      reporter.note("you do not own the image: reading it may change its access time")
     }
     if let id, !evidence.descriptors.contains(where: { $0.id == id.value }) {
       throw ToolFailure(.failure, code: "object-not-found", "no object has the id \(id.value)")
@@ -52,7 +52,7 @@ struct EvidenceOptions: ParsableArguments {
     return (evidence, limit.map { HashBudget(limit: $0.bytes) } ?? HashBudget(bytesOnDisk: status))
   }
 
-  /// The slots of the partitions whose files are asked for.
+  /// The slots of the partitions whose files were asked for.
   func partitions(of evidence: EvidenceImage) throws -> Set<Int> {
     let chosen = evidence.descriptors.filter { object in
       id.map { object.id == $0.value } ?? (object.dataType == .partition)
@@ -61,14 +61,14 @@ struct EvidenceOptions: ParsableArguments {
       let withFiles = chosen.filter { EvidenceContents.isSquashfs($0, of: evidence) }
       guard withFiles.count <= 1 else {
         throw ToolFailure.usage(
-          "--prefix would give one name to files of \(withFiles.count) partitions: choose one with --id")
+          "--prefix would give files of \(withFiles.count) partitions the same names: choose one with --id")
       }
     }
     return Set(chosen.map(\.slot))
   }
 
-  /// The files of a partition, and where in the image their file system begins, if its bytes lie there as they are; nil
-  /// where there are no files to be read, which is then said.
+  /// The files of a partition, and the offset of their file system in the image unless it is encrypted; nil if no files
+  /// can be read, of which the user is told.
   ///
   /// - Parameters:
   ///   - budget: pays for the headers of encrypted partitions.
@@ -94,7 +94,7 @@ struct EvidenceOptions: ParsableArguments {
         "is encrypted (LUKS\(facts.version), \(facts.cipher)): without a key its files are not read",
         reporter, leaveOut)
     case .other:
-      try note(object, .notSquashfs, "holds no squashfs: its files are not read", reporter, leaveOut)
+      try note(object, .notSquashfs, "does not hold a squashfs: its files are not read", reporter, leaveOut)
     }
     return nil
   }
@@ -109,7 +109,7 @@ struct EvidenceOptions: ParsableArguments {
     try leaveOut(partition)
   }
 
-  /// The squashfs of an encrypted partition; nil where no key is given. Nobody is asked for one.
+  /// The squashfs of an encrypted partition; nil if no key is given. This never asks for one.
   private func open(
     _ object: Descriptor, _ evidence: EvidenceImage, _ reporter: Reporter
   ) throws -> SquashImage? {
@@ -140,7 +140,7 @@ struct EvidenceOptions: ParsableArguments {
 
 }
 
-/// An algorithm by the name that coreutils has for it.
+/// An algorithm, by its name in coreutils.
 struct DigestName: ExpressibleByArgument {
   let name: String
   let algorithm: HashAlgorithm

@@ -11,12 +11,12 @@ import Squash
 import StrictJSON
 import SystemPackage
 
-/// Everything that a report says of an image, gathered without writing to it.
+/// Everything that a report says about an image, gathered without writing to it.
 struct Examination {
-  /// What one partition holds.
+  /// The contents of one partition.
   struct Partition {
     let object: UInt32
-    /// What stands out among its files; nil where they cannot be read.
+    /// Its remarkable files; nil if they cannot be read.
     let files: FileStatistics?
     /// Why they cannot be read.
     let failure: ToolFailure?
@@ -27,7 +27,7 @@ struct Examination {
       self.failure = failure
     }
 
-    /// A partition that is not looked into, as others have the same bytes.
+    /// A partition that is not examined, because too many others have the same bytes.
     init(sharing object: Descriptor) {
       self.init(
         object: object.id, files: nil,
@@ -38,9 +38,9 @@ struct Examination {
 
   let path: FilePath
   let size: Int64
-  /// The SHA-256 of the file before and after everything else; nil where it has none.
+  /// The SHA-256 of the file before and after everything else; nil if it could not be computed.
   let digests: (before: [UInt8]?, after: [UInt8]?)
-  /// When the examination began; nil where no clock was to be read.
+  /// When the examination began; nil if no time is to be recorded.
   let time: Timestamp?
   /// When the file was last changed.
   let fileTime: Timestamp
@@ -50,17 +50,17 @@ struct Examination {
   let carving: Carving
   let verification: VerificationReport?
   let lenient: LenientImage
-  /// The image, where it can be opened.
+  /// The image, if it can be opened.
   let image: Image?
-  /// Labels, definition file and encryption, where it can be opened.
+  /// Labels, definition file and encryption, if it can be opened.
   let page: InspectPage?
   let partitions: [Partition]
-  /// Text from inside the primary partition, where no object holds it.
+  /// Texts from inside the primary partition, for those that no object holds.
   let inner: InnerTexts
   let environment: [UInt8]?
   let implausible: [ImplausibleTime]
 
-  /// Why the image is damaged, or a key that was given opens nothing.
+  /// The failure to report: the image is damaged, or a given key opens nothing.
   var failure: ToolFailure? {
     map.damage.map { ToolFailure($0.naming(path)) } ?? fault
       ?? (isKeyNamed ? partitions.lazy.compactMap(\.failure).first { $0.status == .key } : nil)
@@ -129,7 +129,7 @@ struct Examination {
   }
 }
 
-/// The bytes of partitions as file systems: encrypted ones only where an option names their key.
+/// The bytes of partitions as file systems: encrypted ones only if an option names their key.
 final class OpenedPartitions {
   let image: Image
   private let key: VolumeKeySource
@@ -143,7 +143,7 @@ final class OpenedPartitions {
 
   /// A reader of a partition's file system.
   ///
-  /// - Throws: ``ToolFailure`` with a reason for people where it cannot be read.
+  /// - Throws: ``ToolFailure`` with a reason for people if it cannot be read.
   func reader(of object: Descriptor) throws -> any RandomAccess {
     let bytes = try image.bytes(of: object)
     if object.isEncryptedSquashfs {
@@ -154,7 +154,7 @@ final class OpenedPartitions {
       if let volume = try opened[object.id]?.get() { return volume }
     }
     guard try bytes.prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs else {
-      throw ToolFailure(.failure, code: "not-squashfs", "it is no squashfs")
+      throw ToolFailure(.failure, code: "not-squashfs", "it is not a squashfs")
     }
     return bytes
   }
@@ -223,7 +223,7 @@ struct InnerTexts {
     return text
   }
 
-  /// The text of the object of a type that speaks of the primary partition; nil where there is none, or where it is too
+  /// The text of the object of a type that belongs to the primary partition; nil if there is none, or if it is too
   /// long.
   static func object(of image: Image, _ type: DataType) -> [UInt8]? {
     guard let object = image.companion(ofType: type), object.size <= longest else { return nil }

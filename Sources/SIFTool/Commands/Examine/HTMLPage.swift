@@ -1,14 +1,14 @@
 import Bytes
 import SIF
 
-/// A page of HTML that is built from plain text: everything that comes in is escaped here, and nowhere else.
+/// A page of HTML, built from plain text: all text is escaped here, and nowhere else.
 struct HTMLPage {
   private var body = ""
   private let title: String
 
   init(title: String) { self.title = title }
 
-  /// Text for an element or an attribute: what could disturb a terminal is visible, what could be markup is text.
+  /// Text for an element or an attribute: controls for a terminal become visible, and markup becomes text.
   static func escape(_ text: String) -> String { text.printable.markupEscaped }
 
   /// The whole page. Nothing in it is loaded from elsewhere, and browsers are told to load nothing.
@@ -80,7 +80,7 @@ struct HTMLPage {
     body += "<p\(style.map { " class=\"\($0)\"" } ?? "")>\(Self.escape(text))</p>\n"
   }
 
-  /// How something is to be taken.
+  /// Whether a fact is good or bad news.
   enum Mood: String {
     case plain
     case good

@@ -11,17 +11,18 @@ struct HashCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "hash", abstract: "Hash an image, its objects, and every file in its partitions.",
     discussion: """
-      A line a digest, as sha256sum writes them: IMAGE, IMAGE#ID for an object, IMAGE#ID/PATH for a file. With \
-      --against nothing but what has become of each name is printed: same, changed, missing, new or not read.
+      Writes one line per digest, as sha256sum does. The names are IMAGE, IMAGE#ID for an object, and \
+      IMAGE#ID/PATH for a file. With --against, prints for each name whether it is the same, changed, missing, new \
+      or not read.
 
       siftool hash app.sif > app.sha256
       siftool hash app.sif --against app.sha256
       siftool hash app.sif --only files --prefix . | (cd rootfs && sha256sum -c --quiet)
 
-      Exit codes: 0 done, and with --against all is the same; 1 something is not; 5 something could not be read.
+      Exit codes: 0 done, and with --against everything is the same; 1 something differs; 5 something could not be read.
       """)
 
-  /// What is hashed.
+  /// The things to hash.
   enum Scope: String, EnumerableFlag, ExpressibleByArgument {
     case file
     case objects
@@ -29,14 +30,16 @@ struct HashCommand: ReportingCommand {
   }
 
   @OptionGroup var evidence: EvidenceOptions
-  @Option(help: ArgumentHelp("The algorithm, by its name in coreutils.", valueName: "name")) var algorithm =
+  @Option(help: ArgumentHelp("The algorithm of the digests, by its name in coreutils.", valueName: "name"))
+  var algorithm =
     DigestName.standard
   @Option(
     help: ArgumentHelp(
-      "Only the image as a whole (file), its objects, or the files in its partitions (repeatable).",
+      "Hash only the whole image (file), its objects (objects) or the files in partitions (files); repeatable.",
       valueName: "scope"))
   var only: [Scope] = []
-  @Option(help: ArgumentHelp("Compare with an earlier list, ours or sha256sum's.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Compare with an earlier list, from siftool or from sha256sum.", valueName: "file"))
   var against: PathArgument?
   @OptionGroup(title: "Output") var output: JSONLinesOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
@@ -162,7 +165,7 @@ struct HashCommand: ReportingCommand {
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
     defer { block.deallocate() }
     var bytes: [UInt8] = []
-    // Of the line that has no end yet. What is no list, a device say, need not be held whole to be told.
+    // Length of the unfinished line, so that a device is rejected without being read to the end.
     var lineLength = 0
     while bytes.count <= HashList.longestList {
       let count = try source.read(into: block)
@@ -172,7 +175,7 @@ struct HashCommand: ReportingCommand {
       guard lineLength <= HashList.longestLine else {
         throw ToolFailure(
           .failure, code: HashError.Code.list.rawValue,
-          "\(file.path.printable): a line is longer than any of a list")
+          "\(file.path.printable): a line is too long for a list of digests")
       }
     }
     do throws(HashError) { return try EarlierHashes(bytes, algorithm: algorithm) } catch {

@@ -6,7 +6,7 @@ import SIF
 import Squash
 import StrictJSON
 
-/// Digests written as they come: as a list of sha256sum's form, as JSON, or as what has become of an earlier list.
+/// Digests, written as they come: as a list in sha256sum's form, as JSON, or as a comparison with an earlier list.
 final class HashListing {
   enum Form {
     case text
@@ -14,7 +14,7 @@ final class HashListing {
     case document
   }
 
-  /// What a digest is of.
+  /// The kind of thing that a digest is of.
   enum Kind: String {
     case file
     case object
@@ -29,11 +29,11 @@ final class HashListing {
   private var counts: [HashChange: Int] = [:]
   /// The list to compare with.
   var earlier: EarlierHashes?
-  /// What a name of the list is of that was not met; nil where it was not asked for.
+  /// The change of a name in the list that was not found; nil if it was not asked for.
   var changeOfUnmet: ([UInt8]) -> HashChange? = { _ in .missing }
   /// Names of the list that were not asked for.
   private var unwanted = 0
-  /// What could not be hashed.
+  /// The parts that could not be hashed.
   var faults = EvidenceFaults()
   /// The partitions whose files are left out.
   private var leftOut: [LeftOutPartition] = []
@@ -51,7 +51,7 @@ final class HashListing {
     }
   }
 
-  /// Whether something is not as the earlier list has it.
+  /// Whether something differs from the earlier list.
   var hasDifferences: Bool { counts.contains { $0.key != .same && $0.value > 0 } }
 
   /// Says that the files of a partition are left out.
@@ -60,7 +60,7 @@ final class HashListing {
     if form == .lines { try stream.add([JSONMember("unread", partition.json)]) }
   }
 
-  /// Adds a digest; nil of something that could not be read.
+  /// Adds a digest; nil for something that could not be read.
   func add(
     _ kind: Kind, _ object: Descriptor?, path: [UInt8]?, _ name: [UInt8], size: Int64, _ digest: [UInt8]?
   ) throws {
@@ -80,7 +80,7 @@ final class HashListing {
     }
     if let met { return try say(met.change, name) }
     guard let digest else { return }
-    // sha256sum knows no other escapes than those of the list: a file gets the name as it is.
+    // sha256sum has no escapes but those of the list: a file gets the name as it is.
     if isTerminal {
       try output.append(line: "\(digest.hexadecimal)  \(name.escapedName)")
     } else {
@@ -99,7 +99,7 @@ final class HashListing {
     try output.append(line: "\(change.text.padded(to: 8)) \(name.escapedName)")
   }
 
-  /// Ends the listing: what is missing, and how much there was.
+  /// Ends the listing with the missing names and the counts.
   func end(_ failure: ToolFailure?) throws {
     if failure == nil { try addMissing() }
     var rest = [faults.member, JSONMember("holeBytes", .integer(holeBytes))]
@@ -118,7 +118,7 @@ final class HashListing {
     try output.flush()
     if holeBytes > 0, failure == nil {
       reporter.note(
-        "\(ByteText.decimal(holeBytes)) of holes were hashed as the zeros that they read as, unread")
+        "\(ByteText.decimal(holeBytes)) of holes were hashed as zeros without being read")
     }
     if earlier != nil, failure == nil {
       let parts = HashChange.allCases.map { "\(counts[$0] ?? 0) \($0.text)" }
@@ -152,7 +152,7 @@ final class HashListing {
 }
 
 extension [UInt8] {
-  /// Members for a text that may not be UTF-8: then its bytes stand beside it.
+  /// Members for a text. If it is not UTF-8, its bytes are beside it.
   func members(_ key: String) -> [JSONMember] {
     var members = [JSONMember(key, .string(String(decoding: self, as: UTF8.self)))]
     if String(validating: self, as: UTF8.self) == nil {

@@ -8,13 +8,14 @@ struct MapCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "map", abstract: "Account for every byte of an image, exactly once.",
     discussion: """
-      Header, launch script, every slot of the descriptor table, objects, padding, gaps and trailing bytes: each with \
-      its SHA-256, its entropy, what it looks like, and which signature covers it. Nothing is written to the image. \
-      Damaged images are mapped as far as they can be read; the exit code is then 5.
+      Lists header, launch script, every slot of the descriptor table, objects, padding, gaps and trailing bytes, each \
+      with its SHA-256, its entropy, the kind of its content, and the signatures that cover it. The image is never \
+      written to. Damaged images are mapped as far as they can be read; the exit code is then 5.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @Option(help: ArgumentHelp("Write a drawing too.", valueName: "file")) var svg: PathArgument?
+  @Option(help: ArgumentHelp("Also write a drawing of the map, in SVG.", valueName: "file")) var svg:
+    PathArgument?
   @OptionGroup(title: "Trusted keys") var trust: TrustOptions
   @OptionGroup(title: "Output") var output: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions

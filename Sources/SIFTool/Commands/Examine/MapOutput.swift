@@ -6,7 +6,7 @@ import StrictJSON
 
 /// A map for people and for scripts.
 extension ImageMap {
-  /// Writes the table: a line a region, and what does not fit into lines.
+  /// Writes the table, one line per region, and a summary after it.
   func writeText() throws(ToolFailure) {
     try Console.write(lines: strip() + ["", MapRow.title])
     try Console.write(lines: regions.lazy.map { MapRow($0).line })
@@ -39,7 +39,7 @@ extension ImageMap {
     return lines
   }
 
-  /// The JSON document but for the regions (spec/json/map.schema.json).
+  /// The JSON document without the regions (spec/json/map.schema.json).
   var members: [JSONMember] {
     [
       JSONMember("size", .integer(fileSize)), JSONMember("verified", .bool(isVerified)),
@@ -119,7 +119,7 @@ private struct MapRow {
 }
 
 extension RegionCoverage {
-  /// `by 3`, `claimed by 3, 4`, `by 3, BAD`, with `but 33 bytes` where some are left out.
+  /// `by 3`, `claimed by 3,4` or `by 3, BAD`, with `in part` if some bytes are not covered.
   fileprivate func text(of length: Int64) -> String {
     guard state != .none else { return "-" }
     guard state != .unknown else { return "unknown" }

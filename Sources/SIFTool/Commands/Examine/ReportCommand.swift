@@ -8,10 +8,10 @@ struct ReportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Write a report on an image: one page of HTML, or JSON.",
     discussion: """
-      Acquisition facts with the file's SHA-256 before and after, header, objects, a drawing of the file, signatures \
-      and what they cover, encryption, definition file, labels, environment, what stands out among the files, \
-      implausible times, findings, and what lies outside of objects. The page needs no network and no script. Nothing \
-      is written to the image.
+      The report has acquisition facts with the file's SHA-256 before and after, header, objects, a drawing of the \
+      file, signatures and their coverage, encryption, definition file, labels, environment, remarkable files, \
+      implausible times, findings, and everything outside of objects. The page needs no network and no script. The \
+      image is never written to.
 
       siftool report image.sif -o report.html --key signer.asc
       """)
@@ -19,12 +19,12 @@ struct ReportCommand: ReportingCommand {
   @Argument(help: "The image.") var image: PathArgument
   @Option(
     name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Write the report to a file; otherwise to standard output.", valueName: "file"))
+    help: ArgumentHelp("The file to write the report to (default: standard output).", valueName: "file"))
   var file: PathArgument?
   @Flag(
     help: ArgumentHelp(
-      "Record no time.",
-      discussion: "SOURCE_DATE_EPOCH in the environment sets the time of the report instead."))
+      "Record no time in the report.",
+      discussion: "SOURCE_DATE_EPOCH in the environment sets the time of the report."))
   var deterministic = false
   @OptionGroup(title: "Trusted keys") var trust: TrustOptions
   @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions

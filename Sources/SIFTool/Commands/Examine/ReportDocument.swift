@@ -6,7 +6,7 @@ import StrictJSON
 
 /// The facts of an examination, as text for the page and as JSON (spec/json/report.schema.json).
 extension Examination {
-  /// Where the evidence came from, and what seals it.
+  /// The origin of the evidence, and the digests that seal it.
   var acquisition: [(label: String, text: String)] {
     func digest(_ bytes: [UInt8]?) -> String {
       bytes?.hexadecimal ?? "not computed: too many holes, or unreadable"

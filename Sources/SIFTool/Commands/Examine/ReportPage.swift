@@ -101,7 +101,7 @@ struct ReportPage {
     page.drawing(MapDrawing(report.map).element)
     if !report.map.isVerified, report.map.regions.contains(where: { $0.coverage.state == .claimed }) {
       page.paragraph(
-        "\u{201C}claimed\u{201D}: a signature is linked to it; without keys nobody knows whether it is good.",
+        "\u{201C}claimed\u{201D}: a signature is linked to it, but cannot be verified without keys.",
         style: "note")
     }
     for overlap in report.map.overlaps.prefix(20) {
@@ -196,7 +196,7 @@ struct ReportPage {
     let volumes = report.page?.volumes ?? []
     guard !volumes.isEmpty else { return }
     page.heading("Encryption")
-    page.paragraph("What the volumes' headers say without a key.", style: "note")
+    page.paragraph("The headers of the volumes, which can be read without a key.", style: "note")
     for volume in volumes {
       let facts = volume.facts
       page.heading("Object \(volume.object)", level: 3)
@@ -219,7 +219,7 @@ struct ReportPage {
       page.preformatted(text)
     } else if let text = report.inner.definition {
       page.paragraph(
-        "From inside the primary partition; no object holds one, or nothing says which of several does.",
+        "From inside the primary partition: no object holds one, or it is not clear which of several does.",
         style: "note")
       page.preformatted(text)
     } else {
@@ -267,11 +267,11 @@ struct ReportPage {
     page.heading("Outside of objects")
     let items = report.carving.items
     guard !items.isEmpty else {
-      return page.paragraph("Gaps, padding and trailing bytes hold nothing but zeros, or are not there.")
+      return page.paragraph("Gaps, padding and trailing bytes hold only zeros, or do not exist.")
     }
     page.paragraph(
-      "What lies where no object is: deleted objects, or bytes that somebody put there. siftool carve --extract writes "
-        + "it into files.", style: "note")
+      "Deleted objects, or bytes that somebody put there. siftool carve --extract writes them into files.",
+      style: "note")
     page.table(
       [.number("offset"), .number("length"), .short("looks like"), .short("confidence"), .wide("reason")],
       items.prefix(Self.mostRows).map {

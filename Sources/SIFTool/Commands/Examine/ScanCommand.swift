@@ -12,24 +12,27 @@ struct ScanCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "scan", abstract: "Find SIF images in directories and write a record of each.",
     discussion: """
-      Images are known by their content. A record is a JSON object on a line: facts, findings, and the verdict of \
-      verification; errors are records too. Symbolic links are not followed.
+      Recognizes images by their content. A record is a JSON object on one line, with facts, findings, and the verdict \
+      of verification. A file that cannot be read gets a record too. Symbolic links are not followed.
 
       siftool scan /images --key release.asc > records.ndjson
       siftool scan /images --resume records.ndjson
       siftool scan /images --shard 3/16 > part-3.ndjson      (the parts together: cat part-*.ndjson)
 
-      Exit codes: 0 done, whatever the verdicts are; 7 something could not be read, and is a record.
+      Exit codes: 0 done, whatever the verdicts are; 7 something could not be read, and has a record.
       """)
 
   @Argument(help: "Directories, or files.") var paths: [PathArgument]
   @OptionGroup(title: "Verification") var signers: SignerOptions
-  @Flag(help: "As for verify: nothing may be left unsigned.") var strict = false
-  @Option(help: ArgumentHelp("Only part I of N of the files, by a hash of their paths.", valueName: "i/n"))
+  @Flag(help: "Refuse structural errors, and bytes that are neither signed nor follow from signed ones.")
+  var strict = false
+  @Option(
+    help: ArgumentHelp(
+      "Scan only part I of N of the files, divided by a hash of their paths.", valueName: "i/n"))
   var shard: Shard?
   @Option(
     help: ArgumentHelp(
-      "Go on with the records in a file: images that it has as they are, under the same policy, are left out, new records are added to it.",
+      "Add records to this file, and leave out images that it has under the same policy and that have not changed.",
       valueName: "file"))
   var resume: PathArgument?
   @Flag(name: [.customShort("x"), .long], help: "Stay on the file system of each path.")
@@ -37,7 +40,7 @@ struct ScanCommand: ToolCommand {
   @OptionGroup var threads: ThreadOptions
   @Option(
     help: ArgumentHelp(
-      "The most bytes to hash for one image, holes included; otherwise 64G plus 32 times what it takes on its disk.",
+      "The most bytes to hash for one image, including holes (default: 64G plus 32 times its space on its disk).",
       valueName: "size"))
   var limit: SizeArgument?
   @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
@@ -66,7 +69,7 @@ struct ScanCommand: ToolCommand {
     ) { record in
       counts.add(record)
       try output.append(raw: record.line)
-      // A record at a time: what was found is kept whatever happens next.
+      // One record at a time, so that none is lost if the scan is interrupted.
       try output.flush()
     }
     withExtendedLifetime(file) {}

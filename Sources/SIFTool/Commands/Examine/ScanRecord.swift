@@ -9,10 +9,10 @@ import StrictJSON
 struct ScanRecord: Sendable {
   /// The line with its end.
   let line: [UInt8]
-  /// The verdict; nil where the image could not be read.
+  /// The verdict; nil if the image could not be read.
   let verdict: String?
 
-  /// Objects and findings that are listed; beyond, they are only counted.
+  /// The most objects and findings that are listed; the others are only counted.
   private static let mostListed = 1000
 
   init(_ outcome: ScanRun.Outcome, policy: String) {
@@ -97,7 +97,7 @@ extension JSONValue {
   }
 }
 
-/// What a scan came to.
+/// The results of a scan.
 struct ScanCounts {
   private var verdicts: [String: Int] = [:]
   private(set) var unreadable = 0

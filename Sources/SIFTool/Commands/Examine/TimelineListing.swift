@@ -6,7 +6,7 @@ import SIF
 import Squash
 import StrictJSON
 
-/// Times written as they come: a body file, JSON, or DFXML.
+/// Times, written as they come: as a body file, JSON, or DFXML.
 final class TimelineListing {
   enum Form {
     case body
@@ -26,7 +26,7 @@ final class TimelineListing {
   private var volumeOffset: Int64?
   private(set) var volumes = 0
   private var files = 0
-  /// What could not be read.
+  /// The parts that could not be read.
   var faults = EvidenceFaults()
   /// The partitions whose files are left out.
   private var leftOut: [LeftOutPartition] = []
@@ -78,7 +78,7 @@ final class TimelineListing {
 
   /// Says that the files of a partition are left out.
   ///
-  /// - Parameter offset: where it begins in the image.
+  /// - Parameter offset: its offset in the image.
   func leaveOut(_ partition: LeftOutPartition, at offset: Int64) throws {
     leftOut.append(partition)
     switch form {
@@ -125,7 +125,7 @@ final class TimelineListing {
       raw: DFXML.object(object, name: name, id: files, range: range, digest: value.map { (digest.name, $0) }))
   }
 
-  /// Ends the listing; a document says what went wrong.
+  /// Ends the listing. A document also says what went wrong.
   func end(_ failure: ToolFailure?) throws {
     if isBegun { try output.append(raw: DFXML.end) }
     var rest = [faults.member, JSONMember("unread", .array(leftOut.map(\.json)))]

@@ -7,17 +7,18 @@ import SIF
 struct TrustOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A file with trusted keys: OpenPGP or PEM (repeatable). Without keys, signatures are claims.",
+      "A file with trusted keys: OpenPGP or PEM (repeatable). Without keys, signatures are not verified.",
       valueName: "file"))
   var key: [PathArgument] = []
   @Option(
     help: ArgumentHelp(
-      "A key ring: a file, or a directory of a container runtime or of GnuPG (repeatable).", valueName: "path"
+      "A key ring: a file, or the directory of a container runtime or of GnuPG (repeatable).",
+      valueName: "path"
     ))
   var keyring: [PathArgument] = []
 
-  /// Verifies an image with the keys; nil where none were given, or where the image is too damaged, of which the
-  /// user is told.
+  /// Verifies an image with the keys; nil if none were given, or if the image is too damaged, of which the user is
+  /// told.
   func verify(
     _ storage: any Storage, _ reporter: Reporter
   ) throws -> VerificationReport? {

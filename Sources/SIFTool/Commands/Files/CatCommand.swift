@@ -5,11 +5,11 @@ import Squash
 
 struct CatCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cat", abstract: "Write files inside an image's squashfs to standard output.",
-    discussion: "Links are followed, within the image.")
+    commandName: "cat", abstract: "Write files from an image's squashfs to standard output.",
+    discussion: "Symbolic links are followed, but never lead out of the image.")
 
   @OptionGroup var source: SquashOptions
-  @Argument(help: "Paths inside, with or without a leading slash.") var paths: [BytesArgument]
+  @Argument(help: "Paths inside the image, with or without a leading slash.") var paths: [BytesArgument]
 
   static var shortForm: ShortForm {
     ShortForm("cat") { words in
@@ -52,7 +52,7 @@ struct CatCommand: ToolCommand {
       }
       try fill(to: layout.size)
     } catch {
-      // What was read before the damage is data all the same.
+      // The data before the damage is good.
       if error.code != .system { try output.flush() }
       throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
     }

@@ -12,7 +12,7 @@ extension Inode {
     return (kinds[type] ?? "?") + permissionText
   }
 
-  /// The size as `ls` shows it: of a device its number.
+  /// The size as `ls` shows it; for a device, its number.
   var sizeText: String { device.map { "\($0.major), \($0.minor)" } ?? "\(size)" }
 }
 

@@ -10,32 +10,32 @@ import SystemPackage
 
 struct ExtractCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "extract", abstract: "Extract files inside an image's squashfs into a directory.",
+    commandName: "extract", abstract: "Extract files from an image's squashfs into a directory.",
     discussion: """
-      Nothing is ever written outside of the directory. What only root may set (owners, device nodes, set-id \
-      bits, some extended attributes) goes, when others extract, into a manifest beside the directory, one \
-      JSON object a line.
+      Nothing is ever written outside the directory. Only root can set owners, device nodes, set-id bits and some \
+      extended attributes; for other users they are recorded in a manifest beside the directory, one JSON object per \
+      line.
 
       siftool extract app.sif
       siftool extract app.sif -C rootfs /etc 'usr/**/*.so'
       """)
 
   @OptionGroup var source: SquashOptions
-  @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside; otherwise everything.") var paths:
+  @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside the image (default: everything).") var paths:
     [BytesArgument] =
       []
   @Option(
     name: [.customShort("C"), .long],
-    help: ArgumentHelp("The directory; otherwise a new one named after the image.", valueName: "dir"))
+    help: ArgumentHelp("The directory (default: a new one named after the image).", valueName: "dir"))
   var directory: PathArgument?
   @Flag(
     help:
-      "Go on with an extraction that was interrupted: keep files of the same size and time, replace the rest."
+      "Resume an interrupted extraction: keep files of the same size and time, replace the rest."
   )
   var resume = false
   @OptionGroup var threads: ThreadOptions
   @Option(
-    help: ArgumentHelp("The manifest; otherwise DIR.manifest.ndjson beside the directory.", valueName: "file")
+    help: ArgumentHelp("The manifest (default: DIR.manifest.ndjson beside the directory).", valueName: "file")
   )
   var manifest: PathArgument?
   @OptionGroup(title: "Output") var progress: ProgressOptions
@@ -70,7 +70,7 @@ struct ExtractCommand: ReportingCommand {
     }
     let report: ExtractionReport
     do { report = try image.extract(into: root, options) } catch {
-      // Of the files that are there, it says what they lack.
+      // Keep it: it records what could not be set on files already extracted.
       _ = try? manifest.finish()
       throw error
     }
@@ -88,15 +88,15 @@ struct ExtractCommand: ReportingCommand {
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, reporter) { throw failure }
   }
 
-  /// Keeps other extractions out of the directory as long as this one goes on.
+  /// Keeps other extractions out of the directory while this one runs.
   private static func lock(_ directory: borrowing OwnedDescriptor) throws {
     // Some file systems have no locks.
     guard (try? directory.lockWhole()) == false else { return }
     throw ToolFailure(
-      .system, code: "busy", "another extraction into \(directory.path.printable) is going on")
+      .system, code: "busy", "another extraction into \(directory.path.printable) is running")
   }
 
-  /// The directory, made where it is missing; and whether it was.
+  /// The directory, which is made if it is missing, and whether it was made.
   private func destination() throws -> (FilePath, isNew: Bool) {
     if let directory {
       let status = directory.path.withPlatformString { mkdir($0, 0o777) }
@@ -106,7 +106,7 @@ struct ExtractCommand: ReportingCommand {
       return (directory.path, status == 0)
     }
     guard var name = source.image.path.lastComponent?.string else {
-      throw ToolFailure.usage("the image's name gives none for a directory: give one with -C")
+      throw ToolFailure.usage("no name for a directory follows from the image's name: give one with -C")
     }
     let suffix = [".sif", ".squashfs", ".sqfs", ".simg"].first { name.hasSuffix($0) && name != $0 }
     if let suffix { name.removeLast(suffix.count) } else { name += ".extracted" }

@@ -9,17 +9,19 @@ import StrictJSON
 
 struct LsCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List files inside an image's squashfs.",
+    commandName: "ls", abstract: "List files in an image's squashfs.",
     discussion:
-      "Links are not followed at the end of a path. Names that could disturb a terminal are escaped.")
+      "A symbolic link at the end of a path is not followed. Characters that could disturb a terminal are escaped."
+  )
 
   @OptionGroup var source: SquashOptions
-  @Argument(help: "Paths inside, with or without a leading slash; otherwise the root directory.") var paths:
-    [BytesArgument] = []
-  @Flag(name: [.short, .long], help: "Show type, permissions, links, owner, group, size and time too.")
+  @Argument(help: "Paths inside the image, with or without a leading slash (default: the root directory).")
+  var paths: [BytesArgument] = []
+  @Flag(name: [.short, .long], help: "Also show type, permissions, links, owner, group, size and time.")
   var long =
     false
-  @Flag(name: [.customShort("R"), .long], help: "List everything beneath, with paths.") var recursive = false
+  @Flag(name: [.customShort("R"), .long], help: "List directories with everything beneath them, by paths.")
+  var recursive = false
   @OptionGroup(title: "Output") var output: JSONLinesOption
 
   var printsJSON: Bool { false }
@@ -48,9 +50,10 @@ struct LsCommand: ToolCommand {
     }
   }
 
-  /// Lists what was asked for: files first, then what is in directories, under their names where there are several.
+  /// Lists the paths that were given: files first, then the contents of directories, under their names if there are
+  /// several.
   ///
-  /// - Returns: the failure of the first path that is not there; the others are listed all the same.
+  /// - Returns: the failure of the first path that does not exist; the others are still listed.
   private func list(_ reader: SquashReader, _ listing: Listing) throws -> ToolFailure? {
     var missing: ToolFailure?
     var files: [Entry] = []
@@ -99,7 +102,7 @@ struct LsCommand: ToolCommand {
   }
 }
 
-/// The four forms of a listing, written as it is found.
+/// A listing in one of four forms, written while entries are found.
 final class Listing {
   enum Form {
     case short
@@ -124,7 +127,7 @@ final class Listing {
     }
   }
 
-  /// Names a directory before what is in it; documents and lines have paths.
+  /// Names a directory before its contents. JSON needs no headings: it has whole paths.
   func heading(_ path: [UInt8], isFirst: Bool) throws {
     guard form == .short || form == .long else { return }
     if !isFirst { try output.append(line: "") }
@@ -136,7 +139,7 @@ final class Listing {
     if faults.count < ExtractionReport.mostFaults { faults.append(fault) }
   }
 
-  /// Whether more than names is shown.
+  /// Whether to show more than names.
   var needsInodes: Bool { form != .short }
 
   func add(name: ArraySlice<UInt8>) throws {
@@ -161,7 +164,7 @@ final class Listing {
     }
   }
 
-  /// Ends the listing; a document says what went wrong.
+  /// Ends the listing. A document also says what went wrong.
   func end(_ failure: ToolFailure?) throws {
     isEnded = true
     if form == .document {

@@ -7,13 +7,13 @@ import StrictJSON
 import Synchronization
 import SystemPackage
 
-/// The manifest of what an extraction could not set: one JSON object a line. It gets its name when it is complete.
+/// The manifest of what an extraction could not set: one JSON object per line. It gets its name when it is complete.
 final class ManifestFile: Sendable {
   private struct State: ~Copyable {
     var file: OutputFile?
     var pending: [UInt8] = []
     var count = 0
-    /// Digests of the lines, where those of an earlier manifest are going to follow them.
+    /// Digests of the lines, by which those of an earlier manifest that are the same are left out.
     var lines: Set<Int> = []
     var failure: SystemError?
   }
@@ -24,13 +24,13 @@ final class ManifestFile: Sendable {
   private let old: OwnedDescriptor?
   private let state: Mutex<State>
 
-  /// - Parameter continues: whether the lines of a manifest that is there are kept; otherwise there must be none.
-  /// - Throws: ``SystemError`` where something is there that must not be.
+  /// - Parameter continues: whether to keep the lines of an existing manifest; if false, none may exist.
+  /// - Throws: ``SystemError`` if something exists there that must not.
   init(_ path: FilePath, continues: Bool) throws(SystemError) {
     self.path = path
     if OutputFile.isStream(path) {
       old = nil
-      // Also where nothing will be written: who reads from a FIFO waits for its end.
+      // Also if nothing will be written: the reader of a FIFO waits for its end.
       let file = try OutputFile(writing: path, mode: 0o644)
       state = Mutex(State(file: file))
       return
@@ -69,10 +69,10 @@ final class ManifestFile: Sendable {
     return hasher.finalize()
   }
 
-  /// Writes what is left and, behind it, the lines of the manifest before that are not among the new ones.
+  /// Writes what is left, then those lines of the earlier manifest that are not among the new ones.
   ///
-  /// - Returns: how many new lines there are; with none, nothing is written or changed.
-  /// - Throws: ``ToolFailure`` where the manifest cannot be written.
+  /// - Returns: the number of new lines; if there are none, no file is written or changed.
+  /// - Throws: ``ToolFailure`` if the manifest cannot be written.
   func finish() throws -> Int {
     let (count, failure) = state.withLock { state in
       if state.count > 0 {
@@ -89,7 +89,7 @@ final class ManifestFile: Sendable {
     guard let failure else { return count }
     throw ToolFailure(
       .system, code: "system",
-      "\(failure.description): what could not be set on \(count) of the extracted files is recorded nowhere; "
+      "\(failure.description): attributes that could not be set on \(count) of the extracted files are not recorded; "
         + "--manifest names another place")
   }
 

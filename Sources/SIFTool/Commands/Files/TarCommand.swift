@@ -8,23 +8,25 @@ import Squash
 
 struct TarCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tar", abstract: "Write files inside an image's squashfs as a POSIX pax archive.",
+    commandName: "tar", abstract: "Write files from an image's squashfs into a POSIX pax archive.",
     discussion: """
-      Owners, times, extended attributes, hard links, holes and device nodes are in the archive. GNU tar \
-      restores extended attributes with --xattrs --xattrs-include='*'.
+      The archive keeps owners, times, extended attributes, hard links, holes and device nodes. GNU tar restores \
+      extended attributes with --xattrs --xattrs-include='*'.
       """)
 
   @OptionGroup var source: SquashOptions
-  @Argument(help: "Paths or patterns inside; otherwise everything.") var paths: [BytesArgument] = []
+  @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside the image (default: everything).") var paths:
+    [BytesArgument] = []
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The archive; otherwise, and with -, standard output.", valueName: "file"))
+    help: ArgumentHelp("The archive (default: -, standard output).", valueName: "file"))
   var output: PathArgument?
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute(_ reporter: Reporter) throws {
     guard output.map({ $0.path != "-" }) ?? false || !Console.isTerminal(STDOUT_FILENO) else {
-      throw ToolFailure.usage("an archive is not written to a terminal: give -o FILE or redirect the output")
+      throw ToolFailure.usage(
+        "an archive cannot be written to a terminal: give -o FILE or redirect the output")
     }
     if let output { try FileIdentity.refuse(output.path, asOutputOf: source.image.path) }
     let image = try source.open(reporter)

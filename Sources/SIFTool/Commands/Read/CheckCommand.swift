@@ -9,18 +9,18 @@ struct CheckCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "check", abstract: "Find every structural fault of an image.",
     discussion: """
-      Each finding has a severity, a code, the byte it is about, and a sentence. The exit code is 5 when there \
-      are errors; warnings and notes leave it 0. Of an encrypted partition the header is checked, and with its \
-      key what it holds.
+      Each finding has a severity, a code, the offset of a byte, and a sentence. The exit code is 5 if there are \
+      errors; with warnings and notes alone it is 0. An encrypted partition's header is checked, and with its key \
+      also its contents.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @Flag(help: "Mend stale counters in the header. Nothing else is changed, and no byte is lost.") var repair =
+  @Flag(help: "Correct stale counters in the header. Nothing else changes, and no byte is lost.") var repair =
     false
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @Option(
     help: ArgumentHelp(
-      "Write a sound image of the objects that are intact; the image itself is only read.", valueName: "file")
+      "Write the intact objects into a new, sound image; the damaged image is only read.", valueName: "file")
   )
   var salvage: PathArgument?
   @OptionGroup(title: "Output") var output: JSONOption
@@ -80,7 +80,7 @@ struct CheckCommand: ReportingCommand {
     return salvaged
   }
 
-  /// Mends what an image that can be opened has stale. One that cannot is left to the findings.
+  /// Corrects stale counters. An image that cannot be opened stays as it is: the findings say why.
   private func mend(_ reporter: Reporter) throws -> [String] {
     do {
       return try repairCounters()
@@ -96,7 +96,7 @@ struct CheckCommand: ReportingCommand {
     return try editor.repairCounters()
   }
 
-  /// The key, where an option names one: nobody is asked for one here.
+  /// The key, if an option names one. This command never asks for a passphrase.
   private func keySource(_ reporter: Reporter) -> VolumeKeySource? {
     var source = key.source
     source.reporter = reporter
@@ -107,8 +107,8 @@ struct CheckCommand: ReportingCommand {
   private static func merged(
     _ check: ImageCheck, _ storage: any Storage, _ key: VolumeKeySource?
   ) throws -> [Finding] {
-    // Another copy of the descriptors is read where there is something to judge. An image that cannot be opened
-    // has findings enough.
+    // Reads the descriptors again only if there is an encrypted partition. An image that cannot be opened has
+    // findings that say so.
     guard check.descriptors.contains(where: \.isEncryptedSquashfs),
       let image = try? Image(reading: storage)
     else { return check.findings }

@@ -32,7 +32,7 @@ struct DumpCommand: ToolCommand {
       throw error.naming(path)
     }
     let object = try image.object(id: id.value)
-    // Of a truncated object everything that is there is written before the failure is reported.
+    // All that exists of a truncated object is written before the failure is reported.
     let start = max(min(object.offset, image.fileSize), 0)
     let count = max(min(object.size, image.fileSize - start), 0)
     do throws(SystemError) {

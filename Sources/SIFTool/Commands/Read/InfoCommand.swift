@@ -6,15 +6,15 @@ import StrictJSON
 
 struct InfoCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Display what is known of a data object.",
+    commandName: "info", abstract: "Display the facts about a data object.",
     discussion: """
-      Of an encrypted partition --encryption and --json show what its header says, which takes no key. With the \
-      key, it is opened too.
+      For an encrypted partition, --encryption and --json show what its header says; that needs no key. If an option \
+      gives the key, the partition is also opened.
       """)
 
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
-  @Flag(help: "Show how the partition is encrypted, too.") var encryption = false
+  @Flag(help: "Also show how the partition is encrypted.") var encryption = false
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @OptionGroup(title: "Output") var output: JSONOption
 

@@ -7,10 +7,12 @@ import StrictJSON
 
 struct InspectCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show an image on one page: what it is, holds, and says of itself.",
+    commandName: "inspect",
+    abstract:
+      "Show an image on one page: header, objects, labels, definition file, signatures and encryption.",
     discussion: """
-      Signatures are listed as they describe themselves; nothing is verified. With its key, the encrypted \
-      primary partition is opened too.
+      Signatures are listed as they describe themselves; nothing is verified. If an option gives the key, the \
+      encrypted primary partition is also opened.
       """)
 
   @Argument(help: "The image.") var image: PathArgument

@@ -6,7 +6,7 @@ import SIF
 import StrictJSON
 import SystemPackage
 
-/// Everything that one page says of an image.
+/// The facts about an image that fill one page.
 struct InspectPage {
   private let image: Image
   private let findings: [Finding]
@@ -58,7 +58,7 @@ struct InspectPage {
     }
     if let line = several(.labels) { try write("Labels", [line]) }
     if let definition {
-      // Tabs are part of how people write definition files, and harmless.
+      // Definition files contain tabs, which are harmless.
       try write("Definition file\(origin(of: .definitionFile))", Self.indented(definition), keepsTabs: true)
     } else if let object = definitionObject {
       try write(
@@ -79,8 +79,7 @@ struct InspectPage {
     try write("Check", ["  " + verdict])
   }
 
-  /// Where the definition file or the labels are that are not in the group of the primary partition, which they seem to
-  /// speak of.
+  /// A note on a definition file or labels that seem to be about the primary partition, but are not in its group.
   func origin(of type: DataType) -> String {
     guard let object = type == .labels ? labelsObject : definitionObject,
       let primary = image.primarySystemPartition, object.group != primary.group
@@ -90,7 +89,7 @@ struct InspectPage {
     return " (object \(object.id), which is not in the group of the primary partition)"
   }
 
-  /// What is said in place of a text where nobody can tell which of several objects it is.
+  /// The line in place of a text that any of several objects may hold.
   private func several(_ type: DataType) -> String? {
     let all = image.objects(ofType: type)
     guard all.count > 1, image.companion(ofType: type) == nil else { return nil }

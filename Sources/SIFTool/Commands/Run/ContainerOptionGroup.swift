@@ -5,7 +5,7 @@ import LinuxSystem
 import SIFRuntime
 import SystemPackage
 
-/// What `exec`, `run` and `shell` have in common.
+/// The options that `exec`, `run` and `shell` share.
 struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Files") var files: FileOptions
@@ -13,7 +13,7 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
 
-  /// Starts a program of an image; never returns where it was started.
+  /// Starts a program of an image, which takes the place of this one: it returns only by an error.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
     let volume = try volume.open(image)
     let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action))
@@ -40,24 +40,31 @@ struct ContainerOptionGroup: ParsableArguments {
   }
 }
 
-/// What of the host is shown inside, and what can be written.
+/// The files of the host that are visible inside, and the places where the program can write.
 struct FileOptions: ParsableArguments {
   @Option(
     name: [.customShort("B"), .long],
     help: ArgumentHelp(
-      "Show a file or directory of the host inside (repeatable).",
-      discussion: "A backslash before a colon or comma of a path takes away its meaning.",
+      "Make a file or directory of the host visible in the container (repeatable).",
+      discussion: """
+        The target is the same path by default; ro makes it read-only. Put a backslash before a colon or comma that \
+        belongs to a path.
+        """,
       valueName: "source[:target[:ro]]"))
   var bind: [BytesArgument] = []
-  @Flag(help: "Leave the home directory outside.") var noHome = false
-  @Option(help: ArgumentHelp("The working directory inside.", valueName: "dir")) var pwd: PathArgument?
-  @Flag(help: "Let everything be written, in memory, and forget it at the end.") var writableTmpfs = false
-  @Option(help: ArgumentHelp("Let everything be written, into a directory of the host.", valueName: "dir"))
+  @Flag(help: "Hide the home directory.") var noHome = false
+  @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
+  var pwd: PathArgument?
+  @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
+    false
+  @Option(
+    help: ArgumentHelp(
+      "Make every file writable; changes are kept in this directory of the host.", valueName: "dir"))
   var overlay: PathArgument?
   @Flag(
-    help: "Make the mount points that the image lacks without an overlay, also where the kernel has them.")
+    help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
-  @Flag(help: "Mount the image through FUSE also where the kernel could.") var fuse = false
+  @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
 
   func validate() throws {
     guard !writableTmpfs || overlay == nil else {
@@ -65,7 +72,7 @@ struct FileOptions: ParsableArguments {
     }
     guard !underlay || !writableTmpfs && overlay == nil else {
       throw ValidationError(
-        "--underlay has nothing that could be written: it excludes --writable-tmpfs and --overlay")
+        "--underlay is read-only: it excludes --writable-tmpfs and --overlay")
     }
   }
 
@@ -84,13 +91,15 @@ struct FileOptions: ParsableArguments {
 struct VariableOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Set variables inside, several with commas between (repeatable).",
-      discussion: "Of several, one with a comma in its value is in double quotes as a whole.",
+      "Set environment variables in the container, separated by commas (repeatable).",
+      discussion: "Quote an assignment whose value contains a comma: '\"LIST=1,2\",NAME=x'.",
       valueName: "name=value"))
   var env: [BytesArgument] = []
-  @Option(help: ArgumentHelp("Set the variables of a file, with a shell's quotes.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Set the variables that a file assigns, with the quotes of a shell.", valueName: "file"))
   var envFile: PathArgument?
-  @Flag(name: [.customShort("e"), .long], help: "Leave the host's variables outside.") var cleanenv = false
+  @Flag(name: [.customShort("e"), .long], help: "Do not pass on the host's variables.") var cleanenv = false
 
   func set(_ options: inout ContainerOptions) throws {
     options.environment = try variables()
@@ -104,37 +113,40 @@ struct VariableOptions: ParsableArguments {
       variables = try VariableFile.parse(
         try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
     }
-    // Those of the command line come last, and win.
+    // Variables of the command line come last, so that they win.
     return try variables + env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
   }
 }
 
-/// What the program has of its own, and what it may do.
+/// How the program is separated from the host, and the capabilities that it keeps.
 struct IsolationOptions: ParsableArguments {
-  @Flag(name: [.customShort("c"), .long], help: "Empty /tmp, /var/tmp and home, and the least of /dev.")
+  @Flag(name: [.customShort("c"), .long], help: "Use an empty /tmp, /var/tmp and home, and a minimal /dev.")
   var contain = false
   @Flag(
     name: [.customShort("C"), .long],
-    help: "--contain, and processes, message queues and variables of its own.")
+    help: "The same as --contain --pid --ipc --cleanenv.")
   var containall = false
-  @Flag(name: [.customShort("p"), .long], help: "A namespace of processes of its own.") var pid = false
-  @Flag(name: [.customShort("i"), .long], help: "Message queues and shared memory of its own.") var ipc =
+  @Flag(name: [.customShort("p"), .long], help: "Use a separate process namespace.") var pid = false
+  @Flag(name: [.customShort("i"), .long], help: "Use separate message queues and shared memory.") var ipc =
     false
   @Flag(
-    name: [.customShort("n"), .long], help: "A network of its own, with nothing but a loopback interface.")
+    name: [.customShort("n"), .long], help: "Use a separate network that has only a loopback interface.")
   var net = false
-  @Flag(help: "A host name of its own.") var uts = false
-  @Option(help: ArgumentHelp("The host's name inside.", valueName: "name")) var hostname: String?
-  @Flag(name: [.customShort("u"), .long], help: "A user namespace also as root.") var userns = false
+  @Flag(help: "Use a separate host name.") var uts = false
+  @Option(help: ArgumentHelp("The host name in the container.", valueName: "name")) var hostname: String?
+  @Flag(name: [.customShort("u"), .long], help: "Use a user namespace even as root.") var userns = false
   @Flag(
     name: [.customShort("f"), .long],
-    help: "Be root inside, over the numbers that /etc/subuid and /etc/subgid give you.")
+    help: "Be root in the container, with the user and group ids that /etc/subuid and /etc/subgid give you.")
   var fakeroot = false
-  @Flag(help: "Leave the caller's keys in the kernel within reach, as Kerberos may need.") var keepKeyring =
+  @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(help: ArgumentHelp("Keep capabilities, separated by commas.", valueName: "names"))
+  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas.", valueName: "names"))
   var addCaps: CapabilitiesArgument?
-  @Option(help: ArgumentHelp("Drop capabilities of those by default, or all.", valueName: "names"))
+  @Option(
+    help: ArgumentHelp(
+      "Drop these of the default capabilities, separated by commas; all drops every one.", valueName: "names")
+  )
   var dropCaps: CapabilitiesArgument?
 
   func validate() throws {
@@ -159,7 +171,7 @@ struct IsolationOptions: ParsableArguments {
   }
 }
 
-/// Names of capabilities, separated by commas; `all` is every one.
+/// Names of capabilities, separated by commas; `all` means every one.
 struct CapabilitiesArgument: ExpressibleByArgument {
   let set: Capabilities
 

@@ -5,12 +5,13 @@ import SIFRuntime
 
 struct ExecCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "exec", abstract: "Start a program of an image.",
+    commandName: "exec", abstract: "Run a program of an image.",
     discussion: """
-      The program sees the image as its root, and of the host /proc, /sys, /dev, /tmp, /var/tmp, the home and the \
-      working directory. It runs as you, with no capability, and its exit status is the command's: 127 if it does not \
-      exist, 126 if it cannot be executed. An image that the administrators' ecl.toml or singularity.conf denies is \
-      refused. Options go before the image; everything after the image belongs to the program.
+      The program sees the image as its root directory, and from the host /proc, /sys, /dev, /tmp, /var/tmp, your \
+      home and the working directory. It runs as you, without capabilities. The command ends with the program's \
+      exit status, with 127 if the program does not exist, or with 126 if it cannot be executed. An image that the \
+      administrators' ecl.toml or singularity.conf denies is refused. Options go before the image; everything \
+      after the image belongs to the program.
 
       siftool exec app.sif python3 -c 'print(1)'
       siftool exec --containall --bind /data:/data:ro app.sif ls /data
@@ -27,12 +28,12 @@ struct ExecCommand: ToolCommand {
     guard !first.isEmpty else { throw ValidationError("the name of the program is empty") }
     guard first.first != UInt8(ascii: "-") || program.count < arguments.count else {
       throw ValidationError(
-        "\"\(first.printable)\" is where the program's name belongs: options go before the image, and a program of such "
-          + "a name behind --")
+        "\"\(first.printable)\" is in the place of the program's name: put options before the image, and -- before a "
+          + "program whose name begins with a dash")
     }
   }
 
-  /// What is behind the image, without the mark that options have ended.
+  /// The words after the image, without the `--` that ends the options.
   private var program: [[UInt8]] {
     let all = arguments.map(\.bytes)
     return all.first == Array("--".utf8) ? Array(all.dropFirst()) : all

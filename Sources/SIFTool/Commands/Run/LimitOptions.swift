@@ -7,37 +7,44 @@ import SIFRuntime
 import StrictJSON
 import SystemPackage
 
-/// What `exec`, `run` and `shell` limit a program to.
+/// The limits that `exec`, `run` and `shell` set to a program.
 struct LimitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Allow the system calls of a profile alone, in the runtimes' JSON form.", valueName: "seccomp:file"))
+      "Allow only the system calls in a profile, which has the runtimes' JSON form.",
+      valueName: "seccomp:file"))
   var security: [BytesArgument] = []
-  @Option(help: ArgumentHelp("Set the limits of a file, in the runtimes' TOML form.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Set the limits in a file, which has the runtimes' TOML form.", valueName: "file"))
   var applyCgroups: PathArgument?
-  @Option(help: ArgumentHelp("Limit memory, such as 512M.", valueName: "size")) var memory: LimitArgument?
-  @Option(help: ArgumentHelp("Keep memory from being reclaimed for others.", valueName: "size"))
+  @Option(help: ArgumentHelp("Limit memory, for example to 512M.", valueName: "size")) var memory:
+    LimitArgument?
+  @Option(
+    help: ArgumentHelp("Protect this much memory from being reclaimed for other programs.", valueName: "size")
+  )
   var memoryReservation: LimitArgument?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Limit memory and swap together; -1 for any swap.", valueName: "size"))
+    help: ArgumentHelp("Limit memory and swap together; -1 leaves swap unlimited.", valueName: "size"))
   var memorySwap: LimitArgument?
-  @Option(help: ArgumentHelp("Limit the time of processors, such as 1.5.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp("Limit processor time, for example to that of 1.5 processors.", valueName: "number"))
   var cpus: ProcessorsArgument?
   @Option(
-    help: ArgumentHelp("The part of the processors beside others, 1024 for a fair one.", valueName: "number"))
+    help: ArgumentHelp("Relative CPU weight; 1024 is the default.", valueName: "number"))
   var cpuShares: Int64?
-  @Option(help: ArgumentHelp("The processors to run on, such as 0-3,8.", valueName: "list"))
+  @Option(help: ArgumentHelp("The processors to run on, for example 0-3,8.", valueName: "list"))
   var cpusetCpus: String?
-  @Option(help: ArgumentHelp("The nodes to have memory from, such as 0,1.", valueName: "list"))
+  @Option(help: ArgumentHelp("The memory nodes to use, for example 0,1.", valueName: "list"))
   var cpusetMems: String?
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Limit processes; -1 for any number.", valueName: "number"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Limit the number of processes; -1 for no limit.", valueName: "number"))
   var pidsLimit: Int64?
-  @Option(help: ArgumentHelp("The part of block devices beside others, 10 to 1000.", valueName: "number"))
+  @Option(help: ArgumentHelp("Relative weight for block devices, 10 to 1000.", valueName: "number"))
   var blkioWeight: Int64?
   @Option(
-    help: ArgumentHelp("The part of one block device (repeatable).", valueName: "device:weight"))
+    help: ArgumentHelp("Relative weight for one block device (repeatable).", valueName: "device:weight"))
   var blkioWeightDevice: [BytesArgument] = []
 
   func validate() throws {
@@ -48,7 +55,7 @@ struct LimitOptions: ParsableArguments {
     guard security.count <= 1 else { throw ValidationError("--security seccomp:FILE can be given once") }
   }
 
-  /// The file of `seccomp:FILE`; of what else the runtimes take there, nothing is done here.
+  /// The file of `seccomp:FILE`. The other values that the runtimes take are refused.
   private static func profile(_ text: [UInt8]) throws -> FilePath {
     let kind = String(decoding: text.prefix { $0 != 0x3A }, as: UTF8.self)
     let value = Array(text.drop { $0 != 0x3A }.dropFirst())
@@ -57,16 +64,17 @@ struct LimitOptions: ParsableArguments {
     case "seccomp": throw ValidationError("--security seccomp:FILE names a profile")
     case "uid", "gid":
       throw ValidationError(
-        "--security \(kind) is not to be had: the program runs as you, or with --fakeroot as root of its own")
+        "--security \(kind) is not supported: the program runs as you, or with --fakeroot as root in the container"
+      )
     case "selinux", "apparmor":
       throw ValidationError(
-        "--security \(kind) is not to be had: start siftool itself under the label or profile, which the program keeps"
+        "--security \(kind) is not supported: start siftool itself under the label or profile, and the program keeps it"
       )
     default: throw ValidationError("--security takes seccomp:FILE")
     }
   }
 
-  /// The profile of system calls, read.
+  /// Reads the profile of system calls.
   func seccomp() throws -> SeccompProfile? {
     guard let text = security.first else { return nil }
     let path = try Self.profile(text.bytes)
@@ -87,7 +95,7 @@ struct LimitOptions: ParsableArguments {
 
   // MARK: Resource limits
 
-  /// What was asked for, by a file or by options; nil where nothing was.
+  /// The limits from the file or the options; nil if there are none.
   func resources() throws -> ResourceLimits? {
     if let path = applyCgroups?.path {
       return try ResourceLimits(parsing: Self.content(of: path), file: path.string)
@@ -96,10 +104,10 @@ struct LimitOptions: ParsableArguments {
     return limits.isEmpty ? nil : try ResourceLimits(.object(limits), file: "the options' limits")
   }
 
-  /// How long the time of processors is divided, in microseconds.
+  /// The period over which processor time is limited, in microseconds.
   private static let period: Int64 = 100_000
 
-  /// The options as the tables of a file.
+  /// The options in the form of a file's tables.
   private func limitsOfOptions() throws -> [JSONMember] {
     func table(_ name: String, _ members: [(String, JSONValue?)]) -> [JSONMember] {
       let members = members.compactMap { name, value in value.map { JSONMember(name, $0) } }
@@ -134,7 +142,7 @@ struct LimitOptions: ParsableArguments {
     var status = stat()
     try SystemError.check("examine", path) { path.withPlatformString { stat($0, &status) } }
     guard status.st_mode & S_IFMT == S_IFBLK else {
-      throw ToolFailure.usage("\(path.string) is no block device")
+      throw ToolFailure.usage("\(path.string) is not a block device")
     }
     let (major, minor) = (linux_major(status.st_rdev), linux_minor(status.st_rdev))
     return .object([
@@ -159,7 +167,7 @@ struct LimitArgument: ExpressibleByArgument {
   }
 }
 
-/// A number of processors, with up to three digits behind the point.
+/// A number of processors, with up to three digits after the point.
 struct ProcessorsArgument: ExpressibleByArgument {
   /// A thousandth of a processor's time.
   let thousandths: Int64

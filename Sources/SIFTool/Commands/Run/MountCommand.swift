@@ -10,11 +10,11 @@ import SystemPackage
 
 struct MountCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "mount", abstract: "Mount an image's squashfs on a directory, for reading.",
+    commandName: "mount", abstract: "Mount an image's squashfs on a directory, read-only.",
     discussion: """
-      With privilege the kernel mounts it, through a loop device that goes with the mount; without, a server in \
-      the background answers through FUSE until it is unmounted. Set-id bits and device nodes have no effect. An image \
-      that the administrators' ecl.toml or singularity.conf denies is refused.
+      For root, the kernel mounts it, through a loop device that is removed with the mount. For other users, a \
+      server in the background serves it through FUSE until it is unmounted. Set-id bits and device nodes have no \
+      effect. An image that the administrators' ecl.toml or singularity.conf denies is refused.
 
       siftool mount app.sif /mnt/app
       siftool mount --verify --key vendor.asc app.sif /mnt/app
@@ -22,9 +22,9 @@ struct MountCommand: ToolCommand {
       """)
 
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument?
-  @Argument(help: "The directory.") var directory: PathArgument?
-  @Flag(help: "List the images that are mounted.") var list = false
-  @Flag(help: "Mount through FUSE also where the kernel could.") var fuse = false
+  @Argument(help: "The directory to mount it on.") var directory: PathArgument?
+  @Flag(help: "List the mounted images.") var list = false
+  @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Output") var output: JSONOption
 
@@ -45,7 +45,7 @@ struct MountCommand: ToolCommand {
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw SystemError(errno: .notDirectory, operation: "mount on", path: target)
     }
-    // With the mount there, it is done, whatever comes now: nobody would know of a mount that an interrupted command left.
+    // No signal ends the process once the mount exists: nobody would know of a mount that an interrupted command left.
     EndingSignals.hold()
     let kind = try mount(volume, try ImageMounts.absolute(image.path), target)
     if output.json {
@@ -65,7 +65,7 @@ struct MountCommand: ToolCommand {
         try KernelMount.mount(volume, on: target).keep()
         return .kernel
       } catch {
-        Reporter().note("the kernel does not mount it (\(error)): mounting through FUSE")
+        Reporter().note("the kernel cannot mount it (\(error)): mounting through FUSE")
       }
     }
     try MountService.start(volume, image: image, on: target, FuseOptions())

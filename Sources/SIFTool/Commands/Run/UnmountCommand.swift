@@ -5,10 +5,10 @@ import SIFRuntime
 struct UnmountCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "unmount", abstract: "Unmount an image.",
-    discussion: "Only what `siftool mount` has mounted. With the mount go its loop device or its server.")
+    discussion: "Only unmounts what `siftool mount` has mounted, and ends its loop device or server.")
 
-  @Argument(help: "The directory that it is mounted on.") var directory: PathArgument
-  @Flag(help: "Take it out of the tree at once though it is in use; it goes altogether with its last user.")
+  @Argument(help: "The directory that the image is mounted on.") var directory: PathArgument
+  @Flag(help: "Detach the mount at once, even if it is in use; it ends when nothing uses it any more.")
   var lazy = false
 
   func execute() throws { try ImageMounts.unmount(directory.path, lazily: lazy) }

@@ -7,25 +7,26 @@ import SIF
 import SIFRuntime
 import Squash
 
-/// Which partition is mounted, what opens it, and what has to be true of it before.
+/// The partition to mount, its key, and the checks that come first.
 struct VolumeOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The partition; otherwise the primary one.", valueName: "id")) var id: ObjectID?
+  @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
+    ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions
   @Flag(
     help: ArgumentHelp(
-      "Verify the signatures first, on the same open file, with the options of `verify`."))
+      "Verify the signatures first, on the same open file; takes the options of `verify`."))
   var verify = false
   @OptionGroup(title: "Verification") var policy: VerificationOptions
 
   func validate() throws {
     guard !verify, let option = policy.firstGiven else { return }
-    throw ValidationError("\(option) is about verification, which nothing asks for: give --verify as well")
+    throw ValidationError("\(option) needs --verify")
   }
 
-  /// Opens an image once, asks the machine's policy, verifies it where that is asked for, and looks at the partition's
-  /// file system.
+  /// Opens the image once, applies the machine's execution policy, verifies the signatures if that was asked for, and
+  /// opens the partition's file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
-    // Also where there was nothing to open with them.
+    // Also if nothing had to be opened with them: the program must not get them.
     defer {
       volumeKey.closeDescriptors()
       SecretInput.forgetVolumeKeys()

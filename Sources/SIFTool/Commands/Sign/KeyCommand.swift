@@ -9,8 +9,8 @@ import StrictJSON
 
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "key", abstract: "Make and keep the OpenPGP keys that images are signed with.",
-    discussion: "The key rings are those of the container runtimes. Never the network.",
+    commandName: "key", abstract: "Make and manage the OpenPGP keys that sign images.",
+    discussion: "The key rings are those of the container runtimes. No command uses the network.",
     subcommands: [
       KeyNewCommand.self, KeyListCommand.self, KeyImportCommand.self, KeyExportCommand.self,
       KeyRemoveCommand.self,
@@ -19,14 +19,15 @@ struct KeyCommand: ParsableCommand {
 
 struct KeyNewCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Make a key: Ed25519, or RSA on request.",
-    discussion: "Prints the fingerprint. The secret part is locked by the passphrase.")
+    commandName: "new", abstract: "Make a key: Ed25519, or RSA with --rsa.",
+    discussion: "Prints the fingerprint. The passphrase protects the secret key.")
 
   @Option(help: ArgumentHelp("The owner: \"Name <address>\".", valueName: "user id")) var userId: String
   @Flag(help: "Make an RSA key of 4096 bits.") var rsa = false
-  @Option(help: ArgumentHelp("Days until the key expires; otherwise never.", valueName: "days")) var expires:
-    UInt16?
-  @Flag(help: "Leave the secret part open to whoever can read the file.") var noPassphrase = false
+  @Option(help: ArgumentHelp("The days until the key expires (default: never).", valueName: "days"))
+  var expires: UInt16?
+  @Flag(help: "Store the secret key without a passphrase: everybody who can read the file can sign with it.")
+  var noPassphrase = false
   @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
@@ -34,15 +35,15 @@ struct KeyNewCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     guard !(noPassphrase && passphrase.isGiven) else {
-      throw ToolFailure.usage("--no-passphrase excludes a passphrase from a file or a descriptor")
+      throw ToolFailure.usage("--no-passphrase excludes --passphrase-fd and --passphrase-file")
     }
-    guard expires != 0 else { throw ToolFailure.usage("a key does not expire after 0 days") }
+    guard expires != 0 else { throw ToolFailure.usage("--expires must be at least 1") }
     let store = try rings.store(reporter)
     let phrase =
       noPassphrase ? try SecureBytes(count: 0) : try passphrase.read(prompt: "Passphrase of the new key: ")
     guard let phrase, noPassphrase || phrase.count > 0 else {
       throw ToolFailure(
-        .key, code: "passphrase-needed", "a new key needs a passphrase, or --no-passphrase to have none")
+        .key, code: "passphrase-needed", "a new key needs a passphrase, or --no-passphrase")
     }
     let time = try WriteOptions.sourceDateEpoch() ?? Timestamp.now
     let made = try GeneratedKey(
@@ -54,7 +55,8 @@ struct KeyNewCommand: ReportingCommand {
 }
 
 struct KeyListCommand: ReportingCommand {
-  static let configuration = CommandConfiguration(commandName: "list", abstract: "List the keys of a ring.")
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the keys in a key ring.")
 
   @Flag(help: "List the secret keys.") var secret = false
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
@@ -81,12 +83,12 @@ struct KeyListCommand: ReportingCommand {
 
 struct KeyImportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Add the keys of a file to the rings.",
+    commandName: "import", abstract: "Add the keys in a file to the key rings.",
     discussion:
-      "Secret keys are added to both rings. What a ring has of a public key already, such as a revocation, stays."
+      "Secret keys go into both key rings. Parts of a public key that are already there, such as a revocation, stay."
   )
 
-  @Argument(help: "The file: armored or binary, or a GnuPG keybox.") var file: PathArgument
+  @Argument(help: "The file with the keys: armored or binary, or a GnuPG keybox.") var file: PathArgument
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }
@@ -102,10 +104,10 @@ struct KeyImportCommand: ReportingCommand {
 
 struct KeyExportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write a key, armored, to standard output.")
+    commandName: "export", abstract: "Write an armored key to standard output.")
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String
-  @Flag(help: "Write the secret key, locked as it is.") var secret = false
+  @Flag(help: "Write the secret key, with the passphrase that it has.") var secret = false
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }
@@ -126,11 +128,11 @@ struct KeyExportCommand: ReportingCommand {
 
 struct KeyRemoveCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Remove a key from a ring.",
-    discussion: "Without --secret only the public ring changes.")
+    commandName: "remove", abstract: "Remove a key from a key ring.",
+    discussion: "Only one key ring changes: the public one, or with --secret the secret one.")
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String
-  @Flag(help: "Remove the secret key.") var secret = false
+  @Flag(help: "Remove the secret key instead of the public key.") var secret = false
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }

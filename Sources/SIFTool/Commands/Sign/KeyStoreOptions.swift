@@ -5,13 +5,13 @@ import ImageTrust
 import LinuxSystem
 import SystemPackage
 
-/// Which key ring a `key` command works on.
+/// The key ring that a `key` command works on.
 struct KeyStoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The directory of the key rings; to list or export, also a single file.",
+      "The directory of the key rings; for list and export, also a single file.",
       discussion:
-        "Otherwise SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
+        "The default is SINGULARITY_SYPGPDIR, APPTAINER_KEYSPATH or the runtimes' own in the home directory.",
       valueName: "directory"))
   var keyring: PathArgument?
 
@@ -23,7 +23,7 @@ struct KeyStoreOptions: ParsableArguments {
     return store
   }
 
-  /// The rings to read from: none where the runtimes have not made theirs yet; a ring that was named has to be there.
+  /// The rings to read from: none if the runtimes have not made theirs yet. A ring that was named must exist.
   func rings(secret: Bool, _ reporter: Reporter) throws -> [FilePath] {
     if let named = keyring?.path {
       try SystemError.check("open", named) { named.withPlatformString { access($0, R_OK) } }
@@ -43,6 +43,6 @@ struct KeyStoreOptions: ParsableArguments {
 }
 
 extension Reporter {
-  /// Warns of something about a file of keys, unless quiet is asked for.
+  /// Warns about a file of keys, unless quiet is asked for.
   func warn(_ notice: KeyNotice) { warn(notice.description) }
 }

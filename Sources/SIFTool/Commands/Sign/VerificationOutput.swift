@@ -8,7 +8,7 @@ import StrictJSON
 extension VerificationReport {
   /// Each signature, each object, and last the verdict with its reasons.
   ///
-  /// - Parameter isStrict: whether every uncovered range is listed; otherwise only how much padding there is.
+  /// - Parameter isStrict: whether to list every uncovered range, instead of the amount of padding alone.
   func lines(isStrict: Bool) -> [String] {
     var lines: [String] = []
     for signature in signatures {
@@ -47,7 +47,7 @@ extension VerificationReport {
 }
 
 extension SignatureResult {
-  /// What it came to, for people.
+  /// The outcome, for people.
   var summary: String {
     if let fault {
       return isConsidered ? "BAD: \(fault.explanation)" : "not considered: \(fault.explanation)"

@@ -7,27 +7,27 @@ struct VerifyCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Verify the signatures of an image.",
     discussion: """
-      Every signature and every object is reported before the verdict. Never the network: keys come from \
-      files and key rings.
+      Reports every signature and every object, then the verdict. Keys come from files and key rings, never from the \
+      network.
 
-      Exit codes: 0 everything is validly signed; 2 not signed, or not fully; 3 not by a trusted or required \
-      signer; 4 tampered with; 5 no whole SIF image; 6 no key at hand.
+      Exit codes: 0 everything has a valid signature; 2 not signed, or not fully; 3 not signed by a trusted or \
+      required signer; 4 tampered with; 5 not a SIF, malformed or truncated; 6 no key is available.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
   @OptionGroup(title: "Verification") var policy: VerificationOptions
-  @Flag(name: [.short, .long], help: "Print no warnings.") var quiet = false
+  @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
   @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 
-  /// Refuses names of signers that are no fingerprints.
+  /// Refuses names of signers that are not fingerprints.
   static func checkSigners(_ names: [String]) throws {
     for name in names where !isFingerprint(name) {
       // A short id would match keys that anybody can make.
       throw ValidationError(
-        "--signer \"\(name.printable)\" is no fingerprint: 40 or 64 hexadecimal digits, or SHA256: and 43 "
-          + "characters of a PEM key's")
+        "--signer \"\(name.printable)\" is not a fingerprint, which has 40 or 64 hexadecimal digits, or for a PEM key "
+          + "SHA256: and 43 characters")
     }
   }
 

@@ -4,11 +4,11 @@ import LUKS
 import SIF
 import Squash
 
-/// Where packing writes the squashfs of an image, and reads it back.
+/// The place where packing writes the squashfs of an image, and reads it back.
 protocol PackPlace: RandomWritable {
-  /// The squashfs of that many bytes, once it is written.
+  /// A reader of the squashfs, once it is written with so many bytes.
   func reader(_ byteCount: Int64) throws -> any RandomAccess
-  /// How long the object is that holds a squashfs of that many bytes.
+  /// The length of the object that holds a squashfs of so many bytes.
   func objectByteCount(_ byteCount: Int64) -> Int64
 }
 
@@ -35,7 +35,7 @@ struct EncryptedPlace: PackPlace {
 
   init(_ object: ObjectWriter, _ key: NewVolumeKey, _ options: FormatOptions) throws {
     self.object = object
-    // The squashfs is whole sectors of any size: its length need not be known.
+    // A squashfs fills whole sectors of any size, so that its length need not be known.
     volume = try key.makeVolume(options, payloadByteCount: 0)
     try volume.writeHeader(to: object)
     writer = try VolumeWriter(volume, to: object)

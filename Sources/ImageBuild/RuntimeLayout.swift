@@ -1,7 +1,7 @@
 import Squash
 import StrictJSON
 
-/// What container runtimes look for in a root file system (spec/runtime-layout.md).
+/// Adds the files that container runtimes look for in a root file system (spec/runtime-layout.md).
 struct RuntimeLayout {
   private let writer: ImageWriter
   private let time: Int64
@@ -15,7 +15,7 @@ struct RuntimeLayout {
     FileAttributes(permissions: permissions, modificationTime: time)
   }
 
-  /// Directories that runtimes mount over, and the scripts that start a program, where they are missing.
+  /// Adds the directories that runtimes mount over, and the scripts that start a program, if they are missing.
   func addSkeleton() throws(SquashError) {
     for path in ["dev", "proc", "sys", "root", "tmp", "var/tmp", "etc", "home"] {
       let bytes = Array(path.utf8)
@@ -68,29 +68,29 @@ struct RuntimeLayout {
     try writer.add(symlink: Array(path.utf8), target: Array(target.utf8), attributes(0o777))
   }
 
-  /// The program of `run`.
+  /// Adds the script that `run` starts.
   func add(runscript bytes: [UInt8]) throws(SquashError) {
     try writer.add(file: Array(".singularity.d/runscript".utf8), bytes, attributes(0o755))
   }
 
-  /// The definition file, as text for people.
+  /// Adds the definition file, as text for people.
   func add(definition bytes: [UInt8]) throws(SquashError) {
     try writer.add(file: Array(".singularity.d/Singularity".utf8), bytes, attributes(0o644))
   }
 
-  /// Variables, which the scripts of the image itself may already set: these come later and win.
+  /// Adds variables. The scripts of the image itself may also set them: these come later, and win.
   func add(environment: [(name: String, value: [UInt8])]) throws(SquashError) {
     guard !environment.isEmpty else { return }
     var script = Array("#!/bin/sh\n".utf8)
     for (name, value) in environment {
-      // In single quotes nothing is special but the quote itself.
+      // Between single quotes, only the quote itself is special.
       let quoted = value.flatMap { $0 == 0x27 ? Array("'\\''".utf8) : [$0] }
       script += Array("export \(name)='".utf8) + quoted + Array("'\n".utf8)
     }
     try writer.add(file: Array(".singularity.d/env/91-environment.sh".utf8), script, attributes(0o755))
   }
 
-  /// The labels.
+  /// Adds the labels.
   func add(labels: [UInt8]) throws(SquashError) {
     try writer.add(file: Array(".singularity.d/labels.json".utf8), labels, attributes(0o644))
   }

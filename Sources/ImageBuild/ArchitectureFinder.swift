@@ -1,20 +1,20 @@
 import SIF
 import Squash
 
-/// Which processors a root file system is for, by the headers of its ELF programs.
+/// Finds the architecture of a root file system in the headers of its ELF programs.
 struct ArchitectureFinder {
-  /// Programs that nearly every system has, and that stand for all others.
+  /// Programs that nearly every system has; their architecture stands for that of all others.
   private static let likely = [
     "bin/sh", "usr/bin/env", "bin/busybox", "bin/bash", "usr/bin/coreutils", "bin/ls", "sbin/init",
   ]
-  /// How many files are looked at where none of those is there.
+  /// The most files to look at if none of those exists.
   private static let mostFiles = 100_000
 
   private let reader: SquashReader
 
   init(_ reader: SquashReader) { self.reader = reader }
 
-  /// The architecture, or nil where there is no program, or none of an architecture that SIF has a number for.
+  /// The architecture; nil if there is no program of an architecture that SIF has a number for.
   func find() throws(SquashError) -> Architecture? {
     for path in Self.likely {
       let entry: Entry

@@ -1,12 +1,12 @@
-import CommandKit
-import SIF
+import Bytes
 
 /// The table of `siftool list`, byte for byte the reference's. It holds numbers and words of the format, and no text of
 /// an image.
-enum ObjectListing {
+package enum ObjectListing {
   private static let rule = String(repeating: "-", count: 78) + "\n"
 
-  static func text(of descriptors: [Descriptor]) -> [UInt8] {
+  /// The table with its head, in the order of the descriptors.
+  package static func text(of descriptors: [Descriptor]) -> [UInt8] {
     var lines = Array(
       (rule + line("ID", "|GROUP", "|LINK", "|SIF POSITION (start-end)", "|TYPE") + "\n" + rule).utf8)
     lines.reserveCapacity(lines.count + descriptors.count * 90)
@@ -30,14 +30,14 @@ enum ObjectListing {
       case .group(let group): "\(group)".padded(to: 3) + " (G)"
       case nil: "NONE"
       }
-    // An impossible extent wraps around, as it does in the reference; `check` calls it what it is.
+    // An impossible extent wraps around, as in the reference; `check` reports it.
     let end = descriptor.offset &+ descriptor.size
     let position = "|\(descriptor.offset)-\(end) "
     return line("\(descriptor.id)", "|\(group)", "|\(link)", position, type(of: descriptor))
   }
 
-  /// The last column with its line end. For a signature whose hash type it does not know the reference
-  /// prints neither; so do we, and the fact is in `info`, `check` and the JSON.
+  /// The last column with its line end. If the reference does not know a signature's hash type, it prints neither; so
+  /// do we, and the fact is in `info`, `check` and the JSON.
   private static func type(of descriptor: Descriptor) -> String {
     let label = descriptor.dataType.label
     switch descriptor.metadata {
@@ -52,4 +52,9 @@ enum ObjectListing {
     case .none, .ociDigest: return "|\(label)\n"
     }
   }
+}
+
+extension Image {
+  /// The table of objects as text, byte for byte as the reference's `siftool list` prints it.
+  public var listing: String { String(decoding: ObjectListing.text(of: descriptors), as: UTF8.self) }
 }

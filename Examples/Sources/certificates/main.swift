@@ -1,0 +1,7 @@
+import OpenPGP
+
+let ring = try KeyRing(contentsOf: "release.asc")
+for certificate in ring.certificates {
+  print(certificate.primary.fingerprintText)
+  for userID in certificate.userIDs { print("  \(userID.text)") }
+}

@@ -1,0 +1,28 @@
+public import Bytes
+
+/// Why an image could not be made.
+public struct ImageBuildError: Fault, Equatable, Sendable {
+  /// The kind of fault; its raw value is stable.
+  public enum Code: String, Sendable {
+    /// No program in the root file system says which architecture it is for.
+    case unknownArchitecture = "unknown-architecture"
+    /// A part is longer than any such part is.
+    case limitExceeded = "limit-exceeded"
+  }
+
+  /// The kind of fault.
+  public let code: Code
+  /// One sentence, without a final stop.
+  public let description: String
+
+  init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+
+  /// A stable word for scripts.
+  public var identifier: String { code.rawValue }
+
+  /// Neither the system's fault nor that of a damaged image.
+  public var kind: FaultKind { .other }
+}
