@@ -33,7 +33,7 @@ enum Main {
     }
     var command: any ParsableCommand
     do {
-      command = try SiftoolCommand.parseAsRoot(line.arguments)
+      command = try parse(line)
     } catch {
       return reportParsing(error, line)
     }
@@ -43,6 +43,24 @@ enum Main {
     } catch {
       return report(error, of: command, line)
     }
+  }
+
+  /// The command with its options and operands.
+  ///
+  /// The grammar knows which command it is. Alone, it is parsed in less time than as one of all; those are asked for what
+  /// help and errors say.
+  private static func parse(_ line: CommandLineGrammar.Line) throws -> any ParsableCommand {
+    var type: any ParsableCommand.Type = SiftoolCommand.self
+    for name in line.command {
+      guard let next = type.configuration.subcommands.first(where: { $0.configuration.commandName == name })
+      else { break }
+      type = next
+    }
+    let arguments = Array(line.arguments.dropFirst(line.command.count))
+    if type is any ToolCommand.Type, let command = try? type.parseAsRoot(arguments) as? any ToolCommand {
+      return command
+    }
+    return try SiftoolCommand.parseAsRoot(line.arguments)
   }
 
   /// Help and version are data; everything else that parsing throws is a usage error.

@@ -3,7 +3,8 @@ import CommandKit
 
 /// `siftool`: every command is a file of Commands/, in the folder of its group.
 struct SiftoolCommand: ParsableCommand {
-  /// The commands that are done without the parser in their simplest form.
+  /// The commands that are done without the parser in their simplest form. None of this is stored: each variable would be
+  /// one more page that a start touches.
   static var shortForms: [ShortForm] {
     [
       ListCommand.shortForm, HeaderCommand.shortForm, InfoCommand.shortForm, DumpCommand.shortForm,

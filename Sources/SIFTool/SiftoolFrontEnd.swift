@@ -8,9 +8,11 @@ import SIFRuntime
 
 extension FrontEnd {
   /// `siftool` puts its name before every message, and suggests its own options and commands.
-  static let siftool = FrontEnd(
-    line: { severity, text in "siftool: \(severity == .warning ? "warning: " : "")\(text)" },
-    remedy: { SiftoolRemedies.remedy(for: $0) })
+  static var siftool: FrontEnd {
+    FrontEnd(
+      line: { severity, text in "siftool: \(severity == .warning ? "warning: " : "")\(text)" },
+      remedy: { SiftoolRemedies.remedy(for: $0) })
+  }
 }
 
 private enum SiftoolRemedies {

@@ -33,21 +33,24 @@ package struct ShortForm: Sendable {
 
   /// The words of a command line that are not read yet.
   package struct Words {
-    private var rest: ArraySlice<String>
+    @usableFromInline var rest: ArraySlice<String>
 
     fileprivate init(_ words: ArraySlice<String>) { rest = words }
 
     /// Whether all are read.
-    package var isEmpty: Bool { rest.isEmpty }
+    @inlinable package var isEmpty: Bool { rest.isEmpty }
 
     /// Reads an operand; nil where there is none, or what may be an option.
-    package mutating func operand<Value: ExpressibleByArgument>(_ type: Value.Type = Value.self) -> Value? {
-      guard let word = rest.popFirst(), !word.isDashed else { return nil }
+    @inlinable package mutating func operand<Value: ExpressibleByArgument>(_ type: Value.Type = Value.self)
+      -> Value?
+    {
+      guard let word = rest.popFirst(), word.utf8.first != UInt8(ascii: "-") else { return nil }
       return Value(argument: word)
     }
 
     /// Reads all other operands; nil where one may be an option.
-    package mutating func operands<Value: ExpressibleByArgument>(_ type: Value.Type = Value.self) -> [Value]?
+    @inlinable package mutating func operands<Value: ExpressibleByArgument>(_ type: Value.Type = Value.self)
+      -> [Value]?
     {
       var values: [Value] = []
       while !isEmpty {
@@ -58,7 +61,7 @@ package struct ShortForm: Sendable {
     }
 
     /// Reads an option, wherever it stands, with its values; nil where one of them is missing.
-    package mutating func values<Value: ExpressibleByArgument>(
+    @inlinable package mutating func values<Value: ExpressibleByArgument>(
       of option: String, _ type: Value.Type = Value.self
     ) -> [Value]? {
       var others: [String] = []
@@ -75,8 +78,4 @@ package struct ShortForm: Sendable {
       return values
     }
   }
-}
-
-extension String {
-  fileprivate var isDashed: Bool { utf8.first == UInt8(ascii: "-") }
 }

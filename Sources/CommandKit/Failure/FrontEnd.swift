@@ -1,5 +1,4 @@
 import Bytes
-import Synchronization
 
 /// How one tool speaks: the form of its messages, and its options that help after a fault.
 ///
@@ -25,11 +24,8 @@ package struct FrontEnd: Sendable {
     self.remedy = remedy
   }
 
-  private static let installed = Mutex(FrontEnd(line: { $1 }, remedy: { _ in nil }))
-
   /// The tool that this process is. Until it is set, messages are printed as they are.
-  package static var current: FrontEnd {
-    get { installed.withLock { $0 } }
-    set { installed.withLock { $0 = newValue } }
-  }
+  ///
+  /// Set once, before there is a second thread: a lock would cost every command a system call.
+  nonisolated(unsafe) package static var current = FrontEnd(line: { $1 }, remedy: { _ in nil })
 }

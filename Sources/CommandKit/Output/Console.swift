@@ -11,7 +11,23 @@ import StrictJSON
 package enum Console {
   /// Writes lines for people to stdout.
   ///
+  /// The usual list has a function of its own: the other one has the Swift runtime look for conformances, which takes a
+  /// twentieth of a short command's time.
+  ///
   /// - Parameter keepsTabs: whether tabs are part of their form.
+  package static func write(lines: [String], keepsTabs: Bool = false) throws(ToolFailure) {
+    var block: [UInt8] = []
+    for line in lines {
+      block += bytes(ofLine: line, keepsTabs: keepsTabs)
+      if block.count > 1 << 16 {
+        try write(raw: block)
+        block = []
+      }
+    }
+    try write(raw: block)
+  }
+
+  /// Writes lines for people to stdout that are made one by one.
   package static func write(lines: some Sequence<String>, keepsTabs: Bool = false) throws(ToolFailure) {
     var block: [UInt8] = []
     for line in lines {

@@ -19,7 +19,7 @@ package final class OutputBuffer: ByteSink {
   }
 
   /// Adds bytes as they are: contents, and documents of a form that has its own escapes.
-  package func append(raw bytes: some Collection<UInt8>) throws(ToolFailure) {
+  package func append(raw bytes: [UInt8]) throws(ToolFailure) {
     pending.bytes.append(contentsOf: bytes)
     if pending.bytes.count >= 1 << 16 { try flush() }
   }

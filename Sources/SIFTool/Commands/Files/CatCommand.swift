@@ -11,11 +11,13 @@ struct CatCommand: ToolCommand {
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths inside the image, with or without a leading slash.") var paths: [BytesArgument]
 
-  static let shortForm = ShortForm("cat") { words in
-    guard let image = words.operand(PathArgument.self), let paths = words.operands(BytesArgument.self),
-      !paths.isEmpty
-    else { return nil }
-    return { try show(try SquashOptions.open(image, nil), paths) }
+  static var shortForm: ShortForm {
+    ShortForm("cat") { words in
+      guard let image = words.operand(PathArgument.self), let paths = words.operands(BytesArgument.self),
+        !paths.isEmpty
+      else { return nil }
+      return { try show(try SquashOptions.open(image, nil), paths) }
+    }
   }
 
   func execute() throws { try Self.show(try source.open(), paths) }

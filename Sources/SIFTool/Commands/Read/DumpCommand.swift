@@ -11,11 +11,13 @@ struct DumpCommand: ToolCommand {
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument
 
-  static let shortForm = ShortForm("dump") { words in
-    guard let id = words.operand(ObjectID.self), let image = words.operand(PathArgument.self) else {
-      return nil
+  static var shortForm: ShortForm {
+    ShortForm("dump") { words in
+      guard let id = words.operand(ObjectID.self), let image = words.operand(PathArgument.self) else {
+        return nil
+      }
+      return { try dump(id, image) }
     }
-    return { try dump(id, image) }
   }
 
   func execute() throws { try Self.dump(id, image) }

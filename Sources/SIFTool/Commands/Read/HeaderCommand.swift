@@ -11,8 +11,10 @@ struct HeaderCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  static let shortForm = ShortForm("header") { words in
-    words.operand(PathArgument.self).map { image in { try show(image) } }
+  static var shortForm: ShortForm {
+    ShortForm("header") { words in
+      words.operand(PathArgument.self).map { image in { try show(image) } }
+    }
   }
 
   func execute() throws { try Self.show(image, json: output.json) }

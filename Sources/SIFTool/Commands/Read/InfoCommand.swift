@@ -20,11 +20,13 @@ struct InfoCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  static let shortForm = ShortForm("info") { words in
-    guard let id = words.operand(ObjectID.self), let image = words.operand(PathArgument.self) else {
-      return nil
+  static var shortForm: ShortForm {
+    ShortForm("info") { words in
+      guard let id = words.operand(ObjectID.self), let image = words.operand(PathArgument.self) else {
+        return nil
+      }
+      return { try show(id, image) }
     }
-    return { try show(id, image) }
   }
 
   func execute() throws {

@@ -12,8 +12,10 @@ struct ListCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  static let shortForm = ShortForm("list") { words in
-    words.operand(PathArgument.self).map { image in { try show(image) } }
+  static var shortForm: ShortForm {
+    ShortForm("list") { words in
+      words.operand(PathArgument.self).map { image in { try show(image) } }
+    }
   }
 
   func execute() throws { try Self.show(image, json: output.json) }

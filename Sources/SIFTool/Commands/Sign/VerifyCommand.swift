@@ -36,11 +36,13 @@ struct VerifyCommand: ToolCommand {
     return isHexadecimal || name.hasPrefix("SHA256:") && name.utf8.count == 50
   }
 
-  static let shortForm = ShortForm("verify") { words in
-    guard let keys = words.values(of: "--key", PathArgument.self),
-      let image = words.operand(PathArgument.self)
-    else { return nil }
-    return { try Verification(keys: KeyChoice(files: keys)).run(on: image) }
+  static var shortForm: ShortForm {
+    ShortForm("verify") { words in
+      guard let keys = words.values(of: "--key", PathArgument.self),
+        let image = words.operand(PathArgument.self)
+      else { return nil }
+      return { try Verification(keys: KeyChoice(files: keys)).run(on: image) }
+    }
   }
 
   func execute() throws {
