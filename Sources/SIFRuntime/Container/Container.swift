@@ -228,7 +228,7 @@ public struct Container {
       do {
         return try KernelMount.mount(volume, on: target).keep()
       } catch {
-        options.onNote("the kernel does not mount it (\(error)): mounting through FUSE")
+        options.onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
       }
     }
     let device = try FuseMount.mount(image, on: target)
