@@ -267,7 +267,8 @@ import Testing
       setpriv --bounding-set=-net_raw siftool exec --add-caps NET_RAW plain.sif true; echo $?
       """)
     #expect(
-      answer.text == "ran\n7\n" && answer.errors.contains("lacks the capability CAP_NET_RAW"), "\(answer.errors)")
+      answer.text == "ran\n7\n" && answer.errors.contains("lacks the capability CAP_NET_RAW"),
+      "\(answer.errors)")
   }
 
   /// Names with everything in them, as they are.

@@ -5,7 +5,8 @@ package struct HTMLPage {
   private var body = ""
   private let title: String
 
-  init(title: String) { self.title = title }
+  /// A page with nothing on it yet.
+  package init(title: String) { self.title = title }
 
   /// Text for an element or an attribute: controls for a terminal become visible, and markup becomes text.
   package static func escape(_ text: String) -> String { text.printable.markupEscaped }

@@ -1,4 +1,5 @@
 import Bytes
+import CommandKit
 import Forensics
 import SIF
 import Squash
@@ -12,71 +13,72 @@ extension ExaminedImage {
       bytes?.hexadecimal ?? "not computed: too many holes, or unreadable"
     }
     var facts = [
-      ("File", path.string), ("Size", "\(size) bytes"),
-      ("SHA-256 before", digest(digests.before)), ("SHA-256 after", digest(digests.after)),
-      ("File last changed", fileTime.iso8601), ("Tool", "siftool \(ToolVersion.number)"),
+      ("File", path.string), ("Size", "\(self.size) bytes"),
+      ("SHA-256 before", digest(self.digests.before)), ("SHA-256 after", digest(self.digests.after)),
+      ("File last changed", self.fileTime.iso8601), ("Tool", "siftool \(ToolVersion.number)"),
       ("Arguments", arguments.joined(separator: " ")),
     ]
-    facts.append(("Time of the examination", time?.iso8601 ?? "not recorded"))
+    facts.append(("Time of the examination", self.time?.iso8601 ?? "not recorded"))
     return facts
   }
 
   /// The JSON document.
   var members: [JSONMember] {
-    let objects = lenient.descriptors.prefix(ReportPage.mostRows)
-    let regions = map.regions.prefix(ReportPage.mostRows)
-    let items = carving.items.prefix(ReportPage.mostRows)
-    let definition = page?.definition ?? inner.definition
-    let labels = page.map { $0.labels.isEmpty ? inner.labels : $0.labels } ?? []
+    let objects = self.lenient.descriptors.prefix(ReportPage.mostRows)
+    let regions = self.map.regions.prefix(ReportPage.mostRows)
+    let items = self.carving.items.prefix(ReportPage.mostRows)
+    let definition = page?.definition ?? self.inner.definition
+    let labels = page.map { $0.labels.isEmpty ? self.inner.labels : $0.labels } ?? []
     return [
       JSONMember("acquisition", acquisitionJSON),
-      JSONMember("header", lenient.header.map { .object($0.fieldTable.members) } ?? .null),
-      JSONMember("objectCount", .integer(Int64(lenient.descriptors.count))),
+      JSONMember("header", self.lenient.header.map { .object($0.fieldTable.members) } ?? .null),
+      JSONMember("objectCount", .integer(Int64(self.lenient.descriptors.count))),
       JSONMember("objects", .array(objects.map { .object($0.fieldTable.members) })),
-      JSONMember("regionCount", .integer(Int64(map.regions.count))),
+      JSONMember("regionCount", .integer(Int64(self.map.regions.count))),
       JSONMember("regions", .array(regions.map(\.json))),
-      JSONMember("carvedCount", .integer(Int64(carving.items.count))),
+      JSONMember("carvedCount", .integer(Int64(self.carving.items.count))),
       JSONMember("carved", .array(items.map { $0.json(nil) })),
       JSONMember(
         "verification",
-        verification.map { .object($0.document + [JSONMember("schemaVersion", 1)]) } ?? .null),
+        self.verification.map { .object($0.document + [JSONMember("schemaVersion", 1)]) } ?? .null),
       JSONMember(
         "encryption", .array((page?.volumes ?? []).map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("definitionFile", definition?.json ?? .null), JSONMember("labels", .object(labels)),
       JSONMember("environment", environmentJSON),
-      JSONMember("partitions", .array(partitions.map(\.json))),
+      JSONMember("partitions", .array(self.partitions.map(\.json))),
       JSONMember(
         "implausibleTimes",
         .array(
-          implausible.map { time in
+          self.implausible.map { time in
             .object([
               JSONMember("what", .string(time.what)), JSONMember("time", .string(time.time.iso8601)),
               JSONMember("why", .string(time.why)),
             ])
           })),
-      JSONMember("findings", .array(findings.map(\.json))),
-      JSONMember("worst", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
+      JSONMember("findings", .array(self.findings.map(\.json))),
+      JSONMember("worst", self.findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
     ]
   }
 
   private var acquisitionJSON: JSONValue {
     func digest(_ bytes: [UInt8]?) -> JSONValue { bytes.map { .string($0.hexadecimal) } ?? .null }
     return .object([
-      JSONMember("path", Array(path.string.utf8).json), JSONMember("size", .integer(size)),
-      JSONMember("sha256Before", digest(digests.before)), JSONMember("sha256After", digest(digests.after)),
-      JSONMember("changed", .bool(hasChanged)), JSONMember("modifiedAt", .string(fileTime.iso8601)),
+      JSONMember("path", Array(path.string.utf8).json), JSONMember("size", .integer(self.size)),
+      JSONMember("sha256Before", digest(self.digests.before)),
+      JSONMember("sha256After", digest(self.digests.after)),
+      JSONMember("changed", .bool(self.hasChanged)), JSONMember("modifiedAt", .string(self.fileTime.iso8601)),
       JSONMember("toolVersion", .string(ToolVersion.number)),
       JSONMember("arguments", .array(arguments.map { .string($0) })),
-      JSONMember("time", time.map { .string($0.iso8601) } ?? .null),
+      JSONMember("time", self.time.map { .string($0.iso8601) } ?? .null),
     ])
   }
 
   private var environmentJSON: JSONValue {
     let own: [JSONValue] =
-      environment.map { [.object([JSONMember("name", .null), JSONMember("text", $0.json)])] } ?? []
+      self.environment.map { [.object([JSONMember("name", .null), JSONMember("text", $0.json)])] } ?? []
     return .array(
       own
-        + inner.environment.map { script in
+        + self.inner.environment.map { script in
           .object([JSONMember("name", script.name.json), JSONMember("text", script.text.json)])
         })
   }

@@ -1,4 +1,5 @@
 import Bytes
+import CommandKit
 import Forensics
 import LUKS
 import SIF
