@@ -1,3 +1,4 @@
+import Bytes
 import StrictJSON
 
 /// JSON, written as it comes: one document around a list, or one value per line. Only this code composes such

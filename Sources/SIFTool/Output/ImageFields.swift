@@ -132,15 +132,7 @@ extension Image {
 }
 
 extension Timestamp {
-  /// ISO 8601, or null for no time.
-  var json: JSONValue { self == .none ? .null : .string(iso8601) }
-
   fileprivate func field(_ label: String, _ key: String) -> Field {
     Field(label, self == .none ? nil : referenceText, json: JSONMember(key, json))
   }
-}
-
-extension [UInt8] {
-  /// The bytes as a JSON string: exact if they are UTF-8, with escapes in the text if not.
-  var json: JSONValue { .string(String(validating: self, as: UTF8.self) ?? escapedText) }
 }

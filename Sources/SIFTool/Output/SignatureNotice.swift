@@ -1,7 +1,6 @@
 import Bytes
 import CommandKit
 import Partitions
-import StrictJSON
 import SIF
 
 /// Tells people which signatures a change breaks.
@@ -43,9 +42,4 @@ enum SignatureNotice {
           + "\(rewrite.partition.id)")
     }
   }
-}
-
-extension JSONValue {
-  /// The ids of objects, as a member of a document.
-  init(ids objects: [Descriptor]) { self = .array(objects.map { .integer(Int64($0.id)) }) }
 }

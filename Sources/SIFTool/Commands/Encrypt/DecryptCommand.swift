@@ -1,6 +1,5 @@
 import Partitions
 import Bytes
-import LinuxSystem
 import ArgumentParser
 import CommandKit
 import LUKS

@@ -1,9 +1,7 @@
 import Partitions
 import Bytes
-import LinuxSystem
 import ArgumentParser
 import CommandKit
-import Glibc
 import LUKS
 import SIF
 import StrictJSON

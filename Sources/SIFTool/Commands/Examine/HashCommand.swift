@@ -27,6 +27,15 @@ struct HashCommand: ReportingCommand {
     case file
     case objects
     case files
+
+    init(_ scope: EvidenceNames.Scope) {
+      self =
+        switch scope {
+        case .file: .file
+        case .objects: .objects
+        case .files: .files
+        }
+    }
   }
 
   @OptionGroup var evidence: EvidenceOptions
@@ -55,10 +64,11 @@ struct HashCommand: ReportingCommand {
       if let damage = image.damage { listing.faults.note(damage, in: nil) }
       let unread = UnreadNames()
       let names = EvidenceNames(
-        evidence, ids: Set(image.descriptors.map(\.id)),
+        image: evidence.imageName, hasPrefix: evidence.prefix != nil, wanted: evidence.id?.value,
+        ids: Set(image.descriptors.map(\.id)),
         isTableRead: image.header != nil && (image.damage == nil || !image.descriptors.isEmpty))
       listing.changeOfUnmet = { name in
-        guard names.isWanted(name, wants) else { return nil }
+        guard names.isWanted(name, { wants(Scope($0)) }) else { return nil }
         return unread.contains(name) || names.isBeyondTable(name) ? .notRead : .missing
       }
       try hash(image, budget, listing, unread)

@@ -104,3 +104,24 @@ extension UInt32 {
   /// Unix seconds as ISO 8601 in UTC.
   var utcTime: String { CivilTime(seconds: Int64(self)).iso8601 }
 }
+
+extension UnappliedAttributes {
+  /// A line of the manifest.
+  var json: JSONValue {
+    var members = [
+      JSONMember("groupId", .integer(Int64(groupID))),
+      JSONMember("mode", .string(String(permissions, radix: 8))),
+      JSONMember("path", .string(String(decoding: path, as: UTF8.self))),
+      JSONMember("type", .string(type.name)), JSONMember("userId", .integer(Int64(userID))),
+    ]
+    if String(validating: path, as: UTF8.self) == nil {
+      members.append(JSONMember("pathBytes", .string(path.hexadecimal)))
+    }
+    if let device {
+      let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))
+      members.append(JSONMember("device", .object([JSONMember("major", major), JSONMember("minor", minor)])))
+    }
+    if !attributes.isEmpty { members.append(JSONMember("attributes", .array(attributes.map(\.json)))) }
+    return .object(members.sorted { $0.key < $1.key })
+  }
+}

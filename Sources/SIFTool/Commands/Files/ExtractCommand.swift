@@ -5,6 +5,7 @@ import Glibc
 import LinuxSystem
 import SIF
 import Squash
+import StrictJSON
 import Synchronization
 import SystemPackage
 
@@ -58,7 +59,7 @@ struct ExtractCommand: ReportingCommand {
       if isNew { _ = target.withPlatformString { rmdir($0) } }
       throw error
     }
-    options.onUnapplied = { manifest.add($0) }
+    options.onUnapplied = { manifest.add(line: JSONWriter.compact($0.json)) }
     let bar = reporter.bar(total: image.superblock.bytesUsed)
     let shown = Mutex<Int64>(0)
     options.onProgress = { report in
@@ -75,7 +76,13 @@ struct ExtractCommand: ReportingCommand {
       throw error
     }
     bar.clear()
-    let recorded = try manifest.finish()
+    let recorded: Int
+    do { recorded = try manifest.finish() } catch {
+      throw ToolFailure(
+        .system, code: "system",
+        "\(error.failure.description): attributes that could not be set on \(error.count) of the extracted files are not "
+          + "recorded; --manifest names another place")
+    }
     if recorded > 0 {
       reporter.note(
         "attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "

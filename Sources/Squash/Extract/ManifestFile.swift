@@ -1,14 +1,10 @@
-import Bytes
-import CommandKit
 import Glibc
 import LinuxSystem
-import Squash
-import StrictJSON
 import Synchronization
 import SystemPackage
 
 /// The manifest of what an extraction could not set: one JSON object per line. It gets its name when it is complete.
-final class ManifestFile: Sendable {
+package final class ManifestFile: Sendable {
   private struct State: ~Copyable {
     var file: OutputFile?
     var pending: [UInt8] = []
@@ -18,15 +14,26 @@ final class ManifestFile: Sendable {
     var failure: SystemError?
   }
 
+  /// Why lines are lost.
+  package struct Unwritten: Error {
+    /// The failed system call.
+    package let failure: SystemError
+    /// How many lines there would be.
+    package let count: Int
+  }
+
   private static let pieceBytes = 1 << 16
 
-  let path: FilePath
+  /// Where it is.
+  package let path: FilePath
   private let old: OwnedDescriptor?
   private let state: Mutex<State>
 
+  /// A manifest that is still empty.
+  ///
   /// - Parameter continues: whether to keep the lines of an existing manifest; if false, none may exist.
   /// - Throws: ``SystemError`` if something exists there that must not.
-  init(_ path: FilePath, continues: Bool) throws(SystemError) {
+  package init(_ path: FilePath, continues: Bool) throws(SystemError) {
     self.path = path
     if OutputFile.isStream(path) {
       old = nil
@@ -48,11 +55,11 @@ final class ManifestFile: Sendable {
     old = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   }
 
-  /// Adds a line.
-  func add(_ unapplied: UnappliedAttributes) {
+  /// Adds a line, without its end.
+  package func add(line: [UInt8]) {
     state.withLock { state in
       state.count += 1
-      add(JSONWriter.compact(unapplied.json)[...], to: &state)
+      add(line[...], to: &state)
     }
   }
 
@@ -72,8 +79,8 @@ final class ManifestFile: Sendable {
   /// Writes what is left, then those lines of the earlier manifest that are not among the new ones.
   ///
   /// - Returns: the number of new lines; if there are none, no file is written or changed.
-  /// - Throws: ``ToolFailure`` if the manifest cannot be written.
-  func finish() throws -> Int {
+  /// - Throws: ``Unwritten`` if the manifest cannot be written.
+  package func finish() throws(Unwritten) -> Int {
     let (count, failure) = state.withLock { state in
       if state.count > 0 {
         flush(&state)
@@ -87,10 +94,7 @@ final class ManifestFile: Sendable {
       return (state.count, state.failure)
     }
     guard let failure else { return count }
-    throw ToolFailure(
-      .system, code: "system",
-      "\(failure.description): attributes that could not be set on \(count) of the extracted files are not recorded; "
-        + "--manifest names another place")
+    throw Unwritten(failure: failure, count: count)
   }
 
   private func addOldLines(to state: inout State) throws(SystemError) {
@@ -118,26 +122,5 @@ final class ManifestFile: Sendable {
       try state.file?.write(state.pending.span.bytes)
       state.pending.removeAll(keepingCapacity: true)
     } catch { state.failure = error }
-  }
-}
-
-extension UnappliedAttributes {
-  /// A line of the manifest.
-  var json: JSONValue {
-    var members = [
-      JSONMember("groupId", .integer(Int64(groupID))),
-      JSONMember("mode", .string(String(permissions, radix: 8))),
-      JSONMember("path", .string(String(decoding: path, as: UTF8.self))),
-      JSONMember("type", .string(type.name)), JSONMember("userId", .integer(Int64(userID))),
-    ]
-    if String(validating: path, as: UTF8.self) == nil {
-      members.append(JSONMember("pathBytes", .string(path.hexadecimal)))
-    }
-    if let device {
-      let (major, minor) = (JSONValue.integer(Int64(device.major)), JSONValue.integer(Int64(device.minor)))
-      members.append(JSONMember("device", .object([JSONMember("major", major), JSONMember("minor", minor)])))
-    }
-    if !attributes.isEmpty { members.append(JSONMember("attributes", .array(attributes.map(\.json)))) }
-    return .object(members.sorted { $0.key < $1.key })
   }
 }

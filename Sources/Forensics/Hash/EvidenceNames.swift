@@ -1,42 +1,57 @@
-import Forensics
-
 /// Names of an earlier list that could not be read this time, though they may be there.
-final class UnreadNames {
+package final class UnreadNames {
   private var names: Set<[UInt8]> = []
   private var directories: Set<[UInt8]> = []
 
+  /// No names yet.
+  package init() {}
+
   /// Adds a name by itself.
-  func add(_ name: [UInt8]) { names.insert(EarlierHashes.normalized(name)) }
+  package func add(_ name: [UInt8]) { names.insert(EarlierHashes.normalized(name)) }
 
   /// Adds a directory, or a file taken for one, and everything in it. The empty name stands for everything.
-  func addAll(beneath name: [UInt8]) {
+  package func addAll(beneath name: [UInt8]) {
     var directory = EarlierHashes.normalized(name)
     while directory.last == 0x2F { directory.removeLast() }
     directories.insert(directory == [0x2E] ? [] : directory)
   }
 
   /// Whether a name is among them, as the list has it.
-  func contains(_ name: [UInt8]) -> Bool {
+  package func contains(_ name: [UInt8]) -> Bool {
     if names.contains(name) || directories.contains(name) || directories.contains([]) { return true }
     return name.indices.contains { name[$0] == 0x2F && directories.contains(Array(name[..<$0])) }
   }
 }
 
 /// The kinds of names in an earlier list (spec/timeline.md, "Names").
-struct EvidenceNames {
+package struct EvidenceNames {
+  /// The things that a list has digests of.
+  package enum Scope: Sendable {
+    case file
+    case objects
+    case files
+  }
+
   private let image: [UInt8]
   private let hasPrefix: Bool
   private let wanted: UInt32?
   private let ids: Set<UInt32>
   private let isTableRead: Bool
 
+  /// The names in a list about an image.
+  ///
   /// - Parameters:
+  ///   - image: the name of the image.
+  ///   - hasPrefix: whether files have other names than the image's with something after it.
+  ///   - wanted: the object whose files were asked for; nil for all.
   ///   - ids: the ids of the objects whose descriptors were read.
   ///   - isTableRead: whether all descriptors were read, so that there are no other objects.
-  init(_ options: EvidenceOptions, ids: Set<UInt32>, isTableRead: Bool) {
-    image = EarlierHashes.normalized(options.imageName)
-    hasPrefix = options.prefix != nil
-    wanted = options.id?.value
+  package init(
+    image: [UInt8], hasPrefix: Bool, wanted: UInt32?, ids: Set<UInt32>, isTableRead: Bool
+  ) {
+    self.image = EarlierHashes.normalized(image)
+    self.hasPrefix = hasPrefix
+    self.wanted = wanted
     self.ids = ids
     self.isTableRead = isTableRead
   }
@@ -60,7 +75,7 @@ struct EvidenceNames {
   }
 
   /// Whether a name is in the scope that was asked for. A name of unknown origin counts as if it was.
-  func isWanted(_ name: [UInt8], _ wants: (HashCommand.Scope) -> Bool) -> Bool {
+  package func isWanted(_ name: [UInt8], _ wants: (Scope) -> Bool) -> Bool {
     switch kind(of: name) {
     case .image: wants(.file)
     case .object: wants(.objects)
@@ -72,7 +87,7 @@ struct EvidenceNames {
 
   /// Whether a name is of an object, or a file in one, whose descriptor may be in the part of the table that was not
   /// read.
-  func isBeyondTable(_ name: [UInt8]) -> Bool {
+  package func isBeyondTable(_ name: [UInt8]) -> Bool {
     switch kind(of: name) {
     case .object(let id), .file(let id): !isTableRead && !ids.contains(id)
     case .image, .other: false
