@@ -47,7 +47,8 @@ import Testing
     let names = try Shell.check(
       "gpg --homedir . --show-keys --with-colons release.asc | awk -F: '/^fpr/ { print $10; exit }'",
       in: directory)
-    #expect(!names.text.isEmpty && (try run("certificates").text.hasPrefix(names.text)))
+    #expect(!names.text.isEmpty)
+    #expect(try run("certificates").text.hasPrefix(names.text))
   }
 
   @Test func volumeFacts() throws {

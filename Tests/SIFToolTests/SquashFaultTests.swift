@@ -217,7 +217,7 @@ import Testing
         user.k="v"
 
         400
-        siftool: cannot open DIR/mine/pipe.manifest.ndjson: Permission denied
+        siftool: cannot replace what is not a regular file DIR/mine/pipe.manifest.ndjson: File exists
         7
         ls: cannot access 'mine/pipe': No such file or directory
         siftool: cannot create DIR/mine/out.manifest.ndjson: File exists

@@ -23,19 +23,24 @@ public struct OutputFile: ~Copyable {
 
   /// Begins to write. Of a FIFO, waits for somebody who reads from it.
   ///
-  /// - Parameter mode: permission bits of a new file, before the umask.
+  /// - Parameters:
+  ///   - mode: permission bits of a new file, before the umask.
+  ///   - allowsStreams: whether there may be a FIFO or a device. A path that nobody named is not to be one: whoever put a
+  ///     FIFO there could have this process wait for ever.
   /// - Throws: ``SystemError`` where there is a directory, a socket, or what this process may not write to.
-  public init(writing path: FilePath, mode: mode_t) throws(SystemError) {
+  public init(writing path: FilePath, mode: mode_t, allowsStreams: Bool = true) throws(SystemError) {
     self.path = path
-    place = try Self.place(path, mode)
+    place = try Self.place(path, mode, allowsStreams: allowsStreams)
     switch place {
     case .stream(let descriptor): number = descriptor.rawValue
     case .replacement(let file): number = file.descriptor.rawValue
     }
   }
 
-  private static func place(_ path: FilePath, _ mode: mode_t) throws(SystemError) -> Place {
-    if isStream(path) {
+  private static func place(
+    _ path: FilePath, _ mode: mode_t, allowsStreams: Bool
+  ) throws(SystemError) -> Place {
+    if allowsStreams, isStream(path) {
       let stream = try OwnedDescriptor(opening: path, flags: O_WRONLY | O_NOCTTY)
       // A regular file that has taken its place since then would be written over.
       guard try stream.status().st_mode & S_IFMT != S_IFREG else {

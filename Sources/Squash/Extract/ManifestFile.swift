@@ -26,16 +26,20 @@ package final class ManifestFile: Sendable {
 
   /// Where it is.
   package let path: FilePath
+  private let isNamed: Bool
   private let old: OwnedDescriptor?
   private let state: Mutex<State>
 
   /// A manifest that is still empty.
   ///
-  /// - Parameter continues: whether to keep the lines of an existing manifest; if false, none may exist.
+  /// - Parameters:
+  ///   - continues: whether to keep the lines of an existing manifest; if false, none may exist.
+  ///   - isNamed: whether the user named the path: then it may be a FIFO or a device.
   /// - Throws: ``SystemError`` if something exists there that must not.
-  package init(_ path: FilePath, continues: Bool) throws(SystemError) {
+  package init(_ path: FilePath, continues: Bool, isNamed: Bool) throws(SystemError) {
     self.path = path
-    if OutputFile.isStream(path) {
+    self.isNamed = isNamed
+    if isNamed, OutputFile.isStream(path) {
       old = nil
       // Also if nothing will be written: the reader of a FIFO waits for its end.
       let file = try OutputFile(writing: path, mode: 0o644)
@@ -118,7 +122,9 @@ package final class ManifestFile: Sendable {
   private func flush(_ state: inout State) {
     guard state.failure == nil, !state.pending.isEmpty else { return }
     do throws(SystemError) {
-      if state.file == nil { state.file = try OutputFile(writing: path, mode: 0o644) }
+      if state.file == nil {
+        state.file = try OutputFile(writing: path, mode: 0o644, allowsStreams: isNamed)
+      }
       try state.file?.write(state.pending.span.bytes)
       state.pending.removeAll(keepingCapacity: true)
     } catch { state.failure = error }

@@ -54,7 +54,8 @@ struct ExtractCommand: ReportingCommand {
     let manifest: ManifestFile
     do {
       manifest = try ManifestFile(
-        self.manifest?.path ?? Self.manifestPath(target), continues: resume || !isNew)
+        self.manifest?.path ?? Self.manifestPath(target), continues: resume || !isNew,
+        isNamed: self.manifest != nil)
     } catch {
       if isNew { _ = target.withPlatformString { rmdir($0) } }
       throw error
