@@ -1,8 +1,8 @@
 import Glibc
 public import SystemPackage
 
-/// Where a stream of bytes goes: into a FIFO or a device as it is there, otherwise into a new file that takes its name, and
-/// the place of a regular file, only when it is complete.
+/// The output of a stream of bytes. A FIFO or a device is written to directly; otherwise a new file takes the name, and
+/// replaces a regular file, only when it is complete.
 public struct OutputFile: ~Copyable {
   private enum Place: ~Copyable {
     case stream(OwnedDescriptor)
@@ -11,7 +11,7 @@ public struct OutputFile: ~Copyable {
 
   private let place: Place
   private let path: FilePath
-  /// What the bytes are written to, from where it is.
+  /// The descriptor that the bytes are written to, at its current position.
   public let number: Int32
 
   /// Whether a path leads to something that takes bytes as they come and keeps its place.
@@ -21,7 +21,7 @@ public struct OutputFile: ~Copyable {
     return [S_IFIFO, S_IFCHR, S_IFBLK].contains(status.st_mode & S_IFMT)
   }
 
-  /// Begins to write. Of a FIFO, waits for somebody who reads from it.
+  /// Begins to write. If it is a FIFO, waits until somebody reads from it.
   ///
   /// - Parameters:
   ///   - mode: permission bits of a new file, before the umask.

@@ -46,7 +46,7 @@ public final class RandomAccessFile: RandomAccess, RandomWritable {
     do { try descriptor.synchronize() } catch { throw StorageFault(.system, causedBy: error) }
   }
 
-  /// The first offset at or after `offset` that is not in a hole of the file; nil at or behind its end.
+  /// The first offset at or after `offset` that is not in a hole of the file; nil at or after its end.
   public func nextData(from offset: Int64) throws(StorageFault) -> Int64? {
     guard offset < (try byteCount) else { return nil }
     do { return try descriptor.nextData(from: offset) } catch {

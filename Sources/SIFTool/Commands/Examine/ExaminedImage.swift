@@ -34,7 +34,7 @@ struct ExaminedImage {
     }
   }
 
-  /// What the examination found.
+  /// The findings of the examination.
   subscript<Value>(dynamicMember member: KeyPath<Examination, Value>) -> Value {
     examination[keyPath: member]
   }
