@@ -1,6 +1,6 @@
-import Partitions
 import Bytes
 import LUKS
+import Partitions
 import SIF
 import Squash
 

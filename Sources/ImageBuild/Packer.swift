@@ -1,7 +1,7 @@
 import Bytes
 import Glibc
-public import LUKS
 import LinuxSystem
+public import LUKS
 public import Partitions
 public import SIF
 public import Squash
@@ -39,23 +39,23 @@ public struct Packer {
   /// - Parameters:
   ///   - parts: the parts besides the root file system.
   ///   - options: how the squashfs is made.
-  ///   - clock: fixed for an image with the same bytes each time; its id is then zero.
-  ///   - now: the time of the files that are added, in Unix seconds; nil for the clock's.
+  ///   - clock: fixed for an image with the same bytes each time; its id is then zero. It also sets the times of the
+  ///     squashfs.
   public init(
     _ parts: RuntimeParts = RuntimeParts(), _ options: WriterOptions = WriterOptions(),
-    clock: EditClock = .automatic, now: UInt32? = nil
+    clock: EditClock = .automatic
   ) {
     self.parts = parts
     self.options = options
     self.clock = clock
-    self.now =
-      now
-      ?? {
-        switch clock {
-        case .fixed(let time): time == .none ? 0 : UInt32(clamping: time.seconds)
-        case .automatic: UInt32(clamping: time(nil))
-        }
-      }()
+    switch clock {
+    case .automatic: now = UInt32(clamping: Timestamp.now.seconds)
+    case .fixed(.none): now = 0
+    case .fixed(let time):
+      now = UInt32(clamping: time.seconds)
+      self.options.latestTime = now
+    }
+    self.options.creationTime = now
   }
 
   /// Makes the image, which gets its name when it is complete.

@@ -76,6 +76,13 @@ public struct EncryptedPartition: Sendable {
 }
 
 extension Image {
+  /// Checks the header of an encrypted partition, and unlocks it with the first of the keys that fits.
+  ///
+  /// - Throws: as ``EncryptedPartition/init(_:in:allowsAnyCipher:)`` and ``EncryptedPartition/unlock(with:)``.
+  public func unlock(_ object: Descriptor, with keys: some VolumeKeyProvider) throws -> OpenedPartition {
+    try EncryptedPartition(object, in: self, allowsAnyCipher: keys.allowsAnyCipher).unlock(with: keys)
+  }
+
   /// The facts that the header of an encrypted partition states; nil for any other object, or one without a header.
   ///
   /// - Parameter budget: pays for the bytes that are read; once it is spent, nothing is read.

@@ -75,11 +75,11 @@ public struct Partition: Sendable {
   /// Whether a key is needed.
   public var isEncrypted: Bool { object?.isEncryptedSquashfs ?? false }
 
-  /// Refuses a partition that is not a squashfs, by its type and by its first bytes. A file system of another kind is
+  /// Refuses a partition that is not a squashfs, encrypted or not, by its type and by its first bytes. A file system of another kind is
   /// never mounted or read.
   public func requireSquashfs() throws {
     guard let image, let object, case .partition(let partition) = object.metadata,
-      partition.fileSystem != .squashfs
+      partition.fileSystem != .squashfs, !isEncrypted
     else { return }
     // The type may be wrong: the first bytes decide.
     if try image.bytes(of: object).prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs { return }
@@ -109,8 +109,7 @@ public struct Partition: Sendable {
       return OpenedPartition(plain: storage, offset: 0, byteCount: try storage.length())
     }
     if isEncrypted {
-      return try EncryptedPartition(object, in: image, allowsAnyCipher: keys.allowsAnyCipher).unlock(
-        with: keys)
+      return try image.unlock(object, with: keys)
     }
     let bytes = try image.bytes(of: object)
     return OpenedPartition(plain: storage, offset: bytes.offset, byteCount: bytes.byteCount, object: object)

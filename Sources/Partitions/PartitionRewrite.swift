@@ -1,7 +1,7 @@
 import Bytes
 import ImageTrust
-public import LUKS
 import LinuxSystem
+public import LUKS
 public import SIF
 public import SystemPackage
 

@@ -1,12 +1,12 @@
 import Bytes
 import Glibc
-import LUKS
 import LinuxSystem
+import LUKS
 import SIF
 import Squash
 import SystemPackage
-import TestSupport
 import Testing
+import TestSupport
 
 /// Bytes that cannot be read, or that fail at one place.
 private struct FailingBytes: RandomAccess, RandomWritable {

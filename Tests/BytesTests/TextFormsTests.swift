@@ -1,6 +1,6 @@
 import Bytes
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct CivilTimeTests {
   /// Compares with date(1), over the years that it prints.

@@ -2,8 +2,8 @@ import Bytes
 import Gcrypt
 import SIF
 import Squash
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Forensics
 

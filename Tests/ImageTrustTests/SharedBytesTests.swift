@@ -3,8 +3,8 @@ import ImageTrust
 import OpenPGP
 import SIF
 import Synchronization
-import TestSupport
 import Testing
+import TestSupport
 
 /// Images whose parts share bytes, and signatures that are more work than an image is worth.
 @Suite struct SharedBytesTests {

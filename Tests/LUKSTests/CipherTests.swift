@@ -1,7 +1,7 @@
 import Bytes
 import Gcrypt
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import LUKS
 

@@ -1,6 +1,6 @@
 import LinuxSystem
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import SIFRuntime
 

@@ -3,8 +3,8 @@ import Glibc
 import LinuxSystem
 import Squash
 import Synchronization
-import TestSupport
 import Testing
+import TestSupport
 
 /// The attacks that extraction withstands, and the state that it leaves.
 @Suite struct ExtractionTests {

@@ -1,7 +1,7 @@
 import Bytes
 import Squash
-import TestSupport
 import Testing
+import TestSupport
 
 /// False claims of images, and their consequences.
 @Suite struct HostileImageTests {

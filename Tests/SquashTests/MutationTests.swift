@@ -1,7 +1,7 @@
 import Bytes
 import Squash
-import TestSupport
 import Testing
+import TestSupport
 
 /// Real images with bytes changed at random: the result is an error or a fault, never a trap.
 @Suite struct MutationTests {

@@ -1,7 +1,7 @@
 import Bytes
 import Squash
-import TestSupport
 import Testing
+import TestSupport
 
 /// Ranges of files, and listings that go on from a place, as a mounted file system needs them.
 @Suite struct RandomAccessTests {

@@ -2,8 +2,8 @@ import Bytes
 import Glibc
 import LinuxSystem
 import Squash
-import TestSupport
 import Testing
+import TestSupport
 
 /// Runs a shell script, each of whose commands has to succeed; returns its output.
 @discardableResult

@@ -1,6 +1,6 @@
 import Bytes
-import LinuxSystem
 public import Gcrypt
+import LinuxSystem
 public import Squash
 
 /// A file of a partition with the digest of its content.

@@ -1,6 +1,6 @@
 import Bytes
-import LinuxSystem
 public import Gcrypt
+import LinuxSystem
 public import SIF
 import Squash
 

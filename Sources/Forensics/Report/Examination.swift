@@ -135,7 +135,7 @@ final class OpenedPartitions {
   }
 
   private func open(_ object: Descriptor, _ keys: any VolumeKeyProvider) throws -> any RandomAccess {
-    try EncryptedPartition(object, in: image, allowsAnyCipher: keys.allowsAnyCipher).unlock(with: keys)
+    try image.unlock(object, with: keys)
       .contents
   }
 

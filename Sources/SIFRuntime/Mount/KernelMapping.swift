@@ -1,8 +1,8 @@
 import Bytes
 import CLinux
 import Glibc
-import LUKS
 import LinuxSystem
+import LUKS
 import SystemPackage
 
 /// A volume that the kernel decrypts: a read-only device of device-mapper, under a name that nobody can guess.

@@ -1,7 +1,7 @@
 import Bytes
+public import LinuxSystem
 import LUKS
 import Partitions
-public import LinuxSystem
 import SIF
 public import SystemPackage
 

@@ -1,9 +1,9 @@
-import Partitions
 import ArgumentParser
 import Bytes
 import CommandKit
 import Gcrypt
 import LUKS
+import Partitions
 import PEMKeys
 import SIF
 import SystemPackage

@@ -1,8 +1,8 @@
-import Partitions
 import ArgumentParser
 import Bytes
 import CommandKit
 import Glibc
+import Partitions
 import SIF
 import Squash
 import SystemPackage
@@ -27,7 +27,7 @@ struct SquashOptions: ParsableArguments {
   ) throws -> SquashImage {
     try image.requireFile()
     let partition = try image.partition(id, in: try FileStorage(opening: image.path))
-    if !partition.isEncrypted { try image.named { try partition.requireSquashfs() } }
+    try image.named { try partition.requireSquashfs() }
     let opened = try image.namingImage { try partition.unlock(with: key) }
     return try image.named { try opened.squashfs() }
   }
@@ -41,6 +41,11 @@ extension PathArgument {
       guard id == nil else { throw ToolFailure.usage("--id does not apply to a plain squashfs file") }
       return whole
     }
+    return try partitionOfImage(id, in: storage)
+  }
+
+  /// The same for a file that is not itself a squashfs.
+  func partitionOfImage(_ id: ObjectID?, in storage: FileStorage) throws -> Partition {
     let image: Image
     do { image = try Image(reading: storage) } catch {
       guard error.code == .notSIF else { throw error.naming(path) }

@@ -1,4 +1,3 @@
-import Partitions
 import ArgumentParser
 import Bytes
 import CommandKit
@@ -6,6 +5,7 @@ import Gcrypt
 import Glibc
 import ImageTrust
 import LUKS
+import Partitions
 import PEMKeys
 import SIF
 import SystemPackage

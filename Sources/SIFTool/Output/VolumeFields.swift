@@ -1,7 +1,7 @@
 import Bytes
 import CommandKit
-import Partitions
 import LUKS
+import Partitions
 import SIF
 import Squash
 import StrictJSON
@@ -71,8 +71,7 @@ struct OpenedVolumeFields {
       throw ToolFailure(
         .failure, code: "not-encrypted", "object \(object.id) is not an encrypted partition: it needs no key")
     }
-    let opened = try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
-      .unlock(with: source)
+    let opened = try image.unlock(object, with: source)
     superblock = try opened.squashfs().superblock
     self.object = object.id
     slot = opened.encryption?.slot ?? 0

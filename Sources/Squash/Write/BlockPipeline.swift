@@ -1,6 +1,6 @@
 import Bytes
-import LinuxSystem
 import Gcrypt
+import LinuxSystem
 import Synchronization
 
 /// SHA-256 of content: equal digests are taken as equal content.

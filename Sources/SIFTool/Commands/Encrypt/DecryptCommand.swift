@@ -1,8 +1,8 @@
-import Partitions
-import Bytes
 import ArgumentParser
+import Bytes
 import CommandKit
 import LUKS
+import Partitions
 import SIF
 import StrictJSON
 
@@ -34,10 +34,7 @@ struct DecryptCommand: ReportingCommand {
     let partition = try Partition(of: image, id: id?.value).requireEncrypted()
     var source = key.source
     source.reporter = reporter
-    let opened = try input.namingImage {
-      try EncryptedPartition(partition, in: image, allowsAnyCipher: source.allowsAnyCipher)
-        .unlock(with: source)
-    }
+    let opened = try input.namingImage { try image.unlock(partition, with: source) }
     try opened.requireSquashfs(isWhole: true)
     let rewrite = try PartitionRewrite.decrypting(partition, in: image)
     var signatures: [Descriptor] = []

@@ -1,8 +1,8 @@
-import Partitions
-import Bytes
 import ArgumentParser
+import Bytes
 import CommandKit
 import LUKS
+import Partitions
 import SIF
 import StrictJSON
 

@@ -1,7 +1,7 @@
-import Partitions
 import ArgumentParser
 import CommandKit
 import LUKS
+import Partitions
 import SIF
 import StrictJSON
 
@@ -57,9 +57,7 @@ struct RekeyCommand: ReportingCommand {
     let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
     var source = key.source
     source.reporter = reporter
-    let opened = try EncryptedPartition(
-      partition, in: editor.image, allowsAnyCipher: source.allowsAnyCipher
-    ).unlock(with: source)
+    let opened = try editor.image.unlock(partition, with: source)
     // A faulty header may accept a wrong key, and a change to that key would lock everybody out.
     try opened.requireSquashfs()
     var change = try KeyChange(of: opened, in: editor.image)

@@ -1,10 +1,10 @@
-import Partitions
-import LinuxSystem
 import ArgumentParser
 import CommandKit
 import Forensics
 import Gcrypt
 import Glibc
+import LinuxSystem
+import Partitions
 import SIF
 import Squash
 
@@ -121,8 +121,7 @@ struct EvidenceOptions: ParsableArguments {
         || !VolumeKeySource.pemPathsOfEnvironment.isEmpty
     else { return nil }
     let image = try Image(reading: evidence.storage)
-    return try EncryptedPartition(object, in: image, allowsAnyCipher: source.allowsAnyCipher)
-      .unlock(with: source).squashfs()
+    return try image.unlock(object, with: source).squashfs()
   }
 
   /// The name of the image.

@@ -32,12 +32,7 @@ struct PackCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     let clock = try write.clock()
-    let now: UInt32 =
-      switch clock {
-      case .fixed(let time): time == .none ? 0 : UInt32(clamping: time.seconds)
-      case .automatic: UInt32(clamping: time(nil))
-      }
-    var options = try compression.options(clock: clock, now: now)
+    var options = try compression.options()
     let bar = reporter.bar(total: sourceSize())
     let shown = ProgressCounter()
     options.onProgress = { report in bar.advance(by: shown.step(to: report.contentBytes)) }
@@ -52,7 +47,7 @@ struct PackCommand: ReportingCommand {
     }
     try FileIdentity.refuse(image.path, asOutputOf: rootfs.path)
     options.excluded = FileIdentity(of: image.path)
-    var packer = Packer(try RuntimeParts(runtime), options, clock: clock, now: now)
+    var packer = Packer(try RuntimeParts(runtime), options, clock: clock)
     packer.isPlain = runtime.plain
     packer.architecture = fixed
     packer.encryption = try encryption.read()

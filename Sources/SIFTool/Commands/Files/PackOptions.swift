@@ -34,8 +34,8 @@ struct CompressionOptions: ParsableArguments {
   @Flag(help: "Give every file to user 0 and group 0.") var allRoot = false
   @Flag(help: "Leave out extended attributes.") var noXattrs = false
 
-  /// The options of a writer. `now` is the time of the file system; with a fixed clock, no file is newer.
-  func options(clock: EditClock, now: UInt32) throws -> WriterOptions {
+  /// The options of a writer.
+  func options() throws -> WriterOptions {
     guard let compression = Compression(name: compression) else {
       throw ToolFailure.usage("--compression must be zstd, gzip, xz or lz4")
     }
@@ -46,8 +46,6 @@ struct CompressionOptions: ParsableArguments {
     options.threads = threads.count
     options.allRoot = allRoot
     options.keepsAttributes = !noXattrs
-    options.creationTime = now
-    if case .fixed(let time) = clock, time != .none { options.latestTime = UInt32(clamping: time.seconds) }
     return options
   }
 }

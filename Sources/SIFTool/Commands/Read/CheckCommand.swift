@@ -1,7 +1,7 @@
-import Partitions
 import ArgumentParser
 import Bytes
 import CommandKit
+import Partitions
 import SIF
 import StrictJSON
 

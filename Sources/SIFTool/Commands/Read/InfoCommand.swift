@@ -1,6 +1,6 @@
-import Partitions
 import ArgumentParser
 import CommandKit
+import Partitions
 import SIF
 import StrictJSON
 

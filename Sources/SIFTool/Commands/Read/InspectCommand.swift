@@ -1,7 +1,7 @@
-import Partitions
 import ArgumentParser
 import CommandKit
 import LUKS
+import Partitions
 import SIF
 import StrictJSON
 

@@ -1,7 +1,7 @@
 import Bytes
 import CommandKit
-import Partitions
 import LUKS
+import Partitions
 import SIF
 import StrictJSON
 import SystemPackage

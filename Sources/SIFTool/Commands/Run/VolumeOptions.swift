@@ -1,8 +1,8 @@
-import Partitions
 import ArgumentParser
 import Bytes
 import CommandKit
 import ImageTrust
+import Partitions
 import SIF
 import SIFRuntime
 import Squash
@@ -44,7 +44,7 @@ struct VolumeOptions: ParsableArguments {
   }
 
   private func open(_ image: PathArgument, _ storage: FileStorage) throws -> ImageVolume {
-    let partition = try image.partition(id, in: storage)
+    let partition = try image.partitionOfImage(id, in: storage)
     if let sif = partition.image, let object = partition.object {
       try ExecutionCheck.require(storage, (sif, object))
       if verify {
@@ -52,7 +52,7 @@ struct VolumeOptions: ParsableArguments {
         try policy.verification.read().require(on: sif, covering: object.id)
       }
     }
-    if !partition.isEncrypted { try image.named { try partition.requireSquashfs() } }
+    try image.named { try partition.requireSquashfs() }
     let opened = try partition.unlock(with: volumeKey.source)
     return try image.named { try ImageVolume(opened) }
   }
