@@ -24,7 +24,7 @@ public struct Window: RandomAccess {
   ) throws(StorageFault) -> Int {
     guard offset >= 0, offset < byteCount else { return 0 }
     let (position, overflow) = start.addingReportingOverflow(offset)
-    // There are no bytes that far out.
+    // No file has bytes at such an offset.
     guard !overflow else { return 0 }
     let count = Int(min(Int64(buffer.count), byteCount - offset))
     do {

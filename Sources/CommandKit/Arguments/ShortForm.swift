@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// The simplest form of a command that scripts call by the thousand: it is done before the argument parser would be ready.
+/// The simplest form of a command that scripts call by the thousand: it runs without the argument parser.
 ///
-/// The parser finds its way by reflection, which takes longer than listing an image does, or checking a signature. What is
-/// not of such a form goes to the parser, and comes to the same.
+/// The parser works by reflection, which takes longer than listing an image or checking a signature. Command lines of any
+/// other form go to the parser, with the same result.
 package struct ShortForm: Sendable {
   /// The command's name.
   private let command: String
@@ -11,8 +11,7 @@ package struct ShortForm: Sendable {
 
   /// A form of a command.
   ///
-  /// - Parameter parse: takes the words after the command's name; returns what is to be done, or nil where the words are of
-  ///   another form.
+  /// - Parameter parse: takes the words after the command's name; returns the action, or nil if the words have another form.
   package init(_ command: String, _ parse: @escaping @Sendable (inout Words) -> (() throws -> Void)?) {
     self.command = command
     self.parse = parse

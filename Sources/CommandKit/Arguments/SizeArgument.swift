@@ -50,7 +50,7 @@ package struct DecimalNumber: Sendable {
   private let fraction: Int64
   private let scale: Int64
 
-  /// Whether there is no point in it.
+  /// Whether it was written without a decimal point.
   package var isWhole: Bool { scale == 1 }
 
   /// Reads a number with up to nine digits after the point.
