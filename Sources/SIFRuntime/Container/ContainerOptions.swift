@@ -1,3 +1,4 @@
+public import Accelerators
 import Bytes
 public import LinuxSystem
 public import SystemPackage
@@ -34,6 +35,9 @@ public struct ContainerOptions: Sendable {
   public var hidesHome = false
   /// The working directory inside; nil for the host's, if it exists in the container.
   public var workingDirectory: FilePath?
+  /// The parts of the host's drivers that the program gets. Places for them that the container cannot have are left out
+  /// with a note.
+  public var drivers = DriverFiles()
   /// Variables that override all others, as names and values.
   public var environment: [(name: String, value: [UInt8])] = []
   /// Whether to leave out the host's variables.

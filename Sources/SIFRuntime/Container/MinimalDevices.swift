@@ -12,6 +12,33 @@ enum MinimalDevices {
     ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
   ]
 
+  /// Adds a device, or a directory of devices.
+  ///
+  /// - Parameters:
+  ///   - path: its place in the container, below `/dev`.
+  ///   - directory: the container's `/dev`.
+  static func add(
+    _ tree: PlannedMount.HostTree, at path: FilePath, in directory: borrowing OwnedDescriptor
+  ) throws(SystemError) {
+    let names = path.components.dropFirst().map { FilePath(root: nil, [$0]).bytes }
+    guard let last = names.last else { return }
+    var current = try directory.openBeneath([0x2E], flags: O_RDONLY | O_DIRECTORY)
+    for name in names.dropLast() {
+      if try current.status(of: name) == nil { try current.makeDirectory(name, mode: 0o755) }
+      current = try current.openDirectory(name)
+    }
+    // A place of one of the devices that every program needs stays as it is.
+    guard try current.status(of: last) == nil else { return }
+    let place: OwnedDescriptor
+    if tree.isDirectory {
+      try current.makeDirectory(last, mode: 0o755)
+      place = try current.openDirectory(last)
+    } else {
+      place = try current.openBeneath(last, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+    }
+    try tree.attach(to: place.pathOfDescriptor)
+  }
+
   /// Fills an empty directory.
   static func make(in directory: borrowing OwnedDescriptor) throws(SystemError) {
     for name in names {

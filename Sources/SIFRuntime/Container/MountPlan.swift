@@ -1,3 +1,4 @@
+import Accelerators
 import CLinux
 import Glibc
 import LinuxSystem
@@ -14,8 +15,10 @@ struct PlannedMount {
     case processes
     /// A new /sys for the container's own namespaces; the host's, if the kernel does not allow that.
     case system(HostTree)
-    /// A minimal /dev.
-    case devices
+    /// A minimal /dev, with more devices at paths of their own.
+    case devices([(target: FilePath, tree: HostTree)])
+    /// A directory with files of the host by their names, and nothing else.
+    case files([(name: String, tree: HostTree)])
     /// A file that is made for the container.
     case file([UInt8])
   }
@@ -58,20 +61,24 @@ struct PlannedMount {
   let content: Content
   /// Whether it is one of the default mounts, which are left out if the host or the image does not allow them.
   let isOptional: Bool
+  /// Whether the user hears of it when it is left out.
+  var isWanted = false
 
   var isDirectory: Bool {
     switch content {
     case .bind(let source): source.isDirectory
     case .file: false
-    case .memory, .processes, .system, .devices: true
+    case .memory, .processes, .system, .devices, .files: true
     }
   }
 
-  /// The copy of a tree of the host, if this mount has one.
-  var hostTree: HostTree? {
+  /// The copies of trees of the host that this mount has.
+  var hostTrees: [HostTree] {
     switch content {
-    case .bind(let tree), .system(let tree): tree
-    case .memory, .processes, .devices, .file: nil
+    case .bind(let tree), .system(let tree): [tree]
+    case .devices(let devices): devices.map(\.tree)
+    case .files(let files): files.map(\.tree)
+    case .memory, .processes, .file: []
     }
   }
 }
@@ -110,7 +117,7 @@ struct MountPlan {
       add("/sys/fs/cgroup", .bind(tree))
     }
     if options.isContained {
-      add("/dev", .devices)
+      add("/dev", .devices(try Self.trees(of: options.drivers.devices)))
     } else {
       try bind("/dev", isOptional: false, hasDevices: true)
     }
@@ -137,6 +144,7 @@ struct MountPlan {
     {
       try bind(workingDirectory, isOptional: true)
     }
+    try add(options.drivers, isContained: options.isContained, options.onNote)
     for one in options.binds {
       // The user's binds replace the default mount at the same place.
       mounts.removeAll { $0.target == one.target }
@@ -149,6 +157,52 @@ struct MountPlan {
         throw RuntimeError(
           .system, "cannot bind \(one.source.string): \(error.errno.description)", system: error)
       }
+    }
+  }
+
+  /// The directory of the drivers' libraries, where images of the runtimes look for them.
+  static let librariesOfDrivers: FilePath = "/.singularity.d/libs"
+
+  private mutating func add(
+    _ drivers: DriverFiles, isContained: Bool, _ onNote: (String) -> Void
+  ) throws(RuntimeError) {
+    let flags: MountFlags = [.readOnly, .noSetID, .noDevices]
+    if !drivers.libraries.isEmpty {
+      let files = try drivers.libraries.map { (library) throws(RuntimeError) in
+        (name: library.name, tree: try Self.tree(of: library.source, flags))
+      }
+      mounts.append(
+        PlannedMount(
+          target: Self.librariesOfDrivers, content: .files(files), isOptional: true, isWanted: true))
+    }
+    for file in drivers.files {
+      let tree = try Self.tree(of: file.source, file.isReadOnly ? flags : [.noSetID, .noDevices])
+      mounts.append(
+        PlannedMount(target: file.target, content: .bind(tree), isOptional: true, isWanted: true))
+    }
+    // The host's /dev has all others.
+    for device in drivers.devices where !isContained && device.source != device.target {
+      onNote(
+        "\(device.source.string) of the host can be \(device.target.string) only in a container with a /dev of its own"
+      )
+    }
+  }
+
+  private static func trees(
+    of devices: [DriverFiles.File]
+  ) throws(RuntimeError) -> [(target: FilePath, tree: PlannedMount.HostTree)] {
+    // A read-only bind of a device can still be written to. It keeps root, who owns the device, from changing its
+    // permissions.
+    try devices.map { (device) throws(RuntimeError) in
+      (device.target, try tree(of: device.source, [.readOnly, .noSetID]))
+    }
+  }
+
+  private static func tree(of path: FilePath, _ flags: MountFlags) throws(RuntimeError)
+    -> PlannedMount.HostTree
+  {
+    do { return try PlannedMount.HostTree(path, flags) } catch {
+      throw RuntimeError(.system, "cannot bind \(path.string): \(error.errno.description)", system: error)
     }
   }
 
@@ -179,7 +233,7 @@ struct MountPlan {
 
   /// Closes the copies that were not mounted, for example because the image has something else in their place.
   func closeTrees() {
-    for mount in mounts { mount.hostTree?.close() }
+    for mount in mounts { for tree in mount.hostTrees { tree.close() } }
   }
 
   /// Whether another mount covers the place, so that the image does not need to have it.

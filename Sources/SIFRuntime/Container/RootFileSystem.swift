@@ -71,6 +71,7 @@ struct RootFileSystem {
         case .made: hasSkeleton = true
         case .impossible(let reason):
           guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
+          if mount.isWanted { options.onNote("\(mount.target.string) is left out: \(reason)") }
           continue
         }
       }
@@ -300,9 +301,21 @@ struct RootFileSystem {
         do { try Mounting.mount("sysfs", "sysfs", on: target, [.readOnly, .noSetID, .noDevices]) } catch {
           try host.attach(to: target)
         }
-      case .devices:
+      case .devices(let devices):
         try Mounting.mount("tmpfs", "devices", on: target, .noSetID, data: "mode=755")
-        try MinimalDevices.make(in: try root.openInRoot(mount.target, flags: O_RDONLY | O_DIRECTORY))
+        let directory = try root.openInRoot(mount.target, flags: O_RDONLY | O_DIRECTORY)
+        try MinimalDevices.make(in: directory)
+        for (path, tree) in devices { try MinimalDevices.add(tree, at: path, in: directory) }
+      case .files(let files):
+        let flags: MountFlags = [.noSetID, .noDevices]
+        try Mounting.mount("tmpfs", "libraries", on: target, flags, data: "mode=755")
+        let directory = try root.openInRoot(mount.target, flags: O_RDONLY | O_DIRECTORY)
+        for (name, tree) in files {
+          let place = try directory.openBeneath(
+            Array(name.utf8), flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
+          try tree.attach(to: place.pathOfDescriptor)
+        }
+        try Mounting.makeReadOnly(directory.pathOfDescriptor, flags)
       case .file(let bytes):
         let file = stage.appending("file-\(mount.target.lastComponent?.string ?? "")")
         let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)

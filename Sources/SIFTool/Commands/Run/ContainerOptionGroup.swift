@@ -10,6 +10,7 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Files") var files: FileOptions
   @OptionGroup(title: "Variables") var variables: VariableOptions
+  @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
 
@@ -36,6 +37,7 @@ struct ContainerOptionGroup: ParsableArguments {
       )
     }
     options.onNote = { reporter.note($0) }
+    try devices.set(&options)
     return options
   }
 }
