@@ -5,6 +5,7 @@
 # libraries and a program that computes through the driver (gpu/driver.c, compiled here unless PROGRAM is it already), and
 # runs both in containers of every kind. It prints what it saw, and fails when one of them sees something else than the host.
 set -euo pipefail
+export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 siftool=$(realpath "$1")
 work=$(mktemp -d)
@@ -22,6 +23,9 @@ for name in libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libc.so.6; do
   library=$(ldconfig -p | sed -n "s,.*$name (.*x86-64.*) => ,,p" | head -n 1)
   [ -z "$library" ] || { mkdir -p "$work/tree${library%/*}"; cp -L "$library" "$work/tree$library"; }
 done
+# As the runtimes' builds write it.
+mkdir -p "$work/tree/.singularity.d/env"
+echo 'export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/.singularity.d/libs"' > "$work/tree/.singularity.d/env/99-base.sh"
 "$siftool" pack "$work/tree" "$work/gpu.sif" --quiet
 echo "host: $(nvidia-smi -L)"
 want=$(nvidia-smi -L)
@@ -30,7 +34,7 @@ status=0
 see() {
   local name=$1 got
   shift
-  got=$("$@" nvidia-smi -L 2>&1) || true
+  got=$("$@" nvidia-smi -L 2> "$work/errors") || got="$got $(cat "$work/errors")"
   if [ "$got" = "$want" ]; then echo "$name: nvidia-smi as on the host"; else echo "$name: nvidia-smi: $got"; status=1; fi
   got=$("$@" driver 2>&1) || { status=1; got="FAILED $got"; }
   echo "$name: ${got//$'\n'/; }"
