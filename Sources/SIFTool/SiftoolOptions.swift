@@ -131,6 +131,10 @@ extension OptionTable {
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict json version
       """,
       "unmount: lazy version",
+      "overlay: version",
+      "overlay create: s/size= S/sparse create-dir=+ f/fakeroot deterministic q/quiet no-progress version",
+      "config: version",
+      "config check: json version",
       "completion: version",
       "version: json version",
     ])
