@@ -52,7 +52,8 @@ struct SiftoolCommand: ParsableCommand {
       CommandGroup(
         name: "Run",
         subcommands: [
-          ExecCommand.self, RunCommand.self, ShellCommand.self, MountCommand.self, UnmountCommand.self,
+          ExecCommand.self, RunCommand.self, ShellCommand.self, TestCommand.self, RunHelpCommand.self,
+          MountCommand.self, UnmountCommand.self,
         ]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
