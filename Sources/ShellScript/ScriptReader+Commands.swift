@@ -6,7 +6,7 @@ extension ScriptReader {
   ]
 
   mutating func builtin(
-    _ name: String, _ words: [[UInt8]], _ command: SimpleCommand
+    _ name: String, _ words: [[UInt8]], _ values: [(name: String, value: [UInt8])], _ command: SimpleCommand
   ) throws(ShellStop) {
     let place = command.place
     // Where the two streams lead: 1, 2, or 0 for nowhere.
@@ -19,7 +19,7 @@ extension ScriptReader {
     switch name {
     case ":", "true", "alias", "unalias": break
     case "false": status = 1
-    case "export", "readonly", "declare", "typeset": try declare(name, words, command)
+    case "export", "readonly", "declare", "typeset": try declare(name, words, values, place)
     case "unset": try unset(words, place)
     case "set": try set(words, place)
     case ".", "source":
@@ -59,9 +59,8 @@ extension ScriptReader {
   }
 
   private mutating func declare(
-    _ name: String, _ words: [[UInt8]], _ command: SimpleCommand
+    _ name: String, _ words: [[UInt8]], _ values: [(name: String, value: [UInt8])], _ place: Place
   ) throws(ShellStop) {
-    let place = command.place
     var exports = name == "export"
     var marks = true
     for (index, word) in words.enumerated() {
@@ -93,12 +92,8 @@ extension ScriptReader {
         variables[variable]?.isExported = false
       }
     }
-    var hasAny = !words.isEmpty
-    for case .assignment(let assignment) in command.arguments {
-      hasAny = true
-      try assign(assignment, exports: exports)
-    }
-    guard hasAny else { throw .needsShell(place, "\(name) without a name") }
+    for (name, value) in values { try set(name, to: value, place, exports: exports) }
+    guard !words.isEmpty || !values.isEmpty else { throw .needsShell(place, "\(name) without a name") }
   }
 
   private mutating func unset(_ words: [[UInt8]], _ place: Place) throws(ShellStop) {

@@ -219,20 +219,27 @@ public struct ScriptReader {
       throw .needsShell(command.place, "a variable for one command alone")
     }
     let words = try fields(of: command.arguments)
+    // As in shells, before any of them is set.
+    var values: [(name: String, value: [UInt8])] = []
+    for case .assignment(let assignment) in command.arguments {
+      values.append((assignment.name, try value(of: assignment)))
+    }
     guard let first = words.first else {
       status = 0
       return
     }
-    try builtin(String(decoding: first, as: UTF8.self), Array(words.dropFirst()), command)
+    try builtin(String(decoding: first, as: UTF8.self), Array(words.dropFirst()), values, command)
   }
 
   // MARK: Variables
 
-  mutating func assign(_ assignment: Assignment, exports: Bool = false) throws(ShellStop) {
-    let place = assignment.value.place
-    var value = try text(of: assignment.value)
-    if assignment.appends { value = (variables[assignment.name]?.value ?? []) + value }
-    try set(assignment.name, to: value, place, exports: exports)
+  private mutating func assign(_ assignment: Assignment) throws(ShellStop) {
+    try set(assignment.name, to: try value(of: assignment), assignment.value.place)
+  }
+
+  private mutating func value(of assignment: Assignment) throws(ShellStop) -> [UInt8] {
+    let value = try text(of: assignment.value)
+    return assignment.appends ? (variables[assignment.name]?.value ?? []) + value : value
   }
 
   /// Sets a variable. Whether programs get it stays as it was.

@@ -28,7 +28,7 @@ private struct RealFiles: ScriptFiles {
   static let common = [
     "export A=1 B='two words' C=\"it's $A\"; D=4; export D E",
     #"export A="${Z:-"say \"hi\" and 'ho'"}" B="${Z:-"l1\#nl2"}""#.replacing(#"\#n"#, with: "\n"),
-    #"export A="${A:-"cost \$HOME \${X} \$(id)"}" B="${B:-"\`id\`"}" C="${C:-"a\\b\\\\c"}" D="${D:-""}" E="${E:-"#x;y&z|w"}""#,
+    ##"export A="${A:-"cost \$HOME \${X} \$(id)"}" B="${B:-"\`id\`"}" C="${C:-"a\\b\\\\c"}" D="${D:-""}" E="${E:-"#x;y&z|w"}""##,
     "export A=${EMPTY:-x} B=${EMPTY-x} C=${Z-x} D=${Z:=new} E=${Z} F=${EMPTY:+y} G=${EMPTY+y} H=${HOME:+\"a b\"}",
     "export A=${LONG#*/} B=${LONG##*/} C=${LONG%/*} D=${LONG%%/*} E=${LONG%.*} F=${LONG%%.*} G=${LONG#/?/} H=${LONG#nothing}",
     "export A=${LONG%[de]} B=${LONG%[!e]} C=${LONG%[a-f]} D=${LONG##*\".\"} E=\"${LONG%'.e'}\" F=${#LONG}",
@@ -46,7 +46,7 @@ private struct RealFiles: ScriptFiles {
     "export A=~/x B=/a:~:~/y C=\"~\"; D=~; export D",
     "# a comment\nexport A=1 # another; export B=2\nexport C=a#b; \\\nexport D=a\\\nb\n: ignored \"$A\"",
     "{ export A=1; export B=2; }; true && { export C=3; } || export D=4; false || { export E=5; }",
-    "export A='a'\"b\"\\c$'d' B=\\$A C='\"' D=\"\\\"\\a\\$\"; export E=$ F=\"$\" G=a$.",
+    "export A='a'\"b\"\\cd B=\\$A C='\"' D=\"\\\"\\a\\$\"; export E=$ F=\"$\" G=a$.",
     "echo out; echo -n more; echo 'to nowhere' > /dev/null; echo err >&2; echo both 2>&1 >/dev/null",
     "[ -x /bin/sh ] && command -v sh > /dev/null; : ${HOME:=x}; export A=$?",
     "X='a b'; Y=$X; export Y A=\"$X\"; X=; export B=\"[$X]\"",
@@ -155,7 +155,10 @@ private struct RealFiles: ScriptFiles {
     let scratch = try Scratch()
     let path = try scratch.write("self", "")
     _ = try scratch.write("self", ". \(path)\n. \(path)\n")
-    guard case .fault(let place, let sentence) = Self.ours(". \(path)").2 else { return Issue.record("no end") }
+    guard case .fault(let place, let sentence) = Self.ours(". \(path)").2 else {
+      Issue.record("no end")
+      return
+    }
     #expect(sentence.contains("too deeply") && place.file == path)
   }
 
