@@ -128,6 +128,7 @@ struct ImageEnvironment {
       switch shell.read(path, &reader, limits) {
       case .done: break
       case .exit(let status): exit = status
+      case .stopped: options.onNote("\(path): the image's shell has stopped in this file: some variables may be missing")
       case .failed(let sentence): options.onNote("\(path): \(sentence): its variables are missing")
       }
     }

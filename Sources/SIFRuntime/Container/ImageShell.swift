@@ -12,6 +12,8 @@ struct ImageShell {
   enum End {
     case done
     case exit(UInt8)
+    /// The shell has ended at a wrong line. What was set before counts.
+    case stopped
     case failed(String)
   }
 
@@ -42,11 +44,10 @@ struct ImageShell {
         && !name.hasPrefix("BASH_") && !name.hasPrefix(Self.prefix)
     }
     let program = Array(path.utf8)
-    // Messages of bash name the script; those of other shells begin with the name that they are called by.
-    let name = isBash ? reader.name : Array(script.utf8)
     let plan = LauncherPlan(
       filters: limits.filters, candidates: [program],
-      arguments: [program, Array("-c".utf8), Array(Self.text(of: script, passed, isBash).utf8), name] + reader.arguments,
+      arguments: [program, Array("-c".utf8), Array(Self.text(of: script, passed, isBash).utf8), reader.name]
+        + reader.arguments,
       environment: passed.map { Array("\($0.key)=".utf8) + ($0.value.value ?? []) },
       report: { (Array("\($0)\n".utf8), 127) }
     ) { reason in
@@ -57,7 +58,7 @@ struct ImageShell {
       let report = try OwnedDescriptor.memory(named: "variables")
       let status = try Self.run(launcher, report.rawValue, limits)
       lseek(report.rawValue, 0, SEEK_SET)
-      return Self.take(try report.readToEnd(limit: ContainerFiles.longest), status, passed, &reader)
+      return take(try report.readToEnd(limit: ContainerFiles.longest), status, passed, &reader)
     } catch {
       return .failed("it cannot be given to \(path) (\(error))")
     }
@@ -85,7 +86,7 @@ struct ImageShell {
   }
 
   /// Takes over what the shell has listed.
-  private static func take(
+  private func take(
     _ report: [UInt8], _ status: Int32?, _ passed: [String: ScriptReader.Variable], _ reader: inout ScriptReader
   ) -> End {
     guard let status else { return .failed("it was ended after a minute") }
@@ -96,13 +97,15 @@ struct ImageShell {
     var listed = ScriptReader(files: NoFiles())
     let end = listed.run(Array(report.drop { $0 != 0x0A }), named: "")
     guard end == .done else { return .failed("its shell listed the variables in a form that is not understood") }
-    for (name, variable) in listed.variables where !own.contains(name) && variable.value != nil {
+    for (name, variable) in listed.variables where !Self.own.contains(name) && variable.value != nil {
       reader.variables[name] = ScriptReader.Variable(variable.value)
     }
     for name in passed.keys where passed[name]?.isExported == true && listed.variables[name]?.value == nil {
       reader.variables[name] = nil
     }
     guard first != "done" else { return .done }
+    // Shells other than bash end with this status at a wrong line, also in a file that they include.
+    if !isBash, first == "exit=2" { return .stopped }
     return .exit(UInt8(first.dropFirst(5)) ?? 1)
   }
 
