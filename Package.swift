@@ -37,6 +37,7 @@ let package = Package(
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
+    .library(name: "ShellScript", targets: ["ShellScript"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
@@ -91,6 +92,7 @@ let package = Package(
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
+    module("ShellScript", []),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -120,7 +122,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF",
+        "ShellScript", "Squash",
         "StrictJSON",
         "TOML",
         systemPackage,
@@ -151,7 +154,7 @@ let package = Package(
       dependencies: [
         "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
         "PEMKeys",
-        "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
@@ -177,6 +180,7 @@ let package = Package(
         systemPackage,
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "TestSupport"]),
+    tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
