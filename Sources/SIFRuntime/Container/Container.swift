@@ -48,11 +48,10 @@ public struct Container {
     // As a subreaper, this process adopts its orphaned descendants instead of leaving them to the host's init.
     if isWatched { linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0) }
     let overlay = try openOverlay()
-    var workingDirectory: FilePath?
-    if let path = getcwd(nil, 0) {
-      workingDirectory = FilePath(platformString: path)
-      free(path)
-    }
+    let workingDirectory = CallersDirectory()
+    // Everything made for the container has the permissions that are asked for, and the program the caller's umask.
+    let mask = umask(0)
+    defer { umask(mask) }
     // This comes first, because this process may have to move to another control group for it.
     var group: LimitedGroup?
     if let resources = options.limits {
@@ -65,7 +64,7 @@ public struct Container {
     let server = try ImageServer(volume, fuseOptions)
     try enterNamespaces(keeping: capabilities)
     func start() throws -> ProgramStart {
-      try prepare(workingDirectory, overlay, server, capabilities, limits)
+      try prepare(workingDirectory, overlay, server, capabilities, limits, mask)
     }
     guard isWatched else { throw try start().execute() }
     let status = try ProcessMonitor.run(onFork: server.letGo, start)
@@ -163,8 +162,8 @@ public struct Container {
 
   /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
-    _ workingDirectory: FilePath?, _ overlay: LockedOverlay?, _ server: ImageServer,
-    _ capabilities: Capabilities, _ limits: ProgramLimits
+    _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?, _ server: ImageServer,
+    _ capabilities: Capabilities, _ limits: ProgramLimits, _ mask: mode_t
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -174,7 +173,8 @@ public struct Container {
     }
     var options = options
     options.controlGroup = limits.group
-    let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
+    if options.isContained { options.terminal = CallersTerminal() }
+    let plan = try MountPlan(options, identity, workingDirectory)
     let file = try OpenImage(volume, image)
     let upper = try overlay.map { (overlay) throws(RuntimeError) in
       do throws(SystemError) {
@@ -195,7 +195,8 @@ public struct Container {
       try capabilities.keepAlone()
       if !options.keepsKeyring { try SessionKeyring.replace() }
     }
-    try enter(workingDirectory, home: plan.home)
+    umask(mask)
+    try WorkingDirectory.enter(options, workingDirectory, plan)
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
@@ -214,13 +215,6 @@ public struct Container {
         "this process lacks the capability \(wanted.subtracting(own).description)")
     }
     return wanted.intersection(own)
-  }
-
-  private func enter(_ outside: FilePath?, home: FilePath) throws(RuntimeError) {
-    if let path = options.workingDirectory { return try WorkingDirectory.enter(path) }
-    for path in [outside, home, "/"].compactMap({ $0 }) where (try? WorkingDirectory.enter(path)) != nil {
-      return
-    }
   }
 
   private func mount(on target: FilePath, _ server: ImageServer) throws {

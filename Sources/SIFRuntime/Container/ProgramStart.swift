@@ -24,7 +24,7 @@ struct ProgramStart {
   private var environment: [[UInt8]] = []
   private let limits: ProgramLimits
   private let launcher: LauncherFile
-  private let isContained: Bool
+  private let descriptors: [Int32]?
 
   /// Finds out which program to start, and writes the launcher.
   init(
@@ -33,7 +33,7 @@ struct ProgramStart {
   ) throws(RuntimeError) {
     self.limits = limits
     self.launcher = launcher
-    isContained = options.isContained
+    descriptors = options.descriptors
     switch options.action {
     case .exec(let program): arguments = program
     case .run(let rest):
@@ -166,9 +166,7 @@ struct ProgramStart {
   /// Becomes the program, under its limits, by way of the launcher. Returns only if that fails.
   func execute() -> RuntimeError {
     do { try limits.begin() } catch { return error }
-    if isContained {
-      do { try Forking.keepStandardStreamsAlone() } catch { return RuntimeError(error) }
-    }
+    if let descriptors { Forking.closeOnExecute(allBut: descriptors) }
     Forking.resetSignals()
     return RuntimeError(launcher.execute())
   }
