@@ -124,18 +124,7 @@ public struct Container {
           + "root is the only user inside")
     }
     let mapper = try helpers.map { (helpers) throws(RuntimeError) in try MappingProcess(helpers) }
-    do { try wanted.enter() } catch {
-      guard needsUserNamespace else {
-        guard error.errno == .notPermitted else { throw RuntimeError(error) }
-        throw RuntimeError(
-          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
-          lacking: .privilegedNamespaces)
-      }
-      throw RuntimeError(
-        .unavailable,
-        "starting a program without privilege needs a user namespace, and the system allows none "
-          + "(\(error.errno.description))", system: error, lacking: .userNamespace)
-    }
+    do { try wanted.enter() } catch { throw cannotEnter(error) }
     // The kernel lets this user write the ID maps only of a process that others may look into.
     let wasPrivate = ProcessPrivacy.isPrivate
     ProcessPrivacy.set(isPrivate: false)
@@ -156,6 +145,34 @@ public struct Container {
       if let name = options.hostName { try Namespaces.setHostName(name) }
       if options.namespaces.contains(.network) { try Namespaces.bringUpLoopback() }
     }
+  }
+
+  /// The reason why this process has no namespaces of its own.
+  private func cannotEnter(_ error: SystemError) -> RuntimeError {
+    if needsUserNamespace {
+      return RuntimeError(
+        .unavailable,
+        "starting a program without privilege needs a user namespace, and \(Self.whoAllowsNone) "
+          + "(\(error.errno.description))", system: error, lacking: Self.isInside ? .outerCapabilities : .userNamespace)
+    }
+    guard error.errno == .notPermitted else { return RuntimeError(error) }
+    let isPossible = (try? Forking.wait(for: Forking.child { (try? Namespaces.user.enter()) == nil ? 1 : 0 })) == 0
+    guard !isPossible else {
+      return RuntimeError(
+        .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
+        lacking: .privilegedNamespaces)
+    }
+    return RuntimeError(
+      .unavailable,
+      "this root lacks CAP_SYS_ADMIN, which namespaces need, and as for user namespaces, \(Self.whoAllowsNone)",
+      system: error, lacking: Self.isInside ? .outerCapabilities : nil)
+  }
+
+  /// Whether this process is a program of a container of ours.
+  private static var isInside: Bool { getenv("SIFTOOL_CONTAINER") != nil }
+
+  private static var whoAllowsNone: String {
+    isInside ? "the container around this one allows none" : "the system allows none"
   }
 
   // MARK: Inside
@@ -225,7 +242,6 @@ public struct Container {
         options.onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
       }
     }
-    let device = try FuseMount.mount(image, on: target)
-    try server.serve(device)
+    try server.serve(try FuseMount.mount(image, on: target))
   }
 }

@@ -73,7 +73,7 @@ enum ProcessMonitor {
           tell(last, status)
           return Forking.exitStatus(status)
         } catch {
-          tell(report, error as? RuntimeError ?? RuntimeError(.system, "\(error)"))
+          tell(report, RuntimeError(any: error))
           return 1
         }
       }
@@ -89,20 +89,15 @@ enum ProcessMonitor {
       if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
     }
     pthread_sigmask(SIG_SETMASK, &old, nil)
-    guard let code = text.firstIndex(of: 0) else {
-      // If the first process itself was ended, it sent nothing.
-      let word = (try? receiving.readToEnd(limit: 4)) ?? []
-      return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
-    }
-    throw RuntimeError(
-      RuntimeError.Code(rawValue: String(decoding: text[..<code], as: UTF8.self)) ?? .system,
-      String(decoding: text[(code + 1)...], as: UTF8.self))
+    if let failure = RuntimeError(bytes: text) { throw failure }
+    // If the first process itself was ended, it sent nothing.
+    let word = (try? receiving.readToEnd(limit: 4)) ?? []
+    return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
   }
 
-  /// Sends a failure: its code, a NUL, and the message.
+  /// Sends a failure.
   private static func tell(_ socket: Int32, _ failure: RuntimeError) {
-    let bytes = Array(failure.code.rawValue.utf8) + [0] + Array(failure.message.utf8)
-    _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+    _ = failure.bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
   }
 
   /// Sends how the program ended.

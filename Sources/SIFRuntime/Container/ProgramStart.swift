@@ -147,6 +147,9 @@ struct ProgramStart {
       {
         return error
       }
+      if reason == .execFormatError, let error = candidates.lazy.compactMap(ForeignProgram.error(of:)).first {
+        return error
+      }
       let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
       if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
       return RuntimeError(
