@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "ImageBuild", targets: ["ImageBuild"]),
     .library(name: "Accelerators", targets: ["Accelerators"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "Instances", targets: ["Instances"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -129,6 +130,8 @@ let package = Package(
         systemPackage,
       ]),
 
+    module("Instances", ["Bytes", "CLinux", "LinuxSystem", "SIFRuntime", "StrictJSON", systemPackage]),
+
     // Floor 6, tools.
     module(
       "CommandKit",
@@ -140,7 +143,7 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
-        "ImageTrust", "LUKS",
+        "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
