@@ -32,7 +32,8 @@ struct ContainerFiles: ScriptFiles {
     case .isReadable: return Self.allows(path, R_OK)
     case .isWritable: return Self.allows(path, W_OK)
     case .isExecutable: return Self.allows(path, X_OK)
-    case .isLink: return Self.status(of: path, flags: AT_SYMLINK_NOFOLLOW).map { $0.st_mode & S_IFMT } == S_IFLNK
+    case .isLink:
+      return Self.status(of: path, flags: AT_SYMLINK_NOFOLLOW).map { $0.st_mode & S_IFMT } == S_IFLNK
     case .exists: return Self.status(of: path) != nil
     case .isRegular: return Self.status(of: path).map { $0.st_mode & S_IFMT } == S_IFREG
     case .isDirectory: return Self.status(of: path).map { $0.st_mode & S_IFMT } == S_IFDIR
@@ -41,7 +42,9 @@ struct ContainerFiles: ScriptFiles {
   }
 
   /// Whether this process may do something with a file.
-  static func allows(_ path: FilePath, _ mode: Int32) -> Bool { path.withPlatformString { access($0, mode) } == 0 }
+  static func allows(_ path: FilePath, _ mode: Int32) -> Bool {
+    path.withPlatformString { access($0, mode) } == 0
+  }
 
   static func status(of path: FilePath, flags: Int32 = 0) -> stat? {
     var status = stat()

@@ -11,7 +11,8 @@ struct HostVariables {
   /// Variables that have no meaning inside, or a different one: paths and shells of the host, and what loaders and
   /// shells obey.
   private static let dropped: Set<String> = [
-    "PATH", "HOME", "PWD", "_", "IFS", "OPTIND", "PS1", "BASH_ENV", "ENV", "GLIBC_TUNABLES", "GCONV_PATH", "USER_PATH",
+    "PATH", "HOME", "PWD", "_", "IFS", "OPTIND", "PS1", "BASH_ENV", "ENV", "GLIBC_TUNABLES", "GCONV_PATH",
+    "USER_PATH",
   ]
   /// Beginnings of such names. The runtimes' own variables are about the container around this one, if any, and
   /// functions of bash are for the host's programs.

@@ -19,7 +19,8 @@ struct Identity {
   init() {
     (user, group) = (geteuid(), getegid())
     let entry = getpwuid(user)
-    name = entry.map { String(cString: $0.pointee.pw_name) }.flatMap(Self.listed) ?? (user == 0 ? "root" : "user")
+    name =
+      entry.map { String(cString: $0.pointee.pw_name) }.flatMap(Self.listed) ?? (user == 0 ? "root" : "user")
     let known = entry.map { FilePath(platformString: $0.pointee.pw_dir) }
     let variable = getenv("HOME").map { FilePath(platformString: $0) }
     homes = [variable, known].compactMap { $0 }.filter(\.isAbsolute).map { $0.lexicallyNormalized() }

@@ -119,7 +119,8 @@ struct ImageEnvironment {
     switch reader.run(text, named: path) {
     case .done: break
     case .exit(let status): exit = status
-    case .fault(let place, let sentence): options.onNote("\(place): \(sentence): nothing in this file is done")
+    case .fault(let place, let sentence):
+      options.onNote("\(place): \(sentence): nothing in this file is done")
     case .needsShell(let place, let what):
       guard let shell = ImageShell() else {
         options.onNote("\(place): the image has no shell for \(what): nothing in this file is done")
@@ -128,7 +129,8 @@ struct ImageEnvironment {
       switch shell.read(path, &reader, limits) {
       case .done: break
       case .exit(let status): exit = status
-      case .stopped: options.onNote("\(path): the image's shell has stopped in this file: some variables may be missing")
+      case .stopped:
+        options.onNote("\(path): the image's shell has stopped in this file: some variables may be missing")
       case .failed(let sentence): options.onNote("\(path): \(sentence): its variables are missing")
       }
     }
@@ -138,7 +140,11 @@ struct ImageEnvironment {
   }
 
   private mutating func setPathIfMissing() {
-    if value(of: "PATH") == nil { set("PATH", Self.path) } else { reader.variables["PATH"]?.isExported = true }
+    if value(of: "PATH") == nil {
+      set("PATH", Self.path)
+    } else {
+      reader.variables["PATH"]?.isExported = true
+    }
   }
 
   /// Adds the usual directories that an image from Docker leaves out of its PATH.
@@ -184,7 +190,9 @@ struct ImageEnvironment {
     let own = Array(Self.libraries.utf8)
     var list = value(of: "LD_LIBRARY_PATH") ?? []
     if let whole = libraries("LD_LIBRARY_PATH") { list = whole }
-    if ContainerFiles().holds(.isDirectory, of: own), !list.split(separator: 0x3A).contains(where: { Array($0) == own }) {
+    if ContainerFiles().holds(.isDirectory, of: own),
+      !list.split(separator: 0x3A).contains(where: { Array($0) == own })
+    {
       list += (list.isEmpty ? [] : [0x3A]) + own
     }
     for (name, isFirst) in [("PREPEND_LD_LIBRARY_PATH", true), ("APPEND_LD_LIBRARY_PATH", false)] {
@@ -201,7 +209,9 @@ struct ImageEnvironment {
     for (name, value) in host.kept where all.variables[name] == nil {
       all.variables[name] = ScriptReader.Variable(value)
     }
-    if all.variables["PATH"]?.value == nil { all.variables["PATH"] = ScriptReader.Variable(Array(Self.path.utf8)) }
+    if all.variables["PATH"]?.value == nil {
+      all.variables["PATH"] = ScriptReader.Variable(Array(Self.path.utf8))
+    }
     return all.value(of: text) ?? text
   }
 
@@ -216,7 +226,9 @@ struct ImageEnvironment {
       default: break
       }
     }
-    for name in ["SINGULARITY", "APPTAINER"] { set("\(name)_ENVIRONMENT", "\(Self.scripts)/91-environment.sh") }
+    for name in ["SINGULARITY", "APPTAINER"] {
+      set("\(name)_ENVIRONMENT", "\(Self.scripts)/91-environment.sh")
+    }
     if value(of: "PS1")?.isEmpty ?? true { set("PS1", "siftool> ") }
     reader.variables["PS1"]?.isExported = true
     setPromptCommand()
@@ -250,6 +262,7 @@ private struct SearchChange {
   /// As in the other runtimes, PATH replaces everything.
   func applied(to path: [UInt8]) -> [UInt8] {
     if let whole = asked("PATH") { return whole }
-    return (asked("PREPEND_PATH").map { $0 + [0x3A] } ?? []) + path + (asked("APPEND_PATH").map { [0x3A] + $0 } ?? [])
+    return (asked("PREPEND_PATH").map { $0 + [0x3A] } ?? []) + path
+      + (asked("APPEND_PATH").map { [0x3A] + $0 } ?? [])
   }
 }

@@ -22,7 +22,8 @@ struct ImageShell {
   private static let seconds = 60
   /// Variables that a shell makes itself, or would not let be set.
   private static let own: Set<String> = [
-    "_", "PWD", "OLDPWD", "SHLVL", "PPID", "UID", "EUID", "GROUPS", "IFS", "OPTIND", "SHELLOPTS", "BASHOPTS", "RANDOM",
+    "_", "PWD", "OLDPWD", "SHLVL", "PPID", "UID", "EUID", "GROUPS", "IFS", "OPTIND", "SHELLOPTS", "BASHOPTS",
+    "RANDOM",
     "LINENO", "SECONDS",
   ]
   /// The signals that this process waits for.
@@ -30,7 +31,8 @@ struct ImageShell {
 
   /// The image's bash, or else its other shell; nil if it has none.
   init?() {
-    guard let found = ["/bin/bash", "/bin/sh"].first(where: { ContainerFiles.allows(FilePath($0), X_OK) }) else {
+    guard let found = ["/bin/bash", "/bin/sh"].first(where: { ContainerFiles.allows(FilePath($0), X_OK) })
+    else {
       return nil
     }
     path = found
@@ -74,7 +76,8 @@ struct ImageShell {
     var text = inner.map { "siftool_value=$\($0); unset \($0); \($0)=$siftool_value\n" }.joined()
     text += "unset siftool_value\n"
     // Arrays are not passed to programs, and bash would list them among the variables that are.
-    let arrays = "unset IFS; for siftool_name in $(compgen -A arrayvar); do export -n \"$siftool_name\"; done 2>/dev/null; "
+    let arrays =
+      "unset IFS; for siftool_name in $(compgen -A arrayvar); do export -n \"$siftool_name\"; done 2>/dev/null; "
     let list = (isBash ? arrays : "") + "export -p >&0"
     let quoted = script.replacing("'", with: "'\\''")
     return text + """
@@ -87,7 +90,8 @@ struct ImageShell {
 
   /// Takes over what the shell has listed.
   private func take(
-    _ report: [UInt8], _ status: Int32?, _ passed: [String: ScriptReader.Variable], _ reader: inout ScriptReader
+    _ report: [UInt8], _ status: Int32?, _ passed: [String: ScriptReader.Variable],
+    _ reader: inout ScriptReader
   ) -> End {
     guard let status else { return .failed("it was ended after a minute") }
     let first = String(decoding: report.prefix { $0 != 0x0A }, as: UTF8.self)
@@ -96,7 +100,9 @@ struct ImageShell {
     }
     var listed = ScriptReader(files: NoFiles())
     let end = listed.run(Array(report.drop { $0 != 0x0A }), named: "")
-    guard end == .done else { return .failed("its shell listed the variables in a form that is not understood") }
+    guard end == .done else {
+      return .failed("its shell listed the variables in a form that is not understood")
+    }
     for (name, variable) in listed.variables where !Self.own.contains(name) && variable.value != nil {
       reader.variables[name] = ScriptReader.Variable(variable.value)
     }
@@ -120,10 +126,9 @@ struct ImageShell {
   private static func run(
     _ launcher: LauncherFile, _ report: Int32, _ limits: ProgramLimits
   ) throws -> Int32? {
-    // The shell has the same user. It must not look into this process, which has seen the host.
-    let wasPrivate = ProcessPrivacy.isPrivate
+    // The shell has the same user. It must not look into this process, which has seen the host; nor must what it may
+    // leave running. The program that this process becomes is open again.
     ProcessPrivacy.set(isPrivate: true)
-    defer { ProcessPrivacy.set(isPrivate: wasPrivate) }
     var old = sigset_t()
     var waited = Signals.set(ending + [SIGCHLD])
     pthread_sigmask(SIG_BLOCK, &waited, &old)

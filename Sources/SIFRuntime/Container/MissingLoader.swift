@@ -62,7 +62,9 @@ struct MissingLoader {
   /// Whether a program is a text whose first line names no interpreter. A zero byte in that line, as every executable
   /// format has it, says that it is none.
   static func isText(_ file: [UInt8]) -> Bool {
-    guard let descriptor = open(file), let start = bytes(of: descriptor, at: 0, count: lineBytes) else { return false }
+    guard let descriptor = open(file), let start = bytes(of: descriptor, at: 0, count: lineBytes) else {
+      return false
+    }
     return !start.isEmpty && !start.starts(with: Array("#!".utf8))
       && !start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) && !start.prefix { $0 != 0x0A }.contains(0)
   }

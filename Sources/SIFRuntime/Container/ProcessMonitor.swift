@@ -60,6 +60,7 @@ enum ProcessMonitor {
     }
     sending = nil
     onFork()
+    if let process = first.process, let channel = first.channel?.rawValue { forward(to: process, until: channel) }
     let text = try translating { () throws(SystemError) in try first.channel?.readToEnd(limit: 1 << 16) ?? []
     }
     guard let process = first.process else {
@@ -75,6 +76,18 @@ enum ProcessMonitor {
     throw RuntimeError(
       RuntimeError.Code(rawValue: String(decoding: text[..<code], as: UTF8.self)) ?? .system,
       String(decoding: text[(code + 1)...], as: UTF8.self))
+  }
+
+  /// Forwards signals to the first process until it reports through a socket: a script of the image may take a while.
+  private static func forward(to process: pid_t, until channel: Int32) {
+    var waited = Signals.set(forwarded)
+    var socket = pollfd(fd: channel, events: Int16(POLLIN), revents: 0)
+    while poll(&socket, 1, 50) <= 0 {
+      var information = siginfo_t()
+      var none = timespec()
+      let signal = sigtimedwait(&waited, &information, &none)
+      if signal > 0, information.si_code != byKernel { kill(process, signal) }
+    }
   }
 
   /// Sends a failure: its code, a NUL, and the message.

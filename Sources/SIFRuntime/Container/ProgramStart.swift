@@ -66,7 +66,8 @@ struct ProgramStart {
       candidates = [arguments[0]]
     }
     let plan = LauncherPlan(
-      filters: limits.filters, candidates: candidates, arguments: arguments, environment: variables.environment,
+      filters: limits.filters, candidates: candidates, arguments: arguments,
+      environment: variables.environment,
       report: options.report
     ) { reason in
       // If the program exists, the kernel means a file that the program needs.

@@ -109,7 +109,8 @@ struct VariableOptions: ParsableArguments {
     help: ArgumentHelp(
       "Do not pass on these variables of the host, separated by commas (repeatable).", valueName: "names"))
   var noEnv: [String] = []
-  @Flag(help: "Take the values of variables as they are, and the arguments of images from Docker.") var noEval =
+  @Flag(help: "Take the values of variables as they are, and the arguments of images from Docker.")
+  var noEval =
     false
 
   func set(_ options: inout ContainerOptions) throws {
