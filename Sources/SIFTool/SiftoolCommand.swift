@@ -53,8 +53,9 @@ struct SiftoolCommand: ParsableCommand {
         name: "Run",
         subcommands: [
           ExecCommand.self, RunCommand.self, ShellCommand.self, TestCommand.self, RunHelpCommand.self,
-          MountCommand.self, UnmountCommand.self,
+          MountCommand.self, UnmountCommand.self, OverlayCommand.self,
         ]),
+      CommandGroup(name: "Administer", subcommands: [ConfigCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

@@ -130,7 +130,7 @@ struct ImageShell {
     // leave running. The program that this process becomes is open again.
     ProcessPrivacy.set(isPrivate: true)
     var old = sigset_t()
-    var waited = Signals.set(ending + [SIGCHLD])
+    var waited = Signals.set(ProcessMonitor.withMessages(ending) + [SIGCHLD])
     pthread_sigmask(SIG_BLOCK, &waited, &old)
     defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
     let shell = try Forking.child {
@@ -140,7 +140,7 @@ struct ImageShell {
       for number in [SIGTTIN, SIGTTOU] { signal(number, SIG_IGN) }
       Forking.resetSignals()
       guard dup2(report, STDIN_FILENO) == STDIN_FILENO, (try? limits.begin()) != nil else { return 126 }
-      try? Forking.keepStandardStreamsAlone()
+      Forking.closeOnExecute(allBut: [])
       var none = sigset_t()
       sigemptyset(&none)
       pthread_sigmask(SIG_SETMASK, &none, nil)
@@ -165,9 +165,8 @@ struct ImageShell {
         end(shell)
         return nil
       }
-      var information = siginfo_t()
       var pause = timespec(tv_sec: 0, tv_nsec: 200_000_000)
-      let number = sigtimedwait(&waited, &information, &pause)
+      let number = ProcessMonitor.signal(of: sigtimedwait(&waited, nil, &pause))
       guard ending.contains(number) else { continue }
       end(shell)
       // As if the signal had come without a script in the way. The first process of a namespace does not end by it.

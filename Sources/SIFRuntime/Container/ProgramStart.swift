@@ -10,7 +10,7 @@ struct ProgramStart {
   private let variables: ImageEnvironment
   private let limits: ProgramLimits
   private let launcher: LauncherFile
-  private let isContained: Bool
+  private let descriptors: [Int32]?
 
   /// Finds out which program to start, and writes the launcher.
   init(
@@ -19,7 +19,7 @@ struct ProgramStart {
   ) throws(RuntimeError) {
     self.limits = limits
     self.launcher = launcher
-    isContained = options.isContained
+    descriptors = options.descriptors
     variables = ImageEnvironment(options, image: image, home: home, limits)
     if let status = variables.exit {
       try write(endingWith: status)
@@ -76,6 +76,9 @@ struct ProgramStart {
       {
         return error
       }
+      if reason == .execFormatError, let error = candidates.lazy.compactMap(ForeignProgram.error(of:)).first {
+        return error
+      }
       let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
       if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
       return RuntimeError(
@@ -109,9 +112,7 @@ struct ProgramStart {
   /// Becomes the program, under its limits, by way of the launcher. Returns only if that fails.
   func execute() -> RuntimeError {
     do { try limits.begin() } catch { return error }
-    if isContained {
-      do { try Forking.keepStandardStreamsAlone() } catch { return RuntimeError(error) }
-    }
+    if let descriptors { Forking.closeOnExecute(allBut: descriptors) }
     Forking.resetSignals()
     return RuntimeError(launcher.execute())
   }

@@ -10,19 +10,25 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Files") var files: FileOptions
   @OptionGroup(title: "Variables") var variables: VariableOptions
+  @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup var app: AppOption
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    // Before anything is opened: these are the caller's.
+    let descriptors = Forking.openDescriptors()
     let volume = try volume.open(image)
-    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action))
+    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
   }
 
-  private func options(_ action: ContainerOptions.Action) throws -> ContainerOptions {
+  private func options(
+    _ action: ContainerOptions.Action, _ descriptors: [Int32]?
+  ) throws -> ContainerOptions {
     var options = ContainerOptions(action)
+    options.descriptors = descriptors
     let reporter = Reporter()
     options.app = app.app
     try files.set(&options)
@@ -38,6 +44,7 @@ struct ContainerOptionGroup: ParsableArguments {
       )
     }
     options.onNote = { reporter.note($0) }
+    try devices.set(&options)
     return options
   }
 }
@@ -153,13 +160,13 @@ struct IsolationOptions: ParsableArguments {
   var fakeroot = false
   @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas.", valueName: "names"))
-  var addCaps: CapabilitiesArgument?
+  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
+  var addCaps: [CapabilitiesArgument] = []
   @Option(
     help: ArgumentHelp(
-      "Drop these of the default capabilities, separated by commas; all drops every one.", valueName: "names")
-  )
-  var dropCaps: CapabilitiesArgument?
+      "Drop these of the default capabilities, separated by commas; all drops every one (repeatable).",
+      valueName: "names"))
+  var dropCaps: [CapabilitiesArgument] = []
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
@@ -178,8 +185,8 @@ struct IsolationOptions: ParsableArguments {
     options.usesUserNamespace = userns
     options.isFakeRoot = fakeroot
     options.keepsKeyring = keepKeyring
-    options.addedCapabilities = addCaps?.set ?? []
-    options.droppedCapabilities = dropCaps?.set ?? []
+    options.addedCapabilities = addCaps.reduce(into: []) { $0.formUnion($1.set) }
+    options.droppedCapabilities = dropCaps.reduce(into: []) { $0.formUnion($1.set) }
   }
 }
 
