@@ -80,9 +80,7 @@ enum ProcessMonitor {
     }
     sending = nil
     onFork()
-    if let process = first.process, let channel = first.channel?.rawValue {
-      passOn(to: process, until: channel)
-    }
+    passOnSignals(to: first)
     let text = try translating { () throws(SystemError) in try first.channel?.readToEnd(limit: 1 << 16) ?? []
     }
     guard let process = first.process else {
@@ -98,11 +96,10 @@ enum ProcessMonitor {
     return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
   }
 
-  /// Passes signals on to the first process until it reports through a socket: a script of the image may take a while.
-  private static func passOn(to process: pid_t, until channel: Int32) {
+  /// Passes signals on to the first process until it reports: a script of the image may take a while.
+  private static func passOnSignals(to first: Helper) {
     var waited = Signals.set(forwarded)
-    var socket = pollfd(fd: channel, events: Int16(POLLIN), revents: 0)
-    while poll(&socket, 1, 50) <= 0 {
+    while let process = first.process, !first.waitForReport(milliseconds: 50) {
       var atOnce = timespec()
       let signal = sigtimedwait(&waited, nil, &atOnce)
       if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
