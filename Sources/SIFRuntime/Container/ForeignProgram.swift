@@ -5,7 +5,8 @@ import SystemPackage
 /// A program for another processor, which the kernel refuses without saying so.
 enum ForeignProgram {
   private static let names: [Int: String] = [
-    3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv",
+    3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64",
+    243: "riscv",
     258: "loongarch",
   ]
 

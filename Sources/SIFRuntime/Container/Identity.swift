@@ -25,9 +25,10 @@ struct Identity {
     let path = entry.map { FilePath(platformString: $0.pointee.pw_dir) }.flatMap(Self.absolute)
     home = path ?? getenv("HOME").map { FilePath(platformString: $0) }.flatMap(Self.absolute) ?? "/"
     shell = entry.map { FilePath(platformString: $0.pointee.pw_shell) }.flatMap(Self.absolute) ?? "/bin/sh"
-    facts = entry.map { FilePath(platformString: $0.pointee.pw_gecos).bytes }.flatMap {
-      Self.isListed($0) ? $0 : nil
-    } ?? []
+    facts =
+      entry.map { FilePath(platformString: $0.pointee.pw_gecos).bytes }.flatMap {
+        Self.isListed($0) ? $0 : nil
+      } ?? []
     var numbers = [gid_t](repeating: 0, count: 65536)
     let count = getgroups(Int32(numbers.count), &numbers)
     var found: [(String, gid_t)] = []
@@ -75,7 +76,9 @@ struct Identity {
     let lines = Self.lines(image)
     let own = lines.first { Self.number($0) == "\(number)" }
     var shell = own.flatMap { Self.field(6, of: $0) } ?? []
-    if shell.isEmpty { shell = !isFakeRoot && hasShell(self.shell) ? self.shell.bytes : Array("/bin/sh".utf8) }
+    if shell.isEmpty {
+      shell = !isFakeRoot && hasShell(self.shell) ? self.shell.bytes : Array("/bin/sh".utf8)
+    }
     var line = Array("\(isFakeRoot ? "root" : name):x:\(number):\(isFakeRoot ? 0 : group):".utf8)
     line += (isFakeRoot ? Array("root".utf8) : facts) + [0x3A] + inside.bytes + [0x3A] + shell
     var table: [[UInt8]] = []

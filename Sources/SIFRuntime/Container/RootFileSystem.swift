@@ -63,7 +63,8 @@ struct RootFileSystem {
       identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
         // The image may have the shell by a link that only its own root explains.
         let file = try? top.openInRoot(shell, flags: linux_o_path)
-        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 } ?? false
+        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
+          ?? false
       })
     plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
     let own = try translating(try top.status())
@@ -294,7 +295,8 @@ struct RootFileSystem {
     }
     if isExact, isLink(place) {
       guard !mount.isOptional else { return }
-      throw RuntimeError(.invalidArgument, "\(mount.target.string) is a link in the overlay: nothing can be bound to it")
+      throw RuntimeError(
+        .invalidArgument, "\(mount.target.string) is a link in the overlay: nothing can be bound to it")
     }
     if try isRoot(place, root) {
       // A mount here would hide the whole image.

@@ -85,7 +85,8 @@ enum WorkingDirectory {
   private static func failure(to outside: CallersDirectory, _ plan: MountPlan) -> String? {
     guard let path = outside.physical else { return "the working directory was removed" }
     if let error = plan.directoryFailure {
-      return "the working directory \(path.string) cannot be shown in the container (\(error.errno.description))"
+      return
+        "the working directory \(path.string) cannot be shown in the container (\(error.errno.description))"
     }
     do {
       try enter(path)
@@ -94,7 +95,8 @@ enum WorkingDirectory {
       guard let system = error.system, system.errno != .noSuchFileOrDirectory else {
         return "the working directory \(path.string) does not exist in the container"
       }
-      return "the working directory \(path.string) cannot be entered in the container (\(system.errno.description))"
+      return
+        "the working directory \(path.string) cannot be entered in the container (\(system.errno.description))"
     }
   }
 
