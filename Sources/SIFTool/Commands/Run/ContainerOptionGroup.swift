@@ -20,7 +20,8 @@ struct ContainerOptionGroup: ParsableArguments {
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
     let volume = try volume.open(image)
-    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
+    let container = Container(
+      volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
   }
 
@@ -160,7 +161,8 @@ struct IsolationOptions: ParsableArguments {
   var fakeroot = false
   @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
+  @Option(
+    help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
   var addCaps: [CapabilitiesArgument] = []
   @Option(
     help: ArgumentHelp(
