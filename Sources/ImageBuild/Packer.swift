@@ -144,7 +144,8 @@ public struct Packer {
     // Data and scripts run anywhere, but the image has to name one.
     guard let own = ArchitectureFinder.ofThisMachine else {
       throw ImageBuildError(
-        .unknownArchitecture, "no program in the root file system tells the architecture, and SIF has no number for this machine's")
+        .unknownArchitecture,
+        "no program in the root file system tells the architecture, and SIF has no number for this machine's")
     }
     onNote("no program inside tells the architecture: the image is for that of this machine, \(own.name)")
     return own

@@ -245,8 +245,13 @@ public struct Container {
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
     guard !ownsUsers else { return wanted }
     // execve(2) drops all capabilities outside the bounding set.
-    let own = try translating(
-      try Capabilities.effective().intersection(Capabilities.bounding()))
+    let bound = try translating(try Capabilities.bounding())
+    let own = try translating(try Capabilities.effective()).intersection(bound)
+    guard own.contains(.ofSets) || bound.isSubset(of: wanted) else {
+      throw RuntimeError(
+        .unavailable, "this root lacks CAP_SETPCAP, which giving up other capabilities needs",
+        lacking: Self.isInside ? .outerCapabilities : .privilegedNamespaces)
+    }
     guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
       throw RuntimeError(
         .unavailable,

@@ -102,6 +102,7 @@ enum ProcessMonitor {
     }
     sending = nil
     onFork()
+    passOnSignals(to: first)
     let text = try translating { () throws(SystemError) in try first.channel?.readToEnd(limit: 1 << 16) ?? []
     }
     guard let process = first.process else {
@@ -116,6 +117,26 @@ enum ProcessMonitor {
     // If the first process itself was ended, it sent nothing.
     let word = (try? receiving.readToEnd(limit: 4)) ?? []
     return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
+  }
+
+  /// Passes signals on to the first process until it reports: a script of the image may take a while.
+  private static func passOnSignals(to first: Helper) {
+    var waited = Signals.set(forwarded)
+    while let process = first.process, !first.waitForReport(milliseconds: 50) {
+      var atOnce = timespec()
+      let signal = sigtimedwait(&waited, nil, &atOnce)
+      if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
+    }
+  }
+
+  /// The signal that a message stands for; a signal stands for itself.
+  static func signal(of message: Int32) -> Int32 {
+    messages.firstIndex(of: message).map { forwarded[$0] } ?? message
+  }
+
+  /// Signals, and the messages for them.
+  static func withMessages(_ signals: [Int32]) -> [Int32] {
+    signals + signals.compactMap { forwarded.firstIndex(of: $0).map { messages[$0] } }
   }
 
   /// Sends a failure.
