@@ -59,7 +59,7 @@ private func python(_ arguments: [String], input: [UInt8] = []) throws -> ToolAn
       ("", .noKey), (String(repeating: " ", count: 2 << 20), .tooLarge),
     ] {
       do {
-        _ = try PEMPrivateKey.read(Array(damage.utf8).span, passphrase: none)
+        _ = try PEMPrivateKey.read(Array(damage.utf8).span)
         Issue.record("a damaged key was read")
       } catch { #expect(error.code == code) }
     }
@@ -77,7 +77,7 @@ private func python(_ arguments: [String], input: [UInt8] = []) throws -> ToolAn
         if name.hasSuffix("pub") {
           _ = try? PEMPublicKey.read(changed)
         } else {
-          _ = try? PEMPrivateKey.read(changed.span, passphrase: none)
+          _ = try? PEMPrivateKey.read(changed.span)
         }
       }
     }
