@@ -210,11 +210,16 @@ extension PublicKey {
 
   /// The data to sign or verify, in the form for the key's algorithm.
   func dataExpression(_ message: Span<UInt8>, _ hash: HashAlgorithm) throws(GcryptError) -> SExpression {
-    var builder = try SExpressionBuilder(valueBytes: message.count, isSecret: false)
+    var builder = try SExpressionBuilder(valueBytes: message.count + Self.maximumBits / 8, isSecret: false)
     builder.open("data")
     switch self {
-    case .rsa:
+    case .rsa(let modulus, _):
       guard message.count == hash.digestSize else { throw GcryptError(.badValue, "sign such a digest") }
+      if let prefix = hash.missingPrefix {
+        builder.pair("flags", "raw")
+        builder.pair("value", Self.encoded(message, prefix, count: (Self.bitCount(modulus) + 7) / 8).span)
+        break
+      }
       builder.pair("flags", "pkcs1")
       builder.open("hash")
       builder.atom(Array(hash.libraryName.utf8).span)
@@ -232,7 +237,25 @@ extension PublicKey {
   }
 }
 
+extension PublicKey {
+  /// A digest in the encoding of RFC 8017 section 9.2, as long as the modulus.
+  fileprivate static func encoded(_ digest: Span<UInt8>, _ prefix: [UInt8], count: Int) -> [UInt8] {
+    let info = prefix + digest.indices.map { digest[$0] }
+    return [0, 1] + [UInt8](repeating: 0xFF, count: max(0, count - info.count - 3)) + [0] + info
+  }
+}
+
 extension HashAlgorithm {
+  /// The beginning of the DigestInfo (RFC 8017 section 9.2) of SHA-3, for which libgcrypt 1.10 has one byte.
+  fileprivate var missingPrefix: [UInt8]? {
+    let name: [UInt8] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02]
+    return switch self {
+    case .sha3_256: [0x30, 0x31, 0x30, 0x0D] + name + [0x08, 0x05, 0x00, 0x04, 0x20]
+    case .sha3_512: [0x30, 0x51, 0x30, 0x0D] + name + [0x0A, 0x05, 0x00, 0x04, 0x40]
+    default: nil
+    }
+  }
+
   /// libgcrypt's name of the algorithm.
   var libraryName: String { String(cString: gcry_md_algo_name(identifier)) }
 }

@@ -10,6 +10,7 @@ public struct LooseSignature: Sendable {
 
   private let content: Content
   private let body: [UInt8]
+  private let isRevocation: Bool
   /// The key ID of the key that it is about, which must have made it.
   public let issuerKeyID: UInt64
   /// The reason why it cannot be verified; nil if it can.
@@ -41,6 +42,7 @@ public struct LooseSignature: Sendable {
     }
     guard let keyID else { throw OpenPGPError(.noKey, "a signature that names no key", at: start) }
     issuerKeyID = keyID
+    isRevocation = type.isRevocation
   }
 
   /// The key ID of the key that it is about as 16 upper-case hexadecimal digits.
@@ -48,7 +50,8 @@ public struct LooseSignature: Sendable {
 
   /// The fault of a file that has it, and not its key.
   public var withoutKey: OpenPGPError {
-    OpenPGPError(.noKey, "a revocation or another signature about key \(issuerText), but not the key itself")
+    let what = isRevocation ? "a revocation of" : "a signature about"
+    return OpenPGPError(.noKey, "there is only \(what) key \(issuerText), not the key itself")
   }
 
   /// Whether it says that it was made by a primary key.
