@@ -44,7 +44,7 @@ import Testing
       let root = try directory.write("root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
       let packed = directory.file("packed.sif")
       _ = try? Tool.check(["rm", "-f", packed])
-      try Siftool.check("pack", root, packed, "--sign-fingerprint", subkey, in: home)
+      try Siftool.check("pack", root, packed, "--arch", "amd64", "--sign-fingerprint", subkey, in: home)
       #expect(try Siftool.run("verify", packed, in: home).text.contains("with key \(subkey)\n"))
     }
     for (subkey, why) in [(subkeys[4], "it is for encryption"), (subkeys[5], "it has expired")] {
