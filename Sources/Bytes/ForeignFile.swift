@@ -69,9 +69,7 @@ package enum ForeignFile: Sendable {
       self = .puttyKey
     } else if word.hasPrefix("{\"") || word.hasPrefix("{\n") || word.hasPrefix("{\r") {
       self = .json
-    } else if bytes.count > 4, bytes[0] == 0x30, [0x80, 0x81, 0x82, 0x83].contains(bytes[1]) || bytes[1] < 0x80,
-      [0x02, 0x30].contains(bytes[bytes[1] < 0x80 ? 2 : min(2 + Int(bytes[1] & 0x7F), bytes.count - 1)])
-    {
+    } else if Self.isDER(bytes) {
       self = .der
     } else {
       return nil
@@ -82,6 +80,15 @@ package enum ForeignFile: Sendable {
     let name = word.prefix { $0 != " " }
     let isKnown = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].contains { name.hasPrefix($0) }
     return isKnown && word.dropFirst(name.count).hasPrefix(" AAAA") ? String(name) : nil
+  }
+
+  /// A sequence that begins with a sequence or an integer, as keys, certificates and PKCS #12 files do. A short one must
+  /// be the whole file, since its first byte is also the digit zero.
+  private static func isDER(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count > 4, bytes[0] == 0x30 else { return false }
+    let contents = bytes[1] < 0x80 ? 2 : 2 + Int(bytes[1] & 0x7F)
+    guard bytes[1] < 0x80 ? bytes.count == 2 + Int(bytes[1]) : bytes[1] <= 0x83 else { return false }
+    return contents < bytes.count && [0x02, 0x30].contains(bytes[contents])
   }
 
   /// UTF-16 with its mark, or of text that is mostly ASCII.

@@ -78,7 +78,9 @@ struct HeaderCopies: Sendable {
   func counterpart(of current: [UInt8]) throws(LUKSError) -> (offset: Int64, bytes: [UInt8]) {
     let offset = counting.lowerBound == 0 ? length : 0
     var bytes = current
-    func set(_ place: Int, _ value: [UInt8]) { bytes.replaceSubrange(place..<place + value.count, with: value) }
+    func set(_ place: Int, _ value: [UInt8]) {
+      bytes.replaceSubrange(place..<place + value.count, with: value)
+    }
     set(0, offset == 0 ? Self.firstMagic : Self.secondMagic)
     // The salt, which differs between the copies; the place of the copy; the checksum.
     set(104, Random.bytes(64))

@@ -212,7 +212,9 @@ public struct KeyRing: Sendable {
 
   /// Takes a signature that stands outside of any key.
   private mutating func takeLoose(_ body: Span<UInt8>, at start: Int) {
-    do { looseSignatures.append(try LooseSignature(reading: body, at: start)) } catch { skipped.append(error) }
+    do { looseSignatures.append(try LooseSignature(reading: body, at: start)) } catch {
+      skipped.append(error)
+    }
   }
 
   private mutating func finish(_ builder: CertificateBuilder?) throws(OpenPGPError) {

@@ -24,7 +24,8 @@ extension Certificate {
     // A key that is too weak to verify anything cannot vouch for itself.
     guard let own = try? statement(at: now, now: now) else { return .unusable }
     return KeyStatus(
-      isRevoked: own.fault == .keyRevoked, areUserIDsRevoked: own.fault == .userIDsRevoked, expiry: own.expiry,
+      isRevoked: own.fault == .keyRevoked, areUserIDsRevoked: own.fault == .userIDsRevoked,
+      expiry: own.expiry,
       isBound: own.fault == nil || own.fault == .keyRevoked)
   }
 

@@ -23,7 +23,9 @@ struct SignatureType: RawRepresentable, Hashable, Sendable {
   }
 
   /// Whether it says something about a primary key.
-  var isAboutPrimaryKey: Bool { self == .directKey || self == .keyRevocation || self == .certificationRevocation }
+  var isAboutPrimaryKey: Bool {
+    self == .directKey || self == .keyRevocation || self == .certificationRevocation
+  }
 
   /// Whether it says something about a user ID.
   var isAboutUserID: Bool { isCertification || self == .certificationRevocation }

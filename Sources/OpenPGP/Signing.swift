@@ -111,7 +111,8 @@ extension KeyRing {
     if let subkey, subkey != certificate.primary.fingerprint {
       guard let key = subkeys.first(where: { $0.fingerprint == subkey }) else {
         throw OpenPGPError(
-          .noKey, "key \(certificate.primary.keyIDText) has no subkey \(Hexadecimal.text(subkey, uppercase: true))")
+          .noKey,
+          "key \(certificate.primary.keyIDText) has no subkey \(Hexadecimal.text(subkey, uppercase: true))")
       }
       if let why = try reasonNotToSign(key, of: certificate, now: now) {
         throw OpenPGPError(.unusableKey, "subkey \(key.fingerprintText) cannot sign: \(why)")

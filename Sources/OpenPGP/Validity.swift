@@ -128,7 +128,11 @@ extension Certificate {
       else { continue }
       let isVerified = try isRevoked(
         name.signatures, .certificationRevocation, at: time, since: certification.age, over: parts)
-      if isVerified || isRevokedUnreadably(name) { isAnyRevoked = true } else { valid.append((name, certification)) }
+      if isVerified || isRevokedUnreadably(name) {
+        isAnyRevoked = true
+      } else {
+        valid.append((name, certification))
+      }
     }
     func precedes(_ left: SignaturePacket, _ right: SignaturePacket) -> Bool {
       if left.subpackets.isPrimaryUserID != right.subpackets.isPrimaryUserID {

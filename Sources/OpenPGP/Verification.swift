@@ -30,8 +30,12 @@ public struct SignatureReport: Sendable {
 
   /// The reason why it does not count as a sentence without its subject; empty if it counts.
   public var explanation: String {
-    if let unsupportedMethod { return "unsupported: it is made with \(unsupportedMethod), which is not implemented" }
-    if fault == .weakHash, key != nil, let hash { return "it is right, but made with \(hash.displayName), which can be forged" }
+    if let unsupportedMethod {
+      return "unsupported: it is made with \(unsupportedMethod), which is not implemented"
+    }
+    if fault == .weakHash, key != nil, let hash {
+      return "it is right, but made with \(hash.displayName), which can be forged"
+    }
     return fault?.explanation ?? ""
   }
 }

@@ -10,15 +10,18 @@ enum ForeignBlock {
     case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
       PEMError(
         .unsupported,
-        "an X.509 certificate, and keys count here without one; take its key out with: openssl x509 -noout -pubkey -in FILE")
+        "an X.509 certificate, and keys count here without one; take its key out with: openssl x509 -noout -pubkey -in FILE"
+      )
     case "DSA PRIVATE KEY": PEMError(.unsupported, "a DSA key; only RSA, ECDSA and Ed25519 are implemented")
     case let label where label.hasSuffix("PRIVATE KEY"):
       PEMError(
-        .unsupported, "a private key of another program: \(VisibleText.text(label.utf8, doublesBackslashes: false))")
+        .unsupported,
+        "a private key of another program: \(VisibleText.text(label.utf8, doublesBackslashes: false))")
     case let label:
       PEMError(
         .noKey,
-        "there is no key in the file, but something else: \(VisibleText.text(label.utf8, doublesBackslashes: false))")
+        "there is no key in the file, but something else: \(VisibleText.text(label.utf8, doublesBackslashes: false))"
+      )
     }
   }
 
@@ -40,7 +43,8 @@ enum ForeignBlock {
       name = string().map { String(decoding: $0.map { bytes[$0] }, as: UTF8.self) } ?? ""
     }
     guard name.hasPrefix("ssh-rsa") || name.hasPrefix("ecdsa-sha2-nistp") else {
-      return "\(what), which ssh-keygen does not turn into PEM; make another one: openssl genpkey -algorithm ed25519"
+      return
+        "\(what), which ssh-keygen does not turn into PEM; make another one: openssl genpkey -algorithm ed25519"
     }
     return "\(what); turn a copy of it into PEM with: ssh-keygen -p -m PKCS8 -f COPY"
   }

@@ -65,7 +65,8 @@ import Testing
   @Test func twoStatementsOfOneTime() throws {
     let name = [maker.primary.hashed, maker.name.hashed]
     let expiring = Maker.packet(
-      2, try maker.signature(0x13, at: day(1), Subpackets.encode(9, BigEndian.bytes(UInt32(3600))), over: name))
+      2,
+      try maker.signature(0x13, at: day(1), Subpackets.encode(9, BigEndian.bytes(UInt32(3600))), over: name))
     let key = try maker.certificate()
     let head = Maker.packet(6, maker.primary.body) + Maker.packet(13, maker.name.bytes)
     let verdicts = try [key + expiring, head + expiring + key.dropFirst(head.count)].map {
@@ -104,12 +105,9 @@ import Testing
     let long = (0..<900).flatMap {
       Maker.packet(13, BigEndian.bytes(UInt32($0)) + [UInt8](repeating: 0x41, count: 2000))
     }
+    let certification = try maker.signature(0x13, at: day(1), over: [maker.primary.hashed])
     let certifications = (0..<900).flatMap { number -> [UInt8] in
-      var body = binding.dropFirst(2) + []
-      body[1] = 0x13
-      body[body.count - 1] = UInt8(number & 255)
-      body[body.count - 2] = UInt8(number >> 8)
-      return Maker.packet(2, Array(body))
+      Maker.packet(2, certification.dropLast(2) + [UInt8(number >> 8), UInt8(number & 255)])
     }
     #expect(throws: OpenPGPError.self) { try KeyRing(reading: packets[0] + long + certifications) }
   }

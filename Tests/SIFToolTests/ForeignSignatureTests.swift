@@ -13,7 +13,8 @@ import Testing
       "pack", directory.file("root"), image, "--arch", "amd64", "--encrypt", "--passphrase-file", one)
     try Tool.write(volume, try Siftool.check("dump", "1", image).output)
     try Tool.check([
-      "cryptsetup", "luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", one,
+      "cryptsetup", "luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file",
+      one,
       volume, two,
     ])
     // The first key slot begins after two header copies of 16 KiB, where ISO 9660 has its mark.
@@ -24,7 +25,9 @@ import Testing
     let hostile = directory.file("hostile.sif")
     try Siftool.check("new", hostile)
     try Siftool.check(
-      "add", hostile, volume, "--datatype", "partition", "--parttype", "system", "--partfs", "encrypted", "--partarch",
+      "add", hostile, volume, "--datatype", "partition", "--parttype", "system", "--partfs",
+      "encrypted-squashfs",
+      "--partarch",
       "amd64", "--groupid", "1")
     let answer = try Siftool.run("ls", hostile, "--passphrase-file", two)
     #expect(answer.status == 0, "\(answer.errors)")

@@ -12,7 +12,8 @@ import Testing
     image = directory.file("image.sif")
     armored = String(decoding: try Fixture.read("keys/ed25519.pub.asc"), as: UTF8.self)
     try Siftool.check("new", image)
-    try Siftool.check("add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
+    try Siftool.check(
+      "add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
     try Siftool.check("sign", image, "--key", Fixture.path("keys/ed25519.sec.asc"))
     try Siftool.check("sign", image, "--key", Fixture.path("keys/pem-p256.pem"))
   }
@@ -44,8 +45,10 @@ import Testing
       "Grüße,\nhere is the key:\n" + armored + "Bye\n", "Ärger\n" + armored,
       // Something broken before and after it.
       begin + "\n\nAAAA\n" + armored, begin + "\n\n@@@@\n-----END PGP PUBLIC KEY BLOCK-----\n" + armored,
-      armored + begin + "\n\nAAAA\n", "-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n" + armored,
-      begin + "\n\n" + lines.dropFirst().filter { !$0.isEmpty && !$0.hasPrefix("=") && !$0.hasPrefix("-") }.joined()
+      armored + begin + "\n\nAAAA\n",
+      "-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n" + armored,
+      begin + "\n\n"
+        + lines.dropFirst().filter { !$0.isEmpty && !$0.hasPrefix("=") && !$0.hasPrefix("-") }.joined()
         + "\n-----END PGP PUBLIC KEY BLOCK-----\n",
       begin + "\n" + lines.dropFirst(2).joined(separator: "\n"),
     ]
@@ -86,7 +89,8 @@ import Testing
       try Tool.check(["cp", image, copy])
       try Siftool.check("del", "2", copy)
       try Siftool.check(
-        "add", copy, try directory.write("message", changed), "--datatype", "signature", "--signhash", "sha256",
+        "add", copy, try directory.write("message", changed), "--datatype", "signature", "--signhash",
+        "sha256",
         "--signentity", String(repeating: "0", count: 40), "--link-group", "1")
       #expect(try Siftool.run("verify", copy, "--key", Fixture.path("keys/ed25519.pub.asc")).status == 4)
     }
@@ -97,10 +101,12 @@ import Testing
     let other = String(decoding: try Fixture.read("keys/pem-ed25519.pub.pem"), as: UTF8.self)
     let lines = text.split(separator: "\n").map(String.init)
     for changed in [
-      "\u{FEFF}" + text, lines.map { "  " + $0 + " \t" }.joined(separator: "\n"), text.replacing("\n", with: "\r"),
+      "\u{FEFF}" + text, lines.map { "  " + $0 + " \t" }.joined(separator: "\n"),
+      text.replacing("\n", with: "\r"),
       text.replacing("\n", with: "\r\n"), String(text.dropLast()) + other, String(other.dropLast()) + text,
       "\u{FEFF}" + other + "\u{FEFF}" + text, text.replacing("-----END", with: "\n\n-----END"),
-      lines[0] + "\n" + lines[1].prefix(20) + " " + lines[1].dropFirst(20) + "\n" + lines[2...].joined(separator: "\n"),
+      lines[0] + "\n" + lines[1].prefix(20) + " " + lines[1].dropFirst(20) + "\n"
+        + lines[2...].joined(separator: "\n"),
     ] {
       let answer = try verify(try directory.write("key.pem", changed), Fixture.path("keys/ed25519.pub.asc"))
       #expect(answer.status == 0, "\(changed)\n\(answer.errors)")
@@ -108,7 +114,8 @@ import Testing
   }
 
   private func expect(
-    _ file: String, _ words: String..., secret: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
+    _ file: String, _ words: String..., secret: Bool = false,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try Tool.check(["chmod", "600", file])
     var answers = [try Siftool.run("verify", image, "--key", file, in: directory)]
@@ -117,7 +124,9 @@ import Testing
     for answer in answers {
       #expect(answer.status == 6, "\(answer.errors)", sourceLocation: sourceLocation)
       #expect(answer.errors.contains("\(file): "), "\(answer.errors)", sourceLocation: sourceLocation)
-      for word in words { #expect(answer.errors.contains(word), "\(answer.errors)", sourceLocation: sourceLocation) }
+      for word in words {
+        #expect(answer.errors.contains(word), "\(answer.errors)", sourceLocation: sourceLocation)
+      }
     }
   }
 
@@ -139,13 +148,15 @@ import Testing
     }
     let other = try Tool.check(["ssh-keygen", "-e", "-f", directory.file("ed25519.pub")]).output
     try expect(try directory.write("ssh2", other), "a public key of SSH2")
-    try expect(try directory.write("putty", "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n"), "a key of PuTTY")
+    try expect(
+      try directory.write("putty", "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n"), "a key of PuTTY")
   }
 
   @Test func filesThatAreNoKeys() throws {
     let (key, certificate) = (directory.file("key.pem"), directory.file("certificate"))
     try Tool.check([
-      "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj",
+      "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+      "-subj",
       "/CN=test", "-days", "2",
     ])
     try expect(certificate, "an X.509 certificate", "openssl x509")
@@ -162,7 +173,8 @@ import Testing
       let other = try Tool.check(["iconv", "-t", encoding, pem]).output
       try expect(try directory.write(name, other), "UTF-16")
     }
-    try expect(try directory.write("page", "\n<!DOCTYPE html><html><body>Sign in</body></html>\n"), "an HTML page")
+    try expect(
+      try directory.write("page", "\n<!DOCTYPE html><html><body>Sign in</body></html>\n"), "an HTML page")
     try expect(
       try directory.write("pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"),
       "a Git LFS pointer")
@@ -172,7 +184,9 @@ import Testing
   /// Images that are none: the same words everywhere.
   @Test func filesThatAreNoImages() throws {
     try Tool.check(["mkdir", directory.file("root")])
-    try Tool.check(["mksquashfs", directory.file("root"), directory.file("squashfs"), "-quiet", "-no-progress"])
+    try Tool.check([
+      "mksquashfs", directory.file("root"), directory.file("squashfs"), "-quiet", "-no-progress",
+    ])
     let squashfs = try directory.read("squashfs")
     for (content, words) in [
       (Array("#!/usr/bin/env run-singularity\n".utf8) + squashfs, "an image of Singularity 2"),
@@ -183,7 +197,9 @@ import Testing
       ), (try Tool.check(["gzip", "-c", image]).output, "compressed with gzip"),
     ] {
       let file = try directory.write("no.sif", content)
-      for arguments in [["list", file], ["verify", file, "--key", pem], ["check", file], ["sign", file, "--key", pem]] {
+      for arguments in [
+        ["list", file], ["verify", file, "--key", pem], ["check", file], ["sign", file, "--key", pem],
+      ] {
         let answer = try Siftool.run(arguments, in: directory)
         guard arguments[0] != "sign" else { continue }
         #expect(answer.status == 5, "\(arguments): \(answer.errors)")
@@ -206,10 +222,12 @@ import Testing
         }
       }
     }
-    let root = try directory.write("root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
+    let root = try directory.write(
+      "root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
     let rsa = Fixture.path("keys/pem-rsa.pub.pem")
     let packed = try Siftool.run(
-      "pack", root, directory.file("packed.sif"), "--encrypt", "--pem-path", rsa, "--pem-path", bad, in: directory)
+      "pack", root, directory.file("packed.sif"), "--encrypt", "--pem-path", rsa, "--pem-path", bad,
+      in: directory)
     #expect(packed.errors.contains("\(bad): "), "\(packed.errors)")
   }
 

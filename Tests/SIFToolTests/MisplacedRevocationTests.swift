@@ -29,7 +29,9 @@ import Testing
     let file = try directory.write("key", key)
     let answer = try Siftool.run("verify", image, "--key", file, in: directory)
     #expect(answer.status == status, "\(answer.text)\(answer.errors)", sourceLocation: sourceLocation)
-    #expect((answer.text + answer.errors).contains(words), "\(answer.text)\(answer.errors)", sourceLocation: sourceLocation)
+    #expect(
+      (answer.text + answer.errors).contains(words), "\(answer.text)\(answer.errors)",
+      sourceLocation: sourceLocation)
   }
 
   @Test func aRevocationAnywhere() throws {
@@ -45,7 +47,8 @@ import Testing
     let foreign = try gnupg.check(["--export", other]).output
     try expect(key + foreign + revocation, 3, "its key was revoked")
     try expect(foreign + revocation + key, 3, "its key was revoked")
-    let armored = try gnupg.run(["--enarmor"], input: key).text.replacing("ARMORED FILE", with: "PUBLIC KEY BLOCK")
+    let armored = try gnupg.run(["--enarmor"], input: key).text.replacing(
+      "ARMORED FILE", with: "PUBLIC KEY BLOCK")
     let text = try gnupg.revocation(of: fingerprint)
     try expect(Array((armored + text).utf8), 3, "its key was revoked")
     try expect(Array((text + armored).utf8), 3, "its key was revoked")
@@ -82,7 +85,8 @@ import Testing
     // A false one that can be read is nobody's, and one that names another key is about that.
     try expect(key + changed { $0[$0.count - 1] ^= 1 }, 0, "verdict: ok")
     let other = [UInt8](repeating: 7, count: 8)
-    try expect(key + KeyPackets.packet(2, [3, 5, 0x20, 0, 0, 0, 0] + other + [1, 8, 0, 0, 0, 0]), 0, "verdict: ok")
+    try expect(
+      key + KeyPackets.packet(2, [3, 5, 0x20, 0, 0, 0, 0] + other + [1, 8, 0, 0, 0, 0]), 0, "verdict: ok")
   }
 
   private func bodyCount(_ packet: [UInt8]) throws -> Int {
@@ -104,7 +108,9 @@ import Testing
       let home = try Scratch()
       let early = try Siftool.run("key", "import", file, in: home)
       #expect(early.status == 6)
-      #expect(early.errors.contains("it revokes key \(fingerprint.suffix(16)), which is not in "), "\(early.errors)")
+      #expect(
+        early.errors.contains("it revokes key \(fingerprint.suffix(16)), which is not in "), "\(early.errors)"
+      )
       try Siftool.check("key", "import", key, in: home)
       #expect(try Siftool.run("verify", image, in: home).status == 0)
       let answer = try Siftool.run("key", "import", file, in: home)
@@ -128,7 +134,9 @@ import Testing
     }
     let alone = try Siftool.run("verify", image, "--key", text, in: directory)
     #expect(alone.status == 6)
-    #expect(alone.errors.contains("only a revocation of key \(fingerprint.suffix(16)), not the key"), "\(alone.errors)")
+    #expect(
+      alone.errors.contains("only a revocation of key \(fingerprint.suffix(16)), not the key"),
+      "\(alone.errors)")
     // The colon that GnuPG writes keeps anybody from importing one by mistake.
     let kept = try Siftool.run(
       "key", "import", "\(gnupg.path)/openpgp-revocs.d/\(fingerprint).rev", in: directory)
@@ -176,13 +184,17 @@ import Testing
     // The revocation and the new name with its certification; only the first is about the old name.
     let added = try KeyPackets.split(whole).map(\.bytes).filter { !known.contains($0) }
     let revocation = try #require(added.first { $0[0] >> 2 & 15 == 2 && $0[3] == 0x30 })
-    for (day, status, words) in [(3, 0, "verdict: ok"), (5, 3, "all its user ids were revoked")] as [(Int, Int32, String)] {
+    for (day, status, words) in [(3, 0, "verdict: ok"), (5, 3, "all its user ids were revoked")]
+      as [(Int, Int32, String)]
+    {
       let image = directory.file("day\(day).sif")
       try Tool.check(["cp", self.image, image])
       try Siftool.check("del", "2", image)
       let time = try Tool.check(["date", "-u", "-d", "2020-01-0\(day)", "+%s"]).text.dropLast()
       try Siftool.check("sign", image, "--key", secret, environment: ["SOURCE_DATE_EPOCH": String(time)])
-      for packets in [known + [revocation], [known[0], revocation] + known.dropFirst(), [revocation] + known] {
+      for packets in [
+        known + [revocation], [known[0], revocation] + known.dropFirst(), [revocation] + known,
+      ] {
         let file = try directory.write("key", packets.flatMap { $0 })
         let answer = try Siftool.run("verify", image, "--key", file, in: directory)
         #expect(answer.status == status, "\(answer.text)\(answer.errors)")
@@ -206,7 +218,8 @@ import Testing
       copy[copy.count - 2] = UInt8(number >> 8)
       many.append(copy)
     }
-    try expect(packets[0] + many.flatMap { $0 } + packets.dropFirst().flatMap { $0 }, 6, "more than 1000 signatures")
+    try expect(
+      packets[0] + many.flatMap { $0 } + packets.dropFirst().flatMap { $0 }, 6, "more than 1000 signatures")
     try expect(packets.flatMap { $0 } + many.flatMap { $0 }, 6, "more than 1000 signatures")
     // Also if only the second copy of the key has them, and a revocation might be among those left out.
     try expect(packets.flatMap { $0 } + packets[0] + many.flatMap { $0 }, 6, "more than 1000 signatures")
@@ -217,7 +230,8 @@ import Testing
 func signedImage(_ directory: Scratch, _ gnupg: GnuPG, _ name: String) throws -> String {
   let image = directory.file("image-\(name).sif")
   try Siftool.check("new", image)
-  try Siftool.check("add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
+  try Siftool.check(
+    "add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
   let secret = try directory.write("\(name).secret", try gnupg.check(["--export-secret-keys", name]).output)
   try Siftool.check("sign", image, "--key", secret)
   return image

@@ -12,11 +12,13 @@ import Testing
     gnupg = try GnuPG()
     image = directory.file("image.sif")
     try Siftool.check("new", image)
-    try Siftool.check("add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
+    try Siftool.check(
+      "add", image, try directory.write("one", "one"), "--datatype", "generic", "--groupid", "1")
   }
 
   private func export(_ name: String) throws -> (secret: String, open: String) {
-    let secret = try directory.write("\(name).secret", try gnupg.check(["--export-secret-keys", name]).output)
+    let secret = try directory.write(
+      "\(name).secret", try gnupg.check(["--export-secret-keys", name]).output)
     return (secret, try directory.write("\(name).public", try gnupg.check(["--export", name]).output))
   }
 
@@ -24,7 +26,9 @@ import Testing
     let early = ["--faked-system-time", "20200101T000000"]
     try gnupg.check(early + ["--quick-generate-key", "many <many@example.org>", "ed25519", "cert", "0"])
     let primary = try #require(try gnupg.fingerprints(of: "many").first)
-    for kind in [["ed25519", "sign", "0"], ["rsa2048", "sign", "0"], ["rsa3072", "sign", "0"], ["cv25519", "encr", "0"]] {
+    for kind in [
+      ["ed25519", "sign", "0"], ["rsa2048", "sign", "0"], ["rsa3072", "sign", "0"], ["cv25519", "encr", "0"],
+    ] {
       try gnupg.check(["--quick-add-key", primary] + kind)
     }
     try gnupg.check(early + ["--quick-add-key", primary, "ed25519", "sign", "1d"])
@@ -41,7 +45,8 @@ import Testing
       let home = try Scratch()
       try Siftool.check("key", "import", keys.secret, in: home)
       try Siftool.check("sign", copy, "--fingerprint", "0x\(subkey)", in: home)
-      let root = try directory.write("root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
+      let root = try directory.write(
+        "root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
       let packed = directory.file("packed.sif")
       _ = try? Tool.check(["rm", "-f", packed])
       try Siftool.check("pack", root, packed, "--arch", "amd64", "--sign-fingerprint", subkey, in: home)
@@ -52,7 +57,8 @@ import Testing
       #expect(answer.status == 6)
       #expect(answer.errors.contains("subkey \(subkey) cannot sign: \(why)"), "\(answer.errors)")
     }
-    try gnupg.check(["--command-fd", "0", "--edit-key", primary], input: Array("key 1\nrevkey\ny\n0\n\ny\nsave\n".utf8))
+    try gnupg.check(
+      ["--command-fd", "0", "--edit-key", primary], input: Array("key 1\nrevkey\ny\n0\n\ny\nsave\n".utf8))
     let revoked = try export("many")
     let answer = try Siftool.run("sign", image, "--key", revoked.secret, "--fingerprint", subkeys[1])
     #expect(answer.status == 6)
@@ -71,7 +77,9 @@ import Testing
     let packets = try GoOracle.run(["newkey", "1704067200", "", "locked"]).output
     let key = try directory.write("locked", packets)
     #expect(try Siftool.run("sign", image, "--key", key, in: directory).status == 6)
-    for options in [["--passphrase-file", "/dev/null"], ["--passphrase-file", try directory.write("line", "\n")]] {
+    for options in [
+      ["--passphrase-file", "/dev/null"], ["--passphrase-file", try directory.write("line", "\n")],
+    ] {
       let answer = try Siftool.run(["sign", image, "--key", key] + options, in: directory)
       #expect(answer.status == 0, "\(answer.errors)")
     }
@@ -81,14 +89,19 @@ import Testing
     #expect(try Siftool.run("verify", image, "--key", key, in: directory).status == 0)
     // Another passphrase is still wrong, and so is the empty one for other keys.
     let wrong = try directory.write("wrong", "battery")
-    #expect(try Siftool.run("sign", image, "--key", key, "--passphrase-file", wrong).errors.contains("does not unlock"))
+    #expect(
+      try Siftool.run("sign", image, "--key", key, "--passphrase-file", wrong).errors.contains(
+        "does not unlock"))
     let locked = Fixture.path("keys/locked.sec.asc")
     #expect(try Siftool.run("sign", image, "--key", locked, "--passphrase-file", "/dev/null").status == 6)
     // PEM, as openssl writes it.
     for arguments in [["-v2", "aes-256-cbc"], ["-scrypt"]] {
       let pem = directory.file("empty.pem")
       try Tool.check(
-        ["openssl", "pkcs8", "-topk8", "-in", Fixture.path("keys/pem-ed25519.pem"), "-passout", "pass:", "-out", pem]
+        [
+          "openssl", "pkcs8", "-topk8", "-in", Fixture.path("keys/pem-ed25519.pem"), "-passout", "pass:",
+          "-out", pem,
+        ]
           + arguments)
       #expect(try Siftool.run("sign", image, "--key", pem).errors.contains("the private key is encrypted"))
       let answer = try Siftool.run("sign", image, "--key", pem, "--passphrase-file", "/dev/null")
@@ -139,7 +152,8 @@ import Testing
     // A wrong one is as wrong as any other.
     let other = try signedBy {
       let message = try gnupg.check(
-        ["--allow-weak-digest-algos", "--digest-algo", name, "--clear-sign"], input: $0).text
+        ["--allow-weak-digest-algos", "--digest-algo", name, "--clear-sign"], input: $0
+      ).text
       return Array(message.replacing("\"version\":1", with: "\"version\":2").utf8)
     }
     #expect(try Siftool.run("verify", other, "--key", keys.open).status == 4)
@@ -154,7 +168,8 @@ import Testing
       let file = try directory.write("text", text)
       let answer = directory.file("text.asc")
       try Tool.check([
-        "rnp", "--keyfile", keys.secret, "--hash", name, "--clearsign", "--output", answer, "--overwrite", file,
+        "rnp", "--keyfile", keys.secret, "--hash", name, "--clearsign", "--output", answer, "--overwrite",
+        file,
       ])
       return try Tool.read(answer)
     }
@@ -168,7 +183,9 @@ import Testing
 
   /// An image with a signature that another program makes of the text.
   private func signedBy(_ sign: ([UInt8]) throws -> [UInt8]) throws -> String {
-    let (model, signed) = (directory.file("model.sif"), directory.file("signed-\(Int.random(in: 0..<Int.max)).sif"))
+    let (model, signed) = (
+      directory.file("model.sif"), directory.file("signed-\(Int.random(in: 0..<Int.max)).sif")
+    )
     for copy in [model, signed] {
       try Siftool.check("new", copy, "--deterministic")
       try Siftool.check(
@@ -180,7 +197,8 @@ import Testing
     let message = try sign(Array(line.utf8))
     let fingerprint = try gnupg.fingerprints(of: "@example.org").first
     try Siftool.check(
-      "add", signed, try directory.write("message", message), "--datatype", "signature", "--signhash", "sha256",
+      "add", signed, try directory.write("message", message), "--datatype", "signature", "--signhash",
+      "sha256",
       "--signentity", try #require(fingerprint), "--link-group", "1")
     return signed
   }

@@ -39,7 +39,9 @@ public enum KeyPackets {
 extension GnuPG {
   /// Makes a key without a passphrase; returns its fingerprint.
   @discardableResult
-  public func makeKey(_ name: String, _ algorithm: String = "ed25519", usage: String = "sign") throws -> String {
+  public func makeKey(_ name: String, _ algorithm: String = "ed25519", usage: String = "sign") throws
+    -> String
+  {
     try check(["--quick-generate-key", "\(name) <\(name)@example.org>", algorithm, usage, "0"])
     guard let made = try fingerprints(of: name).first else { throw ToolError(description: "no key \(name)") }
     return made

@@ -112,7 +112,8 @@ public struct KeyStore: Sendable {
     }
     if let primary { return primary }
     guard isNamed else { throw .noKeyToRevoke(loose.issuerText, in: file, directory) }
-    let what = "the revocation was not made by key \(loose.issuerText), or is about another part than the key has"
+    let what =
+      "the revocation was not made by key \(loose.issuerText), or is about another part than the key has"
     throw .contents(OpenPGPError(.malformedPacket, what), of: file.printable)
   }
 

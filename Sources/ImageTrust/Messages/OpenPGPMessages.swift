@@ -67,8 +67,10 @@ extension SignatureFault {
   /// Whether the fault is in the signature or in its key.
   var kind: SignerFault.Kind {
     switch self {
-    case .unknownKey, .keyRevoked, .userIDsRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning, .keyNotBound, .weakKey,
-      .signatureExpired, .signatureInFuture, .weakHash, .unsupportedAlgorithm, .unsupportedCurve, .unsupportedHash,
+    case .unknownKey, .keyRevoked, .userIDsRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning,
+      .keyNotBound, .weakKey,
+      .signatureExpired, .signatureInFuture, .weakHash, .unsupportedAlgorithm, .unsupportedCurve,
+      .unsupportedHash,
       .unsupportedSubpacket, .unsupportedVersion:
       .trust
     case .badSignature, .wrongType, .malformed: .damage

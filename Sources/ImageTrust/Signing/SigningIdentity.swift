@@ -203,7 +203,9 @@ public enum SigningIdentity: ~Copyable {
       throw .noPrivateKey(in: name, hasPublicKey: !ring.certificates.isEmpty)
     }
     if let fingerprint {
-      guard let found = ring.certificate(withFingerprint: Fingerprint.bytes(fingerprint)) else { throw .noKey(fingerprint: fingerprint, in: name) }
+      guard let found = ring.certificate(withFingerprint: Fingerprint.bytes(fingerprint)) else {
+        throw .noKey(fingerprint: fingerprint, in: name)
+      }
       return found
     }
     guard let only = ring.certificates.first, ring.certificates.count == 1 else {

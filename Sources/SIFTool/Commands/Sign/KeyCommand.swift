@@ -90,7 +90,8 @@ struct KeyImportCommand: ReportingCommand {
       revocation certificate is added to the key that it revokes.
       """)
 
-  @Argument(help: "The file with keys or revocations: armored or binary, or a GnuPG keybox.") var file: PathArgument
+  @Argument(help: "The file with keys or revocations: armored or binary, or a GnuPG keybox.") var file:
+    PathArgument
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }
@@ -189,7 +190,9 @@ extension KeyStatus {
     if isRevoked { parts.append("revoked") }
     if areUserIDsRevoked {
       parts.append("all its user ids were revoked")
-    } else if !isBound, !isRevoked { parts.append("without a valid self-signature") }
+    } else if !isBound, !isRevoked {
+      parts.append("without a valid self-signature")
+    }
     return parts.joined(separator: ", ")
   }
 
