@@ -44,7 +44,7 @@ extension VolumeHeader {
   }
 
   /// Opens libcryptsetup over the checked parts of the header. It does not see the other copy of a LUKS2
-  /// header, which may differ, but makes one from the copy that it sees.
+  /// header, which may differ, but one that is made from the current copy.
   func device(_ source: any RandomAccess) throws(LUKSError) -> CryptDevice {
     var parts: [(offset: Int64, bytes: [UInt8])] = []
     let checked = copies.map { [$0.counting] + areas.values.sorted { $0.lowerBound < $1.lowerBound } }
@@ -55,6 +55,7 @@ extension VolumeHeader {
         throw LUKSError(.truncated, "the volume ends inside its header", offset: region.lowerBound)
       }
       parts.append((region.lowerBound, bytes))
+      if let copies, region == copies.counting { parts.append(try copies.counterpart(of: bytes)) }
     }
     let device = try CryptDevice(byteCount: volumeByteCount, parts: parts)
     try device.load()

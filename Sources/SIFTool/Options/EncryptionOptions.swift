@@ -102,9 +102,7 @@ struct NewVolumeKeySource {
     let bytes = try SecretInput.read(path)
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-      let none: SecureBytes
-      do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
-      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+      return [try PEMPrivateKey.read(bytes.span).publicKey]
     } catch { throw ToolFailure(error, name) }
   }
 }

@@ -121,9 +121,8 @@ enum PrivateKeyFile {
   static func read(_ path: FilePath, _ phrase: PassphraseOnce, _ reporter: Reporter) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)
-    let none = try SecureBytes(count: 0)
     do throws(PEMError) {
-      let key = try PEMPrivateKey.read(bytes.span, passphrase: none)
+      let key = try PEMPrivateKey.read(bytes.span)
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }
