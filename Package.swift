@@ -34,6 +34,7 @@ let package = Package(
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "Gocryptfs", targets: ["Gocryptfs"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
@@ -85,6 +86,7 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("Gocryptfs", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON"]),
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
@@ -100,7 +102,8 @@ let package = Package(
     module(
       "Partitions",
       [
-        "Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash", systemPackage,
+        "Bytes", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash",
+        systemPackage,
       ]),
     module(
       "Forensics",
@@ -132,8 +135,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
-        "ImageTrust", "LUKS",
+        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs",
+        "ImageBuild", "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -145,8 +148,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
-        "PEMKeys",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -158,6 +161,7 @@ let package = Package(
     tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests("GocryptfsTests", ["Bytes", "Gcrypt", "Gocryptfs", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
