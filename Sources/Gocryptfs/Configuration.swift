@@ -121,7 +121,9 @@ public struct Configuration: Sendable, Equatable {
 
   private static func base64(_ value: JSONValue?, _ name: String) throws(GocryptfsError) -> [UInt8] {
     guard let text = value?.text else { throw malformed("has no text in \(name)") }
-    guard let bytes = Base64.decode(Array(text.utf8)) else { throw malformed("has a \(name) that is not base64") }
+    guard let bytes = Base64.decode(Array(text.utf8)) else {
+      throw malformed("has a \(name) that is not base64")
+    }
     return bytes
   }
 
@@ -131,7 +133,9 @@ public struct Configuration: Sendable, Equatable {
 
   /// The text of the file.
   public var text: [UInt8] {
-    func base64(_ bytes: [UInt8]) -> JSONValue { .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) }
+    func base64(_ bytes: [UInt8]) -> JSONValue {
+      .string(String(decoding: Base64.encode(bytes), as: UTF8.self))
+    }
     return JSONWriter.pretty([
       "Creator": .string(creator),
       "EncryptedKey": base64(encryptedKey),

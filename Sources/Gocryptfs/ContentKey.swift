@@ -89,7 +89,8 @@ extension Configuration {
       throw GocryptfsError(.unsupported, "scrypt with r = \(cost.blockSize) is not supported, only with 8")
     }
     guard let iterations = Int32(exactly: cost.iterations), let lanes = Int32(exactly: cost.lanes) else {
-      throw GocryptfsError(.unsupported, "scrypt with N = \(cost.iterations), p = \(cost.lanes) is not supported")
+      throw GocryptfsError(
+        .unsupported, "scrypt with N = \(cost.iterations), p = \(cost.lanes) is not supported")
     }
     let derivation = KeyDerivation.scrypt(salt: salt, cost: Int(iterations), lanes: Int(lanes))
     return try computing { () throws(GcryptError) in
@@ -134,7 +135,8 @@ extension Configuration {
       iv.withUnsafeBytes { iv in
         master.span.bytes.withUnsafeBytes { master in
           do throws(GcryptError) {
-            try wrapping.encrypt(master, iv: iv, into: block, authenticating: BlockFormat.authenticated(0, []))
+            try wrapping.encrypt(
+              master, iv: iv, into: block, authenticating: BlockFormat.authenticated(0, []))
           } catch { failure = error }
         }
       }

@@ -39,7 +39,8 @@ public final class FileReader: RandomAccess {
     guard header.starts(with: BlockFormat.version), id.count == BlockFormat.idBytes,
       !id.allSatisfy({ $0 == 0 })
     else {
-      throw GocryptfsError(.tampered, "the header of the encrypted file was altered (at byte 0 of it)", offset: 0)
+      throw GocryptfsError(
+        .tampered, "the header of the encrypted file was altered (at byte 0 of it)", offset: 0)
     }
   }
 
@@ -105,7 +106,8 @@ public final class FileReader: RandomAccess {
       throw StorageFault(
         .source,
         causedBy: GocryptfsError(
-          .tampered, "block \(number) of the encrypted file was altered (at byte \(place) of it)", offset: place))
+          .tampered, "block \(number) of the encrypted file was altered (at byte \(place) of it)",
+          offset: place))
     }
   }
 

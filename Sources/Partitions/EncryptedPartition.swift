@@ -45,7 +45,9 @@ public struct EncryptedPartition: Sendable {
   ///   deriving the keys costs more than is allowed; what the provider throws.
   public func unlock(with keys: some VolumeKeyProvider) throws -> OpenedPartition {
     try keys.open(object, in: image, cost: header.cost.description) { count in
-      do throws(LUKSError) { try header.cost.check(keys: count) } catch { throw PartitionError(error, object: object.id) }
+      do throws(LUKSError) { try header.cost.check(keys: count) } catch {
+        throw PartitionError(error, object: object.id)
+      }
     } _: { candidate in
       let unlocked = try unlock(candidate.key)
       return try OpenedPartition(

@@ -21,7 +21,8 @@ public enum EncryptionFacts: Sendable, Equatable {
     of object: Descriptor, in bytes: any RandomAccess, _ budget: inout ContentBudget
   ) throws(StorageFault) {
     if object.isGocryptfs {
-      guard budget.spend(min(object.size, Self.longestTables)), let files = try? GocryptfsFiles(in: bytes) else {
+      guard budget.spend(min(object.size, Self.longestTables)), let files = try? GocryptfsFiles(in: bytes)
+      else {
         return nil
       }
       self = .gocryptfs(GocryptfsFacts(files))

@@ -45,7 +45,9 @@ extension Image {
   private func judgeGocryptfs(_ object: Descriptor, _ keys: (any VolumeKeyProvider)?) throws -> [any Fault] {
     let partition = try GocryptfsPartition(object, in: self)
     guard let keys else {
-      do throws(GocryptfsError) { try partition.configuration.cost.check(available: .max) } catch { return [error] }
+      do throws(GocryptfsError) { try partition.configuration.cost.check(available: .max) } catch {
+        return [error]
+      }
       return []
     }
     _ = try partition.unlock(with: keys).squashfs()
@@ -65,7 +67,8 @@ extension Image {
   private static func finding(_ fault: any Fault, _ object: Descriptor) -> Finding {
     // Damaged contents are lost, while other versions may read what this one refuses.
     Finding(
-      .encryptedVolume, [.malformed, .tampered].contains(fault.kind) ? .error : .warning, at: object.offset, object: object.id,
+      .encryptedVolume, [.malformed, .tampered].contains(fault.kind) ? .error : .warning, at: object.offset,
+      object: object.id,
       "object \(object.id), encrypted: \(fault.description)")
   }
 }

@@ -36,7 +36,9 @@ public struct GocryptfsPartition: Sendable {
   public func unlock(with keys: some VolumeKeyProvider) throws -> OpenedPartition {
     let cost = configuration.cost
     let (key, candidate) = try keys.open(object, in: image, cost: cost.description) { count in
-      do throws(GocryptfsError) { try cost.check(keys: count) } catch { throw PartitionError(error, object: object.id) }
+      do throws(GocryptfsError) { try cost.check(keys: count) } catch {
+        throw PartitionError(error, object: object.id)
+      }
     } _: { candidate in
       (try unlock(candidate.key), candidate)
     }
@@ -78,7 +80,9 @@ struct GocryptfsFiles: Sendable {
       found.append((listed.name, layout))
     }
     let name = Array(Configuration.name.utf8)
-    guard let conf = found.first(where: { $0.name == name }) else { throw Self.fault("no \(Configuration.name)") }
+    guard let conf = found.first(where: { $0.name == name }) else {
+      throw Self.fault("no \(Configuration.name)")
+    }
     guard let file = found.first(where: { $0.name != name }) else { throw Self.fault("no encrypted file") }
     guard conf.layout.size <= Configuration.longest else {
       throw GocryptfsError(
@@ -86,7 +90,9 @@ struct GocryptfsFiles: Sendable {
         "\(Configuration.name) has \(conf.layout.size) bytes, and \(Configuration.longest) are the limit")
     }
     let text: [UInt8]
-    do throws(StorageFault) { text = try SquashFile(squash, conf.layout).read(Int(conf.layout.size), at: 0) } catch {
+    do throws(StorageFault) {
+      text = try SquashFile(squash, conf.layout).read(Int(conf.layout.size), at: 0)
+    } catch {
       throw error.underlying ?? error
     }
     configuration = try Configuration(reading: text)
@@ -97,6 +103,7 @@ struct GocryptfsFiles: Sendable {
   private static func fault(_ what: String) -> PartitionError {
     PartitionError(
       .notGocryptfs,
-      "the partition's type promises a squashfs with \(Configuration.name) and one encrypted file, but it has \(what)")
+      "the partition's type promises a squashfs with \(Configuration.name) and one encrypted file, but it has \(what)"
+    )
   }
 }

@@ -97,6 +97,7 @@ public struct PartitionRewrite {
     let time = Int64(UInt32(clamping: clock.time(for: image.header).seconds))
     options.creationTime = UInt32(time)
     let writer = try SquashWriter(place, options)
+    try writer.add(directory: [], FileAttributes(permissions: 0o755, modificationTime: time))
     try writer.add(
       file: Array(Configuration.name.utf8), configuration.text,
       FileAttributes(permissions: 0o400, modificationTime: time))

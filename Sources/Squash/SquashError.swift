@@ -131,7 +131,8 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
         default: .library
         }
       }
-    self.init(code, fault.description, offset: fault.offset)
+    // The place of a changed byte is one in the encrypted bytes, and stands in the sentence.
+    self.init(code, fault.description, offset: code == .tampered ? nil : fault.offset)
   }
 
   /// The error for a failed system call at a path.

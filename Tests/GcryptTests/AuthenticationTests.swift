@@ -5,7 +5,9 @@ import Testing
 @Suite struct AuthenticationTests {
   private func bytes(_ hexadecimal: String) -> [UInt8] {
     let digits = Array(hexadecimal)
-    return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
+    return stride(from: 0, to: digits.count, by: 2).compactMap {
+      UInt8(String(digits[$0...($0 + 1)]), radix: 16)
+    }
   }
 
   private func copy(_ key: borrowing SecureBytes) -> [UInt8] { key.span.indices.map { key.span[$0] } }
@@ -88,7 +90,8 @@ import Testing
   }
 
   private func decrypt(
-    _ cipher: AuthenticatedCipher, _ encrypted: [UInt8], _ iv: [UInt8], _ authenticated: [UInt8], _ tag: [UInt8]
+    _ cipher: AuthenticatedCipher, _ encrypted: [UInt8], _ iv: [UInt8], _ authenticated: [UInt8],
+    _ tag: [UInt8]
   ) throws -> [UInt8]? {
     var plain = [UInt8](repeating: 0xFF, count: encrypted.count)
     let isRight = try plain.withUnsafeMutableBytes { plain in

@@ -32,11 +32,13 @@ import Testing
     for place in small.indices {
       var changed = small
       changed[place] ^= 1
-      let fault = #expect(throws: (any Fault).self, "\(place)") { try files.decrypt(changed) }
-      #expect(fault?.kind == .tampered, "\(place): \(String(describing: fault))")
+      let fault = #expect(throws: (any Error).self, "\(place)") { try files.decrypt(changed) }
+      #expect((fault as? any Fault)?.kind == .tampered, "\(place): \(String(describing: fault))")
     }
     let long = try files.encrypt(pattern(20_000))
-    for (place, block) in [(18, 0), (40, 0), (18 + 4127, 0), (18 + 4128, 1), (18 + 3 * 4128 + 100, 3), (20_177, 4)] {
+    for (place, block) in [
+      (18, 0), (40, 0), (18 + 4127, 0), (18 + 4128, 1), (18 + 3 * 4128 + 100, 3), (20_177, 4),
+    ] {
       var changed = long
       changed[place] ^= 0x80
       let fault = #expect(throws: StorageFault.self) { try files.decrypt(changed) }
@@ -87,7 +89,9 @@ import Testing
 
   @Test func headers() throws {
     let whole = try files.encrypt(pattern(100))
-    for header in [[0, 1] + whole[2..<18], [0, 2] + [UInt8](repeating: 0, count: 16), [1, 2] + whole[2..<18]] {
+    for header in [
+      [0, 1] + whole[2..<18], [0, 2] + [UInt8](repeating: 0, count: 16), [1, 2] + whole[2..<18],
+    ] {
       let fault = #expect(throws: GocryptfsError.self) { try files.reader(header + whole[18...]) }
       #expect(fault?.code == .tampered && fault?.offset == 0)
     }
@@ -112,7 +116,8 @@ private final class Collected: @unchecked Sendable {
   deinit { buffer.deallocate() }
 
   func put(_ bytes: UnsafeRawBufferPointer, _ offset: Int64) {
-    UnsafeMutableRawBufferPointer(rebasing: buffer[Int(offset)..<(Int(offset) + bytes.count)]).copyMemory(from: bytes)
+    UnsafeMutableRawBufferPointer(rebasing: buffer[Int(offset)..<(Int(offset) + bytes.count)]).copyMemory(
+      from: bytes)
   }
 
   var bytes: [UInt8] { Array(buffer) }

@@ -84,7 +84,9 @@ public struct ImageExamination: Sendable {
       guard let end = object.end, object.offset >= 0, end <= check.fileSize, object.size > 0 else { continue }
       let reader = Window(storage, object.offset..<end)
       // Unreadable parts are among the findings.
-      if let facts = try? EncryptionFacts(of: object, in: reader, &budget) { volumes.append((object.id, facts)) }
+      if let facts = try? EncryptionFacts(of: object, in: reader, &budget) {
+        volumes.append((object.id, facts))
+      }
     }
     return volumes
   }

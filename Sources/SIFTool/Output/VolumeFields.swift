@@ -137,7 +137,8 @@ struct OpenedVolumeFields {
   /// The facts as a JSON object.
   var json: JSONValue {
     .object([
-      JSONMember("object", .integer(Int64(object))), JSONMember("keySlot", slot.map { .integer(Int64($0)) } ?? .null),
+      JSONMember("object", .integer(Int64(object))),
+      JSONMember("keySlot", slot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("size", .integer(byteCount)), JSONMember("squashfsSize", .integer(superblock.bytesUsed)),
       JSONMember("compression", .string(superblock.compression.description)),
       JSONMember("inodes", .integer(Int64(superblock.inodeCount))),
