@@ -73,7 +73,10 @@ public struct Image: Sendable {
   func endOfData() throws(SIFError) -> Int64 {
     var end = header.dataOffset
     for descriptor in descriptors {
-      guard let objectEnd = descriptor.end else { throw descriptor.impossibleExtent(describedAt: table.position(of: Descriptor.Fields.offset, inSlot: descriptor.slot)) }
+      guard let objectEnd = descriptor.end else {
+        throw descriptor.impossibleExtent(
+          describedAt: table.position(of: Descriptor.Fields.offset, inSlot: descriptor.slot))
+      }
       end = max(end, objectEnd)
     }
     return end
@@ -98,13 +101,16 @@ extension Descriptor {
   ///   - position: where the descriptor states its offset, if that is known.
   /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` if the file ends before
   ///   the object does.
-  package func extent(inFileOf fileSize: Int64, describedAt position: Int64? = nil) throws(SIFError) -> Range<Int64> {
+  package func extent(inFileOf fileSize: Int64, describedAt position: Int64? = nil) throws(SIFError) -> Range<
+    Int64
+  > {
     guard let end else { throw impossibleExtent(describedAt: position) }
     guard size > 0 else { return 0..<0 }
     guard end <= fileSize else {
       let present = max(fileSize - offset, 0)
       throw SIFError(
-        .truncated, "object \(id) is truncated: \(present) of its \(size) bytes are in the file", offset: fileSize,
+        .truncated, "object \(id) is truncated: \(present) of its \(size) bytes are in the file",
+        offset: fileSize,
         objectID: id)
     }
     return offset..<end
