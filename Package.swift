@@ -38,11 +38,13 @@ let package = Package(
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
+    .library(name: "ShellScript", targets: ["ShellScript"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .library(name: "ImageBuild", targets: ["ImageBuild"]),
+    .library(name: "Accelerators", targets: ["Accelerators"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -63,6 +65,7 @@ let package = Package(
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CYaml", providers: [.apt(["libyaml-dev"])]),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
     .target(name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
     // Linked for its start-up code alone: nobody imports it.
@@ -73,6 +76,7 @@ let package = Package(
     module("Bytes", []),
     module("StrictJSON", ["Bytes"]),
     module("TOML", ["Bytes", "CToml", "StrictJSON"]),
+    module("YAML", ["Bytes", "CYaml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
     module("Gcrypt", ["Bytes", "CGcrypt", "CSodium", "LinuxSystem", systemPackage]),
 
@@ -90,6 +94,7 @@ let package = Package(
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
+    module("ShellScript", []),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -116,10 +121,12 @@ let package = Package(
     module(
       "ImageBuild",
       ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+    module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF",
+        "ShellScript", "Squash",
         "StrictJSON",
         "TOML",
         systemPackage,
@@ -135,8 +142,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs",
-        "ImageBuild", "ImageTrust", "LUKS",
+        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
+        "Gocryptfs", "ImageBuild", "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -150,7 +157,7 @@ let package = Package(
       dependencies: [
         "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
         "OpenPGP", "PEMKeys",
-        "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
@@ -164,6 +171,8 @@ let package = Package(
     tests("GocryptfsTests", ["Bytes", "Gcrypt", "Gocryptfs", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
+    tests("YAMLTests", ["StrictJSON", "YAML"]),
+    tests("AcceleratorsTests", ["Accelerators", "LinuxSystem", "TestSupport", systemPackage]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
@@ -175,6 +184,7 @@ let package = Package(
         systemPackage,
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "TestSupport"]),
+    tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

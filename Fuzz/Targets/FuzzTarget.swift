@@ -11,7 +11,7 @@ public enum FuzzTarget {
     "luks-header": fuzzVolumeHeader, "gocryptfs-configuration": fuzzConfiguration,
     "gocryptfs-file": fuzzEncryptedFile,
     "map": fuzzMap, "carve": fuzzCarve,
-    "seccomp": fuzzSeccomp, "limits": fuzzLimits,
+    "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
   ]
