@@ -125,7 +125,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions",
+        "SIF",
         "ShellScript", "Squash",
         "StrictJSON",
         "TOML",
