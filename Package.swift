@@ -34,6 +34,7 @@ let package = Package(
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "Gocryptfs", targets: ["Gocryptfs"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
@@ -90,6 +91,7 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("Gocryptfs", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON"]),
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
@@ -106,7 +108,8 @@ let package = Package(
     module(
       "Partitions",
       [
-        "Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash", systemPackage,
+        "Bytes", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash",
+        systemPackage,
       ]),
     module(
       "Forensics",
@@ -123,7 +126,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions",
+        "SIF",
         "ShellScript", "Squash",
         "StrictJSON",
         "TOML",
@@ -142,8 +146,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
-        "ImageTrust", "Instances", "LUKS",
+        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
+        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -155,8 +159,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
-        "PEMKeys",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -168,6 +172,7 @@ let package = Package(
     tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests("GocryptfsTests", ["Bytes", "Gcrypt", "Gocryptfs", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("YAMLTests", ["StrictJSON", "YAML"]),

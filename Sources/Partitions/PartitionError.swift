@@ -16,6 +16,10 @@ public struct PartitionError: Fault {
     case otherFileSystem
     /// The partition's bytes are not a squashfs, with any type in its descriptor.
     case notSquashfs
+    /// The partition does not hold the files of gocryptfs that its type promises.
+    case notGocryptfs
+    /// The keys of this kind of encryption cannot be changed in place.
+    case fixedKeys
     /// The file is a file system or volume of its own, without an image around it.
     case notImage
     /// The partition is not encrypted.
@@ -67,6 +71,8 @@ public struct PartitionError: Fault {
     case .noPartition, .severalPartitions: "object-not-found"
     case .notPartition: "not-a-partition"
     case .otherFileSystem, .notSquashfs, .notImage: "not-squashfs"
+    case .notGocryptfs: "not-gocryptfs"
+    case .fixedKeys: "fixed-keys"
     case .notEncrypted: "not-encrypted"
     case .alreadyEncrypted: "already-encrypted"
     case .truncated: "truncated"
@@ -81,10 +87,10 @@ public struct PartitionError: Fault {
   /// The kind of fault for exit codes.
   public var kind: FaultKind {
     switch code {
-    case .notSquashfs, .truncated: .malformed
+    case .notSquashfs, .notGocryptfs, .truncated: .malformed
     case .noMessage, .wrongKey, .noKey, .encrypted: .key
     case .noPartition, .severalPartitions, .notPartition, .otherFileSystem, .notImage, .notEncrypted,
-      .alreadyEncrypted:
+      .alreadyEncrypted, .fixedKeys:
       .other
     case .beneath: underlying?.kind ?? .other
     }

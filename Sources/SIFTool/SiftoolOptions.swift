@@ -49,8 +49,8 @@ extension OptionTable {
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
       """
-      encrypt: id= passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= \
-      luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
+      encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
+      sector-size= luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
       sign-passphrase-fd= sign-passphrase-file= deterministic json q/quiet no-progress version
       """,
       """

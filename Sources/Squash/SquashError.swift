@@ -15,6 +15,8 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     case truncated
     /// A structure contradicts the format or itself.
     case corrupt
+    /// The bytes that the image lies in were changed after they were encrypted.
+    case tampered
     /// A name that could escape its directory, or that is not a valid name; it is refused.
     case hostileName = "hostile-name"
     /// A name that its directory already has; the second one is refused.
@@ -81,6 +83,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
       .unsortedEntry,
       .directoryLoop, .tooDeep, .limitExceeded:
       .malformed
+    case .tampered: .tampered
     case .system: .system
     case .invalidArgument: .argument
     case .notFound, .notDirectory, .notRegularFile, .symlinkLoop, .unsupported, .unsupportedCompression,
@@ -124,10 +127,12 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
         switch fault.kind {
         case .system: .system
         case .malformed: .corrupt
+        case .tampered: .tampered
         default: .library
         }
       }
-    self.init(code, fault.description, offset: fault.offset)
+    // The place of a changed byte is one in the encrypted bytes, and stands in the sentence.
+    self.init(code, fault.description, offset: code == .tampered ? nil : fault.offset)
   }
 
   /// The error for a failed system call at a path.

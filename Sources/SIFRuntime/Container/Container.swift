@@ -261,7 +261,7 @@ public struct Container {
   }
 
   private func mount(on target: FilePath, _ server: ImageServer) throws {
-    if !needsUserNamespace, !options.usesFuse {
+    if !needsUserNamespace, !options.usesFuse, !volume.needsFuse {
       do {
         return try KernelMount.mount(volume, on: target).keep()
       } catch {

@@ -4,7 +4,6 @@ import CommandKit
 import Gcrypt
 import Glibc
 import ImageTrust
-import LUKS
 import Partitions
 import PEMKeys
 import SIF
@@ -98,8 +97,8 @@ struct VolumeKeySource: VolumeKeyProvider {
   }
 
   /// Tells the cost before the user has to wait.
-  func willUnlock(_ object: Descriptor, cost: UnlockCost) {
-    reporter.note("opening partition \(object.id): \(cost.description)")
+  func willUnlock(_ object: Descriptor, cost: String) {
+    reporter.note("opening partition \(object.id): \(cost)")
   }
 
   private func unwrap(
