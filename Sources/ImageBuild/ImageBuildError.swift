@@ -8,21 +8,33 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
     case unknownArchitecture = "unknown-architecture"
     /// A part is longer than any such part is.
     case limitExceeded = "limit-exceeded"
+    /// A text that is not a JSON object of labels.
+    case malformedLabels = "malformed-labels"
+    /// A name that no variable of a shell can have.
+    case malformedVariable = "malformed-variable"
   }
 
   /// The kind of fault.
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
+  /// The byte of the text of labels, if the error is about one.
+  public let offset: Int64?
 
-  init(_ code: Code, _ description: String) {
+  init(_ code: Code, _ description: String, offset: Int64? = nil) {
     self.code = code
     self.description = description
+    self.offset = offset
   }
 
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Neither the system's fault nor that of a damaged image.
-  public var kind: FaultKind { .other }
+  /// The cause: a value that the caller gave, or another one.
+  public var kind: FaultKind {
+    switch code {
+    case .malformedLabels, .malformedVariable: .argument
+    case .unknownArchitecture, .limitExceeded: .other
+    }
+  }
 }

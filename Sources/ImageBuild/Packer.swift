@@ -25,7 +25,7 @@ public struct Packer {
   public var parts: RuntimeParts
   /// How the squashfs is made.
   public var options: WriterOptions
-  /// The architecture; nil to find it out from the programs inside.
+  /// The architecture; nil to find it out from the programs inside. A root file system without programs needs it.
   public var architecture: Architecture?
   /// The key and the way to encrypt the root file system; nil to leave it in the clear.
   public var encryption: (key: NewVolumeKey, options: FormatOptions)?
@@ -62,7 +62,7 @@ public struct Packer {
   ///
   /// - Returns: what was packed and what was left out.
   /// - Throws: ``SquashError``, ``SIFError`` or ``SystemError``; ``ImageBuildError/Code/unknownArchitecture`` where no
-  ///   program says which architecture it is for.
+  ///   program says which architecture it is for, and ``architecture`` is nil.
   @discardableResult
   public func pack(_ source: Source, to path: FilePath) throws -> WriteReport {
     var creation = Image.Creation.deterministic
@@ -140,7 +140,7 @@ public struct Packer {
   private func foundArchitecture(in reader: any RandomAccess) throws -> Architecture {
     guard let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() else {
       throw ImageBuildError(
-        .unknownArchitecture, "no program in the root file system tells the architecture")
+        .unknownArchitecture, "no program in the root file system tells the architecture, and none was given")
     }
     return found
   }

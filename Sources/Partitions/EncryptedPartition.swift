@@ -32,7 +32,7 @@ public struct EncryptedPartition: Sendable {
     do {
       header = try VolumeHeader(checking: volume, allowsAnyCipher: allowsAnyCipher)
     } catch {
-      throw PartitionError(error, object: object.id)
+      throw PartitionError(error, object: object.id, countedFrom: offset)
     }
   }
 
@@ -67,7 +67,9 @@ public struct EncryptedPartition: Sendable {
   }
 
   private func checkCost(keys: Int) throws {
-    do { try header.cost.check(keys: keys) } catch { throw PartitionError(error, object: object.id) }
+    do { try header.cost.check(keys: keys) } catch {
+      throw PartitionError(error, object: object.id, countedFrom: offset)
+    }
   }
 
   private func unlock(_ key: borrowing SecureBytes) throws(LUKSError) -> VolumeHeader.Unlocked {

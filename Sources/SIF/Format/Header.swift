@@ -65,8 +65,8 @@ public struct Header: Hashable, Sendable {
   /// decide.
   public var dataSize: Int64
 
-  /// The header of an empty image with the default layout.
-  public init(
+  /// The header of an empty image with the default layout. ``Image/create(_:in:)`` checks the capacity.
+  init(
     launchScript: [UInt8] = [], id: ImageID, createdAt: Timestamp, capacity: Int64 = defaultCapacity
   ) {
     self.launchScript = launchScript
