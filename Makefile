@@ -19,7 +19,7 @@ RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --
   -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
 # The products, as the reference documents them.
-MODULES = SIF Squash LUKS OpenPGP PEMKeys DSSE ExecutionControl ImageTrust Partitions Forensics ImageBuild SIFRuntime
+MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS OpenPGP PEMKeys DSSE ExecutionControl ImageTrust Partitions Forensics ImageBuild SIFRuntime
 SECONDS_PER_TARGET ?= 60
 
 .PHONY: demo test install bench fuzz lint docs release packages test-packages clean

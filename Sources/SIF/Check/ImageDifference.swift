@@ -25,7 +25,8 @@ public enum ImageDifference: Hashable, Sendable {
   /// The object concerned; nil for the header and the file.
   public var objectID: UInt32? {
     switch self {
-    case .onlyInFirst(let id, _), .onlyInSecond(let id, _), .objectField(let id, _, _, _), .contents(let id, _),
+    case .onlyInFirst(let id, _), .onlyInSecond(let id, _), .objectField(let id, _, _, _),
+      .contents(let id, _),
       .truncation(let id, _, _):
       id
     case .fileSize, .headerField, .unclaimedBytes: nil
@@ -41,7 +42,8 @@ extension ImageDifference: CustomStringConvertible {
     case .headerField(let field, let first, let second): "header  \(field)  \(first) | \(second)"
     case .onlyInFirst(let id, let type): "object \(id)  only in the first image (\(type.name))"
     case .onlyInSecond(let id, let type): "object \(id)  only in the second image (\(type.name))"
-    case .objectField(let id, let field, let first, let second): "object \(id)  \(field)  \(first) | \(second)"
+    case .objectField(let id, let field, let first, let second):
+      "object \(id)  \(field)  \(first) | \(second)"
     case .contents(let id, let offset): "object \(id)  bytes  differ first at byte \(offset) of the object"
     case .truncation(let id, let first, let second):
       "object \(id)  bytes  \(Self.word(first)) | \(Self.word(second))"

@@ -51,13 +51,15 @@ public struct NewObject: Hashable, Sendable {
     }
     guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
     if let group, !Descriptor.numbers.contains(group) {
-      throw SIFError(.invalidArgument, "\(group) is not a group number: they go from 1 to \(Descriptor.largestNumber)")
+      throw SIFError(
+        .invalidArgument, "\(group) is not a group number: they go from 1 to \(Descriptor.largestNumber)")
     }
     switch link {
     case .object(let number), .group(let number):
       guard Descriptor.numbers.contains(number) else {
         throw SIFError(
-          .invalidArgument, "\(number) is not a valid id to link to: they go from 1 to \(Descriptor.largestNumber)")
+          .invalidArgument,
+          "\(number) is not a valid id to link to: they go from 1 to \(Descriptor.largestNumber)")
       }
     case nil: break
     }

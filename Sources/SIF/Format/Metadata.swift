@@ -42,7 +42,8 @@ public enum Metadata: Hashable, Sendable {
     let (what, count, most) =
       switch self {
       case .partition(let partition): ("architecture", partition.architecture.bytes.count, 3)
-      case .signature(let signature): ("signer's field", signature.entity.count, SignatureMetadata.entityByteCount)
+      case .signature(let signature):
+        ("signer's field", signature.entity.count, SignatureMetadata.entityByteCount)
       case .ociDigest(let digest): ("digest", digest.count, Descriptor.extraByteCount)
       case .none, .cryptographicMessage, .sbom: ("", 0, 0)
       }

@@ -108,13 +108,15 @@ public struct Image: Sendable {
     let reader = try bytes(of: descriptor)
     guard reader.byteCount <= limit else {
       throw SIFError(
-        .limitExceeded, "object \(descriptor.id) is \(reader.byteCount) bytes long, and \(limit) is the limit",
+        .limitExceeded,
+        "object \(descriptor.id) is \(reader.byteCount) bytes long, and \(limit) is the limit",
         objectID: descriptor.id)
     }
     let contents = try reader.prefix(Int(reader.byteCount))
     guard contents.count == Int(reader.byteCount) else {
       throw SIFError(
-        .truncated, "the file became shorter while it was read", offset: reader.offset, objectID: descriptor.id)
+        .truncated, "the file became shorter while it was read", offset: reader.offset,
+        objectID: descriptor.id)
     }
     return contents
   }

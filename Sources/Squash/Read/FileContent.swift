@@ -76,7 +76,8 @@ extension SquashReader {
         input.start, count, into: target, capacity: expected.upperBound)
     }
     guard let written, expected.contains(written) else {
-      throw image.reader.corrupt("a data block that \(image.superblock.compression) cannot decompress to its length", at: start)
+      throw image.reader.corrupt(
+        "a data block that \(image.superblock.compression) cannot decompress to its length", at: start)
     }
     return written
   }

@@ -64,7 +64,8 @@ public final class SquashReader {
     }
     let number = raw.u32(12)
     guard number > 0, number <= superblock.inodeCount else {
-      throw image.reader.corrupt("inode number \(number) is not between 1 and \(superblock.inodeCount)", at: place)
+      throw image.reader.corrupt(
+        "inode number \(number) is not between 1 and \(superblock.inodeCount)", at: place)
     }
     let (user, group) = (Int(raw.u16(4)), Int(raw.u16(6)))
     guard user < image.ids.count, group < image.ids.count else {
@@ -139,14 +140,16 @@ public final class SquashReader {
     // The list of block sizes lies in the inode table, which limits the size that a file can claim.
     let longest = MetadataReader.longestContent(of: position.end - place)
     guard blocks <= UInt64(longest) / 4 else {
-      throw image.reader.corrupt("a file of \(size) bytes, whose list of blocks does not fit into the inode table", at: place)
+      throw image.reader.corrupt(
+        "a file of \(size) bytes, whose list of blocks does not fit into the inode table", at: place)
     }
     guard start <= UInt64(superblock.bytesUsed) else {
       throw image.reader.corrupt("a file whose blocks start outside the file system", at: place)
     }
     if hasFragment {
       guard fragment < superblock.fragmentCount else {
-        throw image.reader.corrupt("fragment \(fragment), but there are only \(superblock.fragmentCount)", at: place)
+        throw image.reader.corrupt(
+          "fragment \(fragment), but there are only \(superblock.fragmentCount)", at: place)
       }
       guard UInt64(fragmentOffset) + size % blockSize <= blockSize else {
         throw image.reader.corrupt("a tail that reaches past its fragment block", at: place)

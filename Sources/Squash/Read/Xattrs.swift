@@ -40,7 +40,8 @@ extension SquashReader {
     }
     try image.reader.readExactly(&head, 16, at: table)
     guard index < UInt32(littleEndian: head.1) else {
-      throw image.reader.corrupt("set \(index) of extended attributes, but there are only \(UInt32(littleEndian: head.1))", at: table)
+      throw image.reader.corrupt(
+        "set \(index) of extended attributes, but there are only \(UInt32(littleEndian: head.1))", at: table)
     }
     guard let contentStart = Int64(exactly: UInt64(littleEndian: head.0)), contentStart < table else {
       throw image.reader.corrupt("extended attributes outside their table", at: table)
