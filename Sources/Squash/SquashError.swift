@@ -148,10 +148,15 @@ func accessing<Result>(
 }
 
 extension RandomAccess {
+  /// The byte of the file at an offset of these bytes; nil if the file does not hold them.
+  private func place(_ offset: Int64) -> Int64? {
+    guard let (place, overflow) = origin?.addingReportingOverflow(offset), !overflow else { return nil }
+    return place
+  }
+
   /// The error for bytes that contradict the format. Its offset is that of the file.
   func corrupt(_ what: String, at offset: Int64) -> SquashError {
-    let place = origin?.addingReportingOverflow(offset)
-    return SquashError(.corrupt, what, offset: place.flatMap { $0.overflow ? nil : $0.partialValue })
+    SquashError(.corrupt, what, offset: place(offset))
   }
 
   /// Reads exactly `count` bytes, or throws if the image ends too early.
@@ -159,8 +164,12 @@ extension RandomAccess {
     _ destination: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
   ) throws(SquashError) {
     let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
-    try accessing(
-      try readExactly(
-        into: buffer, at: offset, "the image ends inside a structure of \(count) bytes"))
+    do throws(StorageFault) {
+      try readExactly(into: buffer, at: offset, "the image ends inside a structure of \(count) bytes")
+    } catch {
+      var failure = SquashError(error)
+      failure.offset = failure.offset.flatMap(place)
+      throw failure
+    }
   }
 }
