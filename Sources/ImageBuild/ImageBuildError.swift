@@ -8,10 +8,12 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
     case unknownArchitecture = "unknown-architecture"
     /// A part is longer than any such part is.
     case limitExceeded = "limit-exceeded"
-    /// A text that is not a JSON object of labels.
-    case malformedLabels = "malformed-labels"
-    /// A name that no variable of a shell can have.
-    case malformedVariable = "malformed-variable"
+    /// A value that makes no sense.
+    case invalidArgument = "invalid-argument"
+    /// The image cannot take what is to be added.
+    case unsuitableImage = "unsuitable-image"
+    /// A program of the host that does the work is missing, or failed.
+    case missingProgram = "missing-program"
   }
 
   /// The kind of fault.
@@ -30,11 +32,6 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// The cause: a value that the caller gave, or another one.
-  public var kind: FaultKind {
-    switch code {
-    case .malformedLabels, .malformedVariable: .argument
-    case .unknownArchitecture, .limitExceeded: .other
-    }
-  }
+  /// Whose fault it is.
+  public var kind: FaultKind { code == .invalidArgument ? .argument : .other }
 }

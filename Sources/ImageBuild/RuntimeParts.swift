@@ -28,19 +28,19 @@ public struct RuntimeParts: Sendable {
 
   /// Takes over a JSON object of labels.
   ///
-  /// - Throws: ``ImageBuildError/Code/malformedLabels`` if it is something else, or if a value is not a string.
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` if it is something else, or if a value is not a string.
   public mutating func setLabels(json text: [UInt8]) throws(ImageBuildError) {
     let expected = "not a JSON object of labels, which are strings"
     let value: JSONValue
     do throws(JSONError) { value = try JSONParser.parse(text) } catch {
-      throw ImageBuildError(.malformedLabels, "\(expected): \(error)", offset: error.offset)
+      throw ImageBuildError(.invalidArgument, "\(expected): \(error)", offset: error.offset)
     }
     guard let given = value.members else {
-      throw ImageBuildError(.malformedLabels, "\(expected): it is another value")
+      throw ImageBuildError(.invalidArgument, "\(expected): it is another value")
     }
     if let other = given.first(where: { $0.value.text == nil }) {
       throw ImageBuildError(
-        .malformedLabels, "\(expected): the value of \"\(other.key.printable)\" is not a string")
+        .invalidArgument, "\(expected): the value of \"\(other.key.printable)\" is not a string")
     }
     members = given
   }
@@ -54,21 +54,21 @@ public struct RuntimeParts: Sendable {
 
   /// Adds a variable. Its name is one of a shell's: ASCII letters, digits and underscores, and no digit first.
   ///
-  /// - Throws: ``ImageBuildError/Code/malformedVariable`` for any other name.
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` for any other name.
   public mutating func addVariable(_ name: String, _ value: [UInt8]) throws(ImageBuildError) {
     let isName = name.utf8.enumerated().allSatisfy { index, byte in
       byte == 0x5F || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
         || index > 0 && (0x30...0x39).contains(byte)
     }
     guard isName, !name.isEmpty else {
-      throw ImageBuildError(.malformedVariable, "\(name.printable) is not the name of a variable")
+      throw ImageBuildError(.invalidArgument, "\(name.printable) is not the name of a variable")
     }
     environment.append((name, value))
   }
 
   /// Adds a variable whose value is text.
   ///
-  /// - Throws: ``ImageBuildError/Code/malformedVariable`` for a name that no shell accepts.
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` for a name that no shell accepts.
   public mutating func addVariable(_ name: String, _ value: String) throws(ImageBuildError) {
     try addVariable(name, Array(value.utf8))
   }

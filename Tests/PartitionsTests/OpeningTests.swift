@@ -110,7 +110,7 @@ import TestSupport
     for (text, offset, words) in cases {
       let error = #expect(throws: ImageBuildError.self) { try parts.setLabels(json: Array(text.utf8)) }
       #expect(
-        error?.code == .malformedLabels && error?.kind == .argument && error?.offset == offset, "\(text)")
+        error?.code == .invalidArgument && error?.kind == .argument && error?.offset == offset, "\(text)")
       #expect(error?.description.contains(words) == true, "\(String(describing: error))")
     }
     #expect(parts.labels == nil)
@@ -118,7 +118,7 @@ import TestSupport
     #expect(parts.labels.map { String(decoding: $0, as: UTF8.self) } == "{\n  \"a\": \"b\"\n}\n")
     for name in ["", "1A", "A-B", "\u{E9}"] {
       let error = #expect(throws: ImageBuildError.self) { try parts.addVariable(name, "value") }
-      #expect(error?.code == .malformedVariable, "\(name)")
+      #expect(error?.code == .invalidArgument, "\(name)")
     }
     try parts.addVariable("A_1", "value")
     #expect(parts.environment.map(\.name) == ["A_1"])
