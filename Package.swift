@@ -187,7 +187,7 @@ let package = Package(
         "Bytes", "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
         systemPackage,
       ]),
-    tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "TestSupport"]),
+    tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),

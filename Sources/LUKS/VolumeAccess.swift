@@ -66,6 +66,8 @@ extension VolumeHeader {
 public final class VolumeReader: RandomAccess {
   /// The number of bytes of the payload.
   public let byteCount: Int64
+  /// The file does not hold these bytes.
+  public var origin: Int64? { nil }
   private let cipher: SectorCipher
   private let source: any RandomAccess
   private let dataOffset: Int64

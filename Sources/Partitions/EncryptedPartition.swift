@@ -32,7 +32,7 @@ public struct EncryptedPartition: Sendable {
     do {
       header = try VolumeHeader(checking: volume, allowsAnyCipher: allowsAnyCipher)
     } catch {
-      throw PartitionError(error, object: object.id)
+      throw PartitionError(error, object: object.id, countedFrom: offset)
     }
   }
 
@@ -46,7 +46,7 @@ public struct EncryptedPartition: Sendable {
   public func unlock(with keys: some VolumeKeyProvider) throws -> OpenedPartition {
     try keys.open(object, in: image, cost: header.cost.description) { count in
       do throws(LUKSError) { try header.cost.check(keys: count) } catch {
-        throw PartitionError(error, object: object.id)
+        throw PartitionError(error, object: object.id, countedFrom: offset)
       }
     } _: { candidate in
       let unlocked = try unlock(candidate.key)

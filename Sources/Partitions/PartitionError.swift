@@ -46,6 +46,8 @@ public struct PartitionError: Fault {
   public let description: String
   /// The partition, if the fault beneath is about it.
   public let objectID: UInt32?
+  /// The byte of the file, if the fault beneath names one.
+  public let offset: Int64?
   /// The fault of the format beneath.
   public let underlying: (any Fault)?
 
@@ -54,21 +56,28 @@ public struct PartitionError: Fault {
     self.code = code
     self.description = description
     objectID = nil
+    offset = nil
     underlying = nil
   }
 
   /// A format's fault that is about one object.
-  public init(_ fault: any Fault, object: UInt32?) {
+  ///
+  /// - Parameter origin: the byte of the file that the fault's own offset counts from: the partition's first one for
+  ///   faults of a volume.
+  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64 = 0) {
     code = .beneath
     description = fault.description
     objectID = object
+    let place = fault.offset?.addingReportingOverflow(origin)
+    offset = place.flatMap { $0.overflow ? nil : $0.partialValue }
     underlying = fault
   }
 
   /// A stable word for scripts.
   public var identifier: String {
     switch code {
-    case .noPartition, .severalPartitions: "object-not-found"
+    case .noPartition: "object-not-found"
+    case .severalPartitions: "several-partitions"
     case .notPartition: "not-a-partition"
     case .otherFileSystem, .notSquashfs, .notImage: "not-squashfs"
     case .notGocryptfs: "not-gocryptfs"
@@ -95,7 +104,4 @@ public struct PartitionError: Fault {
     case .beneath: underlying?.kind ?? .other
     }
   }
-
-  /// The byte that the fault beneath names.
-  public var offset: Int64? { underlying?.offset }
 }

@@ -65,7 +65,8 @@ public struct Header: Hashable, Sendable {
   /// decide.
   public var dataSize: Int64
 
-  /// The header of an empty image with the default layout.
+  /// The header of an empty image with the default layout. ``Image/create(_:in:)`` refuses a capacity that no image can
+  /// have.
   public init(
     launchScript: [UInt8] = [], id: ImageID, createdAt: Timestamp, capacity: Int64 = defaultCapacity
   ) {
@@ -78,8 +79,8 @@ public struct Header: Hashable, Sendable {
     descriptorsFree = capacity
     descriptorsTotal = capacity
     descriptorsOffset = Self.defaultDescriptorsOffset
-    descriptorsSize = capacity * Int64(Descriptor.byteCount)
-    dataOffset = descriptorsOffset + descriptorsSize
+    descriptorsSize = capacity &* Int64(Descriptor.byteCount)
+    dataOffset = descriptorsOffset &+ descriptorsSize
     dataSize = 0
   }
 

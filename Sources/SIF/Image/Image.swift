@@ -91,6 +91,31 @@ public struct Image: Sendable {
       inFileOf: fileSize, describedAt: table.position(of: Descriptor.Fields.offset, inSlot: descriptor.slot))
     return ObjectReader(storage: storage, offset: descriptor.offset, byteCount: descriptor.size)
   }
+
+  /// All bytes of an object, in memory.
+  ///
+  /// ```swift
+  /// let labels = try image.objects(ofType: .labels).map { try image.contents(of: $0) }
+  /// ```
+  ///
+  /// - Parameter limit: the longest object to read, in bytes.
+  /// - Throws: ``SIFError/Code/limitExceeded`` for a longer object, and the errors of ``bytes(of:)``.
+  public func contents(of descriptor: Descriptor, limit: Int = 64 << 20) throws(SIFError) -> [UInt8] {
+    let reader = try bytes(of: descriptor)
+    guard reader.byteCount <= limit else {
+      throw SIFError(
+        .limitExceeded,
+        "object \(descriptor.id) is \(reader.byteCount) bytes long, and \(limit) is the limit",
+        objectID: descriptor.id)
+    }
+    let contents = try reader.prefix(Int(reader.byteCount))
+    guard contents.count == Int(reader.byteCount) else {
+      throw SIFError(
+        .truncated, "the file became shorter while it was read", offset: reader.offset,
+        objectID: descriptor.id)
+    }
+    return contents
+  }
 }
 
 extension Descriptor {
@@ -131,6 +156,8 @@ public struct ObjectReader: RandomAccess {
   public let offset: Int64
   /// The number of the object's bytes.
   public let byteCount: Int64
+  /// The place of the object in the file.
+  public var origin: Int64? { Window(storage, start: offset, byteCount: byteCount).origin }
 
   /// Reads at an offset within the object until the buffer is full or the object ends.
   ///

@@ -84,8 +84,9 @@ extension RuntimeParts {
     definition = try options.deffile.map { try Self.read($0.path) }
     runscript = try options.runscript.map { try Self.read($0.path) }
     if let path = options.labels?.path {
-      guard setLabels(json: try Self.read(path)) else {
-        throw ToolFailure.usage("\(path.printable) is not a JSON object of labels, which are strings")
+      let text = try Self.read(path)
+      do throws(ImageBuildError) { try setLabels(json: text) } catch {
+        throw ToolFailure.usage("\(path.printable) is \(error)")
       }
     }
     for text in options.label {
@@ -97,8 +98,8 @@ extension RuntimeParts {
     }
     for text in options.env {
       let (name, value) = try Self.split(text, "--env")
-      guard addVariable(name, value) else {
-        throw ToolFailure.usage("--env: \(name.printable) is not the name of a variable")
+      do throws(ImageBuildError) { try addVariable(name, value) } catch {
+        throw ToolFailure.usage("--env: \(error)")
       }
     }
   }

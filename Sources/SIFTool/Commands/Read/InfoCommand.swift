@@ -38,7 +38,7 @@ struct InfoCommand: ToolCommand {
     let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
     if output.json {
       try Console.write(document: [
-        JSONMember("object", .object(object.fieldTable.members)),
+        JSONMember("object", object.json),
         JSONMember("encryption", facts.map { VolumeFields.json(of: object.id, $0) } ?? .null),
         JSONMember("opened", opened?.json ?? .null),
       ])
