@@ -14,8 +14,11 @@ extension ToolCommand {
   /// Text, unless a command says that it prints JSON.
   package var printsJSON: Bool { false }
 
-  /// Does the work.
-  package mutating func run() throws { try execute() }
+  /// Does the work, unless the command line cannot be meant.
+  package mutating func run() throws {
+    try CommandFiles(of: self).check()
+    try execute()
+  }
 }
 
 /// A command that prints notes or progress besides its output.

@@ -96,11 +96,12 @@ package enum SecretInput {
     for name in keyVariables where getenv(name) != nil { _ = try? environment(name) }
   }
 
+  /// Variables with the paths of keys.
+  package static let pathVariables = ["SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH"]
+
   /// Variables with the paths of keys, and with keys themselves.
-  private static let keyVariables = [
-    "SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH", "SINGULARITY_ENCRYPTION_PEM_DATA",
-    "APPTAINER_ENCRYPTION_PEM_DATA",
-  ]
+  private static let keyVariables =
+    pathVariables + ["SINGULARITY_ENCRYPTION_PEM_DATA", "APPTAINER_ENCRYPTION_PEM_DATA"]
 
   private static let passphraseVariables = [
     "SIFTOOL_PASSPHRASE", "SINGULARITY_ENCRYPTION_PASSPHRASE", "APPTAINER_ENCRYPTION_PASSPHRASE",

@@ -56,14 +56,13 @@ struct ObjectOptions: ParsableArguments {
     help: ArgumentHelp("The type of the crypto-message: clear-signature or rsa-oaep.", valueName: "type"))
   var messageType: String?
 
-  @Option(help: ArgumentHelp("The object's group; 0 for none.", valueName: "n")) var groupid:
-    ReferenceNumber<UInt32>?
+  @Option(help: ArgumentHelp("The object's group; 0 for none.", valueName: "n")) var groupid: GroupArgument?
 
   @Option(help: ArgumentHelp("The id of the object that this one is linked to.", valueName: "id"))
   var link: ReferenceNumber<UInt32>?
 
   @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup:
-    ReferenceNumber<UInt32>?
+    GroupArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -165,13 +164,25 @@ struct ObjectOptions: ParsableArguments {
     return architecture
   }
 
-  private static func quoted(_ text: String) -> String { "\"\(text.printable)\"" }
+  private static func quoted(_ text: String) -> String { "\"\(ArgumentBytes.printable(text))\"" }
 }
 
 /// Names with the numbers that stand for them, as help shows them.
 enum NumberedNames {
   static func list(_ names: [String]) -> String {
     names.enumerated().map { "\($0.offset + 1) \($0.element)" }.joined(separator: ", ")
+  }
+}
+
+/// The number of a group, up to the largest that a descriptor can hold; 0 stands for none.
+struct GroupArgument: ExpressibleByArgument {
+  let value: UInt32
+
+  init?(argument: String) {
+    guard let value = ReferenceNumber<UInt32>.parse(argument), value & Descriptor.groupMask == 0 else {
+      return nil
+    }
+    self.value = value
   }
 }
 

@@ -21,7 +21,7 @@ struct EncryptCommand: ReportingCommand {
       """)
 
   @Argument(help: "The image.") var input: PathArgument
-  @Argument(help: "The new image.") var output: PathArgument
+  @Argument(help: "The new image.") var output: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions

@@ -21,7 +21,7 @@ struct RekeyCommand: ReportingCommand {
       siftool rekey secret.sif --pem-path mine.pem --keep --new-pem-path theirs.pub.pem
       """)
 
-  @Argument(help: "The image.") var image: PathArgument
+  @Argument(help: "The image.") var image: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions

@@ -28,7 +28,7 @@ struct CarveCommand: ReportingCommand {
     help: ArgumentHelp(
       "Write the items into new files in a directory, with a manifest.json of their digests.",
       valueName: "dir"))
-  var extract: PathArgument?
+  var extract: DirectoryArgument?
   @OptionGroup(title: "Output") var output: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
 

@@ -21,7 +21,7 @@ struct PackCommand: ReportingCommand {
       """)
 
   @Argument(help: "The root file system: a directory or a tar archive.") var rootfs: PathArgument
-  @Argument(help: "The new image.") var image: PathArgument
+  @Argument(help: "The new image.") var image: OutputArgument
   @OptionGroup(title: "Besides the root file system") var runtime: RuntimeOptions
   @Option(help: ArgumentHelp("The architecture (default: that of the programs inside).", valueName: "arch"))
   var arch: String?
@@ -45,7 +45,6 @@ struct PackCommand: ReportingCommand {
     guard image.path != "-" else {
       throw ToolFailure.usage("an image cannot be written to standard output: give the name of a file")
     }
-    try FileIdentity.refuse(image.path, asOutputOf: rootfs.path)
     options.excluded = FileIdentity(of: image.path)
     var packer = Packer(try RuntimeParts(runtime), options, clock: clock)
     packer.isPlain = runtime.plain

@@ -20,7 +20,7 @@ struct TarCommand: ReportingCommand {
   @Option(
     name: [.short, .long],
     help: ArgumentHelp("The archive (default: -, standard output).", valueName: "file"))
-  var output: PathArgument?
+  var output: OutputArgument?
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute(_ reporter: Reporter) throws {
@@ -28,7 +28,6 @@ struct TarCommand: ReportingCommand {
       throw ToolFailure.usage(
         "an archive cannot be written to a terminal: give -o FILE or redirect the output")
     }
-    if let output { try FileIdentity.refuse(output.path, asOutputOf: source.image.path) }
     let image = try source.open(reporter)
     let selection = try image.selection(paths)
     let report: TarReport
