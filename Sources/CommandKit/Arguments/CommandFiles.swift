@@ -45,6 +45,10 @@ package struct CommandFiles {
         throw SystemError(errno: .notDirectory, operation: "open", path: input.path)
       }
     }
+    for output in outputs where output.path == "-" {
+      throw ToolFailure.usage(
+        "\(output.name) cannot be written to standard output: give the name of a file, such as ./-")
+    }
     for output in outputs where output.endsWithSlash && Self.isDirectory(output.path) != true {
       throw SystemError(errno: .notDirectory, operation: "write to", path: output.path)
     }
@@ -91,10 +95,8 @@ package struct CommandFiles {
       case let file as PathArgument:
         let option = isOption ? name.map(Self.optionName) : nil
         inputs.append(Input(name: option, path: file.path, endsWithSlash: file.endsWithSlash))
-      case let file as OutputArgument:
-        let option = name.map { isOption ? Self.optionName($0) : "the \($0)" }
-        outputs.append(
-          Output(name: option ?? "the output", path: file.path, endsWithSlash: file.endsWithSlash))
+      case let file as OutputArgument: add(file, name, isOption)
+      case let file as StreamArgument: if file.path != nil { add(file.output, name, isOption) }
       case let text as String where name != nil:
         texts.append((isOption ? name.map(Self.optionName) : nil, text))
       default:
@@ -110,6 +112,11 @@ package struct CommandFiles {
         }
       }
     }
+  }
+
+  private mutating func add(_ file: OutputArgument, _ name: String?, _ isOption: Bool) {
+    let option = name.map { isOption ? Self.optionName($0) : "the \($0)" } ?? "the output"
+    outputs.append(Output(name: option, path: file.path, endsWithSlash: file.endsWithSlash))
   }
 
   /// `--sign-key` for `signKey`.

@@ -11,13 +11,27 @@ package struct OutputArgument: ExpressibleByArgument {
 
   /// Reads an argument; nil if it is empty.
   package init?(argument: String) {
-    guard let argument = PathArgument(argument: argument) else { return nil }
-    path = argument.path
-    endsWithSlash = argument.endsWithSlash
+    guard let file = PathArgument(argument: argument) else { return nil }
+    path = file.isStandardInput ? "-" : file.path
+    endsWithSlash = file.endsWithSlash
   }
 
-  /// Whether it is `-`, which stands for standard output.
-  package var isStandardOutput: Bool { path == "-" }
+  /// Shells offer files.
+  package static var defaultCompletionKind: CompletionKind { .file() }
+}
+
+/// A file on the command line that a command writes from beginning to end; `-` stands for standard output.
+package struct StreamArgument: ExpressibleByArgument {
+  /// The path; nil for standard output.
+  package let path: FilePath?
+  let output: OutputArgument
+
+  /// Reads an argument; nil if it is empty.
+  package init?(argument: String) {
+    guard let output = OutputArgument(argument: argument) else { return nil }
+    self.output = output
+    path = argument == "-" ? nil : output.path
+  }
 
   /// Shells offer files.
   package static var defaultCompletionKind: CompletionKind { .file() }
@@ -28,9 +42,9 @@ package struct DirectoryArgument: ExpressibleByArgument {
   /// The path.
   package let path: FilePath
 
-  /// Reads an argument; nil if it is empty.
+  /// Reads an argument; nil if it is empty, or `-`, which is no directory.
   package init?(argument: String) {
-    guard let argument = PathArgument(argument: argument) else { return nil }
+    guard argument != "-", let argument = PathArgument(argument: argument) else { return nil }
     path = argument.path
   }
 

@@ -3,23 +3,32 @@ import Bytes
 import Glibc
 import SystemPackage
 
-/// A path on the command line: any bytes but NUL, which need not be UTF-8.
+/// A file on the command line that a command reads, and any other path: any bytes but NUL, which need not be UTF-8. `-` stands
+/// for standard input.
 package struct PathArgument: ExpressibleByArgument {
   /// The path.
   package let path: FilePath
   /// Whether it was written with a slash at its end, as only a directory can be.
   let endsWithSlash: Bool
+  /// Whether it is `-`.
+  package let isStandardInput: Bool
 
   /// A path that did not come from the command line.
   package init(_ path: FilePath) {
     self.path = path
     endsWithSlash = false
+    isStandardInput = false
   }
 
   /// Reads an argument; nil if it is empty.
   package init?(argument: String) {
     guard !argument.isEmpty else { return nil }
     endsWithSlash = argument.utf8.last == UInt8(ascii: "/")
+    isStandardInput = argument == "-"
+    guard !isStandardInput else {
+      path = "/dev/stdin"
+      return
+    }
     path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { characters in
         characters.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()

@@ -26,6 +26,13 @@ package enum SecretInput {
     try SecretFile.read(from: descriptor, path, limit: passphraseLimit)
   }
 
+  /// Refuses files of secrets that cannot be read, before work that takes long.
+  package static func requireReadable(_ files: [PathArgument]) throws(SystemError) {
+    for file in files {
+      try SystemError.check("open", file.path) { file.path.withPlatformString { access($0, R_OK) } }
+    }
+  }
+
   /// The open descriptor of this process that a path stands for, as shells name pipes to other commands; nil for any
   /// other path.
   ///

@@ -35,9 +35,10 @@ struct KeyDerivationOptions: ParsableArguments {
         throw ToolFailure.usage("--kdf-memory is more than 4 GiB")
       }
       cost.memory = memory
+      try ToolFailure.reading("--kdf-memory") { try cost.check() }
     }
     if let kdfTime { cost.time = kdfTime }
-    try cost.check()
+    try ToolFailure.reading("--kdf-time") { try cost.check() }
     return cost
   }
 }
@@ -55,9 +56,10 @@ struct VolumeShapeOptions: ParsableArguments {
 
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
-    let options = FormatOptions(
-      dataOffset: luksOffset.bytes, sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
-    try options.check()
+    var options = FormatOptions(sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
+    try ToolFailure.reading("--sector-size") { try options.check() }
+    options.dataOffset = luksOffset.bytes
+    try ToolFailure.reading("--luks-offset") { try options.check() }
     return options
   }
 }
@@ -80,8 +82,12 @@ struct NewVolumeKeySource {
     }
     if !pemPaths.isEmpty {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
-      if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
-      return try NewVolumeKey(recipients: recipients)
+      do {
+        if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
+        return try NewVolumeKey(recipients: recipients)
+      } catch let error as PEMError {
+        throw ToolFailure(error, pemPaths.map(\.path.printable).joined(separator: ", "))
+      }
     }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
@@ -119,16 +125,21 @@ struct PackEncryptionOptions: ParsableArguments {
   var pemPath: [PathArgument] = []
   @OptionGroup var shape: VolumeShapeOptions
 
+  /// The options that do nothing without `--encrypt`.
+  var idleOptions: [IdleOptions] {
+    guard !encrypt else { return [] }
+    return [
+      IdleOptions(
+        "passphrase-fd", "passphrase-file", "pem-path", "kdf", "kdf-memory", "kdf-time", "sector-size",
+        "luks-offset", reason: "needs --encrypt")
+    ]
+  }
+
   /// The key and the format of the volume; nil without `--encrypt`.
   func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
-    guard encrypt else {
-      guard !passphrase.isGiven, pemPath.isEmpty else {
-        throw ToolFailure.usage("a passphrase or key needs --encrypt")
-      }
-      return nil
-    }
+    guard encrypt else { return nil }
     var source = NewVolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     let options = try shape.options()

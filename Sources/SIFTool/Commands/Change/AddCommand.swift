@@ -21,6 +21,8 @@ struct AddCommand: ReportingCommand {
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
+  var idleOptions: [IdleOptions] { object.idleOptions }
+
   func execute(_ reporter: Reporter) throws {
     let new = try object.newObject()
     let file = try FileSource(opening: file.path)

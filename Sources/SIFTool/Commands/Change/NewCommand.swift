@@ -25,6 +25,7 @@ struct NewCommand: ToolCommand {
   func execute() throws {
     var creation = Image.Creation.deterministic
     creation.capacity = capacity
+    try ToolFailure.reading("--capacity") { try creation.check() }
     if case .fixed(let time) = try write.clock() {
       creation.time = time
     } else {
@@ -32,7 +33,7 @@ struct NewCommand: ToolCommand {
       creation.id = .random()
     }
     if let id {
-      guard let given = ImageID(text: id) else { throw ToolFailure.usage("\"\(id)\" is not a UUID") }
+      guard let given = ImageID(text: id) else { throw ToolFailure.usage("--id: \"\(id)\" is not a UUID") }
       creation.id = given
     }
     if let launch {
@@ -40,6 +41,7 @@ struct NewCommand: ToolCommand {
       if launch.bytes.starts(with: "#!".utf8), launch.bytes.last != 0x0A {
         creation.launchScript.append(0x0A)
       }
+      try ToolFailure.reading("--launch") { try creation.check() }
     }
     try NewImageFile.write(replacing: image.path, mode: 0o755) { storage throws(SIFError) in
       _ = try Image.create(creation, in: storage)

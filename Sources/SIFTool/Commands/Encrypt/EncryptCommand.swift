@@ -36,15 +36,16 @@ struct EncryptCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
+  var idleOptions: [IdleOptions] { signing.idleOptions }
 
   func execute(_ reporter: Reporter) throws {
     let options = try shape.options()
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try Partition(of: image, id: id?.value)
-    let rewrite = try input.namingImage { try PartitionRewrite.encrypting(partition) }
+    let partition = try input.named { try Partition(of: image, id: id?.value) }
+    let rewrite = try input.named { try PartitionRewrite.encrypting(partition) }
     var source = NewVolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     let key = try source.read()

@@ -19,8 +19,8 @@ struct ReportCommand: ReportingCommand {
   @Argument(help: "The image.") var image: PathArgument
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The file to write the report to (default: standard output).", valueName: "file"))
-  var output: OutputArgument?
+    help: ArgumentHelp("The file to write the report to (default: -, standard output).", valueName: "file"))
+  var output: StreamArgument?
   @Flag(
     help: ArgumentHelp(
       "Record no time in the report.",
@@ -55,12 +55,12 @@ struct ReportCommand: ReportingCommand {
     } else {
       text = Array(ReportPage(report).document.utf8)
     }
-    if let output {
-      try Evidence.write(text, to: output.path)
+    if let path = output?.path {
+      try Evidence.write(text, to: path)
     } else {
       try Console.write(raw: text)
     }
-    failure?.isReported = output == nil && form.json
+    failure?.isReported = output?.path == nil && form.json
     if let failure { throw failure }
   }
 }

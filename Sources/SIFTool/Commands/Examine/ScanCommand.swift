@@ -90,7 +90,7 @@ struct ScanCommand: ToolCommand {
   private func recordFile(_ argument: OutputArgument, _ policy: String) throws -> RecordFile {
     do { return try RecordFile(argument.path, policy: policy) } catch let error as HashError {
       throw ToolFailure(
-        .failure, code: error.code.rawValue,
+        ExitStatus(error.kind), code: error.code.rawValue,
         "\(argument.path.printable): \(error.description); nothing was changed")
     }
   }

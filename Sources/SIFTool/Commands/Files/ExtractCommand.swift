@@ -23,7 +23,7 @@ struct ExtractCommand: ReportingCommand {
 
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside the image (default: everything).") var paths:
-    [BytesArgument] =
+    [InnerPathArgument] =
       []
   @Option(
     name: [.customShort("C"), .long],
@@ -87,7 +87,7 @@ struct ExtractCommand: ReportingCommand {
     if recorded > 0 {
       reporter.note(
         "attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "
-          + "\(manifest.path.string)")
+          + "\(manifest.path.printable)")
     }
     if report.entries == 0, !paths.isEmpty {
       if isNew { _ = target.withPlatformString { rmdir($0) } }

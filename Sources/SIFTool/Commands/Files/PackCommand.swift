@@ -30,6 +30,8 @@ struct PackCommand: ReportingCommand {
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
+  var idleOptions: [IdleOptions] { encryption.idleOptions + compression.idleOptions }
+
   func execute(_ reporter: Reporter) throws {
     let clock = try write.clock()
     var options = try compression.options()
@@ -38,12 +40,9 @@ struct PackCommand: ReportingCommand {
     options.onProgress = { report in bar.advance(by: shown.step(to: report.contentBytes)) }
     let fixed = try arch.map { name in
       guard let found = Architecture(name: name) else {
-        throw ToolFailure.usage("--arch \(name.printable) is not a known architecture")
+        throw ToolFailure.usage("--arch \(ArgumentBytes.printable(name)) is not a known architecture")
       }
       return found
-    }
-    guard image.path != "-" else {
-      throw ToolFailure.usage("an image cannot be written to standard output: give the name of a file")
     }
     options.excluded = FileIdentity(of: image.path)
     var packer = Packer(try RuntimeParts(runtime), options, clock: clock)
@@ -51,7 +50,7 @@ struct PackCommand: ReportingCommand {
     packer.architecture = fixed
     packer.encryption = try encryption.read()
     let report = try packer.pack(
-      rootfs.path == "-" ? .archive(STDIN_FILENO) : .file(rootfs.path), to: image.path)
+      rootfs.isStandardInput ? .archive(STDIN_FILENO) : .file(rootfs.path), to: image.path)
     bar.clear()
     for line in report.skipped { reporter.note("left out: \(line)") }
     if report.droppedAttributes > 0 {
@@ -83,8 +82,12 @@ extension RuntimeParts {
         throw ToolFailure.usage("\(path.printable) is not a JSON object of labels, which are strings")
       }
     }
+    var names: Set<String> = []
     for text in options.label {
       let (key, value) = try Self.split(text, "--label")
+      guard names.insert(key).inserted else {
+        throw ToolFailure.usage("--label \(key.printable) is given twice, and is one label")
+      }
       guard let text = String(validating: value, as: UTF8.self) else {
         throw ToolFailure.usage("--label \(key.printable): the value is not UTF-8")
       }

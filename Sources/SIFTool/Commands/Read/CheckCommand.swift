@@ -30,9 +30,9 @@ struct CheckCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     var mended: [String] = []
-    if repair { mended = try mend(reporter) }
     let storage =
       salvage == nil ? try FileStorage(opening: image.path) : try Evidence.open(image.path, reporter)
+    if repair { mended = try mend(reporter) }
     let check: ImageCheck
     let findings: [Finding]
     do {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import CommandKit
 import Glibc
 import LinuxSystem
@@ -77,7 +78,7 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ options: inout ContainerOptions) throws {
-    options.binds = try bind.flatMap { try Bind.parse($0.bytes) }
+    options.binds = try ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
     if writableTmpfs { options.overlay = .memory }
@@ -110,11 +111,14 @@ struct VariableOptions: ParsableArguments {
     var variables: [ProgramVariables.Variable] = []
     if let envFile {
       let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-      variables = try VariableFile.parse(
-        try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
+      let bytes = try file.readToEnd(limit: 1 << 20)
+      variables = try ToolFailure.reading("--env-file") {
+        try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
+      }
     }
     // Variables of the command line come last, so that they win.
-    return try variables + env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    return try variables
+      + ToolFailure.reading("--env") { try env.flatMap { try ProgramVariables.parse(list: $0.bytes) } }
   }
 }
 
@@ -151,7 +155,11 @@ struct IsolationOptions: ParsableArguments {
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
-      throw ValidationError("a host name has 1 to 64 bytes")
+      throw ValidationError("--hostname: a host name has 1 to 64 bytes")
+    }
+    guard hostname?.unicodeScalars.allSatisfy(\.isShown) ?? true || !ArgumentBytes.isText(hostname ?? "")
+    else {
+      throw ValidationError("--hostname: a host name has no control characters")
     }
   }
 

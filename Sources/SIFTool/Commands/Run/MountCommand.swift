@@ -30,6 +30,15 @@ struct MountCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
+  var idleOptions: [IdleOptions] {
+    list
+      ? [
+        IdleOptions(
+          ["fuse"] + VolumeOptions.names, reason: "is for mounting an image, and --list only lists them")
+      ]
+      : []
+  }
+
   func validate() throws {
     guard list != (image != nil && directory != nil), !list || image == nil else {
       throw ValidationError("give an image and a directory, or --list alone")
