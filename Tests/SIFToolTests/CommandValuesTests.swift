@@ -13,9 +13,8 @@ import Testing
     try directory.write("text", "not a list\nof anything\n")
   }
 
-  private func expect(
-    _ command: String, _ status: Int32 = 64, _ words: String,
-    sourceLocation: SourceLocation = #_sourceLocation
+  private func refuses(
+    _ command: String, _ words: String, status: Int32 = 64, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let answer = try Shell.run("siftool \(command)", with: "bash", in: directory)
     #expect(answer.status == status, "\(command): \(answer.errors)", sourceLocation: sourceLocation)
@@ -35,7 +34,7 @@ import Testing
       ("key -h bogus", "key has no command bogus"), ("help --bogus", "help has no option --bogus"),
       ("''", "siftool has no command \"\""), ("key ''", "key has no command \"\""),
       ("---completion list -- x", "---completion is only for completion scripts"),
-    ] { try expect(command, words) }
+    ] { try refuses(command, words) }
     for command in [["list"], ["key", "new"], []] {
       #expect(try Siftool.check(["help"] + command).output == Siftool.check(command + ["--help"]).output)
     }
@@ -48,31 +47,32 @@ import Testing
       ("--message-format bogus", "crypto-message"), ("--message-type bogus", "crypto-message"),
     ] {
       let name = option.prefix { $0 != " " }
-      try expect("add plain.sif text --datatype generic \(option)", "\(name) needs --datatype \(type)")
+      try refuses("add plain.sif text --datatype generic \(option)", "\(name) needs --datatype \(type)")
     }
     for option in [
       "--kdf x", "--kdf-memory 1G", "--kdf-time 9", "--sector-size 7", "--luks-offset 3", "--pem-path x",
       "--passphrase-file x", "--passphrase-fd 3",
     ] {
-      try expect("pack rootfs x.sif --arch amd64 \(option)", "\(option.prefix { $0 != " " }) needs --encrypt")
+      try refuses(
+        "pack rootfs x.sif --arch amd64 \(option)", "\(option.prefix { $0 != " " }) needs --encrypt")
     }
-    try expect("pack rootfs x.sif --compression lz4 --level 99", "--level does not apply: lz4 has no levels")
+    try refuses("pack rootfs x.sif --compression lz4 --level 99", "--level does not apply: lz4 has no levels")
     for (command, files) in [("encrypt", "plain.sif x.sif"), ("decrypt", "secret.sif x.sif")] {
       for option in ["--sign-passphrase-file nothing", "--sign-passphrase-fd 3"] {
-        try expect(
+        try refuses(
           "\(command) \(files) --passphrase-file phrase \(option)",
           "\(option.prefix { $0 != " " }) needs --sign or --sign-key")
       }
     }
-    try expect(
+    try refuses(
       "rekey secret.sif --remove --kdf-time 9", "--kdf-time is for a new key, and --remove makes none")
     for option in ["--id 2", "--prefix .", "--passphrase-file x"] {
-      try expect(
+      try refuses(
         "hash plain.sif --only file --only objects \(option)",
         "\(option.prefix { $0 != " " }) is about the files in partitions, which --only leaves out")
     }
     for option in ["--id 1", "--fuse", "--verify", "--pem-path x"] {
-      try expect(
+      try refuses(
         "mount --list \(option)",
         "\(option.prefix { $0 != " " }) is for mounting an image, and --list only lists them")
     }
@@ -130,7 +130,7 @@ import Testing
         "exec --memory-swap 1 plain.sif true",
         "--memory-swap: this is memory and swap together: it needs a limit on memory"
       ),
-    ] { try expect(command, words) }
+    ] { try refuses(command, words) }
     let start = "encrypt plain.sif x.sif --passphrase-file phrase"
     for (option, words) in [
       ("--sector-size 7", "--sector-size: the sector size must be 512, 1024, 2048 or 4096"),
@@ -140,7 +140,7 @@ import Testing
       ),
       ("--kdf-memory=4KB", "--kdf-memory: 3 KiB of memory are not between 32 KiB and 4 GiB"),
       ("--kdf-time 1", "--kdf-time: 1 passes of Argon2 are too few; the minimum is 4"),
-    ] { try expect("\(start) \(option)", words) }
+    ] { try refuses("\(start) \(option)", words) }
   }
 
   /// A key that nothing needs is not read, by any command; a number that no descriptor has is refused by all.
@@ -155,25 +155,27 @@ import Testing
         let answer = try Shell.run("siftool \(words) \(key) > out", with: "bash", in: directory)
         #expect(answer.status == 0, "\(words) \(key): \(answer.errors)")
       }
-      try expect("\(words) --passphrase-fd=-1 > out", "the value '-1' is invalid for '--passphrase-fd <n>'")
-      try expect(
+      try refuses("\(words) --passphrase-fd=-1 > out", "the value '-1' is invalid for '--passphrase-fd <n>'")
+      try refuses(
         "\(words) --passphrase-fd 3 --passphrase-file phrase > out",
         "--passphrase-fd and --passphrase-file exclude each other")
     }
-    try expect(
+    try refuses(
       "encrypt plain.sif x --sign --sign-passphrase-fd 3 --sign-passphrase-file phrase",
       "--sign-passphrase-fd and --sign-passphrase-file exclude each other")
     // Before the old key is derived, which may take long.
     let rekey = "rekey secret.sif --passphrase-file phrase --new-passphrase-file"
-    try expect("\(rekey) text --new-pem-path b", "a new passphrase and --new-pem-path exclude each other")
-    try expect("\(rekey) nothing", 7, "cannot open nothing: No such file or directory")
+    try refuses("\(rekey) text --new-pem-path b", "a new passphrase and --new-pem-path exclude each other")
+    try refuses("\(rekey) nothing", "cannot open nothing: No such file or directory", status: 7)
   }
 
   @Test func listsThatAreNone() throws {
-    try expect("hash plain.sif --against text", 5, "text: line 1 of the list is not a digest and a name")
-    try expect(
-      "scan . --resume text", 5, "text: line 1 of the records is not a JSON object; nothing was changed")
-    try expect("hash plain.sif --id 1 --only files", 1, "plain.sif: object 1 is not a partition")
+    try refuses(
+      "hash plain.sif --against text", "text: line 1 of the list is not a digest and a name", status: 5)
+    try refuses(
+      "scan . --resume text", "text: line 1 of the records is not a JSON object; nothing was changed",
+      status: 5)
+    try refuses("hash plain.sif --id 1 --only files", "plain.sif: object 1 is not a partition", status: 1)
     let missing = try Siftool.run("hash", fixture.plain, "--id", "77", "--json")
     #expect(try JSONParser.parse(missing.output)["error"]?["object"]?.integer == 77)
     let plain = try Siftool.run("decrypt", fixture.plain, fixture.file("x.sif"), "--json")
@@ -183,9 +185,9 @@ import Testing
   }
 
   @Test func aManifestIsOpenedFirst() throws {
-    try expect(
-      "extract plain.sif -C out --manifest nothing/m", 7,
-      "cannot create a file in nothing: No such file or directory")
+    try refuses(
+      "extract plain.sif -C out --manifest nothing/m",
+      "cannot create a file in nothing: No such file or directory", status: 7)
     #expect(try Shell.run("test -e out", in: directory).status == 1)
   }
 
@@ -212,7 +214,7 @@ import Testing
       ("cat plain.sif ''", 64, "the value '' is invalid for '<paths>'"),
       ("ls plain.sif ''", 64, "the value '' is invalid for '<paths>'"),
       ("encrypt plain.sif x --pem-path text", 6, "text: there is no public key in the file"),
-    ] as [(String, Int32, String)] { try expect(command, status, words) }
+    ] as [(String, Int32, String)] { try refuses(command, words, status: status) }
     let json = try Shell.run(#"siftool header --json $'bad\xff'"#, with: "bash", in: directory)
     #expect(
       try JSONParser.parse(json.output)["error"]?["message"]?.text
@@ -227,10 +229,10 @@ import Testing
       ("encrypt plain.sif - --passphrase-file phrase", "the output"), ("map plain.sif --svg -", "--svg"),
       ("extract plain.sif -C out --manifest -", "--manifest"), ("scan . --resume -", "--resume"),
     ] {
-      try expect(
+      try refuses(
         command, "\(name) cannot be written to standard output: give the name of a file, such as ./-")
     }
-    try expect("extract plain.sif -C -", "the value '-' is invalid for '--directory <dir>'")
+    try refuses("extract plain.sif -C -", "the value '-' is invalid for '--directory <dir>'")
     let script = """
       set -e; siftool report plain.sif --deterministic -o - | head -n 1
       siftool tar plain.sif -o - | cmp - <(siftool tar plain.sif)
