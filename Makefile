@@ -9,7 +9,7 @@ RELEASE = .build/release/siftool
 # siftool is one file that starts fast and runs wherever this glibc does: it contains the libraries that it always needs,
 # and relocations are packed (docs/decisions/0008-one-static-file.md).
 STATIC = .build/static
-ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error sodium seccomp))
+ARCHIVES = $(addprefix $(STATIC)/lib,$(addsuffix .a,stdc++ squashfs lzma lz4 zstd z deflate gcrypt gpg-error sodium seccomp yaml))
 ORDER = Scripts/startup-order.txt
 # The cached build plan is disabled, because it could come from a build with other flags, such as `swift build -c release`.
 RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --static-swift-stdlib --disable-local-rpath \
@@ -19,7 +19,7 @@ RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --
   -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
 # The products, as the reference documents them.
-MODULES = SIF Squash LUKS OpenPGP PEMKeys DSSE ExecutionControl ImageTrust Partitions Forensics ImageBuild SIFRuntime
+MODULES = SIF Squash LUKS OpenPGP PEMKeys DSSE ShellScript ExecutionControl ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime
 SECONDS_PER_TARGET ?= 60
 
 .PHONY: demo test install bench fuzz lint docs release packages test-packages clean

@@ -37,11 +37,13 @@ let package = Package(
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
+    .library(name: "ShellScript", targets: ["ShellScript"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "Forensics", targets: ["Forensics"]),
     .library(name: "ImageBuild", targets: ["ImageBuild"]),
+    .library(name: "Accelerators", targets: ["Accelerators"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -62,6 +64,7 @@ let package = Package(
     .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CYaml", providers: [.apt(["libyaml-dev"])]),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
     .target(name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
     // Linked for its start-up code alone: nobody imports it.
@@ -72,6 +75,7 @@ let package = Package(
     module("Bytes", []),
     module("StrictJSON", ["Bytes"]),
     module("TOML", ["Bytes", "CToml", "StrictJSON"]),
+    module("YAML", ["Bytes", "CYaml", "StrictJSON"]),
     module("LinuxSystem", ["Bytes", "CLinux", systemPackage]),
     module("Gcrypt", ["Bytes", "CGcrypt", "CSodium", "LinuxSystem", systemPackage]),
 
@@ -88,6 +92,7 @@ let package = Package(
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
+    module("ShellScript", []),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -113,10 +118,12 @@ let package = Package(
     module(
       "ImageBuild",
       ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+    module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
       [
-        "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF",
+        "ShellScript", "Squash",
         "StrictJSON",
         "TOML",
         systemPackage,
@@ -132,7 +139,7 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
+        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
         "ImageTrust", "LUKS",
         "LinuxSystem",
         "OpenPGP",
@@ -147,7 +154,7 @@ let package = Package(
       dependencies: [
         "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
         "PEMKeys",
-        "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
       swiftSettings: settings),
@@ -160,6 +167,8 @@ let package = Package(
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
+    tests("YAMLTests", ["StrictJSON", "YAML"]),
+    tests("AcceleratorsTests", ["Accelerators", "LinuxSystem", "TestSupport", systemPackage]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),
     tests("OpenPGPTests", ["Bytes", "Gcrypt", "ImageTrust", "OpenPGP", "SIF", "TestSupport"]),
@@ -171,6 +180,7 @@ let package = Package(
         systemPackage,
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "TestSupport"]),
+    tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

@@ -7,7 +7,7 @@ set -euo pipefail
 declare -A sets=(
   [build]="build-essential pkg-config libgcrypt20-dev libsodium-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev
     liblzma-dev liblz4-dev libgpg-error-dev libcryptsetup-dev libtomlplusplus-dev
-    libseccomp-dev"
+    libseccomp-dev libyaml-dev"
   [demo]="openssl"
   [test]="siftool cryptsetup-bin golang-go golang-github-sylabs-sif-dev golang-github-cloudflare-circl-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp openssl
     python3 python3-cryptography python3-jsonschema attr zstd bzip2 e2fsprogs time util-linux chromium

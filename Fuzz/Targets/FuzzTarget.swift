@@ -10,7 +10,7 @@ public enum FuzzTarget {
     "envelope": fuzzEnvelope, "pem": fuzzPEM, "metadata": fuzzMetadata, "squashfs": fuzzSquashfs,
     "luks-header": fuzzVolumeHeader,
     "map": fuzzMap, "carve": fuzzCarve,
-    "seccomp": fuzzSeccomp, "limits": fuzzLimits,
+    "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
   ]

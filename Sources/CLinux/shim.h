@@ -66,9 +66,9 @@ static inline int linux_is_ignored(int signal_number) {
   return sigaction(signal_number, 0, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-// Only declared with _GNU_SOURCE. execve(2) then closes every descriptor from this one on.
-static inline int linux_close_on_execute(unsigned first) {
-  return (int)syscall(436 /* close_range */, first, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+// Only declared with _GNU_SOURCE. execve(2) then closes the descriptors from the first to the last.
+static inline int linux_close_on_execute(unsigned first, unsigned last) {
+  return (int)syscall(436 /* close_range */, first, last, 4 /* CLOSE_RANGE_CLOEXEC */);
 }
 
 // The same call, but it closes the descriptors at once.
@@ -156,6 +156,9 @@ static inline int linux_lsetxattr(const char *path, const char *name, const void
 // Swift marks fork(2) as unavailable because of programs with several threads. This program has one at that time.
 static inline pid_t linux_fork(void) { return fork(); }
 
+// SIG_IGN is a cast, which Swift cannot compare. Ignores a signal, and returns whether it was ignored before.
+static inline int linux_ignore(int signal_number) { return signal(signal_number, SIG_IGN) == SIG_IGN; }
+
 // Only declared with _GNU_SOURCE.
 static inline int linux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
 static inline int linux_sethostname(const char *name, size_t count) {
@@ -176,8 +179,8 @@ static inline int linux_mount(
 }
 static inline int linux_unmount(const char *target, int flags) { return umount2(target, flags); }
 // mount_setattr(2) for an open mount and those beneath it; the array is the kernel's struct mount_attr.
-static inline int linux_mount_setattr(int tree, uint64_t set) {
-  uint64_t attributes[4] = {set, 0, 0, 0};
+static inline int linux_mount_setattr(int tree, uint64_t set, uint64_t propagation) {
+  uint64_t attributes[4] = {set, 0, propagation, 0};
   return (int)syscall(442, tree, "", 0x9000 /* AT_EMPTY_PATH, AT_RECURSIVE */, attributes, sizeof attributes);
 }
 // open_tree(2) copies a mount and those beneath it, detached from any tree; move_mount(2) attaches the copy.

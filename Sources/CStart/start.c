@@ -3,6 +3,8 @@
 // hidden from it and do nothing. If a new runtime no longer matches, linking fails with a duplicate symbol.
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define HIDDEN __attribute__((visibility("hidden"), used))
 
@@ -10,6 +12,17 @@
 // to every constructor.
 static int argument_count;
 static char **arguments;
+
+// With less stack than this the process would end by SIGSEGV somewhere, without a word (spec/output.md lists the status).
+enum { SMALLEST_STACK = 256 << 10 };
+
+__attribute__((constructor(101))) static void require_stack(void) {
+  struct rlimit stack;
+  if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur >= SMALLEST_STACK) return;
+  static const char text[] = "siftool: a program needs a stack of 256 KiB, and this process may have less (`ulimit -s`)\n";
+  if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(7);
+  _exit(7);
+}
 
 __attribute__((constructor(101))) static void keep_arguments(int count, char **vector) {
   argument_count = count;

@@ -1,3 +1,4 @@
+import Glibc
 import SIF
 import Squash
 
@@ -9,6 +10,17 @@ struct ArchitectureFinder {
   ]
   /// The most files to look at if none of those exists.
   private static let mostFiles = 100_000
+
+  /// The architecture of the machine that this process runs on; nil if SIF has no number for it.
+  static var ofThisMachine: Architecture? {
+    var machine = utsname()
+    guard uname(&machine) == 0 else { return nil }
+    let name = withUnsafeBytes(of: &machine.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let names = [
+      "x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm", "loongarch64": "loong64",
+    ]
+    return Architecture(name: names[name] ?? name)
+  }
 
   private let reader: SquashReader
 

@@ -8,6 +8,12 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
     case unknownArchitecture = "unknown-architecture"
     /// A part is longer than any such part is.
     case limitExceeded = "limit-exceeded"
+    /// A value that makes no sense.
+    case invalidArgument = "invalid-argument"
+    /// The image cannot take what is to be added.
+    case unsuitableImage = "unsuitable-image"
+    /// A program of the host that does the work is missing, or failed.
+    case missingProgram = "missing-program"
   }
 
   /// The kind of fault.
@@ -23,6 +29,6 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 
-  /// Neither the system's fault nor that of a damaged image.
-  public var kind: FaultKind { .other }
+  /// Whose fault it is.
+  public var kind: FaultKind { code == .invalidArgument ? .argument : .other }
 }

@@ -27,6 +27,8 @@ public struct Packer {
   public var options: WriterOptions
   /// The architecture; nil to find it out from the programs inside.
   public var architecture: Architecture?
+  /// Receives notes about things that were decided for the caller.
+  public var onNote: @Sendable (String) -> Void = { _ in }
   /// The key and the way to encrypt the root file system; nil to leave it in the clear.
   public var encryption: (key: NewVolumeKey, options: FormatOptions)?
   /// Whether to add nothing to the root file system that was not asked for.
@@ -62,7 +64,7 @@ public struct Packer {
   ///
   /// - Returns: what was packed and what was left out.
   /// - Throws: ``SquashError``, ``SIFError`` or ``SystemError``; ``ImageBuildError/Code/unknownArchitecture`` where no
-  ///   program says which architecture it is for.
+  ///   program says which architecture it is for, and this machine is of none that SIF knows.
   @discardableResult
   public func pack(_ source: Source, to path: FilePath) throws -> WriteReport {
     var creation = Image.Creation.deterministic
@@ -138,11 +140,14 @@ public struct Packer {
   }
 
   private func foundArchitecture(in reader: any RandomAccess) throws -> Architecture {
-    guard let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() else {
+    if let found = try ArchitectureFinder(try SquashReader(try SquashImage(reader))).find() { return found }
+    // Data and scripts run anywhere, but the image has to name one.
+    guard let own = ArchitectureFinder.ofThisMachine else {
       throw ImageBuildError(
-        .unknownArchitecture, "no program in the root file system tells the architecture")
+        .unknownArchitecture, "no program in the root file system tells the architecture, and SIF has no number for this machine's")
     }
-    return found
+    onNote("no program inside tells the architecture: the image is for that of this machine, \(own.name)")
+    return own
   }
 }
 

@@ -34,11 +34,21 @@ struct RuntimeLayout {
       try addLinkIfMissing(".\(name)", ".singularity.d/actions/\(name)")
     }
     try addIfMissing(".singularity.d/env/90-environment.sh", "#!/bin/sh\n")
-    try addIfMissing(".singularity.d/runscript", "#!/bin/sh\nexec /bin/sh \"$@\"\n")
+    try addIfMissing(".singularity.d/runscript", Self.runscript)
     try addIfMissing(".singularity.d/startscript", "#!/bin/sh\n")
     try addLinkIfMissing("singularity", ".singularity.d/runscript")
     try addLinkIfMissing("environment", ".singularity.d/env/90-environment.sh")
   }
+
+  /// As in the runtimes, for an image without a runscript: the arguments are the program.
+  private static let runscript = """
+    #!/bin/sh
+    if [ $# -gt 0 ]; then
+      exec "$@"
+    fi
+    exec /bin/sh
+
+    """
 
   private static let prologue = """
     #!/bin/sh

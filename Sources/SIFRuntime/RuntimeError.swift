@@ -36,6 +36,8 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case privilegedNamespaces
     /// A user namespace.
     case userNamespace
+    /// Capabilities that the container around this process was started without.
+    case outerCapabilities
     /// The kernel's overlay file system.
     case overlay
     /// The device `/dev/fuse`.
@@ -92,4 +94,26 @@ func translating<Result: ~Copyable>(
   _ call: @autoclosure () throws(SystemError) -> Result
 ) throws(RuntimeError) -> Result {
   do { return try call() } catch { throw RuntimeError(error) }
+}
+
+extension RuntimeError {
+  /// A failure for another process of ours: the code, a NUL, and the message.
+  var bytes: [UInt8] { Array(code.rawValue.utf8) + [0] + Array(message.utf8) }
+
+  /// Reads a failure that another process of ours sent.
+  init?(bytes: [UInt8]) {
+    guard let end = bytes.firstIndex(of: 0), end > 0 else { return nil }
+    self.init(
+      Code(rawValue: String(decoding: bytes[..<end], as: UTF8.self)) ?? .system,
+      String(decoding: bytes[(end + 1)...], as: UTF8.self))
+  }
+
+  /// Any failure, as one of the runtime.
+  init(any error: any Error) {
+    switch error {
+    case let error as RuntimeError: self = error
+    case let error as SystemError: self.init(error)
+    default: self.init(.system, "\(error)")
+    }
+  }
 }

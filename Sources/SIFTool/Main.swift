@@ -12,10 +12,7 @@ enum Main {
     FrontEnd.current = .siftool
     // First, so that no file gets the number of a standard stream.
     Forking.fillStandardStreams()
-    // A reader that goes away is an error of write(2), not the end of the process.
-    signal(SIGPIPE, SIG_IGN)
-    // The same for a limit on the size of files.
-    signal(SIGXFSZ, SIG_IGN)
+    Forking.ignoreSignalsOfWriting()
     exit(run(ArgumentBytes.commandLine).rawValue)
   }
 

@@ -52,8 +52,10 @@ struct SiftoolCommand: ParsableCommand {
       CommandGroup(
         name: "Run",
         subcommands: [
-          ExecCommand.self, RunCommand.self, ShellCommand.self, MountCommand.self, UnmountCommand.self,
+          ExecCommand.self, RunCommand.self, ShellCommand.self, TestCommand.self, RunHelpCommand.self,
+          MountCommand.self, UnmountCommand.self, OverlayCommand.self,
         ]),
+      CommandGroup(name: "Administer", subcommands: [ConfigCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

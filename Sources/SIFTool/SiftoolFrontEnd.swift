@@ -29,6 +29,7 @@ private enum SiftoolRemedies {
       switch error.lacking {
       case .privilegedNamespaces: "; --userns does not need them"
       case .userNamespace: "; `siftool extract` and `siftool mount` do not need one"
+      case .outerCapabilities: "; start that one with --add-caps all"
       case .overlay: ", which --writable-tmpfs and --overlay need"
       case .fuseDevice: "; `siftool extract` does not need it"
       case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"

@@ -37,7 +37,7 @@ package struct StreamArgument: ExpressibleByArgument {
   package static var defaultCompletionKind: CompletionKind { .file() }
 }
 
-/// A directory on the command line that a command puts files into.
+/// A directory on the command line that is no input: one that a command puts files into, or one in a container.
 package struct DirectoryArgument: ExpressibleByArgument {
   /// The path.
   package let path: FilePath

@@ -58,8 +58,7 @@ public enum Mounting {
     try call(source, target, type, flags, data, "mount \(type) on")
   }
 
-  /// A copy of the mount at a path and of the mounts beneath it, which is not attached to a tree. It does not
-  /// contain later mounts.
+  /// A copy of the mount at a path and of the mounts beneath it, which is not attached to a tree.
   ///
   /// - Throws: ``SystemError``: `ENOSYS` on kernels before 5.2.
   public static func copy(of path: FilePath) throws(SystemError) -> OwnedDescriptor {
@@ -81,13 +80,17 @@ public enum Mounting {
   ///
   /// Do this before anything else: until then, the copy has all the rights of the original.
   ///
+  /// - Parameter alone: whether mounts that appear later in the original stay out of the copy.
   /// - Throws: ``SystemError``: `ENOSYS` on kernels before 5.12.
   public static func restrict(
-    _ copy: borrowing OwnedDescriptor, _ flags: MountFlags
+    _ copy: borrowing OwnedDescriptor, _ flags: MountFlags, alone: Bool = false
   ) throws(SystemError) {
     // The first bits of mount_setattr's attributes are those of mount(2).
     let number = copy.rawValue
-    try SystemError.check("restrict", copy.path) { linux_mount_setattr(number, flags.rawValue & 7) }
+    let propagation: UInt64 = alone ? 1 << 18 : 0
+    try SystemError.check("restrict", copy.path) {
+      linux_mount_setattr(number, flags.rawValue & 7, propagation)
+    }
   }
 
   /// Forbids writing to the mount at a path, which this process has made with `flags`.

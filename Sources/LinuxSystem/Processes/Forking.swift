@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// Processes that are copies of this one, which must have one thread.
@@ -140,15 +141,42 @@ public enum Forking {
     }
   }
 
-  /// Keeps the next program of this process from inheriting any descriptors but the standard streams.
-  ///
-  /// - Throws: ``SystemError``: `ENOSYS` or `EINVAL` on kernels before 5.11.
-  public static func keepStandardStreamsAlone() throws(SystemError) {
-    try SystemError.check("close what is open") { linux_close_on_execute(UInt32(STDERR_FILENO + 1)) }
+  /// The numbers of all descriptors that this process has open; nil if /proc does not tell.
+  public static func openDescriptors() -> [Int32]? {
+    guard
+      let names = try? OwnedDescriptor(opening: "/proc/self/fd", flags: O_RDONLY | O_DIRECTORY).names()
+    else { return nil }
+    // The directory itself was among them.
+    return names.compactMap { Int32(String(decoding: $0, as: UTF8.self)) }.filter { fcntl($0, F_GETFD) >= 0 }
   }
 
-  /// Restores the default action of the signals that this process ignores, because programs expect it.
-  public static func resetSignals() {
-    for signal in [SIGPIPE, SIGXFSZ] { Glibc.signal(signal, SIG_DFL) }
+  /// Keeps the next program of this process from inheriting any descriptors but the standard streams and these.
+  ///
+  /// All that this module opens is closed by execve(2) anyway. This includes what libraries open. Kernels before 5.11
+  /// cannot do it.
+  public static func closeOnExecute(allBut kept: [Int32]) {
+    var first = UInt32(STDERR_FILENO + 1)
+    for number in kept.filter({ $0 > STDERR_FILENO }).map(UInt32.init).sorted() {
+      if number > first { _ = linux_close_on_execute(first, number - 1) }
+      first = number + 1
+    }
+    _ = linux_close_on_execute(first, .max)
   }
+
+  /// Ignores the signals for a reader that goes away and for a file that becomes too long: they are errors of write(2),
+  /// not the end of this process.
+  public static func ignoreSignalsOfWriting() {
+    let already = ofWriting.filter { linux_ignore($0) != 0 }
+    ignoredByCaller.withLock { $0 = already }
+  }
+
+  /// Restores the default action of the signals that this process ignores, because programs expect it; except those
+  /// that the caller already ignored.
+  public static func resetSignals() {
+    let already = ignoredByCaller.withLock { $0 }
+    for signal in ofWriting where !already.contains(signal) { Glibc.signal(signal, SIG_DFL) }
+  }
+
+  private static let ofWriting = [SIGPIPE, SIGXFSZ]
+  private static let ignoredByCaller = Mutex<[Int32]>([])
 }

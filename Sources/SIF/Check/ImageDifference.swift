@@ -47,13 +47,17 @@ extension Image {
         case (let a?, let b?):
           result += Self.compare(a.fields, b.fields, object: id)
           guard let left = try? bytes(of: a), let right = try? other.bytes(of: b) else {
-            // Objects truncated alike in both images are equal; otherwise say which one is whole.
+            // Say which one is whole. Of objects truncated alike, compare what is there.
             let states = [(self, a), (other, b)].map {
               (try? $0.0.bytes(of: $0.1)) == nil ? "truncated" : "whole"
             }
             if states[0] != states[1] || fileSize != other.fileSize {
               result.append(
                 ImageDifference(field: "bytes", objectID: id, first: states[0], second: states[1]))
+            } else if let left = present(of: a), let right = other.present(of: b),
+              let offset = try pairs.firstDifference(left, right, object: id)
+            {
+              result.append(ImageDifference(field: "bytes", objectID: id, offset: offset))
             }
             continue
           }
@@ -70,6 +74,12 @@ extension Image {
       result.append(ImageDifference(field: "unclaimedBytes", offset: offset))
     }
     return result
+  }
+
+  /// The part of a truncated object that the file has; nil if it has none.
+  private func present(of object: Descriptor) -> ObjectReader? {
+    guard object.end != nil, object.offset < fileSize else { return nil }
+    return ObjectReader(storage: storage, offset: object.offset, byteCount: fileSize - object.offset)
   }
 
   /// The ranges of the file outside of the header, the used slots and the objects.

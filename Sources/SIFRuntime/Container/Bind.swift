@@ -47,6 +47,22 @@ public struct Bind: Sendable, Equatable {
     return binds
   }
 
+  /// The binds that variables of this process ask for, as the runtimes read them.
+  public static func ofProcess() throws(RuntimeError) -> [Bind] {
+    var binds: [Bind] = []
+    let variables = ProgramVariables.ofProcess()
+    for name in ["SINGULARITY_BINDPATH", "SINGULARITY_BIND", "APPTAINER_BINDPATH", "APPTAINER_BIND"] {
+      guard let text = variables.last(where: { $0.name == name })?.value else { continue }
+      // A list that was put together of empty parts is usual here.
+      let parts = Array(text.split(separator: 0x2C).joined(separator: [0x2C]))
+      guard !parts.isEmpty else { continue }
+      do { binds += try parse(parts) } catch {
+        throw RuntimeError(.invalidArgument, "the variable \(name): \(error.message)")
+      }
+    }
+    return binds
+  }
+
   /// Splits a text into binds, and each bind into its parts.
   private static func split(_ text: [UInt8]) -> [[[UInt8]]] {
     var binds: [[[UInt8]]] = [[[]]]

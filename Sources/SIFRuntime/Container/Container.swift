@@ -48,11 +48,10 @@ public struct Container {
     // As a subreaper, this process adopts its orphaned descendants instead of leaving them to the host's init.
     if isWatched { linux_prctl(PR_SET_CHILD_SUBREAPER, 1, 0) }
     let overlay = try openOverlay()
-    var workingDirectory: FilePath?
-    if let path = getcwd(nil, 0) {
-      workingDirectory = FilePath(platformString: path)
-      free(path)
-    }
+    let workingDirectory = CallersDirectory()
+    // Everything made for the container has the permissions that are asked for, and the program the caller's umask.
+    let mask = umask(0)
+    defer { umask(mask) }
     // This comes first, because this process may have to move to another control group for it.
     var group: LimitedGroup?
     if let resources = options.limits {
@@ -65,7 +64,7 @@ public struct Container {
     let server = try ImageServer(volume, fuseOptions)
     try enterNamespaces(keeping: capabilities)
     func start() throws -> ProgramStart {
-      try prepare(workingDirectory, overlay, server, capabilities, limits)
+      try prepare(workingDirectory, overlay, server, capabilities, limits, mask)
     }
     guard isWatched else { throw try start().execute() }
     let status = try ProcessMonitor.run(onFork: server.letGo, start)
@@ -125,18 +124,7 @@ public struct Container {
           + "root is the only user inside")
     }
     let mapper = try helpers.map { (helpers) throws(RuntimeError) in try MappingProcess(helpers) }
-    do { try wanted.enter() } catch {
-      guard needsUserNamespace else {
-        guard error.errno == .notPermitted else { throw RuntimeError(error) }
-        throw RuntimeError(
-          .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
-          lacking: .privilegedNamespaces)
-      }
-      throw RuntimeError(
-        .unavailable,
-        "starting a program without privilege needs a user namespace, and the system allows none "
-          + "(\(error.errno.description))", system: error, lacking: .userNamespace)
-    }
+    do { try wanted.enter() } catch { throw cannotEnter(error) }
     // The kernel lets this user write the ID maps only of a process that others may look into.
     let wasPrivate = ProcessPrivacy.isPrivate
     ProcessPrivacy.set(isPrivate: false)
@@ -159,12 +147,42 @@ public struct Container {
     }
   }
 
+  /// The reason why this process has no namespaces of its own.
+  private func cannotEnter(_ error: SystemError) -> RuntimeError {
+    if needsUserNamespace {
+      return RuntimeError(
+        .unavailable,
+        "starting a program without privilege needs a user namespace, and \(Self.whoAllowsNone) "
+          + "(\(error.errno.description))", system: error,
+        lacking: Self.isInside ? .outerCapabilities : .userNamespace)
+    }
+    guard error.errno == .notPermitted else { return RuntimeError(error) }
+    let isPossible =
+      (try? Forking.wait(for: Forking.child { (try? Namespaces.user.enter()) == nil ? 1 : 0 })) == 0
+    guard !isPossible else {
+      return RuntimeError(
+        .unavailable, "this root lacks CAP_SYS_ADMIN, which namespaces need", system: error,
+        lacking: .privilegedNamespaces)
+    }
+    return RuntimeError(
+      .unavailable,
+      "this root lacks CAP_SYS_ADMIN, which namespaces need, and as for user namespaces, \(Self.whoAllowsNone)",
+      system: error, lacking: Self.isInside ? .outerCapabilities : nil)
+  }
+
+  /// Whether this process is a program of a container of ours.
+  private static var isInside: Bool { getenv("SIFTOOL_CONTAINER") != nil }
+
+  private static var whoAllowsNone: String {
+    isInside ? "the container around this one allows none" : "the system allows none"
+  }
+
   // MARK: Inside
 
   /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
-    _ workingDirectory: FilePath?, _ overlay: LockedOverlay?, _ server: ImageServer,
-    _ capabilities: Capabilities, _ limits: ProgramLimits
+    _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?, _ server: ImageServer,
+    _ capabilities: Capabilities, _ limits: ProgramLimits, _ mask: mode_t
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -174,7 +192,8 @@ public struct Container {
     }
     var options = options
     options.controlGroup = limits.group
-    let plan = try MountPlan(options, identity, workingDirectory: workingDirectory)
+    if options.isContained { options.terminal = CallersTerminal() }
+    let plan = try MountPlan(options, identity, workingDirectory)
     let file = try OpenImage(volume, image)
     let upper = try overlay.map { (overlay) throws(RuntimeError) in
       do throws(SystemError) {
@@ -195,7 +214,8 @@ public struct Container {
       try capabilities.keepAlone()
       if !options.keepsKeyring { try SessionKeyring.replace() }
     }
-    try enter(workingDirectory, home: plan.home)
+    umask(mask)
+    try WorkingDirectory.enter(options, workingDirectory, plan)
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
@@ -216,13 +236,6 @@ public struct Container {
     return wanted.intersection(own)
   }
 
-  private func enter(_ outside: FilePath?, home: FilePath) throws(RuntimeError) {
-    if let path = options.workingDirectory { return try WorkingDirectory.enter(path) }
-    for path in [outside, home, "/"].compactMap({ $0 }) where (try? WorkingDirectory.enter(path)) != nil {
-      return
-    }
-  }
-
   private func mount(on target: FilePath, _ server: ImageServer) throws {
     if !needsUserNamespace, !options.usesFuse {
       do {
@@ -231,7 +244,6 @@ public struct Container {
         options.onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
       }
     }
-    let device = try FuseMount.mount(image, on: target)
-    try server.serve(device)
+    try server.serve(try FuseMount.mount(image, on: target))
   }
 }

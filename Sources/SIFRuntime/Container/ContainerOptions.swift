@@ -1,3 +1,4 @@
+public import Accelerators
 import Bytes
 public import LinuxSystem
 public import SystemPackage
@@ -22,6 +23,25 @@ public struct ContainerOptions: Sendable {
     case run([[UInt8]])
     /// An interactive shell, with arguments.
     case shell([[UInt8]])
+    /// The image's test, with arguments.
+    case test([[UInt8]])
+
+    /// The word for it.
+    var name: String {
+      switch self {
+      case .exec: "exec"
+      case .run: "run"
+      case .shell: "shell"
+      case .test: "test"
+      }
+    }
+
+    /// The arguments as they were given: those of `exec` begin with the program.
+    var arguments: [[UInt8]] {
+      switch self {
+      case .exec(let arguments), .run(let arguments), .shell(let arguments), .test(let arguments): arguments
+      }
+    }
   }
 
   /// The program to start.
@@ -34,8 +54,19 @@ public struct ContainerOptions: Sendable {
   public var hidesHome = false
   /// The working directory inside; nil for the host's, if it exists in the container.
   public var workingDirectory: FilePath?
+  /// The parts of the host's drivers that the program gets. Places for them that the container cannot have are left out
+  /// with a note.
+  public var drivers = DriverFiles()
+  /// The app of the image that is meant; nil for the image itself.
+  public var app: String?
   /// Variables that override all others, as names and values.
   public var environment: [(name: String, value: [UInt8])] = []
+  /// Variables that override even those. Parameters in their values, such as `$HOME`, are replaced.
+  public var expandedEnvironment: [(name: String, value: [UInt8])] = []
+  /// Whether values are evaluated: those above, and those of the host's variables that ask for others.
+  public var evaluatesVariables = true
+  /// The names of variables of the host that are left out.
+  public var hiddenVariables: [String] = []
   /// Whether to leave out the host's variables.
   public var cleansEnvironment = false
   /// The namespaces besides the mount namespace.
@@ -58,8 +89,13 @@ public struct ContainerOptions: Sendable {
   public var seccomp: SeccompProfile?
   /// Limits on resources of the machine; nil for those of this process.
   public var limits: ResourceLimits?
+  /// The terminal that `/dev/console` of a minimal /dev is.
+  var terminal: CallersTerminal?
   /// The only control group that the program can see.
   var controlGroup: FilePath?
+  /// The numbers of the caller's descriptors, of which the program gets those that are still open; nil for all that are
+  /// not closed by execve(2).
+  public var descriptors: [Int32]?
   /// Whether to mount the partition through FUSE even if the kernel could mount it.
   public var usesFuse = false
   /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by

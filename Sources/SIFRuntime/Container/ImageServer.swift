@@ -18,19 +18,42 @@ final class ImageServer {
         guard let device = try? channel.receive(path: "/dev/fuse") else { return 0 }
         let (number, socket) = (device.rawValue, channel.rawValue)
         let server = try? Forking.child {
-          close(socket)
           let device = OwnedDescriptor(adopting: number, path: "/dev/fuse")
-          return (try? FuseSession(squash, device, options).run()) == nil ? 1 : 0
+          func tell(_ bytes: [UInt8]) {
+            _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+            close(socket)
+          }
+          var isLive = false
+          do {
+            try FuseSession(squash, device, options).run {
+              isLive = true
+              tell([0])
+            }
+            return 0
+          } catch {
+            if !isLive { tell(RuntimeError(any: error).bytes) }
+            return 1
+          }
         }
         return server == nil ? 1 : 0
       }
     }
   }
 
-  /// Hands over the device of a mount.
-  func serve(_ device: borrowing OwnedDescriptor) throws(RuntimeError) {
+  /// Hands over the device of a mount, and waits until the server answers for it.
+  ///
+  /// - Throws: ``RuntimeError``, with the reason that the server gave.
+  func serve(_ device: consuming OwnedDescriptor) throws(RuntimeError) {
     guard let socket = helper.takeChannel() else { throw RuntimeError(.system, "the server is gone") }
-    do { try socket.send(device) } catch { throw RuntimeError(error) }
+    let answer: [UInt8]
+    do {
+      try socket.send(device)
+      // Only the server has the device now: if it dies, nobody waits for it.
+      try device.close()
+      answer = try socket.readToEnd(limit: 1 << 16)
+    } catch { throw RuntimeError(error) }
+    guard answer != [0] else { return }
+    throw RuntimeError(bytes: answer) ?? RuntimeError(.system, "the server of the image has died")
   }
 
   /// Gives up this process's copy of the socket.

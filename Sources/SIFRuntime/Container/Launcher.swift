@@ -22,6 +22,14 @@ final class LauncherFile {
     content = consume file
   }
 
+  /// Makes a file in memory that is filled already, for a program that ends before the container's first one begins.
+  init(inMemory image: LauncherImage) throws(SystemError) {
+    let file = try OwnedDescriptor.memory(named: "launcher")
+    try SystemError.writeAll(image.bytes.span.bytes, to: file.rawValue)
+    program = consume file
+    content = nil
+  }
+
   /// Fills the file, once, and closes it: a file that is open for writing cannot be executed.
   func write(_ image: LauncherImage) throws(SystemError) {
     guard let file = content.take() else { return }

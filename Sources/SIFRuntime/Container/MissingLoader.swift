@@ -54,6 +54,21 @@ struct MissingLoader {
     return nil
   }
 
+  /// Whether a path leads to a regular file that can be executed.
+  static func canExecute(_ file: [UInt8]) -> Bool {
+    ContainerFiles.allows(FilePath(bytes: file), X_OK) && ContainerFiles().holds(.isRegular, of: file)
+  }
+
+  /// Whether a program is a text whose first line names no interpreter. A zero byte in that line, as every executable
+  /// format has it, says that it is none.
+  static func isText(_ file: [UInt8]) -> Bool {
+    guard let descriptor = open(file), let start = bytes(of: descriptor, at: 0, count: lineBytes) else {
+      return false
+    }
+    return !start.isEmpty && !start.starts(with: Array("#!".utf8))
+      && !start.starts(with: [0x7F, 0x45, 0x4C, 0x46]) && !start.prefix { $0 != 0x0A }.contains(0)
+  }
+
   /// Opens a regular file that can be executed.
   private static func open(_ file: [UInt8]) -> OwnedDescriptor? {
     let path = FilePath(bytes: file)

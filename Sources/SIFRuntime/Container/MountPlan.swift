@@ -1,3 +1,4 @@
+import Accelerators
 import CLinux
 import Glibc
 import LinuxSystem
@@ -14,8 +15,10 @@ struct PlannedMount {
     case processes
     /// A new /sys for the container's own namespaces; the host's, if the kernel does not allow that.
     case system(HostTree)
-    /// A minimal /dev.
-    case devices
+    /// A minimal /dev, with more devices at paths of their own.
+    case devices([(target: FilePath, tree: HostTree)])
+    /// A directory with files of the host by their names, and nothing else.
+    case files([(name: String, tree: HostTree)])
     /// A file that is made for the container.
     case file([UInt8])
   }
@@ -30,15 +33,14 @@ struct PlannedMount {
 
     /// Copies a tree, and removes the rights that the container may not have.
     ///
-    /// - Throws: ``SystemError``; `ENOSYS` if the kernel cannot copy trees (before 5.2), or cannot make them
-    ///   read-only (before 5.12).
+    /// What the host mounts in the tree later, such as a file system that it mounts at the first use, appears in the
+    /// copy, too, as the host has mounted it. Therefore it does not in a read-only copy.
+    ///
+    /// - Throws: ``SystemError``; `ENOSYS` if the kernel cannot copy trees (before 5.2), or cannot restrict them
+    ///   (before 5.12).
     init(_ path: FilePath, _ flags: MountFlags) throws(SystemError) {
       let copy = try Mounting.copy(of: path)
-      do { try Mounting.restrict(copy, flags) } catch {
-        // On kernels before 5.12 the flags cannot be set. Go on without them, since set-id bits have no
-        // effect on the program anyway; but read-only was promised.
-        guard error.errno == .noFunction, !flags.contains(.readOnly) else { throw error }
-      }
+      try Mounting.restrict(copy, flags, alone: flags.contains(.readOnly))
       isDirectory = try copy.status().st_mode & S_IFMT == S_IFDIR
       self.path = try? ImageMounts.resolve(path)
       self.copy = .some(copy)
@@ -54,136 +56,209 @@ struct PlannedMount {
     func close() { copy = nil }
   }
 
+  /// Why it is mounted. It decides what happens if that is impossible.
+  enum Purpose {
+    /// An interface of the kernel, which every program needs.
+    case kernel
+    /// A directory in memory for this container.
+    case own
+    /// A default mount, which is left out if the host or the image does not allow it.
+    case usual
+    /// A default mount of the caller's own files, which is never laid over the image's programs.
+    case ofCaller
+    /// A part of a driver of the host, which is left out with a note if that is impossible.
+    case driver
+    /// Requested by the caller.
+    case requested
+  }
+
   let target: FilePath
   let content: Content
-  /// Whether it is one of the default mounts, which are left out if the host or the image does not allow them.
-  let isOptional: Bool
+  let purpose: Purpose
+
+  var isOptional: Bool { purpose == .usual || purpose == .ofCaller || purpose == .driver }
+
+  /// Whether it is an empty directory in memory.
+  var isMemory: Bool {
+    if case .memory = content { true } else { false }
+  }
 
   var isDirectory: Bool {
     switch content {
     case .bind(let source): source.isDirectory
     case .file: false
-    case .memory, .processes, .system, .devices: true
+    case .memory, .processes, .system, .devices, .files: true
     }
   }
 
-  /// The copy of a tree of the host, if this mount has one.
-  var hostTree: HostTree? {
+  /// The copies of trees of the host that this mount has.
+  var hostTrees: [HostTree] {
     switch content {
-    case .bind(let tree), .system(let tree): tree
-    case .memory, .processes, .devices, .file: nil
+    case .bind(let tree), .system(let tree): [tree]
+    case .devices(let devices): devices.map(\.tree)
+    case .files(let files): files.map(\.tree)
+    case .memory, .processes, .file: []
     }
   }
 }
 
-/// Everything that is mounted over a container's root, in order: what comes later lies on top.
+/// Everything that is mounted over a container's root. ``MountPlaces`` puts it in order.
 struct MountPlan {
   private(set) var mounts: [PlannedMount] = []
   /// The home directory inside.
   let home: FilePath
-
-  /// System directories: the container's working directory is the image's version of them.
-  private static let systemDirectories: [FilePath] = [
-    "/", "/bin", "/boot", "/etc", "/lib", "/lib64", "/mnt", "/opt", "/run", "/sbin", "/srv", "/usr", "/var",
-  ]
+  /// Why the caller's working directory cannot be shown; nil if it is, or does not have to be.
+  private(set) var directoryFailure: SystemError?
 
   /// Copies everything of the host that the container may see, in the new mount namespace.
-  init(_ options: ContainerOptions, _ identity: Identity, workingDirectory: FilePath?) throws(RuntimeError) {
-    let isRootInside = options.isFakeRoot
-    home = isRootInside ? "/root" : identity.home
-    if options.namespaces.contains(.process) {
-      add("/proc", .processes)
-    } else {
-      try bind("/proc", isOptional: false)
-    }
-    if options.namespaces.contains(.network) {
-      let host = try translating(
-        try PlannedMount.HostTree("/sys", [.readOnly, .noSetID, .noDevices]))
-      add("/sys", .system(host))
-    } else {
-      try bind("/sys", isOptional: true, isReadOnly: true)
-    }
-    if let group = options.controlGroup {
-      // This replaces the host's: the program cannot change it, and does not see the groups of others.
-      let tree = try translating(
-        try PlannedMount.HostTree(group, [.readOnly, .noSetID, .noDevices]))
-      add("/sys/fs/cgroup", .bind(tree))
-    }
-    if options.isContained {
-      add("/dev", .devices)
-    } else {
-      try bind("/dev", isOptional: false, hasDevices: true)
-    }
+  init(
+    _ options: ContainerOptions, _ identity: Identity, _ directory: CallersDirectory
+  ) throws(RuntimeError) {
+    home = options.isFakeRoot ? "/root" : identity.home
+    try addKernel(options)
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath] {
       // Bind these read-only: a user who owns them could otherwise write to them.
-      try bind(file, isOptional: true, isReadOnly: true)
+      try bind(file, .usual, [.readOnly, .noSetID, .noDevices])
     }
-    for directory in ["/tmp", "/var/tmp"] as [FilePath] {
+    for place in ["/tmp", "/var/tmp"] as [FilePath] {
       if options.isContained {
-        add(directory, .memory(mode: "1777"))
+        add(place, .memory(mode: "1777"), .own)
       } else {
-        try bind(directory, isOptional: true)
+        try bind(place, .usual)
       }
     }
-    if options.isContained {
-      // A home directory of / is the root of the image.
-      if home != "/" { add(home, .memory(mode: "700")) }
-    } else if !options.hidesHome, identity.home != "/" {
-      try bind(identity.home, at: home, isOptional: true)
+    // A home directory of / is the root of the image.
+    if !options.hidesHome, home != "/" {
+      if options.isContained {
+        add(home, .memory(mode: "700"), .ofCaller)
+      } else if identity.home != "/" {
+        try bind(identity.home, at: home, .ofCaller)
+      }
     }
-    if !options.isContained, let workingDirectory, !Self.systemDirectories.contains(workingDirectory),
-      !(options.hidesHome && identity.isHome(near: workingDirectory)),
-      !mounts.contains(where: { workingDirectory.isBeneath($0.target) && $0.isDirectory })
-    {
-      try bind(workingDirectory, isOptional: true)
-    }
+    try add(options.drivers, isContained: options.isContained, options.onNote)
+    if !options.isContained { add(directory, options, identity) }
     for one in options.binds {
-      // The user's binds replace the default mount at the same place.
-      mounts.removeAll { $0.target == one.target }
       do {
         var flags: MountFlags = [.noSetID, .noDevices]
         if one.isReadOnly { flags.insert(.readOnly) }
         let source = try PlannedMount.HostTree(one.source, flags)
-        mounts.append(PlannedMount(target: one.target, content: .bind(source), isOptional: false))
+        add(one.target, .bind(source), .requested)
       } catch {
+        if let old = Self.tooOld(error) { throw old }
         throw RuntimeError(
           .system, "cannot bind \(one.source.string): \(error.errno.description)", system: error)
       }
     }
   }
 
-  /// Puts a file that this program made at a place.
-  mutating func add(file target: FilePath, _ bytes: [UInt8]) {
-    guard !mounts.contains(where: { target == $0.target }) else { return }
-    mounts.append(PlannedMount(target: target, content: .file(bytes), isOptional: true))
+  /// The interfaces of the kernel.
+  private mutating func addKernel(_ options: ContainerOptions) throws(RuntimeError) {
+    let restricted: MountFlags = [.readOnly, .noSetID, .noDevices]
+    if options.namespaces.contains(.process) {
+      add("/proc", .processes, .kernel)
+    } else {
+      try bind("/proc", .kernel)
+    }
+    if options.namespaces.contains(.network) {
+      add("/sys", .system(try Self.tree("/sys", restricted)), .kernel)
+    } else {
+      try bind("/sys", .usual, restricted)
+    }
+    if let group = options.controlGroup {
+      // This replaces the host's: the program cannot change it, and does not see the groups of others.
+      add("/sys/fs/cgroup", .bind(try Self.tree(group, restricted)), .kernel)
+    }
+    if options.isContained {
+      // A read-only bind of a device can still be written to. It keeps root, who owns the device, from changing its
+      // permissions.
+      let devices = try options.drivers.devices.map { (device) throws(RuntimeError) in
+        (target: device.target, tree: try Self.tree(device.source, [.readOnly, .noSetID]))
+      }
+      add("/dev", .devices(devices), .kernel)
+    } else {
+      try bind("/dev", .kernel, .noSetID)
+    }
   }
 
-  private mutating func add(_ target: FilePath, _ content: PlannedMount.Content) {
-    mounts.append(PlannedMount(target: target, content: content, isOptional: false))
+  /// The directory of the drivers' libraries, where images of the runtimes look for them.
+  static let librariesOfDrivers: FilePath = "/.singularity.d/libs"
+
+  private mutating func add(
+    _ drivers: DriverFiles, isContained: Bool, _ onNote: (String) -> Void
+  ) throws(RuntimeError) {
+    let flags: MountFlags = [.readOnly, .noSetID, .noDevices]
+    if !drivers.libraries.isEmpty {
+      let files = try drivers.libraries.map { (library) throws(RuntimeError) in
+        (name: library.name, tree: try Self.tree(library.source, flags))
+      }
+      add(Self.librariesOfDrivers, .files(files), .driver)
+    }
+    for file in drivers.files {
+      let tree = try Self.tree(file.source, file.isReadOnly ? flags : [.noSetID, .noDevices])
+      add(file.target, .bind(tree), .driver)
+    }
+    // The host's /dev has all others.
+    for device in drivers.devices where !isContained && device.source != device.target {
+      onNote(
+        "\(device.source.string) of the host can be \(device.target.string) only in a container with a /dev of its own"
+      )
+    }
+  }
+
+  /// The caller's working directory, by the kernel's name and by the shell's.
+  private mutating func add(
+    _ directory: CallersDirectory, _ options: ContainerOptions, _ identity: Identity
+  ) {
+    guard let physical = directory.physical, !ImagePrograms.contain(physical),
+      !(options.hidesHome && identity.isHome(in: physical))
+    else { return }
+    for path in [physical] + (directory.logical.map { [$0] } ?? [])
+    where !mounts.contains(where: { path.isBeneath($0.target) && $0.isDirectory }) {
+      do {
+        add(path, .bind(try PlannedMount.HostTree(physical, [.noSetID, .noDevices])), .ofCaller)
+      } catch {
+        directoryFailure = error
+      }
+    }
+  }
+
+  /// Puts a file that this program made at a place.
+  mutating func add(file target: FilePath, _ bytes: [UInt8]) { add(target, .file(bytes), .usual) }
+
+  private mutating func add(
+    _ target: FilePath, _ content: PlannedMount.Content, _ purpose: PlannedMount.Purpose
+  ) {
+    mounts.append(PlannedMount(target: target, content: content, purpose: purpose))
   }
 
   private mutating func bind(
-    _ source: FilePath, at target: FilePath? = nil, isOptional: Bool, hasDevices: Bool = false,
-    isReadOnly: Bool = false
+    _ source: FilePath, at target: FilePath? = nil, _ purpose: PlannedMount.Purpose,
+    _ flags: MountFlags = [.noSetID, .noDevices]
   ) throws(RuntimeError) {
-    var flags: MountFlags = hasDevices ? .noSetID : [.noSetID, .noDevices]
-    if isReadOnly { flags.insert(.readOnly) }
-    do {
-      let tree = try PlannedMount.HostTree(source, flags)
-      mounts.append(PlannedMount(target: target ?? source, content: .bind(tree), isOptional: isOptional))
-    } catch {
+    do { add(target ?? source, .bind(try PlannedMount.HostTree(source, flags)), purpose) } catch {
       // A tree that the kernel cannot copy exists, so it must not be left out silently.
-      if !isOptional || error.errno == .noFunction { throw RuntimeError(error) }
+      if let old = Self.tooOld(error) { throw old }
+      if purpose == .kernel { throw RuntimeError(error) }
     }
+  }
+
+  private static func tree(
+    _ path: FilePath, _ flags: MountFlags
+  ) throws(RuntimeError) -> PlannedMount.HostTree {
+    do { return try PlannedMount.HostTree(path, flags) } catch { throw tooOld(error) ?? RuntimeError(error) }
+  }
+
+  /// The reason if the kernel does not know a call.
+  private static func tooOld(_ error: SystemError) -> RuntimeError? {
+    guard error.errno == .noFunction else { return nil }
+    return RuntimeError(
+      .unavailable,
+      "starting a program needs Linux 5.12, which can show directories without the rights to their devices",
+      system: error)
   }
 
   /// Closes the copies that were not mounted, for example because the image has something else in their place.
   func closeTrees() {
-    for mount in mounts { mount.hostTree?.close() }
-  }
-
-  /// Whether another mount covers the place, so that the image does not need to have it.
-  func isCovered(_ mount: PlannedMount) -> Bool {
-    mounts.contains { $0.target != mount.target && mount.target.isBeneath($0.target) }
+    for mount in mounts { for tree in mount.hostTrees { tree.close() } }
   }
 }

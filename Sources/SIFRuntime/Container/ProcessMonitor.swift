@@ -7,11 +7,17 @@ import SystemPackage
 ///
 /// The namespace's first process is ours: it adopts orphans, and the kernel ends all processes of the
 /// namespace with it. If this process is killed, so is the first process.
+///
+/// A signal to the whole process group, such as a terminal sends, reaches the program anyway; but this process cannot
+/// tell it from one to itself. The first process can: it is in the same group and keeps the signals that it gets pending.
+/// So this process passes every signal on to it, as a real-time signal of its own, and the first process
+/// decides. The kernel gives the signal to a group's newer members first.
 enum ProcessMonitor {
   private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
-  /// The code of signals that the kernel sends, for example for a key typed at a terminal. Every process of
-  /// the group gets those anyway.
-  private static let byKernel: Int32 = 128
+  /// The real-time signal for the first of these; the others follow. The C library uses the lowest ones.
+  private static let firstMessage: Int32 = 40
+  /// The name of the first process. Whoever ends processes by name means `siftool`, which passes the signal on.
+  private static let name = "container-init"
 
   /// Runs a program in the namespace of processes that begins with this process's next child.
   ///
@@ -28,12 +34,13 @@ enum ProcessMonitor {
     let receiving = try translating(try OwnedDescriptor.socketPair(&sending))
     let last = sending?.rawValue ?? -1
     var old = sigset_t()
-    var waited = signals
-    pthread_sigmask(SIG_BLOCK, &waited, &old)
+    var held = Signals.set(forwarded + messages + [SIGCHLD])
+    pthread_sigmask(SIG_BLOCK, &held, &old)
     let first = try translating { () throws(SystemError) in
       try Helper(.child) { channel in
         // The program inherits the socket until it starts. Failures are reported before that.
         let report = channel.release()
+        ProcessName.set(name)
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
         // If the waiting process was killed before the call above, nobody holds the other end any more.
         var other = pollfd(fd: report, events: 0, revents: 0)
@@ -42,18 +49,31 @@ enum ProcessMonitor {
           let program = try prepare()
           // The program has the same user. It must not look into this process, which has seen the host.
           ProcessPrivacy.set(isPrivate: true)
+          var theirs: OwnedDescriptor?
+          let mine = try OwnedDescriptor.socketPair(&theirs)
+          let (own, other) = (mine.rawValue, theirs?.rawValue ?? -1)
           let child = try Forking.child {
+            close(own)
+            takeEarlySignals(from: other)
             pthread_sigmask(SIG_SETMASK, &old, nil)
             let failure = program.execute()
             tell(report, failure)
             return 127
           }
           close(report)
-          let status = wait(for: child)
+          sendEarlySignals(to: own)
+          let status = wait(for: child, messages) { message in
+            let signal = forwarded[Int(message - firstMessage)]
+            // Take it, so that it does not count for another one. The program may have a group of its own.
+            var only = Signals.set([signal])
+            var atOnce = timespec()
+            let isOfGroup = sigtimedwait(&only, nil, &atOnce) > 0 && getpgid(child) == getpgrp()
+            if !isOfGroup { kill(child, signal) }
+          }
           tell(last, status)
           return Forking.exitStatus(status)
         } catch {
-          tell(report, error as? RuntimeError ?? RuntimeError(.system, "\(error)"))
+          tell(report, RuntimeError(any: error))
           return 1
         }
       }
@@ -65,22 +85,19 @@ enum ProcessMonitor {
     guard let process = first.process else {
       throw RuntimeError(.system, "the container's first process is gone")
     }
-    let status = wait(for: process)
-    pthread_sigmask(SIG_SETMASK, &old, nil)
-    guard let code = text.firstIndex(of: 0) else {
-      // If the first process itself was ended, it sent nothing.
-      let word = (try? receiving.readToEnd(limit: 4)) ?? []
-      return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
+    let status = wait(for: process, forwarded) { signal in
+      if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
     }
-    throw RuntimeError(
-      RuntimeError.Code(rawValue: String(decoding: text[..<code], as: UTF8.self)) ?? .system,
-      String(decoding: text[(code + 1)...], as: UTF8.self))
+    pthread_sigmask(SIG_SETMASK, &old, nil)
+    if let failure = RuntimeError(bytes: text) { throw failure }
+    // If the first process itself was ended, it sent nothing.
+    let word = (try? receiving.readToEnd(limit: 4)) ?? []
+    return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
   }
 
-  /// Sends a failure: its code, a NUL, and the message.
+  /// Sends a failure.
   private static func tell(_ socket: Int32, _ failure: RuntimeError) {
-    let bytes = Array(failure.code.rawValue.utf8) + [0] + Array(failure.message.utf8)
-    _ = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+    _ = failure.bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
   }
 
   /// Sends how the program ended.
@@ -88,11 +105,33 @@ enum ProcessMonitor {
     withUnsafeBytes(of: status) { _ = write(socket, $0.baseAddress, $0.count) }
   }
 
-  private static var signals: sigset_t { Signals.set(forwarded + [SIGCHLD]) }
+  private static var messages: [Int32] { forwarded.indices.map { firstMessage + Int32($0) } }
 
-  /// Waits for a process, reaps every other child that ends, and forwards signals. Returns the status of wait(2).
-  private static func wait(for process: pid_t) -> Int32 {
-    var waited = signals
+  /// Tells the program's process, which waits for it, which signals its group got before it existed.
+  private static func sendEarlySignals(to socket: Int32) {
+    var early = pending
+    _ = write(socket, &early, MemoryLayout.size(ofValue: early))
+  }
+
+  private static func takeEarlySignals(from socket: Int32) {
+    var early: UInt32 = 0
+    guard read(socket, &early, MemoryLayout.size(ofValue: early)) > 0 else { return }
+    let own = pending
+    for (index, signal) in forwarded.enumerated() where early & ~own & (1 << UInt32(index)) != 0 {
+      kill(getpid(), signal)
+    }
+  }
+
+  /// The signals to be forwarded that this process holds back, as bits.
+  private static var pending: UInt32 {
+    var set = sigset_t()
+    sigpending(&set)
+    return forwarded.indices.reduce(0) { $0 | (sigismember(&set, forwarded[$1]) == 1 ? 1 << UInt32($1) : 0) }
+  }
+
+  /// Waits for a process, reaps every other child that ends, and hands signals to a body. Returns the status of wait(2).
+  private static func wait(for process: pid_t, _ signals: [Int32], _ body: (Int32) -> Void) -> Int32 {
+    var waited = Signals.set(signals + [SIGCHLD])
     while true {
       var status: Int32 = 0
       var ended = waitpid(-1, &status, WNOHANG)
@@ -100,9 +139,8 @@ enum ProcessMonitor {
         if ended == process { return status }
         ended = waitpid(-1, &status, WNOHANG)
       }
-      var information = siginfo_t()
-      let signal = sigwaitinfo(&waited, &information)
-      if signal > 0, signal != SIGCHLD, information.si_code != byKernel { kill(process, signal) }
+      let signal = sigwaitinfo(&waited, nil)
+      if signal > 0, signal != SIGCHLD { body(signal) }
     }
   }
 }

@@ -21,12 +21,12 @@ struct OpenImage {
   }
 
   /// Binds the file over itself, read-only, wherever the container sees it through a directory of the host.
-  func protect(_ mounts: [PlannedMount], beneath root: borrowing OwnedDescriptor) throws(SystemError) {
+  func protect(_ mounts: [PlacedMount], beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     guard status.st_mode & S_IFMT == S_IFREG else { return }
     for mount in mounts {
-      guard case .bind(let tree) = mount.content, let source = tree.path else { continue }
+      guard case .bind(let tree) = mount.planned.content, let source = tree.path else { continue }
       for path in paths where path.isBeneath(source) {
-        let place = mount.target.appending(path.components.dropFirst(source.components.count))
+        let place = mount.path.appending(path.components.dropFirst(source.components.count))
         try protect(place, beneath: root)
       }
     }

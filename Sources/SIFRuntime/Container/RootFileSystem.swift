@@ -60,33 +60,48 @@ struct RootFileSystem {
     let top = try naming(image)
     plan.add(
       file: "/etc/passwd",
-      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home))
+      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
+        // The image may have the shell by a link that only its own root explains.
+        let file = try? top.openInRoot(shell, flags: linux_o_path)
+        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
+          ?? false
+      })
     plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
-    var places: [PlannedMount] = []
+    let own = try translating(try top.status())
+    // The skeleton lies over the image, so its root has to look like the image's.
+    Self.copyAttributes(own, to: skeleton)
+    let image = image
+    let all = try MountPlaces.settle(plan.mounts, options.onNote) { (mount) throws(RuntimeError) in
+      try ImagePlace(of: mount, in: top, at: image)
+    }
+    var placed: [PlacedMount] = []
     var hasSkeleton = false
-    for mount in plan.mounts {
-      if !plan.isCovered(mount) {
-        switch try provide(mount, top) {
+    for mount in all {
+      if let place = mount.place, !MountPlaces.isCovered(mount, all) {
+        switch try provide(mount, at: place, top) {
         case .present: break
         case .made: hasSkeleton = true
         case .impossible(let reason):
-          guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
+          guard mount.planned.isOptional else { throw RuntimeError(.invalidArgument, reason) }
+          if mount.planned.purpose == .driver {
+            options.onNote("\(mount.planned.target.string) is left out: \(reason)")
+          }
           continue
         }
       }
-      places.append(mount)
+      placed.append(mount)
     }
-    let root = try merge(hasSkeleton)
+    let root = try merge(hasSkeleton, own)
     try overlay?.keep(while: root)
     let place = try naming(root)
-    for mount in places {
-      try lay(mount, place)
+    for mount in placed {
+      try lay(mount, place, placed)
       // Protect each mount before the next one, so that a user's bind over one of these files stays visible.
       if identity.user == 0 {
-        try translating(try protectMachine(at: mount.target, beneath: place))
+        try translating(try protectMachine(at: mount.planned.target, beneath: place))
       }
     }
-    try translating(try file.protect(places, beneath: place))
+    try translating(try file.protect(placed, beneath: place))
     plan.closeTrees()
     try translating(try Mounting.pivotRoot(to: root))
   }
@@ -129,35 +144,22 @@ struct RootFileSystem {
   }
 
   /// Makes sure that a mount has a file or directory to lie on.
-  private func provide(_ mount: PlannedMount, _ top: borrowing OwnedDescriptor) throws(RuntimeError)
-    -> Provision
-  {
-    let parts = Array(mount.target.components)
-    // Find the longest existing part of the path, following links inside the image.
-    var found = parts.count
-    while found > 0 {
-      let path = FilePath(root: "/", parts[..<found])
-      guard let there = try? top.openInRoot(path, flags: linux_o_path), let status = try? there.status()
-      else {
-        found -= 1
-        continue
-      }
-      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-      if found == parts.count {
-        return isDirectory == mount.isDirectory
-          ? .present
-          : .impossible(
-            "\(path.string) is \(isDirectory ? "a directory" : "not a directory") in the image, but what is bound is "
-              + (mount.isDirectory ? "one" : "not"))
-      }
-      guard isDirectory else {
-        return .impossible("\(path.string) is not a directory in the image: nothing can be bound beneath it")
-      }
-      let current = try translating(try there.currentPath())
-      return try build(
-        Array(current.components.dropFirst(image.components.count)), parts[found...], mount, top)
+  private func provide(
+    _ mount: PlacedMount, at place: ImagePlace, _ top: borrowing OwnedDescriptor
+  ) throws(RuntimeError) -> Provision {
+    let isDirectory = mount.planned.isDirectory
+    if place.missing.isEmpty {
+      return place.isDirectory == isDirectory
+        ? .present
+        : .impossible(
+          "\(mount.path.string) is \(place.isDirectory ? "a directory" : "not a directory") in the image, but what is bound is "
+            + (isDirectory ? "one" : "not"))
     }
-    return try build([], parts[...], mount, top)
+    guard place.isDirectory else {
+      return .impossible(
+        "\(place.found.string) is not a directory in the image: nothing can be bound beneath it")
+    }
+    return try build(place.existing, place.missing, isDirectory, top)
   }
 
   /// Makes a place in the skeleton.
@@ -166,14 +168,14 @@ struct RootFileSystem {
   ///   - existing: the directory of the image, with links resolved.
   ///   - missing: the rest of the path beneath it.
   private func build(
-    _ existing: [FilePath.Component], _ missing: ArraySlice<FilePath.Component>, _ mount: PlannedMount,
+    _ existing: [FilePath.Component], _ missing: [FilePath.Component], _ isDirectory: Bool,
     _ top: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Provision {
     var path = skeleton
     for (index, name) in (existing + missing).enumerated() {
       path.append(name)
       let isLast = index == existing.count + missing.count - 1
-      if isLast, !mount.isDirectory {
+      if isLast, !isDirectory {
         _ = try translating(
           try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644))
         return .made
@@ -189,17 +191,22 @@ struct RootFileSystem {
         let original = try? top.openInRoot(
           FilePath(root: "/", existing[...index]), flags: linux_o_path), let status = try? original.status()
       {
-        path.withPlatformString {
-          _ = chown($0, status.st_uid, status.st_gid)
-          _ = chmod($0, status.st_mode & 0o7777)
-        }
+        Self.copyAttributes(status, to: path)
       }
     }
     return .made
   }
 
+  /// Gives a directory in memory the owner, if this namespace has it, and the permissions of another one.
+  private static func copyAttributes(_ status: stat, to path: FilePath) {
+    path.withPlatformString {
+      _ = chown($0, status.st_uid, status.st_gid)
+      _ = chmod($0, status.st_mode & 0o7777)
+    }
+  }
+
   /// Makes the root: the image alone, an overlay of the image and the rest, or an underlay.
-  private func merge(_ hasSkeleton: Bool) throws(RuntimeError) -> FilePath {
+  private func merge(_ hasSkeleton: Bool, _ top: stat) throws(RuntimeError) -> FilePath {
     if options.overlay == .none, hasSkeleton, options.usesUnderlay { return try underlay() }
     let lower = hasSkeleton ? "\(skeleton.string):\(image.string)" : image.string
     var data = "lowerdir=\(lower)"
@@ -212,11 +219,15 @@ struct RootFileSystem {
     case .memory:
       let place = stage.appending("memory")
       try make(place)
-      try makeUpper(place)
+      try makeUpper(place, top)
       data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
     case .directory:
       // The directory is bound to a path without commas and colons.
       let place = stage.appending("overlay")
+      do { try makeUpper(place, top) } catch {
+        guard let system = error.system, let overlay else { throw error }
+        throw Self.cannotUse(overlay.path, system)
+      }
       data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
     }
     if geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace { data += ",userxattr" }
@@ -240,10 +251,11 @@ struct RootFileSystem {
     return merged
   }
 
-  private func makeUpper(_ place: FilePath) throws(RuntimeError) {
-    for name in ["upper", "work"] {
+  /// Makes the directories of a writable layer. The upper one becomes the container's root.
+  private func makeUpper(_ place: FilePath, _ top: stat) throws(RuntimeError) {
+    for (name, mode) in [("upper", top.st_mode & 0o7777), ("work", 0o755)] {
       let path = place.appending(name)
-      guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 || errno == EEXIST else {
+      guard path.withPlatformString({ mkdir($0, mode) }) == 0 || errno == EEXIST else {
         throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "create", path: path))
       }
     }
@@ -254,10 +266,6 @@ struct RootFileSystem {
     let place = stage.appending("overlay")
     try make(place)
     do { try directory.attach(to: place) } catch { throw Self.cannotUse(path, error) }
-    do { try makeUpper(place) } catch {
-      guard let system = error.system else { throw error }
-      throw Self.cannotUse(path, system)
-    }
   }
 
   /// Names the path that the user knows, not the directory's path in here.
@@ -269,24 +277,34 @@ struct RootFileSystem {
   // MARK: Mounts
 
   /// Mounts one thing at its place.
-  private func lay(_ mount: PlannedMount, _ root: borrowing OwnedDescriptor) throws(RuntimeError) {
+  private func lay(
+    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount]
+  ) throws(RuntimeError) {
+    let mount = placed.planned
+    // A file lies in place of a link, unless what is bound above it has one there.
+    let isExact = !mount.isDirectory && placed.place != nil && !MountPlaces.isCovered(placed, all)
     let place: OwnedDescriptor
-    do { place = try root.openInRoot(mount.target, flags: linux_o_path) } catch {
-      guard error.errno == .noSuchFileOrDirectory, try makeBeneath(mount, root) else {
+    do {
+      place = try root.openInRoot(placed.path, flags: linux_o_path | (isExact ? O_NOFOLLOW : 0))
+    } catch {
+      guard error.errno == .noSuchFileOrDirectory, try makeBeneath(placed, root, all) else {
         if mount.isOptional { return }
         throw RuntimeError(
           .invalidArgument,
           "cannot bind to \(mount.target.string): \(error.errno.description) in what is bound above it",
           system: error)
       }
-      return try lay(mount, root)
+      return try lay(placed, root, all)
+    }
+    if isExact, isLink(place) {
+      guard !mount.isOptional else { return }
+      throw RuntimeError(
+        .invalidArgument, "\(mount.target.string) is a link in the overlay: nothing can be bound to it")
     }
     if try isRoot(place, root) {
       // A mount here would hide the whole image.
-      let reason =
-        "\(mount.target.string) is the container's root, by a link of the image: nothing is mounted over it"
-      guard mount.isOptional else { throw RuntimeError(.invalidArgument, reason) }
-      return options.onNote(reason)
+      guard mount.isOptional else { throw RuntimeError(.invalidArgument, MountPlaces.isRoot(mount.target)) }
+      return options.onNote(MountPlaces.isRoot(mount.target))
     }
     let target = place.pathOfDescriptor
     do throws(SystemError) {
@@ -300,9 +318,21 @@ struct RootFileSystem {
         do { try Mounting.mount("sysfs", "sysfs", on: target, [.readOnly, .noSetID, .noDevices]) } catch {
           try host.attach(to: target)
         }
-      case .devices:
+      case .devices(let devices):
         try Mounting.mount("tmpfs", "devices", on: target, .noSetID, data: "mode=755")
-        try MinimalDevices.make(in: try root.openInRoot(mount.target, flags: O_RDONLY | O_DIRECTORY))
+        let directory = try root.openInRoot(placed.path, flags: O_RDONLY | O_DIRECTORY)
+        try MinimalDevices.make(in: directory, terminal: options.terminal)
+        for (path, tree) in devices { try MinimalDevices.add(tree, at: path, in: directory) }
+      case .files(let files):
+        let flags: MountFlags = [.noSetID, .noDevices]
+        try Mounting.mount("tmpfs", "libraries", on: target, flags, data: "mode=755")
+        let directory = try root.openInRoot(placed.path, flags: O_RDONLY | O_DIRECTORY)
+        for (name, tree) in files {
+          let place = try directory.openBeneath(
+            Array(name.utf8), flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
+          try tree.attach(to: place.pathOfDescriptor)
+        }
+        try Mounting.makeReadOnly(directory.pathOfDescriptor, flags)
       case .file(let bytes):
         let file = stage.appending("file-\(mount.target.lastComponent?.string ?? "")")
         let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
@@ -318,6 +348,10 @@ struct RootFileSystem {
     }
   }
 
+  private func isLink(_ place: borrowing OwnedDescriptor) -> Bool {
+    (try? place.status()).map { $0.st_mode & S_IFMT == S_IFLNK } ?? false
+  }
+
   private func isRoot(
     _ place: borrowing OwnedDescriptor, _ root: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Bool {
@@ -326,16 +360,16 @@ struct RootFileSystem {
 
   /// Makes a place in one of our own directories in memory. Returns false if the directory is not ours.
   private func makeBeneath(
-    _ mount: PlannedMount, _ root: borrowing OwnedDescriptor
+    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount]
   ) throws(RuntimeError) -> Bool {
-    guard options.isContained, let parent = mount.target.parentIn(ownDirectories: options) else {
-      return false
-    }
-    var path = parent
-    for name in mount.target.components.dropFirst(parent.components.count) {
+    let mount = placed.planned
+    let own = all.last { $0.planned.isMemory && $0.path != placed.path && placed.path.isBeneath($0.path) }
+    guard let own else { return false }
+    var path = own.path
+    for name in placed.path.components.dropFirst(own.path.components.count) {
       guard let directory = try? root.openInRoot(path, flags: O_RDONLY | O_DIRECTORY) else { return false }
       path.append(name)
-      let isLast = path == mount.target
+      let isLast = path == placed.path
       let bytes = FilePath(root: nil, [name]).bytes
       if isLast, !mount.isDirectory {
         guard
@@ -346,13 +380,5 @@ struct RootFileSystem {
       }
     }
     return true
-  }
-}
-
-extension FilePath {
-  /// The directory in memory that contains a place, with `--contain`.
-  fileprivate func parentIn(ownDirectories options: ContainerOptions) -> FilePath? {
-    let own: [FilePath] = ["/tmp", "/var/tmp", options.isFakeRoot ? "/root" : Identity().home]
-    return own.first { isBeneath($0) && self != $0 }
   }
 }

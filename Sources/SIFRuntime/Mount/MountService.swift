@@ -33,14 +33,13 @@ public enum MountService {
     }
     let answer = try translating(
       try helper.channel?.readToEnd(limit: 1 << 16) ?? [])
-    guard answer.isEmpty || answer.last != 0 else { return }
-    let text = String(decoding: answer, as: UTF8.self)
-    throw RuntimeError(.unavailable, text.isEmpty ? "the server of the mount has died" : text)
+    guard answer != [0] else { return }
+    throw RuntimeError(bytes: answer) ?? RuntimeError(.system, "the server of the mount has died")
   }
 
   /// Sends the reason of a failure, or one NUL for success. Returns whether anybody is listening.
   private static func tell(_ socket: Int32, _ failure: (any Error)?) -> Bool {
-    let bytes = failure.map { Array("\($0)".utf8) } ?? [0]
+    let bytes = failure.map { RuntimeError(any: $0).bytes } ?? [0]
     let count = bytes.withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
     close(socket)
     return count == bytes.count

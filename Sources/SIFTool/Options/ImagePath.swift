@@ -8,11 +8,12 @@ import Squash
 extension PathArgument {
   /// Refuses a URI, from which a runtime would fetch or build an image.
   func requireFile() throws {
-    let text = path.string
+    // A path has lost one of the slashes.
+    let text = path.string.replacing(":/", with: "://", maxReplacements: 1)
     let schemes = [
       "docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "library", "shub", "oras",
     ]
-    guard let end = text.firstRange(of: "://")?.lowerBound ?? text.firstRange(of: ":/")?.lowerBound,
+    guard let end = text.firstRange(of: "://")?.lowerBound, 
       schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
     else { return }
     throw ToolFailure.usage(

@@ -23,7 +23,7 @@ struct PackCommand: ReportingCommand {
   @Argument(help: "The root file system: a directory or a tar archive.") var rootfs: PathArgument
   @Argument(help: "The new image.") var image: OutputArgument
   @OptionGroup(title: "Besides the root file system") var runtime: RuntimeOptions
-  @Option(help: ArgumentHelp("The architecture (default: that of the programs inside).", valueName: "arch"))
+  @Option(help: ArgumentHelp("The architecture (default: that of the programs inside, or this machine's if there are none).", valueName: "arch"))
   var arch: String?
   @OptionGroup(title: "Squashfs") var compression: CompressionOptions
   @OptionGroup(title: "Encryption") var encryption: PackEncryptionOptions
@@ -48,6 +48,7 @@ struct PackCommand: ReportingCommand {
     var packer = Packer(try RuntimeParts(runtime), options, clock: clock)
     packer.isPlain = runtime.plain
     packer.architecture = fixed
+    packer.onNote = { reporter.note($0) }
     packer.encryption = try encryption.read()
     let report = try packer.pack(
       rootfs.isStandardInput ? .archive(STDIN_FILENO) : .file(rootfs.path), to: image.path)

@@ -11,19 +11,27 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Files") var files: FileOptions
   @OptionGroup(title: "Variables") var variables: VariableOptions
+  @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup var app: AppOption
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    // Before anything is opened: these are the caller's.
+    let descriptors = Forking.openDescriptors()
     let volume = try volume.open(image)
-    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action))
+    let container = Container(volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
   }
 
-  private func options(_ action: ContainerOptions.Action) throws -> ContainerOptions {
+  private func options(
+    _ action: ContainerOptions.Action, _ descriptors: [Int32]?
+  ) throws -> ContainerOptions {
     var options = ContainerOptions(action)
+    options.descriptors = descriptors
     let reporter = Reporter()
+    options.app = app.app
     try files.set(&options)
     try variables.set(&options)
     isolation.set(&options)
@@ -37,6 +45,7 @@ struct ContainerOptionGroup: ParsableArguments {
       )
     }
     options.onNote = { reporter.note($0) }
+    try devices.set(&options)
     return options
   }
 }
@@ -55,13 +64,13 @@ struct FileOptions: ParsableArguments {
   var bind: [BytesArgument] = []
   @Flag(help: "Hide the home directory.") var noHome = false
   @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
-  var pwd: PathArgument?
+  var pwd: DirectoryArgument?
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
     help: ArgumentHelp(
       "Make every file writable; changes are kept in this directory of the host.", valueName: "dir"))
-  var overlay: PathArgument?
+  var overlay: DirectoryArgument?
   @Flag(
     help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
@@ -78,7 +87,8 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ options: inout ContainerOptions) throws {
-    options.binds = try ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
+    options.binds =
+      try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
     if writableTmpfs { options.overlay = .memory }
@@ -93,32 +103,42 @@ struct VariableOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Set environment variables in the container, separated by commas (repeatable).",
-      discussion: "Quote an assignment whose value contains a comma: '\"LIST=1,2\",NAME=x'.",
+      discussion: """
+        Quote an assignment whose value contains a comma: '\"LIST=1,2\",NAME=x'. $NAME in a value is a variable of the \
+        container.
+        """,
       valueName: "name=value"))
   var env: [BytesArgument] = []
   @Option(
     help: ArgumentHelp(
-      "Set the variables that a file assigns, with the quotes of a shell.", valueName: "file"))
-  var envFile: PathArgument?
+      "Set the variables that a file assigns, with the quotes of a shell (repeatable).", valueName: "file"))
+  var envFile: [PathArgument] = []
   @Flag(name: [.customShort("e"), .long], help: "Do not pass on the host's variables.") var cleanenv = false
+  @Option(
+    help: ArgumentHelp(
+      "Do not pass on these variables of the host, separated by commas (repeatable).", valueName: "names"))
+  var noEnv: [String] = []
+  @Flag(help: "Take the values of variables as they are, and the arguments of images from Docker.") var noEval =
+    false
 
   func set(_ options: inout ContainerOptions) throws {
-    options.environment = try variables()
-    options.cleansEnvironment = cleanenv
-  }
-
-  private func variables() throws -> [ProgramVariables.Variable] {
-    var variables: [ProgramVariables.Variable] = []
-    if let envFile {
-      let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-      let bytes = try file.readToEnd(limit: 1 << 20)
-      variables = try ToolFailure.reading("--env-file") {
-        try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
-      }
+    let asked = try ToolFailure.reading("--env") {
+      try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
     }
     // Variables of the command line come last, so that they win.
-    return try variables
-      + ToolFailure.reading("--env") { try env.flatMap { try ProgramVariables.parse(list: $0.bytes) } }
+    for file in envFile { options.environment += try variables(of: file) }
+    options.expandedEnvironment = asked
+    options.evaluatesVariables = !noEval
+    options.cleansEnvironment = cleanenv
+    options.hiddenVariables = noEnv.flatMap { $0.split(separator: ",").map(String.init) }
+  }
+
+  private func variables(of envFile: PathArgument) throws -> [ProgramVariables.Variable] {
+    let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
+    let bytes = try file.readToEnd(limit: 1 << 20)
+    return try ToolFailure.reading("--env-file") {
+      try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
+    }
   }
 }
 
@@ -145,13 +165,13 @@ struct IsolationOptions: ParsableArguments {
   var fakeroot = false
   @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas.", valueName: "names"))
-  var addCaps: CapabilitiesArgument?
+  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
+  var addCaps: [CapabilitiesArgument] = []
   @Option(
     help: ArgumentHelp(
-      "Drop these of the default capabilities, separated by commas; all drops every one.", valueName: "names")
-  )
-  var dropCaps: CapabilitiesArgument?
+      "Drop these of the default capabilities, separated by commas; all drops every one (repeatable).",
+      valueName: "names"))
+  var dropCaps: [CapabilitiesArgument] = []
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
@@ -174,8 +194,8 @@ struct IsolationOptions: ParsableArguments {
     options.usesUserNamespace = userns
     options.isFakeRoot = fakeroot
     options.keepsKeyring = keepKeyring
-    options.addedCapabilities = addCaps?.set ?? []
-    options.droppedCapabilities = dropCaps?.set ?? []
+    options.addedCapabilities = addCaps.reduce(into: []) { $0.formUnion($1.set) }
+    options.droppedCapabilities = dropCaps.reduce(into: []) { $0.formUnion($1.set) }
   }
 }
 

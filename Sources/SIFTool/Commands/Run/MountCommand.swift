@@ -22,7 +22,7 @@ struct MountCommand: ToolCommand {
       """)
 
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument?
-  @Argument(help: "The directory to mount it on.") var directory: PathArgument?
+  @Argument(help: "The directory to mount it on.") var directory: DirectoryArgument?
   @Flag(help: "List the mounted images.") var list = false
   @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
   @OptionGroup var volume: VolumeOptions

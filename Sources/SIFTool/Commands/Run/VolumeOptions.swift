@@ -56,6 +56,11 @@ struct VolumeOptions: ParsableArguments {
       }
     }
     try image.named { try partition.requireSquashfs() }
+    for overlay in partition.overlays {
+      Reporter().note(
+        "object \(overlay.id) of \(image.path.string) is an overlay partition, which the runtimes lay over the image: it is "
+          + "not mounted, and its files are missing")
+    }
     let opened = try partition.unlock(with: volumeKey.source)
     return try image.named { try ImageVolume(opened) }
   }

@@ -1,0 +1,43 @@
+import Accelerators
+import ArgumentParser
+import CommandKit
+import SIFRuntime
+import SystemPackage
+
+/// The accelerators that the program can use.
+struct DeviceOptions: ParsableArguments {
+  @Flag(help: "Use NVIDIA GPUs: show the host's driver libraries, programs and devices.") var nv = false
+  @Flag(help: "Use AMD GPUs: show the host's driver libraries, programs and devices.") var rocm = false
+  @Option(
+    help: ArgumentHelp(
+      "Use a device that a Container Device Interface (CDI) file describes, for example nvidia.com/gpu=all (repeatable).",
+      valueName: "vendor/class=name"))
+  var device: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "The directories of CDI files, separated by commas. Default: /etc/cdi,/var/run/cdi.", valueName: "dirs")
+  )
+  var cdiDirs: BytesArgument?
+  @Option(
+    help: ArgumentHelp(
+      "Show more libraries of the host with those of the driver, separated by commas (repeatable).",
+      valueName: "files"))
+  var containlibs: [BytesArgument] = []
+
+  func set(_ options: inout ContainerOptions) throws {
+    var request = DriverRequest()
+    if nv { request.vendors.insert(.nvidia) }
+    if rocm { request.vendors.insert(.rocm) }
+    request.devices = try device.flatMap { try $0.split(separator: ",").map { try DeviceName(String($0)) } }
+    if let cdiDirs { request.directories = Self.paths(cdiDirs) }
+    request.libraries = containlibs.flatMap(Self.paths)
+    options.drivers = try request.resolve(onNote: options.onNote)
+    // The caller's own variables come after these, and win.
+    options.environment =
+      options.drivers.variables.map { ($0.name, Array($0.value.utf8)) } + options.environment
+  }
+
+  private static func paths(_ list: BytesArgument) -> [FilePath] {
+    list.bytes.split(separator: 0x2C).map { FilePath(bytes: Array($0)) }
+  }
+}
