@@ -44,7 +44,7 @@ public struct PartitionError: Fault {
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
-  /// The partition, if the fault beneath is about it.
+  /// The partition, if the fault is about one.
   public let objectID: UInt32?
   /// The byte of the file, if the fault beneath names one.
   public let offset: Int64?
@@ -52,10 +52,10 @@ public struct PartitionError: Fault {
   public let underlying: (any Fault)?
 
   /// A fault of its kind.
-  public init(_ code: Code, _ description: String) {
+  public init(_ code: Code, _ description: String, object: UInt32? = nil) {
     self.code = code
     self.description = description
-    objectID = nil
+    objectID = object
     offset = nil
     underlying = nil
   }

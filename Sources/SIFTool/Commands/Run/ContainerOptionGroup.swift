@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import CommandKit
 import Glibc
 import Instances
@@ -110,13 +111,13 @@ struct FileOptions: ParsableArguments {
   var bind: [BytesArgument] = []
   @Flag(help: "Hide the home directory.") var noHome = false
   @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
-  var pwd: PathArgument?
+  var pwd: DirectoryArgument?
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
     help: ArgumentHelp(
       "Make every file writable; changes are kept in this directory of the host.", valueName: "dir"))
-  var overlay: PathArgument?
+  var overlay: DirectoryArgument?
   @Flag(
     help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
@@ -133,7 +134,8 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ options: inout ContainerOptions) throws {
-    options.binds = try Bind.ofProcess() + bind.flatMap { try Bind.parse($0.bytes) }
+    options.binds =
+      try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
     if writableTmpfs { options.overlay = .memory }
@@ -168,7 +170,9 @@ struct VariableOptions: ParsableArguments {
     false
 
   func set(_ options: inout ContainerOptions) throws {
-    let asked = try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    let asked = try ToolFailure.reading("--env") {
+      try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    }
     // Variables of the command line come last, so that they win.
     for file in envFile { options.environment += try variables(of: file) }
     options.expandedEnvironment = asked
@@ -179,8 +183,10 @@ struct VariableOptions: ParsableArguments {
 
   private func variables(of envFile: PathArgument) throws -> [ProgramVariables.Variable] {
     let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-    return try VariableFile.parse(
-      try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
+    let bytes = try file.readToEnd(limit: 1 << 20)
+    return try ToolFailure.reading("--env-file") {
+      try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
+    }
   }
 }
 
@@ -218,7 +224,11 @@ struct IsolationOptions: ParsableArguments {
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
-      throw ValidationError("a host name has 1 to 64 bytes")
+      throw ValidationError("--hostname: a host name has 1 to 64 bytes")
+    }
+    guard hostname?.unicodeScalars.allSatisfy(\.isShown) ?? true || !ArgumentBytes.isText(hostname ?? "")
+    else {
+      throw ValidationError("--hostname: a host name has no control characters")
     }
   }
 
