@@ -54,6 +54,9 @@ struct VolumeShapeOptions: ParsableArguments {
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
+  /// The names of these options.
+  static let names = ["kdf", "kdf-memory", "kdf-time", "sector-size", "luks-offset"]
+
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
     var options = FormatOptions(sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
@@ -68,6 +71,8 @@ struct VolumeShapeOptions: ParsableArguments {
 struct NewVolumeKeySource {
   var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
   var pemPaths: [PathArgument] = []
+  /// The form of the partition that the key is for.
+  var format = EncryptionFormat.luks
   /// Whether the runtimes' variables may name a file with a key.
   var usesRuntimeVariables = true
   /// The names of the options, for messages.
@@ -84,7 +89,7 @@ struct NewVolumeKeySource {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
       do {
         if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
-        return try NewVolumeKey(recipients: recipients)
+        return try NewVolumeKey(recipients: recipients, for: format)
       } catch let error as PEMError {
         throw ToolFailure(error, pemPaths.map(\.path.printable).joined(separator: ", "))
       }
@@ -92,7 +97,9 @@ struct NewVolumeKeySource {
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
     let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
-    if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
+    if !paths.isEmpty {
+      return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }, for: format)
+    }
     guard let typed = try SecretInput.prompt("New passphrase: "),
       let again = try SecretInput.prompt("Repeat the passphrase: ")
     else { throw ToolFailure(.key, code: "no-key", "a passphrase or key is needed: give \(optionNames)") }
@@ -108,9 +115,7 @@ struct NewVolumeKeySource {
     let bytes = try SecretInput.read(path)
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-      let none: SecureBytes
-      do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
-      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+      return [try PEMPrivateKey.read(bytes.span).publicKey]
     } catch { throw ToolFailure(error, name) }
   }
 }
@@ -130,8 +135,8 @@ struct PackEncryptionOptions: ParsableArguments {
     guard !encrypt else { return [] }
     return [
       IdleOptions(
-        "passphrase-fd", "passphrase-file", "pem-path", "kdf", "kdf-memory", "kdf-time", "sector-size",
-        "luks-offset", reason: "needs --encrypt")
+        ["passphrase-fd", "passphrase-file", "pem-path"] + VolumeShapeOptions.names, reason: "needs --encrypt"
+      )
     ]
   }
 

@@ -69,6 +69,7 @@ struct RekeyCommand: ReportingCommand {
     let partition = try PathArgument(image.path).named {
       try Partition(of: editor.image, id: id?.value).requireEncrypted()
     }
+    try KeyChange.check(partition)
     var source = key.source
     source.reporter = reporter
     let opened = try editor.image.unlock(partition, with: source)
@@ -134,7 +135,7 @@ extension KeyChange {
       JSONMember("removedKeySlot", removedSlot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("messages", JSONValue(ids: messages)),
       JSONMember("droppedMessages", JSONValue(ids: droppedMessages)),
-      JSONMember("encryption", VolumeFields.json(of: partition.id, header.facts)),
+      JSONMember("encryption", VolumeFields.json(of: partition.id, .luks(header.facts))),
     ]
   }
 }
