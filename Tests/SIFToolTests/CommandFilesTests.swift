@@ -140,14 +140,4 @@ import Testing
     #expect(answer.errors.isEmpty)
     #expect(try Siftool.check("list", image).text.contains("|3"))
   }
-
-  @Test func groupsThatDoNotFit() throws {
-    for option in ["--groupid", "--link-group"] {
-      for group in ["268435456", "0xF0000001", "4294967296"] {
-        try refuse(
-          "add plain.sif phrase --datatype generic \(option) \(group)",
-          "the value '\(group)' is invalid for '\(option) <n>'")
-      }
-    }
-  }
 }

@@ -94,9 +94,17 @@ import Testing
         "add plain.sif text --datatype generic --filename \(String(repeating: "n", count: 129))",
         "--filename: the name is 129 bytes long; 128 is the most"
       ),
-      ("add plain.sif text --datatype generic --link 0", "--link: 0 is not a valid id to link to"),
       (
-        "add plain.sif text --datatype generic --link-group 0", "--link-group: 0 is not a valid id to link to"
+        "add plain.sif text --datatype generic --link-group 268435456",
+        "--link-group: 268435456 is not a valid id to link to: they go from 1 to 268435455"
+      ),
+      (
+        "add plain.sif text --datatype generic --link 0",
+        "--link: 0 is not a valid id to link to: they go from 1 to 268435455"
+      ),
+      (
+        "add plain.sif text --datatype generic --link-group 0",
+        "--link-group: 0 is not a valid id to link to: they go from 1 to 268435455"
       ),
       (
         "add plain.sif text --datatype generic --alignment=-1",

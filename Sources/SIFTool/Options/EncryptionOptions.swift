@@ -22,13 +22,6 @@ struct KeyDerivationOptions: ParsableArguments {
       "The passes of Argon2 (default: 4) or the iterations of PBKDF2 (default: 1000000).", valueName: "n"))
   var kdfTime: UInt32?
 
-  /// The first option whose value is not the default; nil if there is none.
-  var firstGiven: String? {
-    if kdf != "argon2id" { return "--kdf" }
-    if kdfMemory != nil { return "--kdf-memory" }
-    return kdfTime == nil ? nil : "--kdf-time"
-  }
-
   /// The cost, checked.
   func cost() throws -> KeyDerivationCost {
     guard let algorithm = KeyDerivationCost.Algorithm(rawValue: kdf) else {
@@ -61,12 +54,8 @@ struct VolumeShapeOptions: ParsableArguments {
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
-  /// The first option whose value is not the default; nil if there is none.
-  var firstGiven: String? {
-    if let option = derivation.firstGiven { return option }
-    if sectorSize.bytes != 4096 { return "--sector-size" }
-    return luksOffset.bytes == 1 << 20 ? nil : "--luks-offset"
-  }
+  /// The names of these options.
+  static let names = ["kdf", "kdf-memory", "kdf-time", "sector-size", "luks-offset"]
 
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
@@ -146,8 +135,8 @@ struct PackEncryptionOptions: ParsableArguments {
     guard !encrypt else { return [] }
     return [
       IdleOptions(
-        "passphrase-fd", "passphrase-file", "pem-path", "kdf", "kdf-memory", "kdf-time", "sector-size",
-        "luks-offset", reason: "needs --encrypt")
+        ["passphrase-fd", "passphrase-file", "pem-path"] + VolumeShapeOptions.names, reason: "needs --encrypt"
+      )
     ]
   }
 

@@ -56,13 +56,14 @@ struct ObjectOptions: ParsableArguments {
     help: ArgumentHelp("The type of the crypto-message: clear-signature or rsa-oaep.", valueName: "type"))
   var messageType: String?
 
-  @Option(help: ArgumentHelp("The object's group; 0 for none.", valueName: "n")) var groupid: GroupArgument?
+  @Option(help: ArgumentHelp("The object's group; 0 for none.", valueName: "n")) var groupid:
+    ReferenceNumber<UInt32>?
 
   @Option(help: ArgumentHelp("The id of the object that this one is linked to.", valueName: "id"))
   var link: ReferenceNumber<UInt32>?
 
   @Option(help: ArgumentHelp("The group that this object is linked to.", valueName: "n")) var linkGroup:
-    GroupArgument?
+    ReferenceNumber<UInt32>?
 
   @Option(
     help: ArgumentHelp(
@@ -77,17 +78,17 @@ struct ObjectOptions: ParsableArguments {
   /// The object that the options describe.
   func newObject() throws -> NewObject {
     let type = try dataType()
+    // The reference, too, stores the bits that the field has, and none of them stands for no group.
+    let group = groupid.map { $0.value & Descriptor.largestNumber }
     let name = filename?.bytes ?? []
     try ToolFailure.reading("--filename") { try NewObject(type, name: name).validate() }
     let link = try linkTarget()
     try ToolFailure.reading(self.link == nil ? "--link-group" : "--link") {
       try NewObject(type, link: link).validate()
     }
-    // The reference, too, stores the bits that the field has, and none of them stands for no group.
-    let group = groupid.map { $0.value & Descriptor.largestNumber }
     return NewObject(
-      type, metadata: try metadata(of: type), group: group == 0 ? nil : group, link: link,
-      name: name, alignment: alignment?.bytes)
+      type, metadata: try metadata(of: type), group: group == 0 ? nil : group, link: link, name: name,
+      alignment: alignment?.bytes)
   }
 
   /// The options that belong to another type of object.
@@ -191,18 +192,6 @@ struct ObjectOptions: ParsableArguments {
 enum NumberedNames {
   static func list(_ names: [String]) -> String {
     names.enumerated().map { "\($0.offset + 1) \($0.element)" }.joined(separator: ", ")
-  }
-}
-
-/// The number of a group, up to the largest that a descriptor can hold; 0 stands for none.
-struct GroupArgument: ExpressibleByArgument {
-  let value: UInt32
-
-  init?(argument: String) {
-    guard let value = ReferenceNumber<UInt32>.parse(argument), value & Descriptor.groupMask == 0 else {
-      return nil
-    }
-    self.value = value
   }
 }
 

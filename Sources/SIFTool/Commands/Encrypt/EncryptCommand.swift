@@ -41,13 +41,14 @@ struct EncryptCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
-  var idleOptions: [IdleOptions] { signing.idleOptions }
+  var idleOptions: [IdleOptions] {
+    signing.idleOptions
+      + (format == .luks
+        ? [] : [IdleOptions(VolumeShapeOptions.names, reason: "applies to --format luks alone")])
+  }
 
   func execute(_ reporter: Reporter) throws {
     let options = try shape.options()
-    if format != .luks, let option = shape.firstGiven {
-      throw ToolFailure.usage("\(option) applies to --format luks alone")
-    }
     let clock = try write.clock()
     let image = try Image(opening: input.path)
     let partition = try input.named { try Partition(of: image, id: id?.value) }

@@ -40,7 +40,7 @@ struct ContainerOptionGroup: ParsableArguments {
 
   /// Starts an instance, and returns when its program runs.
   func startInstance(
-    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: PathArgument?
+    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: OutputArgument?
   ) throws {
     let store = try InstanceStore()
     let starter = try InstanceStarter(name, in: store)
@@ -62,7 +62,7 @@ struct ContainerOptionGroup: ParsableArguments {
   }
 
   /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
-  private func write(_ process: Int32, to file: PathArgument, _ reporter: Reporter) {
+  private func write(_ process: Int32, to file: OutputArgument, _ reporter: Reporter) {
     do {
       let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK
       let descriptor = try OwnedDescriptor(opening: file.path, flags: flags, mode: 0o644)
