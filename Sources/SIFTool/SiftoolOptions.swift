@@ -103,7 +103,7 @@ extension OptionTable {
       exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ \
       apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
       cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
       """,
@@ -111,7 +111,7 @@ extension OptionTable {
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ \
       apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
       cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
       """,
@@ -119,7 +119,7 @@ extension OptionTable {
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs overlay= underlay fuse env=+ env-file= e/cleanenv c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps= drop-caps= security=+ \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ \
       apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
       cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ version
       """,
