@@ -25,7 +25,8 @@ public struct Packer {
   public var parts: RuntimeParts
   /// How the squashfs is made.
   public var options: WriterOptions
-  /// The architecture; nil to find it out from the programs inside.
+  /// The architecture; nil to find it out from the programs inside. If none tells it, the image gets
+  /// that of this machine, and ``onNote`` is told.
   public var architecture: Architecture?
   /// Receives notes about things that were decided for the caller.
   public var onNote: @Sendable (String) -> Void = { _ in }

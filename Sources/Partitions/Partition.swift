@@ -41,7 +41,7 @@ public struct Partition: Sendable {
       object = only
     }
     guard case .partition = object.metadata else {
-      throw PartitionError(.notPartition, "object \(object.id) is not a partition")
+      throw PartitionError(.notPartition, "object \(object.id) is not a partition", object: object.id)
     }
     storage = image.storage
     self.image = image
@@ -85,7 +85,8 @@ public struct Partition: Sendable {
     if try image.bytes(of: object).prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs { return }
     throw PartitionError(
       .otherFileSystem,
-      "partition \(object.id) holds \(partition.fileSystem.name); only squashfs is mounted or read")
+      "partition \(object.id) holds \(partition.fileSystem.name); only squashfs is mounted or read",
+      object: object.id)
   }
 
   /// The descriptor of an encrypted partition.
@@ -95,7 +96,8 @@ public struct Partition: Sendable {
     guard let object, isEncrypted else {
       throw PartitionError(
         .notEncrypted,
-        object.map { "partition \($0.id) is not encrypted" } ?? "a plain squashfs file is not encrypted")
+        object.map { "partition \($0.id) is not encrypted" } ?? "a plain squashfs file is not encrypted",
+        object: object?.id)
     }
     return object
   }
@@ -103,7 +105,7 @@ public struct Partition: Sendable {
   /// Opens the partition. If it is encrypted, it is decrypted while it is read.
   ///
   /// - Parameter keys: called for the keys of an encrypted partition.
-  /// - Throws: ``SIFError``, ``LUKSError`` or ``PartitionError``.
+  /// - Throws: ``SIFError``, ``LUKSError``, ``GocryptfsError`` or ``PartitionError``.
   public func unlock(with keys: some VolumeKeyProvider = NoVolumeKeys()) throws -> OpenedPartition {
     guard let image, let object else {
       return OpenedPartition(plain: storage, offset: 0, byteCount: try storage.length())
@@ -117,9 +119,18 @@ public struct Partition: Sendable {
 }
 
 extension Descriptor {
-  /// Whether the object is a partition with an encrypted squashfs.
+  /// Whether the object is a partition with an encrypted squashfs: a LUKS volume, or a file that gocryptfs encrypts.
   public var isEncryptedSquashfs: Bool {
-    if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
+    if case .partition(let partition) = metadata {
+      partition.fileSystem == .encryptedSquashfs || partition.fileSystem == .gocryptfsSquashfs
+    } else {
+      false
+    }
+  }
+
+  /// Whether the object is a partition with a squashfs that holds another one, which gocryptfs encrypts.
+  public var isGocryptfs: Bool {
+    if case .partition(let partition) = metadata { partition.fileSystem == .gocryptfsSquashfs } else { false }
   }
 }
 

@@ -96,7 +96,9 @@ import Testing
   }
 
   /// With a /dev of its own the terminal still has a name, and the program's open descriptors are the caller's.
-  @Test(arguments: ["", "-c", "-C", "-c --userns", "-c --fuse", "-c --overlay work/new", "--fakeroot", "--pid"])
+  @Test(arguments: [
+    "", "-c", "-C", "-c --userns", "-c --fuse", "-c --overlay work/new", "--fakeroot", "--pid",
+  ])
   func streams(options: String) throws {
     try both(
       """

@@ -36,6 +36,9 @@ public struct FileSource: ByteSource, ~Copyable {
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }
 
+  /// Opens a file for reading.
+  public init(opening path: String) throws(SIFError) { try self.init(opening: FilePath(path)) }
+
   /// Whether a path leads to the same file. Copying a file into itself would never end.
   public func isSameFile(as path: FilePath) -> Bool {
     var other = stat()
@@ -52,9 +55,12 @@ public struct FileSource: ByteSource, ~Copyable {
   }
 
   /// The next bytes.
+  ///
+  /// - Throws: ``SIFError`` if they cannot be read, and within ``EndingSignals/deferred(_:)`` if a signal has come.
   public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int {
     try translating { () throws(SystemError) in
-      try SystemError.check("read", descriptor.path) {
+      try EndingSignals.wait(toRead: descriptor)
+      return try SystemError.check("read", descriptor.path) {
         Glibc.read(descriptor.rawValue, buffer.baseAddress, buffer.count)
       }
     }

@@ -23,6 +23,7 @@ public struct Container {
     identity = Identity()
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
+    if options.service != nil { options.namespaces.insert(.process) }
     self.options = options
   }
 
@@ -67,11 +68,20 @@ public struct Container {
       try prepare(workingDirectory, overlay, server, capabilities, limits, mask)
     }
     guard isWatched else { throw try start().execute() }
-    let status = try ProcessMonitor.run(onFork: server.letGo, start)
+    let status = try ProcessMonitor.run(
+      options.service.map { .service($0.processName) } ?? .program, onFork: server.letGo,
+      onStart: { process in
+        options.service?.onStart(
+          RunningContainer(
+            process: process, image: image, home: homeInside, isFakeRoot: options.isFakeRoot,
+            group: limits.group,
+            filters: limits.filters))
+      }, start)
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
     // The remaining children end with the container, which has just ended.
     Forking.collectChildren(patience: 2)
+    options.service?.onEnd()
     Forking.end(as: status)
   }
 
@@ -83,6 +93,9 @@ public struct Container {
 
   /// Whether one of our processes stays above the program.
   private var isWatched: Bool { options.namespaces.contains(.process) || options.limits != nil }
+
+  /// The home directory in the container.
+  private var homeInside: FilePath { options.isFakeRoot ? "/root" : identity.home }
 
   // MARK: The server
 
@@ -215,16 +228,22 @@ public struct Container {
       if !options.keepsKeyring { try SessionKeyring.replace() }
     }
     umask(mask)
-    try WorkingDirectory.enter(options, workingDirectory, plan)
+    try WorkingDirectory.enter(options, workingDirectory, home: plan.home, plan.directoryFailure)
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
   /// The capabilities that the program keeps. In its own user namespace it can have any; outside, those of
   /// this process.
   private func keptCapabilities() throws(RuntimeError) -> Capabilities {
+    try Self.keptCapabilities(options, ownsUsers: needsUserNamespace)
+  }
+
+  static func keptCapabilities(
+    _ options: ContainerOptions, ownsUsers: Bool
+  ) throws(RuntimeError) -> Capabilities {
     let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
-    guard !needsUserNamespace else { return wanted }
+    guard !ownsUsers else { return wanted }
     // execve(2) drops all capabilities outside the bounding set.
     let bound = try translating(try Capabilities.bounding())
     let own = try translating(try Capabilities.effective()).intersection(bound)
@@ -242,7 +261,7 @@ public struct Container {
   }
 
   private func mount(on target: FilePath, _ server: ImageServer) throws {
-    if !needsUserNamespace, !options.usesFuse {
+    if !needsUserNamespace, !options.usesFuse, !volume.needsFuse {
       do {
         return try KernelMount.mount(volume, on: target).keep()
       } catch {

@@ -35,9 +35,10 @@ struct KeyDerivationOptions: ParsableArguments {
         throw ToolFailure.usage("--kdf-memory is more than 4 GiB")
       }
       cost.memory = memory
+      try ToolFailure.reading("--kdf-memory") { try cost.check() }
     }
     if let kdfTime { cost.time = kdfTime }
-    try cost.check()
+    try ToolFailure.reading("--kdf-time") { try cost.check() }
     return cost
   }
 }
@@ -53,11 +54,15 @@ struct VolumeShapeOptions: ParsableArguments {
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
+  /// The names of these options.
+  static let names = ["kdf", "kdf-memory", "kdf-time", "sector-size", "luks-offset"]
+
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
-    let options = FormatOptions(
-      dataOffset: luksOffset.bytes, sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
-    try options.check()
+    var options = FormatOptions(sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
+    try ToolFailure.reading("--sector-size") { try options.check() }
+    options.dataOffset = luksOffset.bytes
+    try ToolFailure.reading("--luks-offset") { try options.check() }
     return options
   }
 }
@@ -66,6 +71,8 @@ struct VolumeShapeOptions: ParsableArguments {
 struct NewVolumeKeySource {
   var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
   var pemPaths: [PathArgument] = []
+  /// The form of the partition that the key is for.
+  var format = EncryptionFormat.luks
   /// Whether the runtimes' variables may name a file with a key.
   var usesRuntimeVariables = true
   /// The names of the options, for messages.
@@ -80,13 +87,19 @@ struct NewVolumeKeySource {
     }
     if !pemPaths.isEmpty {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
-      if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
-      return try NewVolumeKey(recipients: recipients)
+      do {
+        if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
+        return try NewVolumeKey(recipients: recipients, for: format)
+      } catch let error as PEMError {
+        throw ToolFailure(error, pemPaths.map(\.path.printable).joined(separator: ", "))
+      }
     }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
     let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
-    if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
+    if !paths.isEmpty {
+      return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }, for: format)
+    }
     guard let typed = try SecretInput.prompt("New passphrase: "),
       let again = try SecretInput.prompt("Repeat the passphrase: ")
     else { throw ToolFailure(.key, code: "no-key", "a passphrase or key is needed: give \(optionNames)") }
@@ -102,9 +115,7 @@ struct NewVolumeKeySource {
     let bytes = try SecretInput.read(path)
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-      let none: SecureBytes
-      do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
-      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+      return [try PEMPrivateKey.read(bytes.span).publicKey]
     } catch { throw ToolFailure(error, name) }
   }
 }
@@ -119,16 +130,21 @@ struct PackEncryptionOptions: ParsableArguments {
   var pemPath: [PathArgument] = []
   @OptionGroup var shape: VolumeShapeOptions
 
+  /// The options that do nothing without `--encrypt`.
+  var idleOptions: [IdleOptions] {
+    guard !encrypt else { return [] }
+    return [
+      IdleOptions(
+        ["passphrase-fd", "passphrase-file", "pem-path"] + VolumeShapeOptions.names, reason: "needs --encrypt"
+      )
+    ]
+  }
+
   /// The key and the format of the volume; nil without `--encrypt`.
   func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
-    guard encrypt else {
-      guard !passphrase.isGiven, pemPath.isEmpty else {
-        throw ToolFailure.usage("a passphrase or key needs --encrypt")
-      }
-      return nil
-    }
+    guard encrypt else { return nil }
     var source = NewVolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     let options = try shape.options()

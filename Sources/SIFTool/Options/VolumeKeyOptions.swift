@@ -4,7 +4,6 @@ import CommandKit
 import Gcrypt
 import Glibc
 import ImageTrust
-import LUKS
 import Partitions
 import PEMKeys
 import SIF
@@ -23,12 +22,17 @@ struct VolumeKeyOptions: ParsableArguments {
 
   @OptionGroup var permissions: VolumePermissionOptions
 
+  /// The names of these options.
+  static let names = ["passphrase-fd", "passphrase-file", "pem-path", "allow-kdf-cost", "allow-cipher"]
+
   /// Closes the descriptors that options and variables name, read or not, so that no program inherits them.
   func closeDescriptors() {
     let named =
       [passphrase.passphraseFile].compactMap { $0 } + pemPath + VolumeKeySource.pemPathsOfEnvironment
     let paths = named.map(\.path)
-    for number in [passphrase.passphraseFd].compactMap({ $0 }) + paths.compactMap(SecretInput.descriptor) {
+    for number in [passphrase.passphraseFd?.number].compactMap({ $0 })
+      + paths.compactMap(SecretInput.descriptor)
+    {
       SecretInput.closeDescriptor(number)
     }
   }
@@ -36,7 +40,7 @@ struct VolumeKeyOptions: ParsableArguments {
   /// The same values, independent of ArgumentParser.
   var source: VolumeKeySource {
     var source = VolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     source.allowsAnyCost = permissions.allowKdfCost
@@ -98,8 +102,8 @@ struct VolumeKeySource: VolumeKeyProvider {
   }
 
   /// Tells the cost before the user has to wait.
-  func willUnlock(_ object: Descriptor, cost: UnlockCost) {
-    reporter.note("opening partition \(object.id): \(cost.description)")
+  func willUnlock(_ object: Descriptor, cost: String) {
+    reporter.note("opening partition \(object.id): \(cost)")
   }
 
   private func unwrap(
@@ -121,9 +125,8 @@ enum PrivateKeyFile {
   static func read(_ path: FilePath, _ phrase: PassphraseOnce, _ reporter: Reporter) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)
-    let none = try SecureBytes(count: 0)
     do throws(PEMError) {
-      let key = try PEMPrivateKey.read(bytes.span, passphrase: none)
+      let key = try PEMPrivateKey.read(bytes.span)
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }

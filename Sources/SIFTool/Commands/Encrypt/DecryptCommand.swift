@@ -17,7 +17,7 @@ struct DecryptCommand: ReportingCommand {
       """)
 
   @Argument(help: "The image.") var input: PathArgument
-  @Argument(help: "The new image.") var output: PathArgument
+  @Argument(help: "The new image.") var output: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
@@ -27,11 +27,12 @@ struct DecryptCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
+  var idleOptions: [IdleOptions] { signing.idleOptions }
 
   func execute(_ reporter: Reporter) throws {
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try Partition(of: image, id: id?.value).requireEncrypted()
+    let partition = try input.named { try Partition(of: image, id: id?.value).requireEncrypted() }
     var source = key.source
     source.reporter = reporter
     let opened = try input.namingImage { try image.unlock(partition, with: source) }
@@ -49,7 +50,7 @@ struct DecryptCommand: ReportingCommand {
     guard json.json else { return }
     try Console.write(document: [
       JSONMember("partition", .integer(Int64(partition.id))),
-      JSONMember("keySlot", opened.encryption.map { .integer(Int64($0.slot)) } ?? .null),
+      JSONMember("keySlot", opened.encryption?.slot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("size", .integer(try opened.contents.byteCount)),
       JSONMember("droppedMessages", JSONValue(ids: rewrite.messages)),
       JSONMember("droppedSignatures", JSONValue(ids: rewrite.signatures)),

@@ -46,8 +46,13 @@ struct EvidenceOptions: ParsableArguments {
     if !storage.keepsAccessTime {
       reporter.note("you do not own the image: reading it may change its access time")
     }
+    if let id, evidence.descriptors.contains(where: { $0.id == id.value && $0.dataType != .partition }) {
+      throw SIFError(
+        .notPartition, "object \(id.value) is not a partition", path: image.path, objectID: id.value)
+    }
     if let id, !evidence.descriptors.contains(where: { $0.id == id.value }) {
-      throw ToolFailure(.failure, code: "object-not-found", "no object has the id \(id.value)")
+      throw SIFError(
+        .objectNotFound, "no object has the id \(id.value)", path: image.path, objectID: id.value)
     }
     return (evidence, limit.map { HashBudget(limit: $0.bytes) } ?? HashBudget(bytesOnDisk: status))
   }
@@ -85,6 +90,11 @@ struct EvidenceOptions: ParsableArguments {
       return nil
     }
     switch contents {
+    case .squashfs where object.isGocryptfs:
+      if let squash = try open(object, image, reporter) { return (squash, nil) }
+      try note(
+        object, .encrypted, "is encrypted (gocryptfs): without a key its files are not read", reporter,
+        leaveOut)
     case .squashfs(let squash): return (squash, object.offset)
     case .unreadable(let error): faults.note(error, in: object)
     case .encrypted(let facts):

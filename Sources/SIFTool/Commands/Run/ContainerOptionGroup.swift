@@ -1,6 +1,8 @@
 import ArgumentParser
+import Bytes
 import CommandKit
 import Glibc
+import Instances
 import LinuxSystem
 import SIFRuntime
 import SystemPackage
@@ -16,13 +18,58 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var app: AppOption
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
+  ///
+  /// In place of an image, `instance://NAME` means a container that runs already.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
     let volume = try volume.open(image)
     let container = Container(
       volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
+  }
+
+  /// Starts a program in an instance. Of the options, those for the program count.
+  private func join(_ name: String, _ action: ContainerOptions.Action) throws {
+    var options = try options(action, Forking.openDescriptors())
+    options.instanceName = name
+    let instance = try InstanceStore().find(name)
+    try ContainerGuest(in: instance.container, options).run(try instance.open())
+  }
+
+  /// Starts an instance, and returns when its program runs.
+  func startInstance(
+    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: OutputArgument?
+  ) throws {
+    let store = try InstanceStore()
+    let starter = try InstanceStarter(name, in: store)
+    let reporter = Reporter()
+    let instance: InstanceRecord
+    do {
+      let volume = try volume.open(image)
+      instance = try starter.start(
+        volume, image: try ImageMounts.absolute(image.path), try options(action, [])
+      ) { log in
+        for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
+      }
+    } catch {
+      starter.giveUp()
+      throw error
+    }
+    if let pidFile { write(instance.container.process, to: pidFile, reporter) }
+    reporter.note("instance \(name) started (process \(instance.container.process))")
+  }
+
+  /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
+  private func write(_ process: Int32, to file: OutputArgument, _ reporter: Reporter) {
+    do {
+      let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK
+      let descriptor = try OwnedDescriptor(opening: file.path, flags: flags, mode: 0o644)
+      try SystemError.writeAll(Array("\(process)\n".utf8).span.bytes, to: descriptor.rawValue)
+    } catch {
+      reporter.warn("the file for the process number cannot be written: \(error)")
+    }
   }
 
   private func options(
@@ -64,13 +111,13 @@ struct FileOptions: ParsableArguments {
   var bind: [BytesArgument] = []
   @Flag(help: "Hide the home directory.") var noHome = false
   @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
-  var pwd: PathArgument?
+  var pwd: DirectoryArgument?
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
     help: ArgumentHelp(
       "Make every file writable; changes are kept in this directory of the host.", valueName: "dir"))
-  var overlay: PathArgument?
+  var overlay: DirectoryArgument?
   @Flag(
     help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
@@ -87,7 +134,8 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ options: inout ContainerOptions) throws {
-    options.binds = try Bind.ofProcess() + bind.flatMap { try Bind.parse($0.bytes) }
+    options.binds =
+      try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
     if writableTmpfs { options.overlay = .memory }
@@ -122,7 +170,9 @@ struct VariableOptions: ParsableArguments {
     false
 
   func set(_ options: inout ContainerOptions) throws {
-    let asked = try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    let asked = try ToolFailure.reading("--env") {
+      try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    }
     // Variables of the command line come last, so that they win.
     for file in envFile { options.environment += try variables(of: file) }
     options.expandedEnvironment = asked
@@ -133,8 +183,10 @@ struct VariableOptions: ParsableArguments {
 
   private func variables(of envFile: PathArgument) throws -> [ProgramVariables.Variable] {
     let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-    return try VariableFile.parse(
-      try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
+    let bytes = try file.readToEnd(limit: 1 << 20)
+    return try ToolFailure.reading("--env-file") {
+      try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
+    }
   }
 }
 
@@ -172,7 +224,11 @@ struct IsolationOptions: ParsableArguments {
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
-      throw ValidationError("a host name has 1 to 64 bytes")
+      throw ValidationError("--hostname: a host name has 1 to 64 bytes")
+    }
+    guard hostname?.unicodeScalars.allSatisfy(\.isShown) ?? true || !ArgumentBytes.isText(hostname ?? "")
+    else {
+      throw ValidationError("--hostname: a host name has no control characters")
     }
   }
 
