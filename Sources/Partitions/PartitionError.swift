@@ -63,13 +63,16 @@ public struct PartitionError: Fault {
   /// A format's fault that is about one object.
   ///
   /// - Parameter origin: the byte of the file that the fault's own offset counts from: the partition's first one for
-  ///   faults of a volume.
-  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64 = 0) {
+  ///   faults of a volume, nil if the file does not hold the bytes as they are.
+  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64? = 0) {
     code = .beneath
     description = fault.description
     objectID = object
-    let place = fault.offset?.addingReportingOverflow(origin)
-    offset = place.flatMap { $0.overflow ? nil : $0.partialValue }
+    if let origin, let (place, overflow) = fault.offset?.addingReportingOverflow(origin), !overflow {
+      offset = place
+    } else {
+      offset = nil
+    }
     underlying = fault
   }
 
