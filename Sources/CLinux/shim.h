@@ -149,6 +149,7 @@ static inline int linux_ignore(int signal_number) { return signal(signal_number,
 
 // Only declared with _GNU_SOURCE.
 static inline int linux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+static inline int linux_setns(int space, int type) { return (int)syscall(SYS_setns, space, type); }
 static inline int linux_sethostname(const char *name, size_t count) {
   return (int)syscall(SYS_sethostname, name, count);
 }
@@ -287,6 +288,10 @@ static inline int linux_receive_descriptor(int socket) {
   int descriptor;
   memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
   return descriptor;
+}
+// send(2) without the signal for a reader that is gone.
+static inline ssize_t linux_send(int socket, const void *bytes, size_t count) {
+  return send(socket, bytes, count, MSG_NOSIGNAL);
 }
 static inline int linux_socket_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
