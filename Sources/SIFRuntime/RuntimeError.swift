@@ -48,6 +48,8 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case fuseHelper
     /// The program `fuse2fs` or `fuse-overlayfs`.
     case fileSystemProgram
+    /// An overlay whose files belong to the user who is root inside.
+    case overlayOfRoot
     /// A control group that this user may divide.
     case ownControlGroup
   }

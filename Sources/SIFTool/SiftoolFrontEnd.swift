@@ -33,6 +33,7 @@ private enum SiftoolRemedies {
       case .overlay: ", which --writable-tmpfs and --overlay need"
       case .fuseDevice: "; `siftool extract` does not need it"
       case .fileSystemProgram: nil
+      case .overlayOfRoot: "; --fakeroot needs one that `siftool overlay create --fakeroot` made"
       case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"
       case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
       case nil: nil

@@ -6,6 +6,7 @@ final class LayerMounter {
   private let root: ContainerRoot
   private let image: FilePath
   private let usesKernel: Bool
+  private let isFakeRoot: Bool
   private let onNote: (String) -> Void
   private var servers: [Int: ImageServer] = [:]
   private var trees: [Int: PlannedMount.HostTree] = [:]
@@ -16,13 +17,13 @@ final class LayerMounter {
   /// - Parameters:
   ///   - image: the name that the list of mounts shows.
   ///   - usesKernel: whether the kernel may mount a squashfs.
-  ///   - mayMerge: whether `fuse-overlayfs` may have to merge the layers.
   init(
     _ root: ContainerRoot, image: FilePath, _ options: ContainerOptions, _ fuse: FuseOptions, usesKernel: Bool
   ) throws(RuntimeError) {
     self.root = root
     self.image = image
     self.usesKernel = usesKernel
+    isFakeRoot = options.isFakeRoot
     onNote = options.onNote
     let all = root.all
     for (index, layer) in all.enumerated() {
@@ -95,7 +96,11 @@ final class LayerMounter {
     guard let programs, FuseMount.find("fuse-overlayfs") != nil else {
       throw FileSystemProgram.isMissing("fuse-overlayfs")
     }
-    let mount = try programs.merge(lowers, upper: upper)
+    let mount: OwnedDescriptor
+    do { mount = try programs.merge(lowers, upper: upper) } catch {
+      guard isFakeRoot, case .ext = root.writes else { throw error }
+      throw RuntimeError(error.code, error.message, system: error.system, lacking: .overlayOfRoot)
+    }
     var flags: MountFlags = [.noSetID, .noDevices]
     if upper == nil { flags.insert(.readOnly) }
     try Self.attach(mount, flags, to: target)

@@ -23,7 +23,11 @@ extension RootFileSystem {
     for index in 0...parts.layers.count {
       let place = stage.appending("layer-\(index)")
       try make(place)
-      try layers.mount(index, on: place)
+      if index > 0, case .ext(let volume) = parts.layers[index - 1] {
+        try mountUpper(index, of: volume, on: place)
+      } else {
+        try layers.mount(index, on: place)
+      }
       lowers.insert(place, at: 0)
     }
     // What fuse-overlayfs has removed in a file system of fuse2fs only fuse-overlayfs knows as removed.
@@ -42,6 +46,17 @@ extension RootFileSystem {
       return [image]
     }
     return lowers
+  }
+
+  /// Mounts the directory `upper` of a file system. A link in its place is not followed.
+  private func mountUpper(_ index: Int, of volume: ExtVolume, on target: FilePath) throws {
+    let whole = stage.appending("whole-\(index)")
+    try make(whole)
+    try layers.mount(index, on: whole)
+    do throws(SystemError) {
+      let upper = try OwnedDescriptor(opening: whole, flags: O_RDONLY | O_DIRECTORY).openDirectory(Array("upper".utf8))
+      try Mounting.attach(try Mounting.copy(of: upper.pathOfDescriptor), to: target)
+    } catch { throw Self.cannotUse(volume.storage.path, part: "its directory upper", error) }
   }
 
   /// Makes the root: the image alone, an overlay of the image and the rest, or an underlay.
@@ -64,7 +79,12 @@ extension RootFileSystem {
     case .ext:
       try make(overlayPlace)
       do { try layers.mount(parts.layers.count + 1, on: overlayPlace) } catch { throw RuntimeError(any: error) }
-      _ = try makeUpper(top)
+      let upper = try makeUpper(top)
+      // fuse-overlayfs empties this directory, so it must not be a link.
+      if let status = try translating(try upper.work.status(of: Array("work".utf8))), status.st_mode & S_IFMT != S_IFDIR {
+        throw Self.cannotUse(
+          parts.nameOfOverlay ?? "", part: "its work/work", SystemError(errno: .notDirectory, operation: "open"))
+      }
       // The kernel's overlay does not write to FUSE.
       try layers.merge(lowers, upper: overlayPlace, on: merged)
     }
@@ -102,7 +122,9 @@ extension RootFileSystem {
   ) throws(RuntimeError) {
     let system = failure as? SystemError
     let reason = system?.errno.description ?? "\(failure)"
-    do {
+    do throws(RuntimeError) {
+      // A directory that others can change is not for a program of root's, which follows links in it.
+      guard upper == nil || options.usesUserNamespace else { throw FileSystemProgram.isMissing("fuse-overlayfs") }
       try layers.merge(lowers, upper: upper, on: target)
       options.onNote("the kernel makes no overlay here (\(reason)): fuse-overlayfs makes it")
     } catch {
@@ -144,9 +166,11 @@ extension RootFileSystem {
   }
 
   /// Names the path that the user knows, not the directory's path in here.
-  static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
+  static func cannotUse(_ path: FilePath, part: String? = nil, _ error: SystemError) -> RuntimeError {
     RuntimeError(
-      .system, "\(path.string) cannot be used as an overlay: \(error.errno.description)", system: error)
+      .system,
+      "\(path.string) cannot be used as an overlay: \(part.map { "\($0): " } ?? "")\(error.errno.description)",
+      system: error)
   }
 }
 

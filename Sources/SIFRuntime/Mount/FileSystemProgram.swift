@@ -83,13 +83,15 @@ struct FileSystemProgram {
   }
 
   private static func failure(_ name: String, _ words: String) -> RuntimeError {
-    RuntimeError(.system, "\(name) cannot mount it: \(words)")
+    RuntimeError(.system, "\(name) cannot make the mount: \(words)")
   }
 
   private static func said(_ pipe: borrowing OwnedDescriptor) -> String {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = max(Glibc.read(pipe.rawValue, &bytes, bytes.count), 0)
-    let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+    let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n").filter {
+      !$0.contains("argument ignored")
+    }
     return lines.isEmpty ? "it ended without a word" : lines.prefix(3).joined(separator: "; ")
   }
 }

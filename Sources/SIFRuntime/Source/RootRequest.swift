@@ -177,7 +177,13 @@ public struct RootRequest {
       let volume = try volume(of: storage, ext, start, isWritable: !overlay.isReadOnly, mayFail: true)
       return try add(volume, of: overlay, to: &root)
     }
-    let image = try Image(reading: storage)
+    let image: Image
+    do { image = try Image(reading: storage) } catch {
+      guard error.code == .notSIF else { throw error }
+      throw RuntimeError(
+        .unsupportedFileSystem,
+        "\(overlay.path.string) is not an overlay: neither a directory nor a squashfs, an ext3 file system or a SIF image")
+    }
     try Self.check(storage, .sif)
     let overlays = image.objects(ofType: .partition).filter(\.isOverlay)
     guard !overlays.isEmpty else {
