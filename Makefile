@@ -19,7 +19,8 @@ RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --
   -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
 # The products, as the reference documents them.
-MODULES = SIF Squash LUKS OpenPGP PEMKeys DSSE ShellScript ExecutionControl ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime
+MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS Gocryptfs OpenPGP PEMKeys DSSE ShellScript ExecutionControl \
+  ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime Instances
 SECONDS_PER_TARGET ?= 60
 
 .PHONY: demo test install bench fuzz lint docs release packages test-packages clean

@@ -34,6 +34,7 @@ let package = Package(
     .library(name: "SIF", targets: ["SIF"]),
     .library(name: "Squash", targets: ["Squash"]),
     .library(name: "LUKS", targets: ["LUKS"]),
+    .library(name: "Gocryptfs", targets: ["Gocryptfs"]),
     .library(name: "OpenPGP", targets: ["OpenPGP"]),
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
@@ -45,6 +46,7 @@ let package = Package(
     .library(name: "ImageBuild", targets: ["ImageBuild"]),
     .library(name: "Accelerators", targets: ["Accelerators"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
+    .library(name: "Instances", targets: ["Instances"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -89,6 +91,7 @@ let package = Package(
       ]),
     module(
       "LUKS", ["CCryptsetup", "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("Gocryptfs", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON"]),
     module("OpenPGP", ["Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
@@ -105,7 +108,8 @@ let package = Package(
     module(
       "Partitions",
       [
-        "Bytes", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash", systemPackage,
+        "Bytes", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS", "LinuxSystem", "PEMKeys", "SIF", "Squash",
+        systemPackage,
       ]),
     module(
       "Forensics",
@@ -130,6 +134,8 @@ let package = Package(
         systemPackage,
       ]),
 
+    module("Instances", ["Bytes", "CLinux", "LinuxSystem", "SIFRuntime", "StrictJSON", systemPackage]),
+
     // Floor 6, tools.
     module(
       "CommandKit",
@@ -140,8 +146,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt", "ImageBuild",
-        "ImageTrust", "LUKS",
+        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
+        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
         "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
@@ -153,8 +159,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "ImageTrust", "LUKS", "OpenPGP",
-        "PEMKeys",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -166,6 +172,7 @@ let package = Package(
     tests("SIFToolTests", ["ImageTrust", "SIF", "SIFTool", "StrictJSON", "TestSupport"]),
     tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", systemPackage]),
     tests("LUKSTests", ["Bytes", "LUKS", "Gcrypt", "LinuxSystem", "StrictJSON", "TestSupport"]),
+    tests("GocryptfsTests", ["Bytes", "Gcrypt", "Gocryptfs", "StrictJSON", "TestSupport"]),
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("YAMLTests", ["StrictJSON", "YAML"]),
@@ -180,7 +187,7 @@ let package = Package(
         "Bytes", "DSSE", "Gcrypt", "ImageTrust", "OpenPGP", "PEMKeys", "SIF", "StrictJSON", "TestSupport",
         systemPackage,
       ]),
-    tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "TestSupport"]),
+    tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),

@@ -42,7 +42,7 @@ for directory in Sources/*/; do
 done
 
 # Modules that must not know the image format in which they are used.
-declare -A strangers=([Squash]=SIF [LUKS]=SIF [PEMKeys]=SIF [OpenPGP]=SIF [DSSE]=SIF)
+declare -A strangers=([Squash]=SIF [LUKS]=SIF [Gocryptfs]=SIF [PEMKeys]=SIF [OpenPGP]=SIF [DSSE]=SIF)
 
 while IFS=: read -r file number text; do
   module=${file#Sources/}

@@ -17,7 +17,9 @@ private struct SameFiles: ScriptFiles {
   switch reader.run(bytes, named: "fuzz") {
   case .done, .exit: break
   case .needsShell(_, let text), .fault(_, let text):
-    if text.isEmpty || reader.variables != before { fatalError("a script that was not read changed something") }
+    if text.isEmpty || reader.variables != before {
+      fatalError("a script that was not read changed something")
+    }
   }
   for (name, variable) in reader.variables where name.contains("=") || variable.value?.contains(0) == true {
     fatalError("no such variable can be passed on")

@@ -200,8 +200,7 @@ private func plain(_ bytes: borrowing SecureBytes) -> [UInt8] {
     for key in keys { _ = try? key.sshFingerprint() }
   }
   _ = PEMPrivateKey.isPrivateKey(bytes.span)
-  guard let none = try? SecureBytes(count: 0) else { return }
-  guard let key = try? PEMPrivateKey.read(bytes.span, passphrase: none) else { return }
+  guard let key = try? PEMPrivateKey.read(bytes.span) else { return }
   _ = try? key.publicKey.sshFingerprint()
 }
 

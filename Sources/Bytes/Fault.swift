@@ -9,7 +9,8 @@ public protocol Fault: Error, CustomStringConvertible {
   var kind: FaultKind { get }
   /// One sentence, without a final stop: what is wrong, and where.
   var description: String { get }
-  /// The place in the image or file, in bytes from its start.
+  /// The place in the image or file, in bytes from its start; nil if it is not known, or if the file holds the bytes
+  /// encrypted.
   var offset: Int64? { get }
   /// The id of the object that it is about.
   var objectID: UInt32? { get }

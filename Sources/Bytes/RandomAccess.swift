@@ -6,6 +6,10 @@ public protocol RandomAccess: Sendable {
   /// The number of bytes.
   var byteCount: Int64 { get throws(StorageFault) }
 
+  /// The place of the first byte in the file, so that a fault can name the file's byte: 0 for a whole file. Nil if
+  /// the file does not hold these bytes, as with decrypted ones.
+  var origin: Int64? { get }
+
   /// Reads at an offset until the buffer is full or the bytes end. Safe to call from several threads at once.
   ///
   /// - Returns: the number of bytes read; fewer than the buffer holds only at the end.
@@ -19,9 +23,15 @@ public protocol RandomWritable: Sendable {
 }
 
 extension RandomAccess {
+  /// A whole file.
+  public var origin: Int64? { 0 }
+
   /// The bytes at an offset, at most `count`; fewer at the end. The caller limits `count`, since it is
   /// allocated.
+  ///
+  /// - Throws: ``StorageFault/Code/invalidArgument`` if `count` is negative.
   public func read(_ count: Int, at offset: Int64) throws(StorageFault) -> [UInt8] {
+    guard count >= 0 else { throw StorageFault(.invalidArgument, "cannot read \(count) bytes") }
     var fault: StorageFault?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       do throws(StorageFault) {
@@ -100,7 +110,10 @@ public struct StorageFault: Fault {
   /// The same fault, as reported by a window that starts `distance` bytes later.
   package func rebased(by distance: Int64) -> StorageFault {
     var fault = self
-    fault.offset = offset.flatMap { $0 < distance ? nil : $0 - distance }
+    fault.offset = offset.flatMap { offset in
+      let (rebased, overflow) = offset.subtractingReportingOverflow(distance)
+      return overflow || offset < distance ? nil : rebased
+    }
     return fault
   }
 

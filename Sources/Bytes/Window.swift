@@ -15,7 +15,14 @@ public struct Window: RandomAccess {
 
   /// A window over a range.
   public init(_ base: any RandomAccess, _ range: Range<Int64>) {
-    self.init(base, start: range.lowerBound, byteCount: range.upperBound - range.lowerBound)
+    let (byteCount, overflow) = range.upperBound.subtractingReportingOverflow(range.lowerBound)
+    self.init(base, start: range.lowerBound, byteCount: overflow ? .max : byteCount)
+  }
+
+  /// The place of the window in the file.
+  public var origin: Int64? {
+    guard let (origin, overflow) = base.origin?.addingReportingOverflow(start), !overflow else { return nil }
+    return origin
   }
 
   /// Reads at an offset of the window until the buffer is full, or the window or the bytes beneath end.
@@ -48,6 +55,9 @@ public struct WritableWindow: RandomAccess, RandomWritable {
 
   /// The number of bytes that it shows.
   public var byteCount: Int64 { window.byteCount }
+
+  /// The place of the window in the file.
+  public var origin: Int64? { window.origin }
 
   /// Reads at an offset of the window until the buffer is full, or the window or the bytes beneath end.
   public func read(

@@ -149,7 +149,6 @@ static inline int linux_ignore(int signal_number) { return signal(signal_number,
 
 // Only declared with _GNU_SOURCE.
 static inline int linux_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
-static inline int linux_setns(int space, int type) { return (int)syscall(SYS_setns, space, type); }
 static inline int linux_sethostname(const char *name, size_t count) {
   return (int)syscall(SYS_sethostname, name, count);
 }
@@ -332,6 +331,13 @@ static inline int linux_inotify_watch(int watch, const char *path) {
 
 // glibc has no function for this call. It returns a descriptor that becomes readable when the process has ended.
 static inline int linux_pidfd_open(pid_t process) { return (int)syscall(434, process, 0); }
+// Sends a signal through such a descriptor.
+static inline int linux_pidfd_send_signal(int process, int number) {
+  return (int)syscall(424, process, number, 0, 0);
+}
+// Only declared with _GNU_SOURCE. With such a descriptor, it enters several namespaces at once (Linux 5.8).
+static inline int linux_setns(int process, int flags) { return (int)syscall(SYS_setns, process, flags); }
+static const int linux_clone_control_group = 0x02000000;
 
 // Only declared with _GNU_SOURCE. Returns the name of an error, such as EPERM, or a null pointer.
 extern const char *strerrorname_np(int number);

@@ -35,11 +35,16 @@ extension PublicKey {
 }
 
 extension Curve {
+  /// RFC 5656 section 6.1: the name that SSH has for the curve, or else its object identifier.
   fileprivate var sshName: String {
     switch self {
     case .p256: "nistp256"
     case .p384: "nistp384"
     case .p521: "nistp521"
+    case .brainpoolP256r1: "1.3.36.3.3.2.8.1.1.7"
+    case .brainpoolP384r1: "1.3.36.3.3.2.8.1.1.11"
+    case .brainpoolP512r1: "1.3.36.3.3.2.8.1.1.13"
+    case .secp256k1: "1.3.132.0.10"
     }
   }
 }

@@ -9,6 +9,22 @@ public struct HashAlgorithm: Hashable, Sendable {
   /// The length of a digest in bytes.
   public let digestSize: Int
 
+  /// The name for people, such as `SHA-1`.
+  public var displayName: String {
+    switch self {
+    case .md5: "MD5"
+    case .ripemd160: "RIPEMD-160"
+    case .sha3_256: "SHA3-256"
+    case .sha3_512: "SHA3-512"
+    case .sha512_224: "SHA-512/224"
+    case .sha512_256: "SHA-512/256"
+    case .blake2s_256: "BLAKE2s-256"
+    case .blake2b_256: "BLAKE2b-256"
+    case .blake2b_512: "BLAKE2b-512"
+    default: "SHA-\(name.dropFirst(3))"
+    }
+  }
+
   private init(_ identifier: gcry_md_algos, _ name: String, _ digestSize: Int) {
     self.identifier = Int32(identifier.rawValue)
     self.name = name
@@ -33,6 +49,10 @@ public struct HashAlgorithm: Hashable, Sendable {
   public static let sha512_224 = HashAlgorithm(GCRY_MD_SHA512_224, "sha512_224", 28)
   /// SHA-512/256 (FIPS 180-4).
   public static let sha512_256 = HashAlgorithm(GCRY_MD_SHA512_256, "sha512_256", 32)
+  /// SHA3-256 (FIPS 202).
+  public static let sha3_256 = HashAlgorithm(GCRY_MD_SHA3_256, "sha3_256", 32)
+  /// SHA3-512 (FIPS 202).
+  public static let sha3_512 = HashAlgorithm(GCRY_MD_SHA3_512, "sha3_512", 64)
   /// BLAKE2s with 256 bits (RFC 7693).
   public static let blake2s_256 = HashAlgorithm(GCRY_MD_BLAKE2S_256, "blake2s_256", 32)
   /// BLAKE2b with 256 bits (RFC 7693).

@@ -15,23 +15,65 @@ public enum KeyDerivation: Sendable {
 
   /// Derives the key from a passphrase.
   ///
-  /// - Throws: ``GcryptError`` for an empty passphrase (libgcrypt does not accept one), a salt of the wrong
-  ///   length, or a parameter out of range.
+  /// - Throws: ``GcryptError`` for a salt of the wrong length, or a parameter out of range.
   public func key(_ passphrase: Span<UInt8>, count: Int) throws(GcryptError) -> SecureBytes {
+    if passphrase.isEmpty, let key = try keyOfEmptyPassphrase(count: count) { return key }
     let (algorithm, parameter, salt, iterations) = arguments
     guard iterations >= 0 else { throw GcryptError(.badValue, "derive a key") }
     var key = try SecureBytes(count: count)
     var output = key.mutableSpan
+    // libgcrypt refuses an address that is null, even of no bytes.
+    let nothing: [UInt8] = [0]
+    let phrase = passphrase.isEmpty ? nothing.span : passphrase
+    let phraseCount = passphrase.count
     let status = output.withUnsafeMutableBufferPointer { output in
-      passphrase.withUnsafeBufferPointer { passphrase in
+      phrase.withUnsafeBufferPointer { phrase in
         salt.withUnsafeBufferPointer { salt in
           gcry_kdf_derive(
-            passphrase.baseAddress, passphrase.count, algorithm, parameter, salt.baseAddress, salt.count,
+            phrase.baseAddress, phraseCount, algorithm, parameter, salt.baseAddress, salt.count,
             UInt(iterations), output.count, output.baseAddress)
         }
       }
     }
     try GcryptError.check(status, "derive a key from a passphrase")
+    return key
+  }
+
+  /// The key that OpenPGP derives from the empty passphrase, for which libgcrypt has no answer; nil for ways that are not
+  /// OpenPGP's.
+  private func keyOfEmptyPassphrase(count: Int) throws(GcryptError) -> SecureBytes? {
+    let (hash, salt, hashedCount): (HashAlgorithm, [UInt8], Int)
+    switch self {
+    case .simple(let algorithm): (hash, salt, hashedCount) = (algorithm, [], 0)
+    case .salted(let algorithm, let bytes): (hash, salt, hashedCount) = (algorithm, bytes, bytes.count)
+    // The salt is hashed at least once, however low the count.
+    case .iterated(let algorithm, let bytes, let count):
+      (hash, salt, hashedCount) = (algorithm, bytes, max(count, bytes.count))
+    case .pbkdf2, .scrypt: return nil
+    }
+    // The salt many times over, so that the digest takes few steps.
+    let repeated = Array(repeatElement(salt, count: salt.isEmpty ? 0 : 8192 / salt.count + 1).joined())
+    var key = try SecureBytes(count: count)
+    var used = 0
+    var zeros: [UInt8] = []
+    while used < count {
+      var context = try HashContext(hash)
+      context.update(zeros.span.bytes)
+      var rest = hashedCount
+      while rest > 0 {
+        // Whole salts: the next step goes on with the first byte of one.
+        let step = min(rest, repeated.count)
+        context.update(repeated.span.extracting(first: step).bytes)
+        rest -= step
+      }
+      var target = key.mutableSpan
+      for byte in context.finalize().prefix(count - used) {
+        target[used] = byte
+        used += 1
+      }
+      // RFC 9580 section 3.7.1.1: each further digest begins with one zero byte more.
+      zeros.append(0)
+    }
     return key
   }
 

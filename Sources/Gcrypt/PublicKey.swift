@@ -1,6 +1,6 @@
 import CGcrypt
 
-/// A NIST curve (FIPS 186-5), for ECDSA.
+/// An elliptic curve for ECDSA: a NIST curve (FIPS 186-5), a Brainpool curve (RFC 5639) or secp256k1 (SEC 2).
 public enum Curve: String, CaseIterable, Sendable {
   /// P-256, secp256r1.
   case p256 = "NIST P-256"
@@ -8,21 +8,38 @@ public enum Curve: String, CaseIterable, Sendable {
   case p384 = "NIST P-384"
   /// P-521, secp521r1.
   case p521 = "NIST P-521"
+  /// brainpoolP256r1.
+  case brainpoolP256r1
+  /// brainpoolP384r1.
+  case brainpoolP384r1
+  /// brainpoolP512r1.
+  case brainpoolP512r1
+  /// secp256k1.
+  case secp256k1
 
-  /// The number of bytes of a coordinate, of a scalar, and of each half of a signature.
-  public var coordinateSize: Int {
+  /// The number of bits of the field.
+  var bits: Int {
     switch self {
-    case .p256: 32
-    case .p384: 48
-    case .p521: 66
+    case .p256, .brainpoolP256r1, .secp256k1: 256
+    case .p384, .brainpoolP384r1: 384
+    case .brainpoolP512r1: 512
+    case .p521: 521
     }
   }
 
+  /// The number of bytes of a coordinate, of a scalar, and of each half of a signature.
+  public var coordinateSize: Int { (bits + 7) / 8 }
+
+  /// libgcrypt's name of the curve.
   var name: StaticString {
     switch self {
     case .p256: "NIST P-256"
     case .p384: "NIST P-384"
     case .p521: "NIST P-521"
+    case .brainpoolP256r1: "brainpoolP256r1"
+    case .brainpoolP384r1: "brainpoolP384r1"
+    case .brainpoolP512r1: "brainpoolP512r1"
+    case .secp256k1: "secp256k1"
     }
   }
 }
@@ -59,7 +76,7 @@ extension PublicKey {
   public var bits: Int {
     switch self {
     case .rsa(let modulus, _): Self.bitCount(modulus)
-    case .ecdsa(let curve, _): curve == .p521 ? 521 : curve.coordinateSize * 8
+    case .ecdsa(let curve, _): curve.bits
     case .ed25519: 255
     }
   }
@@ -193,19 +210,24 @@ extension PublicKey {
 
   /// The data to sign or verify, in the form for the key's algorithm.
   func dataExpression(_ message: Span<UInt8>, _ hash: HashAlgorithm) throws(GcryptError) -> SExpression {
-    var builder = try SExpressionBuilder(valueBytes: message.count, isSecret: false)
+    var builder = try SExpressionBuilder(valueBytes: message.count + Self.maximumBits / 8, isSecret: false)
     builder.open("data")
     switch self {
-    case .rsa:
+    case .rsa(let modulus, _):
       guard message.count == hash.digestSize else { throw GcryptError(.badValue, "sign such a digest") }
+      if let prefix = hash.missingPrefix {
+        builder.pair("flags", "raw")
+        builder.pair("value", Self.encoded(message, prefix, count: (Self.bitCount(modulus) + 7) / 8).span)
+        break
+      }
       builder.pair("flags", "pkcs1")
       builder.open("hash")
       builder.atom(Array(hash.libraryName.utf8).span)
       builder.atom(message)
       builder.close()
     case .ecdsa(let curve, _):
-      // FIPS 186-5 section 6.4.1: take as many leftmost bits of the digest as the order has. The orders of
-      // P-256 and P-384 have whole bytes, and no digest is longer than the order of P-521.
+      // FIPS 186-5 section 6.4.1: take as many leftmost bits of the digest as the order has. All orders
+      // but that of P-521 have whole bytes, and no digest is longer than that one.
       builder.pair("flags", "raw")
       builder.pair("value", message.extracting(first: min(message.count, curve.coordinateSize)))
     case .ed25519: throw GcryptError(.badKey, "hand an Ed25519 key to libgcrypt")
@@ -215,7 +237,25 @@ extension PublicKey {
   }
 }
 
+extension PublicKey {
+  /// A digest in the encoding of RFC 8017 section 9.2, as long as the modulus.
+  fileprivate static func encoded(_ digest: Span<UInt8>, _ prefix: [UInt8], count: Int) -> [UInt8] {
+    let info = prefix + digest.indices.map { digest[$0] }
+    return [0, 1] + [UInt8](repeating: 0xFF, count: max(0, count - info.count - 3)) + [0] + info
+  }
+}
+
 extension HashAlgorithm {
+  /// The beginning of the DigestInfo (RFC 8017 section 9.2) of SHA-3, for which libgcrypt 1.10 has one byte.
+  fileprivate var missingPrefix: [UInt8]? {
+    let name: [UInt8] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02]
+    return switch self {
+    case .sha3_256: [0x30, 0x31, 0x30, 0x0D] + name + [0x08, 0x05, 0x00, 0x04, 0x20]
+    case .sha3_512: [0x30, 0x51, 0x30, 0x0D] + name + [0x0A, 0x05, 0x00, 0x04, 0x40]
+    default: nil
+    }
+  }
+
   /// libgcrypt's name of the algorithm.
   var libraryName: String { String(cString: gcry_md_algo_name(identifier)) }
 }

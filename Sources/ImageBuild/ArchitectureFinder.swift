@@ -15,7 +15,9 @@ struct ArchitectureFinder {
   static var ofThisMachine: Architecture? {
     var machine = utsname()
     guard uname(&machine) == 0 else { return nil }
-    let name = withUnsafeBytes(of: &machine.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let name = withUnsafeBytes(of: &machine.machine) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
     let names = [
       "x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm", "loongarch64": "loong64",
     ]

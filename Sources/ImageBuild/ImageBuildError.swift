@@ -20,10 +20,13 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
+  /// The byte of the text of labels, if the error is about one.
+  public let offset: Int64?
 
-  init(_ code: Code, _ description: String) {
+  init(_ code: Code, _ description: String, offset: Int64? = nil) {
     self.code = code
     self.description = description
+    self.offset = offset
   }
 
   /// A stable word for scripts.

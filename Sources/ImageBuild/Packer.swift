@@ -25,7 +25,8 @@ public struct Packer {
   public var parts: RuntimeParts
   /// How the squashfs is made.
   public var options: WriterOptions
-  /// The architecture; nil to find it out from the programs inside.
+  /// The architecture; nil to find it out from the programs inside. If none tells it, the image gets
+  /// that of this machine, and ``onNote`` is told.
   public var architecture: Architecture?
   /// Receives notes about things that were decided for the caller.
   public var onNote: @Sendable (String) -> Void = { _ in }
@@ -144,7 +145,8 @@ public struct Packer {
     // Data and scripts run anywhere, but the image has to name one.
     guard let own = ArchitectureFinder.ofThisMachine else {
       throw ImageBuildError(
-        .unknownArchitecture, "no program in the root file system tells the architecture, and SIF has no number for this machine's")
+        .unknownArchitecture,
+        "no program in the root file system tells the architecture, and SIF has no number for this machine's")
     }
     onNote("no program inside tells the architecture: the image is for that of this machine, \(own.name)")
     return own

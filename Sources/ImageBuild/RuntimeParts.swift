@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import LinuxSystem
 import StrictJSON
@@ -27,12 +28,21 @@ public struct RuntimeParts: Sendable {
 
   /// Takes over a JSON object of labels.
   ///
-  /// - Returns: whether it is one: all values are strings.
-  public mutating func setLabels(json text: [UInt8]) -> Bool {
-    let isText = { (member: JSONMember) in if case .string = member.value { true } else { false } }
-    guard let given = try? JSONParser.parse(text).members, given.allSatisfy(isText) else { return false }
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` if it is something else, or if a value is not a string.
+  public mutating func setLabels(json text: [UInt8]) throws(ImageBuildError) {
+    let expected = "not a JSON object of labels, which are strings"
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONParser.parse(text) } catch {
+      throw ImageBuildError(.invalidArgument, "\(expected): \(error)", offset: error.offset)
+    }
+    guard let given = value.members else {
+      throw ImageBuildError(.invalidArgument, "\(expected): it is another value")
+    }
+    if let other = given.first(where: { $0.value.text == nil }) {
+      throw ImageBuildError(
+        .invalidArgument, "\(expected): the value of \"\(other.key.printable)\" is not a string")
+    }
     members = given
-    return true
   }
 
   /// Sets a label, in place of one of the same key.
@@ -42,17 +52,25 @@ public struct RuntimeParts: Sendable {
     members = labels + [JSONMember(key, .string(value))]
   }
 
-  /// Adds a variable.
+  /// Adds a variable. Its name is one of a shell's: ASCII letters, digits and underscores, and no digit first.
   ///
-  /// - Returns: whether the name is one of a shell's: ASCII letters, digits and underscores, and no digit first.
-  public mutating func addVariable(_ name: String, _ value: [UInt8]) -> Bool {
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` for any other name.
+  public mutating func addVariable(_ name: String, _ value: [UInt8]) throws(ImageBuildError) {
     let isName = name.utf8.enumerated().allSatisfy { index, byte in
       byte == 0x5F || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
         || index > 0 && (0x30...0x39).contains(byte)
     }
-    guard isName, !name.isEmpty else { return false }
+    guard isName, !name.isEmpty else {
+      throw ImageBuildError(.invalidArgument, "\(name.printable) is not the name of a variable")
+    }
     environment.append((name, value))
-    return true
+  }
+
+  /// Adds a variable whose value is text.
+  ///
+  /// - Throws: ``ImageBuildError/Code/invalidArgument`` for a name that no shell accepts.
+  public mutating func addVariable(_ name: String, _ value: String) throws(ImageBuildError) {
+    try addVariable(name, Array(value.utf8))
   }
 
   /// Reads a file that becomes a part.

@@ -71,6 +71,28 @@ struct HeaderCopies: Sendable {
     }
   }
 
+  /// The other copy of the header, made from the current one, so that libcryptsetup finds both intact. Otherwise it would
+  /// mend one, and before that have libblkid look for anything else in the bytes, which are the image's.
+  ///
+  /// - Parameter current: the bytes of the current copy.
+  func counterpart(of current: [UInt8]) throws(LUKSError) -> (offset: Int64, bytes: [UInt8]) {
+    let offset = counting.lowerBound == 0 ? length : 0
+    var bytes = current
+    func set(_ place: Int, _ value: [UInt8]) {
+      bytes.replaceSubrange(place..<place + value.count, with: value)
+    }
+    set(0, offset == 0 ? Self.firstMagic : Self.secondMagic)
+    // The salt, which differs between the copies; the place of the copy; the checksum.
+    set(104, Random.bytes(64))
+    set(256, withUnsafeBytes(of: UInt64(offset).bigEndian) { Array($0) })
+    set(448, [UInt8](repeating: 0, count: 64))
+    guard let algorithm = Self.checksumAlgorithm(VolumeFacts.text(bytes[72..<104])) else {
+      throw LUKSError(.damagedHeader, "the header has an unknown checksum", offset: counting.lowerBound + 72)
+    }
+    do { set(448, try HashContext.digest(algorithm, bytes.span.bytes)) } catch { throw LUKSError(error) }
+    return (offset, bytes)
+  }
+
   private static func newer(_ first: Copy?, _ second: Copy?) -> Copy? {
     guard let first else { return second }
     guard let second else { return first }

@@ -1,5 +1,6 @@
 public import Bytes
 import Gcrypt
+import LinuxSystem
 import Synchronization
 
 /// A part of a volume's header that has to be written.
@@ -74,19 +75,20 @@ public struct NewVolume: Sendable {
     let byteCount = try accessing(try payload.byteCount)
     let total = (byteCount + sector - 1) / sector * sector
     let dataOffset = header.facts.dataOffset
-    try ParallelRuns.forEach(total, threads: threads) { (buffer, position) throws(StorageFault) in
-      let wanted = Int(min(Int64(buffer.count), byteCount - position))
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-      guard try payload.read(into: part, at: position) == wanted else {
-        throw StorageFault(.truncated, "the payload became shorter while it was read")
-      }
-      UnsafeMutableRawBufferPointer(rebasing: buffer[wanted...]).initializeMemory(
-        as: UInt8.self, repeating: 0)
-      do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch {
-        throw StorageFault(.source, causedBy: error)
-      }
-      try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + position)
-    }
+    try accessing(
+      try ParallelRuns.forEach(total, threads: threads) { (buffer, position) throws(StorageFault) in
+        let wanted = Int(min(Int64(buffer.count), byteCount - position))
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        guard try payload.read(into: part, at: position) == wanted else {
+          throw StorageFault(.truncated, "the payload became shorter while it was read")
+        }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[wanted...]).initializeMemory(
+          as: UInt8.self, repeating: 0)
+        do throws(GcryptError) { try cipher.encrypt(buffer, at: position) } catch {
+          throw StorageFault(.source, causedBy: error)
+        }
+        try target.write(UnsafeRawBufferPointer(buffer), at: dataOffset + position)
+      })
   }
 }
 

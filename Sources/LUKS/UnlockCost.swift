@@ -1,4 +1,4 @@
-import Glibc
+import LinuxSystem
 
 /// The highest possible cost of finding a volume's key, according to its header. There is one derivation for
 /// each key slot, because nobody knows beforehand to which slot the key belongs. After each derivation,
@@ -130,7 +130,7 @@ public struct UnlockCost: Equatable, Sendable {
     if memory > Self.memoryLimit {
       throw refuse("takes more than \(Self.mebibytes(Self.memoryLimit)) for key slot \(largestSlot)")
     }
-    if let free = available ?? Self.availableMemory, memory > free {
+    if let free = available ?? AvailableMemory.byteCount, memory > free {
       throw refuse(
         "takes more memory for key slot \(largestSlot) than the \(Self.mebibytes(free)) that are free")
     }
@@ -155,20 +155,5 @@ public struct UnlockCost: Equatable, Sendable {
   private static func sum(_ a: Int64, _ b: Int64) -> Int64 {
     let (sum, overflow) = a.addingReportingOverflow(b)
     return overflow ? .max : sum
-  }
-
-  /// The kernel's own estimate of the memory that is free without swapping, in bytes; nil if it gives none.
-  static var availableMemory: Int64? {
-    let file = open("/proc/meminfo", O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var text = [UInt8](repeating: 0, count: 8192)
-    let count = text.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
-    guard count > 0 else { return nil }
-    for line in text[..<count].split(separator: 0x0A) where line.starts(with: Array("MemAvailable:".utf8)) {
-      let digits = line.filter { (0x30...0x39).contains($0) }
-      return Int64(String(decoding: digits, as: UTF8.self)).map { product($0, 1024) }
-    }
-    return nil
   }
 }

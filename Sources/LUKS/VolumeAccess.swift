@@ -1,7 +1,6 @@
 public import Bytes
 import Gcrypt
 import LinuxSystem
-import Synchronization
 
 extension VolumeHeader {
   /// The results of a key that fits: its slot, and the volume key.
@@ -44,7 +43,7 @@ extension VolumeHeader {
   }
 
   /// Opens libcryptsetup over the checked parts of the header. It does not see the other copy of a LUKS2
-  /// header, which may differ, but makes one from the copy that it sees.
+  /// header, which may differ, but one that is made from the current copy.
   func device(_ source: any RandomAccess) throws(LUKSError) -> CryptDevice {
     var parts: [(offset: Int64, bytes: [UInt8])] = []
     let checked = copies.map { [$0.counting] + areas.values.sorted { $0.lowerBound < $1.lowerBound } }
@@ -55,6 +54,7 @@ extension VolumeHeader {
         throw LUKSError(.truncated, "the volume ends inside its header", offset: region.lowerBound)
       }
       parts.append((region.lowerBound, bytes))
+      if let copies, region == copies.counting { parts.append(try copies.counterpart(of: bytes)) }
     }
     let device = try CryptDevice(byteCount: volumeByteCount, parts: parts)
     try device.load()
@@ -66,6 +66,8 @@ extension VolumeHeader {
 public final class VolumeReader: RandomAccess {
   /// The number of bytes of the payload.
   public let byteCount: Int64
+  /// The file does not hold these bytes.
+  public var origin: Int64? { nil }
   private let cipher: SectorCipher
   private let source: any RandomAccess
   private let dataOffset: Int64
@@ -128,83 +130,11 @@ public final class VolumeReader: RandomAccess {
   public func decryptAll(
     threads: Int, to write: @escaping @Sendable (UnsafeRawBufferPointer, Int64) throws(StorageFault) -> Void
   ) throws(LUKSError) {
-    try ParallelRuns.forEach(dataByteCount, threads: threads) { (buffer, position) throws(StorageFault) in
-      try self.readSectors(buffer, at: position)
-      let count = Int(min(Int64(buffer.count), self.byteCount - position))
-      if count > 0 { try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position) }
-    }
-  }
-}
-
-/// Runs of sectors for several threads: long enough to keep a core busy, short enough for its cache.
-enum ParallelRuns {
-  static let byteCount = 1 << 20
-
-  /// Calls a body for every run, with a buffer as long as the run and its position. The first failure ends the work.
-  static func forEach(
-    _ total: Int64, threads: Int,
-    _ body: @escaping @Sendable (UnsafeMutableRawBufferPointer, Int64) throws(StorageFault) -> Void
-  ) throws(LUKSError) {
-    let run = Int64(byteCount)
-    let count = Int((total + run - 1) / run)
-    let lanes = max(1, min(threads, count))
-    let next = SharedCounter()
-    let failure = SharedFailure()
-    Workers.forEach(lanes, threads: lanes) { _ in
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
-      defer { buffer.deallocate() }
-      while failure.error == nil {
-        let index = next.take()
-        guard index < count else { return }
-        let position = Int64(index) * run
-        let length = Int(min(run, total - position))
-        do throws(StorageFault) {
-          try body(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), position)
-        } catch { failure.note(error) }
-      }
-    }
-    if let error = failure.error { throw LUKSError(error) }
-  }
-}
-
-/// Hands out the numbers from 0 up.
-private final class SharedCounter: Sendable {
-  private let next = Atomic<Int>(0)
-
-  func take() -> Int { next.add(1, ordering: .relaxed).oldValue }
-}
-
-/// The first failure of several threads.
-private final class SharedFailure: Sendable {
-  private let first = Mutex<StorageFault?>(nil)
-
-  var error: StorageFault? { first.withLock { $0 } }
-
-  func note(_ error: StorageFault) { first.withLock { $0 = $0 ?? error } }
-}
-
-/// Buffers that threads take and give back.
-final class BufferPool: Sendable {
-  private struct Buffer: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
-  }
-
-  private let byteCount: Int
-  private let free = Mutex<[Buffer]>([])
-
-  init(byteCount: Int) { self.byteCount = byteCount }
-
-  deinit {
-    for buffer in free.withLock({ $0 }) { buffer.bytes.deallocate() }
-  }
-
-  func take() -> UnsafeMutableRawBufferPointer {
-    free.withLock { $0.popLast() }?.bytes
-      ?? UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
-  }
-
-  func giveBack(_ bytes: UnsafeMutableRawBufferPointer) {
-    let buffer = Buffer(bytes: bytes)
-    free.withLock { $0.append(buffer) }
+    try accessing(
+      try ParallelRuns.forEach(dataByteCount, threads: threads) { (buffer, position) throws(StorageFault) in
+        try self.readSectors(buffer, at: position)
+        let count = Int(min(Int64(buffer.count), self.byteCount - position))
+        if count > 0 { try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position) }
+      })
   }
 }

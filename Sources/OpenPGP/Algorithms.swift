@@ -19,6 +19,9 @@ struct PublicKeyAlgorithm: RawRepresentable, Hashable, Sendable {
   static let ed25519 = PublicKeyAlgorithm(rawValue: 27)
   static let ed448 = PublicKeyAlgorithm(rawValue: 28)
 
+  /// Whether keys of the algorithm are only for encryption.
+  var isForEncryption: Bool { [.rsaEncryptOnly, .elgamal, .ecdh, .x25519, .x448].contains(self) }
+
   /// The algorithm's name for people.
   var name: String {
     switch self {
@@ -53,6 +56,8 @@ struct HashID: RawRepresentable, Hashable, Sendable {
     case 9: .sha384
     case 10: .sha512
     case 11: .sha224
+    case 12: .sha3_256
+    case 14: .sha3_512
     default: nil
     }
   }
@@ -73,8 +78,8 @@ struct HashID: RawRepresentable, Hashable, Sendable {
     }
   }
 
-  /// Whether signatures over data may use it: only SHA-2, as the SIF format demands.
-  var isSHA2: Bool { 8...11 ~= rawValue }
+  /// Whether signatures over data may use it: SHA-2 and SHA-3.
+  var isStrong: Bool { 8...11 ~= rawValue || rawValue == 12 || rawValue == 14 }
 }
 
 /// Symmetric algorithms by their numbers (RFC 9580 section 9.3).
@@ -96,19 +101,36 @@ enum SymmetricID {
   }
 }
 
-/// Curves by their object identifiers (RFC 9580 section 9.2).
+/// Curves by their object identifiers (RFC 9580 section 9.2), and secp256k1, which GnuPG has besides.
 enum CurveOID {
-  static let p256: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]
-  static let p384: [UInt8] = [0x2B, 0x81, 0x04, 0x00, 0x22]
-  static let p521: [UInt8] = [0x2B, 0x81, 0x04, 0x00, 0x23]
   static let ed25519Legacy: [UInt8] = [0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x0F, 0x01]
+  private static let brainpool: [UInt8] = [0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01]
 
-  static func curve(_ oid: [UInt8]) -> Curve? {
-    switch oid {
-    case p256: .p256
-    case p384: .p384
-    case p521: .p521
-    default: nil
+  static func identifier(_ curve: Curve) -> [UInt8] {
+    switch curve {
+    case .p256: [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]
+    case .p384: [0x2B, 0x81, 0x04, 0x00, 0x22]
+    case .p521: [0x2B, 0x81, 0x04, 0x00, 0x23]
+    case .brainpoolP256r1: brainpool + [0x07]
+    case .brainpoolP384r1: brainpool + [0x0B]
+    case .brainpoolP512r1: brainpool + [0x0D]
+    case .secp256k1: [0x2B, 0x81, 0x04, 0x00, 0x0A]
     }
+  }
+
+  static func curve(_ oid: [UInt8]) -> Curve? { Curve.allCases.first { identifier($0) == oid } }
+
+  /// The identifier as people write it, such as `1.3.132.0.10`.
+  static func text(_ oid: [UInt8]) -> String {
+    guard let first = oid.first else { return "without an identifier" }
+    var parts = [UInt64(min(first / 40, 2)), UInt64(first - min(first / 40, 2) * 40)]
+    var value: UInt64 = 0
+    for byte in oid.dropFirst() {
+      value = value << 7 | UInt64(byte & 0x7F)
+      guard byte & 0x80 == 0 else { continue }
+      parts.append(value)
+      value = 0
+    }
+    return parts.map(String.init).joined(separator: ".")
   }
 }

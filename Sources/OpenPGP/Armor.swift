@@ -10,15 +10,14 @@ enum Armor {
     case signature = "PGP SIGNATURE"
   }
 
-  /// The headers that RFC 9580 section 6.2.2 names. Others are refused, for example one that makes claims
+  /// The headers that RFC 9580 section 6.2.2 names. In an image others are refused, for example one that makes claims
   /// about the signed text, because nothing protects them.
   private static let headers = ["Version", "Comment", "Hash", "Charset", "MessageID"]
   /// RFC 9580 section 6.2.1 allows at most 76, but other programs accept 96.
   private static let maximumLine = 96
 
-  /// Decodes a block after its first line, up to and including its last line.
-  ///
-  /// The result is in secure memory, because private keys are armored, too.
+  /// Decodes a block of an image after its first line, up to and including its last line. It is read strictly; files of
+  /// keys are read by ``KeyText``.
   static func decode(_ lines: inout LineReader, _ kind: Kind) throws(OpenPGPError) -> SecureBytes {
     try skipHeaders(&lines)
     let start = lines.offset

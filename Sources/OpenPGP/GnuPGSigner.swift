@@ -74,8 +74,8 @@ public struct GnuPGSigner: Sendable {
     guard let report = reports.first, reports.count == 1, let hash = packet.hash.algorithm else {
       throw OpenPGPError(.gnuPG, "gpg made a signature of an unknown kind")
     }
-    if let fault = report.fault {
-      throw OpenPGPError(.gnuPG, "gpg made a signature that is not valid: \(fault.explanation)")
+    if !report.isValid {
+      throw OpenPGPError(.gnuPG, "gpg made a signature that is not valid: \(report.explanation)")
     }
     guard report.primary?.fingerprint == primary.fingerprint else {
       throw OpenPGPError(.gnuPG, "gpg signed with another key than \(primary.fingerprintText)")

@@ -85,12 +85,7 @@ public struct GeneratedKey: ~Copyable {
       return head + [PublicKeyAlgorithm.eddsaLegacy.rawValue, UInt8(truncatingIfNeeded: oid.count)] + oid
         + BigEndian.mpi([0x40] + point)
     case .ecdsa(let curve, let point):
-      let oid =
-        switch curve {
-        case .p256: CurveOID.p256
-        case .p384: CurveOID.p384
-        case .p521: CurveOID.p521
-        }
+      let oid = CurveOID.identifier(curve)
       return head + [PublicKeyAlgorithm.ecdsa.rawValue, UInt8(truncatingIfNeeded: oid.count)] + oid
         + BigEndian.mpi(point)
     }

@@ -12,9 +12,15 @@ public struct KeyRing: Sendable {
   public private(set) var secretKeys: [SecretKey] = []
   /// The parts that were skipped while reading, with the place and the reason.
   public private(set) var skipped: [OpenPGPError] = []
-  /// The key IDs of primary keys and subkeys, ascending, with the indices of their ``certificates``. For most
-  /// rings, which have few keys, setting up a dictionary would cost more than these comparisons.
-  private var places: [(keyID: UInt64, index: Int)] = []
+  /// The signatures about keys that stood outside of the key that they are about, such as revocation certificates. Those
+  /// about keys of the ring count.
+  public private(set) var looseSignatures: [LooseSignature] = []
+  /// The indices of the ``certificates`` whose primary key or subkey has a key ID.
+  private var places: [UInt64: [Int]] = [:]
+  /// The indices of the ``secretKeys`` with a fingerprint.
+  private var secretPlaces: [[UInt8]: Int] = [:]
+  /// The fingerprints of keys that are refused in all their copies, since it would cost too much to check them.
+  private var refused: Set<[UInt8]> = []
 
   /// The most bytes that a ring of keys may have.
   public static let maximumBytes = 16 << 20
@@ -25,18 +31,23 @@ public struct KeyRing: Sendable {
   /// Reads keys in all common forms: armored (also several blocks with text between them), a sequence of
   /// binary packets, or a GnuPG keybox.
   ///
-  /// A key that this module cannot read is noted in ``skipped``, and so is a place after which nothing can be
-  /// read. The other keys still count.
+  /// A key that this module cannot read is noted in ``skipped``, and so is everything else that gives no key. The
+  /// other keys still count.
   ///
-  /// - Throws: ``OpenPGPError`` if the data does not have any readable key.
+  /// - Throws: ``OpenPGPError`` if the data has neither a readable key nor a revocation of one.
   public init(reading bytes: Span<UInt8>) throws(OpenPGPError) {
+    var faults: [OpenPGPError] = []
     do {
-      try Self.forEachRun(of: bytes) { (run) throws(OpenPGPError) in try readPackets(run) }
+      try KeyData.forEachRun(of: bytes, { faults.append($0) }) { (run) throws(OpenPGPError) in
+        try readPackets(run)
+      }
     } catch {
-      guard !certificates.isEmpty else { throw error }
-      skipped.append(error)
+      guard !certificates.isEmpty, error.code != .library else { throw error }
+      faults.append(error)
     }
-    guard !certificates.isEmpty else {
+    skipped = faults + skipped
+    try applyLooseSignatures()
+    guard !certificates.isEmpty || !looseSignatures.isEmpty else {
       throw skipped.first ?? OpenPGPError(.noKey, "there is no OpenPGP key in the data")
     }
   }
@@ -56,18 +67,27 @@ public struct KeyRing: Sendable {
 
   /// Adds the keys of another ring. Two copies of one key are combined, including revocations.
   public mutating func merge(_ other: KeyRing) throws(OpenPGPError) {
+    refused.formUnion(other.refused)
+    removeRefused()
     for certificate in other.certificates { try add(certificate) }
     for secret in other.secretKeys { add(secret) }
+    looseSignatures += other.looseSignatures
+    try applyLooseSignatures()
     skipped += other.skipped
+  }
+
+  /// The signatures outside of any key whose key the ring does not have.
+  public var unusedSignatures: [LooseSignature] {
+    looseSignatures.filter { loose in
+      !certificates(withKeyID: loose.issuerKeyID).contains { loose.claimsIssuer($0.primary) }
+    }
   }
 
   // MARK: Finding
 
   /// The keys whose primary key or subkey has that ID.
   public func certificates(withKeyID keyID: UInt64) -> [Certificate] {
-    places[places.binarySearch { $0.keyID < keyID }...].prefix { $0.keyID == keyID }.map {
-      certificates[$0.index]
-    }
+    (places[keyID] ?? []).map { certificates[$0] }
   }
 
   /// The key whose primary key or subkey has that fingerprint.
@@ -79,57 +99,74 @@ public struct KeyRing: Sendable {
 
   /// The secret part of a key or subkey, if the ring has it.
   public func secretKey(withFingerprint fingerprint: [UInt8]) -> SecretKey? {
-    secretKeys.first { $0.publicKey.fingerprint == fingerprint }
+    secretPlaces[fingerprint].map { secretKeys[$0] }
   }
 
   // MARK: Reading
 
+  private func place(of primary: PublicKeyPacket) -> Int? {
+    places[primary.keyID]?.first { certificates[$0].primary.fingerprint == primary.fingerprint }
+  }
+
+  /// Adds a key. One that would cost too much to check is refused, and so are its other copies: what is left out of it
+  /// may be a revocation.
   private mutating func add(_ certificate: Certificate) throws(OpenPGPError) {
-    if let index = certificates.firstIndex(where: {
-      $0.primary.fingerprint == certificate.primary.fingerprint
-    }) {
-      try certificates[index].merge(certificate)
-      enter(certificates[index], at: index)
-    } else {
+    guard !refused.contains(certificate.primary.fingerprint) else { return }
+    guard let index = place(of: certificate.primary) else {
       certificates.append(certificate)
       enter(certificate, at: certificates.count - 1)
+      return
     }
+    do { try certificates[index].merge(certificate) } catch {
+      guard error.code == .tooLarge else { throw error }
+      refuse(certificate.primary, error)
+      return
+    }
+    enter(certificate, at: index)
+  }
+
+  private mutating func refuse(_ primary: PublicKeyPacket, _ error: OpenPGPError) {
+    skipped.append(error)
+    refused.insert(primary.fingerprint)
+    removeRefused()
+  }
+
+  private mutating func removeRefused() {
+    guard !refused.isEmpty else { return }
+    let refused = refused
+    certificates.removeAll { refused.contains($0.primary.fingerprint) }
+    places = [:]
+    for (index, certificate) in certificates.enumerated() { enter(certificate, at: index) }
   }
 
   private mutating func enter(_ certificate: Certificate, at index: Int) {
-    for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID) {
-      let place = places.binarySearch { $0 < (keyID, index) }
-      guard place == places.count || places[place] != (keyID, index) else { continue }
-      places.insert((keyID, index), at: place)
+    for keyID in [certificate.primary.keyID] + certificate.subkeys.map(\.key.keyID)
+    where places[keyID]?.contains(index) != true {
+      places[keyID, default: []].append(index)
     }
   }
 
   private mutating func add(_ secret: SecretKey) {
     // A placeholder never replaces the secret itself, whichever comes first.
-    if let index = secretKeys.firstIndex(where: {
-      $0.publicKey.fingerprint == secret.publicKey.fingerprint
-    }) {
+    if let index = secretPlaces[secret.publicKey.fingerprint] {
       if secretKeys[index].impossibility != nil { secretKeys[index] = secret }
     } else {
+      secretPlaces[secret.publicKey.fingerprint] = secretKeys.count
       secretKeys.append(secret)
     }
   }
 
-  /// Passes each run of packets in the data to a closure: an armored block, a key of a keybox, or the whole data.
-  static func forEachRun(
-    of bytes: Span<UInt8>, _ body: (Span<UInt8>) throws(OpenPGPError) -> Void
-  ) throws(OpenPGPError) {
-    guard bytes.count <= maximumBytes else { throw OpenPGPError(.tooLarge, "\(bytes.count) bytes of keys") }
-    if Keybox.isKeybox(bytes) { return try Keybox.read(bytes, body) }
-    if bytes.count > 0, bytes[0] & 0x80 != 0 { return try body(bytes) }
-    var lines = LineReader(bytes)
-    while let line = lines.next() {
-      guard line.count < 100 else { continue }
-      let text = lines.text(line)
-      let kinds: [Armor.Kind] = [.publicKey, .privateKey]
-      guard let kind = kinds.first(where: { text == "-----BEGIN \($0.rawValue)-----" }) else { continue }
-      let packets = try Armor.decode(&lines, kind)
-      try body(packets.span)
+  /// Gives the signatures that stood elsewhere to the keys that they are about.
+  private mutating func applyLooseSignatures() throws(OpenPGPError) {
+    for loose in looseSignatures {
+      for index in places[loose.issuerKeyID] ?? []
+      where certificates.indices.contains(index) && loose.claimsIssuer(certificates[index].primary) {
+        do { try loose.add(to: &certificates[index]) } catch {
+          guard error.code == .tooLarge else { throw error }
+          refuse(certificates[index].primary, error)
+          break
+        }
+      }
     }
   }
 
@@ -138,91 +175,53 @@ public struct KeyRing: Sendable {
   private mutating func readPackets(_ bytes: Span<UInt8>) throws(OpenPGPError) {
     var reader = PacketReader(bytes)
     var builder: CertificateBuilder?
-    while true {
-      let packet: Packet?
+    var isInKey = false
+    var isWhole = true
+    while isWhole {
+      var packet: Packet?
       do { packet = try reader.next() } catch {
         skipped.append(error)
-        break
+        // Of a revocation that is cut off, the beginning counts.
+        packet = reader.incompleteSignature
+        isWhole = false
       }
       guard let packet else { break }
       if packet.type == .publicKey || packet.type == .secretKey {
         try finish(builder)
         builder = CertificateBuilder()
+        isInKey = true
       }
-      guard builder != nil else { continue }
-      do { try builder?.take(packet, reader.body(packet)) } catch {
-        skipped.append(error)
-        builder = nil
+      if packet.type == .signature, !isInKey {
+        takeLoose(reader.body(packet), at: packet.body.lowerBound)
+      } else {
+        do { try builder?.take(packet, reader.body(packet)) } catch { refuseOrSkip(error, &builder) }
       }
     }
     try finish(builder)
   }
 
+  /// Notes the error of a key, of which nothing more is read.
+  private mutating func refuseOrSkip(_ error: OpenPGPError, _ builder: inout CertificateBuilder?) {
+    if error.code == .tooLarge, let primary = builder?.certificate?.primary {
+      refuse(primary, error)
+    } else {
+      skipped.append(error)
+    }
+    builder = nil
+  }
+
+  /// Takes a signature that stands outside of any key.
+  private mutating func takeLoose(_ body: Span<UInt8>, at start: Int) {
+    do { looseSignatures.append(try LooseSignature(reading: body, at: start)) } catch {
+      skipped.append(error)
+    }
+  }
+
   private mutating func finish(_ builder: CertificateBuilder?) throws(OpenPGPError) {
     guard let builder, let certificate = builder.certificate else { return }
-    do { try add(certificate) } catch {
-      skipped.append(error)
-      return
-    }
+    try add(certificate)
     for secret in builder.secrets { add(secret) }
+    looseSignatures += builder.loose
     skipped += builder.skipped
-  }
-}
-
-/// Builds a key from its packets (RFC 9580 section 10.1).
-struct CertificateBuilder {
-  private(set) var certificate: Certificate?
-  private(set) var secrets: [SecretKey] = []
-  private(set) var skipped: [OpenPGPError] = []
-  private var target = Certificate.Target.primary
-
-  mutating func take(_ packet: Packet, _ body: Span<UInt8>) throws(OpenPGPError) {
-    let start = packet.body.lowerBound
-    switch packet.type {
-    case .publicKey:
-      certificate = Certificate(try PublicKeyPacket.readWhole(body, at: start))
-      target = .primary
-    case .secretKey:
-      let secret = try SecretKey.read(body, at: start)
-      certificate = Certificate(secret.publicKey)
-      secrets.append(secret)
-      target = .primary
-    case .publicSubkey:
-      try takeSubkey { () throws(OpenPGPError) in (try PublicKeyPacket.readWhole(body, at: start), nil) }
-    case .secretSubkey:
-      try takeSubkey { () throws(OpenPGPError) in
-        let secret = try SecretKey.read(body, at: start)
-        return (secret.publicKey, secret)
-      }
-    case .userID:
-      var cursor = ByteCursor(body, origin: start)
-      target = certificate?.userID(try cursor.array(cursor.remaining)) ?? .other
-    case .userAttribute: target = .other
-    case .signature:
-      // An unreadable signature, for example of an old version, is skipped: the key itself is still valid.
-      do {
-        try certificate?.add(try SignaturePacket.read(body, at: start), to: target)
-      } catch {
-        guard error.code == .unsupported || error.code == .malformedPacket || error.code == .truncated
-        else { throw error }
-        skipped.append(error)
-      }
-    case .trust, .marker, .padding: break
-    default: target = .other
-    }
-  }
-
-  /// Takes a subkey. One with an algorithm that is not implemented is skipped, together with its signatures.
-  private mutating func takeSubkey(
-    _ read: () throws(OpenPGPError) -> (PublicKeyPacket, SecretKey?)
-  ) throws(OpenPGPError) {
-    do {
-      let (key, secret) = try read()
-      target = certificate?.subkey(key) ?? .other
-      if let secret { secrets.append(secret) }
-    } catch {
-      skipped.append(error)
-      target = .other
-    }
   }
 }

@@ -25,6 +25,8 @@ struct Packet {
 /// Reads packets from data, one after the other (RFC 9580 section 4.2).
 struct PacketReader: ~Escapable {
   private var cursor: ByteCursor
+  /// The beginning of a signature that was refused because the data ends within it.
+  private(set) var incompleteSignature: Packet?
   /// Far more than any key or signature has; a photograph in a user attribute may have some tens of kilobytes.
   private static let maximumBody = 1 << 20
 
@@ -64,6 +66,10 @@ struct PacketReader: ~Escapable {
     guard type != 0 else { throw OpenPGPError(.malformedPacket, "a packet of type 0", at: start) }
     guard length <= Self.maximumBody else {
       throw OpenPGPError(.tooLarge, "a packet of \(length) bytes", at: start)
+    }
+    if length > cursor.remaining, type == PacketType.signature.rawValue {
+      let rest = cursor.offset..<cursor.offset + cursor.remaining
+      incompleteSignature = Packet(type: .signature, start: start, body: rest)
     }
     return Packet(type: PacketType(rawValue: type), start: start, body: try cursor.skip(length))
   }

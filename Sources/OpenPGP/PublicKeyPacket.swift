@@ -32,6 +32,23 @@ public struct PublicKeyPacket: Hashable, Sendable {
     return "RSA \(key.bits)"
   }
 
+  /// The name of the method that the key would sign with, if it is for signing and the method is not implemented; nil
+  /// otherwise.
+  var unsupportedMethod: String? {
+    guard verifyingKey == nil else { return nil }
+    switch algorithm {
+    case .dsa, .ed448: return algorithm.name
+    case .ecdsa, .eddsaLegacy:
+      var cursor = ByteCursor(body.span)
+      // Version, time and algorithm; in version 6 also the length of what follows.
+      guard (try? cursor.skip(version == 6 ? 10 : 6)) != nil, let length = try? cursor.byte(),
+        let oid = try? cursor.array(Int(length))
+      else { return nil }
+      return "the curve \(CurveOID.text(oid))"
+    default: return nil
+    }
+  }
+
   /// Reads the public part at the beginning of a key packet's body.
   ///
   /// - Returns: the key and the number of bytes of its public part.

@@ -19,6 +19,22 @@ public final class RingEntry: Sendable {
     try gcrypt { () throws(GcryptError) in try packets.copy(0..<packets.count) }
   }
 
+  /// The entry with a signature behind the part of the key that it is about; nil if that key did not make it, or does
+  /// not have such a part.
+  ///
+  /// - Throws: ``OpenPGPError`` if no secure memory is left, or the key is too weak to verify anything.
+  public func adding(_ loose: LooseSignature) throws(OpenPGPError) -> RingEntry? {
+    let old = try copyOfPackets()
+    guard let (offset, packet) = try loose.added(to: old.span) else { return nil }
+    let count = old.count + packet.count
+    var result = try gcrypt { () throws(GcryptError) in try SecureBytes(count: count) }
+    var target = result.mutableSpan
+    for index in 0..<offset { target[index] = old.span[index] }
+    for index in packet.indices { target[offset + index] = packet[index] }
+    for index in offset..<old.count { target[index + packet.count] = old.span[index] }
+    return RingEntry(key, result)
+  }
+
   /// Splits a ring into its keys.
   ///
   /// - Returns: the entries before the first byte that cannot be read as a packet, and the error there; the

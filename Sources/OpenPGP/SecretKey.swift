@@ -66,7 +66,7 @@ public final class SecretKey: Sendable {
     guard let algorithm = SymmetricID.algorithm(cipher) else {
       return .impossible("its secret is encrypted with unknown cipher \(cipher)")
     }
-    guard hash.isSHA2 || hash == .sha1, let hashAlgorithm = hash.algorithm else {
+    guard hash.isStrong || hash == .sha1, let hashAlgorithm = hash.algorithm else {
       return .impossible("its passphrase is hashed with algorithm \(hash.rawValue), which is not accepted")
     }
     let derivation: KeyDerivation
@@ -128,8 +128,6 @@ public final class SecretKey: Sendable {
       guard isGiven else {
         throw OpenPGPError(.passphraseNeeded, "key \(publicKey.keyIDText) is locked by a passphrase")
       }
-      // libgcrypt derives no key from an empty passphrase, and no program locks a key with one.
-      guard passphrase.count > 0 else { throw wrongPassphrase }
       var plain = try copyOfMaterial()
       do {
         let key = try derivation.key(passphrase, count: cipher.keySize)

@@ -16,6 +16,22 @@ struct SignatureType: RawRepresentable, Hashable, Sendable {
 
   /// Whether it certifies a user ID, at one of four levels, which programs do not distinguish.
   var isCertification: Bool { 0x10...0x13 ~= rawValue }
+
+  /// Whether it revokes a key, a subkey or what was said about a user ID.
+  var isRevocation: Bool {
+    self == .keyRevocation || self == .subkeyRevocation || self == .certificationRevocation
+  }
+
+  /// Whether it says something about a primary key.
+  var isAboutPrimaryKey: Bool {
+    self == .directKey || self == .keyRevocation || self == .certificationRevocation
+  }
+
+  /// Whether it says something about a user ID.
+  var isAboutUserID: Bool { isCertification || self == .certificationRevocation }
+
+  /// Whether it says something about a subkey.
+  var isAboutSubkey: Bool { self == .subkeyBinding || self == .subkeyRevocation }
 }
 
 /// A signature (RFC 9580 section 5.2) as it was read. Nothing in it can be trusted before it is verified.
@@ -40,6 +56,15 @@ struct SignaturePacket: Hashable, Sendable {
     if let fingerprint = subpackets.issuerFingerprint { return fingerprint == key.fingerprint }
     return subpackets.issuerKeyID == key.keyID
   }
+
+  /// The name of the part of its method that is not implemented; empty if all of it is.
+  var method: String {
+    if value == nil { return algorithm.name }
+    return hash.algorithm == nil ? hash.headerName ?? "digest algorithm \(hash.rawValue)" : ""
+  }
+
+  /// Whether it cannot be verified with any key, because its algorithm or its digest is not implemented.
+  var isBeyondUs: Bool { value == nil || hash.algorithm == nil }
 
   /// Reads a packet's body. An embedded signature must not embed another.
   static func read(
@@ -118,6 +143,14 @@ struct SignaturePacket: Hashable, Sendable {
       [hashedPart.first ?? 4, 0xFF] + BigEndian.bytes(UInt32(truncatingIfNeeded: hashedPart.count))
     context.update(trailer.span.bytes)
     return context.finalize()
+  }
+
+  /// Whether the digest of those bytes begins as the signature says. That costs little, and tells which part of a key a
+  /// signature is about; only ``verifies(with:over:)`` tells whether it is right.
+  func mayBe(over parts: [[UInt8]]) throws(OpenPGPError) -> Bool {
+    guard let algorithm = hash.algorithm else { return false }
+    let digest = try Self.digest(algorithm, salt: salt, hashedPart: hashedPart, parts)
+    return Array(digest.prefix(2)) == digestStart
   }
 
   /// Whether the signature was made with that key over those bytes. Its meaning is not considered.

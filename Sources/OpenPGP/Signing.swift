@@ -1,3 +1,4 @@
+import Bytes
 import Gcrypt
 
 /// A private key, together with the public keys that its signatures name.
@@ -34,8 +35,8 @@ public struct SigningKey: ~Copyable {
 
   private var hashID: HashID {
     switch key.verifyingKey {
-    case .ecdsa(.p384, _): HashID(rawValue: 9)
-    case .ecdsa(.p521, _): HashID(rawValue: 10)
+    case .ecdsa(.p384, _), .ecdsa(.brainpoolP384r1, _): HashID(rawValue: 9)
+    case .ecdsa(.p521, _), .ecdsa(.brainpoolP512r1, _): HashID(rawValue: 10)
     default: .sha256
     }
   }
@@ -99,21 +100,52 @@ extension KeyRing {
   /// Finds the secret key of a certificate that signs at a time. As in the reference, this is the primary
   /// key, if it may sign and the ring has its secret; otherwise it is the newest subkey that may sign.
   ///
-  /// - Parameter now: the time of signing, in Unix seconds.
+  /// - Parameters:
+  ///   - subkey: the fingerprint of the subkey that has to sign; nil, or that of the primary key, for this choice.
+  ///   - now: the time of signing, in Unix seconds.
   /// - Throws: ``OpenPGPError`` with ``OpenPGPError/Code/unusableKey`` and the reason if no key can sign.
-  public func signingSecret(of certificate: Certificate, now: Int64) throws(OpenPGPError) -> SecretKey {
-    var why = "its secret is missing"
+  public func signingSecret(
+    of certificate: Certificate, subkey: [UInt8]? = nil, now: Int64
+  ) throws(OpenPGPError) -> SecretKey {
     let subkeys = certificate.subkeys.map(\.key).sorted { $0.creationTime > $1.creationTime }
-    for key in [certificate.primary] + subkeys where key.verifyingKey != nil {
-      guard let secret = secretKey(withFingerprint: key.fingerprint) else { continue }
-      if let impossibility = secret.impossibility {
-        why = impossibility
-      } else if let fault = try certificate.fault(of: key, at: now, now: now) {
-        if fault != .keyNotForSigning { why = fault.rawValue }
+    if let subkey, subkey != certificate.primary.fingerprint {
+      guard let key = subkeys.first(where: { $0.fingerprint == subkey }) else {
+        throw OpenPGPError(
+          .noKey,
+          "key \(certificate.primary.keyIDText) has no subkey \(Hexadecimal.text(subkey, uppercase: true))")
+      }
+      if let why = try reasonNotToSign(key, of: certificate, now: now) {
+        throw OpenPGPError(.unusableKey, "subkey \(key.fingerprintText) cannot sign: \(why)")
+      }
+      if let secret = secretKey(withFingerprint: subkey) { return secret }
+    }
+    var (ofPrimary, ofSubkey): (String?, String?)
+    for key in [certificate.primary] + subkeys {
+      guard let why = try reasonNotToSign(key, of: certificate, now: now) else {
+        if let secret = secretKey(withFingerprint: key.fingerprint) { return secret }
+        continue
+      }
+      // Keys for other purposes are not the reason, nor is the primary key if others are to sign in its place.
+      guard !key.algorithm.isForEncryption, why != SignatureFault.keyNotForSigning.ofKey else { continue }
+      if key.fingerprint == certificate.primary.fingerprint {
+        ofPrimary = why
       } else {
-        return secret
+        ofSubkey = ofSubkey ?? why
       }
     }
+    let why = ofSubkey ?? ofPrimary ?? SignatureFault.keyNotForSigning.ofKey
     throw OpenPGPError(.unusableKey, "key \(certificate.primary.keyIDText) cannot sign: \(why)")
+  }
+
+  /// The reason why a primary key or subkey does not sign at a time; nil if it can.
+  private func reasonNotToSign(
+    _ key: PublicKeyPacket, of certificate: Certificate, now: Int64
+  ) throws(OpenPGPError) -> String? {
+    if let method = key.unsupportedMethod { return "it signs with \(method), which is not implemented" }
+    guard key.verifyingKey != nil else { return "it is for encryption" }
+    // What the owner says of the key comes first: a revoked key must not sign, whoever has its secret.
+    if let fault = try certificate.fault(of: key, at: now, now: now) { return fault.ofKey }
+    guard let secret = secretKey(withFingerprint: key.fingerprint) else { return "its secret is missing" }
+    return secret.impossibility
   }
 }

@@ -36,18 +36,22 @@ struct Subpackets: Hashable, Sendable {
   ) throws(OpenPGPError) {
     var cursor = ByteCursor(bytes, origin: start)
     while cursor.remaining > 0 {
-      let length: Int
-      switch try cursor.integer(1) {
-      case let first where first < 192: length = first
-      case 255: length = try cursor.integer(4)
-      case let first: length = (first - 192) << 8 + (try cursor.integer(1)) + 192
-      }
+      let length = try Self.length(&cursor)
       guard length > 0 else { throw cursor.fail(.malformedPacket, "an empty signature subpacket") }
       let place = try cursor.skip(length)
       let body = cursor.extracting(place.lowerBound + 1..<place.upperBound)
       try readOne(
         cursor.array(in: place)[0], body, at: start + place.lowerBound + 1, isHashed: isHashed,
         isEmbedded: isEmbedded)
+    }
+  }
+
+  /// The length before a subpacket.
+  static func length(_ cursor: inout ByteCursor) throws(OpenPGPError) -> Int {
+    switch try cursor.integer(1) {
+    case let first where first < 192: first
+    case 255: try cursor.integer(4)
+    case let first: (first - 192) << 8 + (try cursor.integer(1)) + 192
     }
   }
 

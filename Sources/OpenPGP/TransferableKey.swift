@@ -51,7 +51,7 @@ public final class TransferableKey: Sendable {
   /// - Throws: ``OpenPGPError`` if there is no readable key.
   public static func read(_ bytes: Span<UInt8>) throws(OpenPGPError) -> [TransferableKey] {
     var keys: [TransferableKey] = []
-    try KeyRing.forEachRun(of: bytes) { (run) throws(OpenPGPError) in
+    try KeyData.forEachRun(of: bytes, { _ in }) { (run) throws(OpenPGPError) in
       var starts: [Int] = []
       var reader = PacketReader(run)
       var end = 0

@@ -6,6 +6,8 @@ public enum SignatureFault: String, Error, Sendable {
   case unknownKey = "unknown-key"
   /// The key was revoked: for a compromise at any time, for a retirement before the signature was made.
   case keyRevoked = "key-revoked"
+  /// The key was not revoked, but all of its owner's names were.
+  case userIDsRevoked = "user-ids-revoked"
   /// The key had expired when the signature was made.
   case keyExpired = "key-expired"
   /// The signature claims to be older than its key.
@@ -20,7 +22,7 @@ public enum SignatureFault: String, Error, Sendable {
   case signatureExpired = "signature-expired"
   /// The signature was made in the future.
   case signatureInFuture = "signature-in-future"
-  /// The digest is not SHA-2.
+  /// The signature is right, but its digest is one that can be forged: MD5, SHA-1 or RIPEMD-160.
   case weakHash = "weak-hash"
   /// The signature is not of a type for documents.
   case wrongType = "wrong-type"
@@ -39,11 +41,11 @@ public enum SignatureFault: String, Error, Sendable {
 }
 
 extension SignaturePacket {
-  /// Whether a self-signature counts. It must be made with SHA-2 or, on old keys, SHA-1 (an attacker who can
+  /// Whether a self-signature counts. It must be made with SHA-2, SHA-3 or, on old keys, SHA-1 (an attacker who can
   /// find collisions still cannot make the owner sign one). It must not make unknown critical statements,
   /// come from the future, or be expired.
   func isUsable(now: Int64) -> Bool {
-    guard hash.isSHA2 || hash == .sha1, subpackets.unknownCritical == nil,
+    guard hash.isStrong || hash == .sha1, subpackets.unknownCritical == nil,
       let created = subpackets.creationTime, created <= now
     else { return false }
     guard let lifetime = subpackets.lifetime, lifetime > 0 else { return true }
@@ -62,6 +64,11 @@ extension SignaturePacket {
 
   /// Its creation time, for choosing the newest. ``isUsable(now:)`` refused signatures without one.
   var age: Int64 { subpackets.creationTime ?? .min }
+
+  /// Whether it is newer than another. Of two with one time it is always the same one, in whichever order they were read.
+  func isNewer(than other: SignaturePacket) -> Bool {
+    age != other.age ? age > other.age : other.hashedPart.lexicographicallyPrecedes(hashedPart)
+  }
 }
 
 /// The statements of a key's owner about it, from self-signatures that verified, judged for an action at a time.
@@ -86,8 +93,8 @@ extension Certificate {
     where isWanted: (SignatureType) -> Bool
   ) throws(OpenPGPError) -> SignaturePacket? {
     let candidates = signatures.filter { isWanted($0.type) && $0.isUsable(now: now) }
-    for candidate in candidates.sorted(by: { $0.age > $1.age })
-    where try candidate.verifies(with: primary, over: parts) {
+    for candidate in candidates.sorted(by: { $0.isNewer(than: $1) })
+    where try checks.verifies(candidate, with: primary, over: parts) {
       return candidate
     }
     return nil
@@ -101,7 +108,7 @@ extension Certificate {
   ) throws(OpenPGPError) -> Bool {
     for signature in signatures where signature.type == type {
       if signature.revokes(at: time), (signature.subpackets.creationTime ?? .max) >= since,
-        try signature.verifies(with: primary, over: parts)
+        try checks.verifies(signature, with: primary, over: parts)
       {
         return true
       }
@@ -119,15 +126,19 @@ extension Certificate {
       let parts = [primary.hashed, name.hashed]
       guard let certification = try newest(name.signatures, now: now, over: parts, where: \.isCertification)
       else { continue }
-      let isRevoked = try isRevoked(
+      let isVerified = try isRevoked(
         name.signatures, .certificationRevocation, at: time, since: certification.age, over: parts)
-      if isRevoked { isAnyRevoked = true } else { valid.append((name, certification)) }
+      if isVerified || isRevokedUnreadably(name) {
+        isAnyRevoked = true
+      } else {
+        valid.append((name, certification))
+      }
     }
     func precedes(_ left: SignaturePacket, _ right: SignaturePacket) -> Bool {
       if left.subpackets.isPrimaryUserID != right.subpackets.isPrimaryUserID {
         return left.subpackets.isPrimaryUserID
       }
-      return left.age > right.age
+      return left.isNewer(than: right)
     }
     valid.sort { precedes($0.1, $1.1) }
     return (valid, isAnyRevoked)
@@ -135,11 +146,18 @@ extension Certificate {
 
   /// The owner's statement about the primary key, judged for an action at a time.
   func statement(at time: Int64, now: Int64) throws(OpenPGPError) -> KeyStatement {
-    let isRevoked = try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed])
-    let onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
+    let isVerified = try isRevoked(direct, .keyRevocation, at: time, over: [primary.hashed])
+    let isRevoked = isVerified || isRevokedUnreadably
+    var onKey = try newest(direct, now: now, over: [primary.hashed]) { $0 == .directKey }
+    if let statement = onKey,
+      try self.isRevoked(
+        direct, .certificationRevocation, at: time, since: statement.age, over: [primary.hashed])
+    {
+      onKey = nil
+    }
     let names = try validUserIDs(at: time, now: now)
     guard isRevoked || onKey != nil || !names.valid.isEmpty else {
-      return KeyStatement(fault: names.isAnyRevoked ? .keyRevoked : .keyNotBound)
+      return KeyStatement(fault: names.isAnyRevoked ? .userIDsRevoked : .keyNotBound)
     }
     let onName = names.valid.first?.1
     let lifetime = onKey?.subpackets.keyLifetime ?? onName?.subpackets.keyLifetime
@@ -182,7 +200,8 @@ extension Certificate {
     of subkey: Subkey, at time: Int64, now: Int64
   ) throws(OpenPGPError) -> (isRevoked: Bool, binding: SignaturePacket?, expiry: Int64?) {
     let parts = [primary.hashed, subkey.key.hashed]
-    let isRevoked = try isRevoked(subkey.signatures, .subkeyRevocation, at: time, over: parts)
+    let isVerified = try isRevoked(subkey.signatures, .subkeyRevocation, at: time, over: parts)
+    let isRevoked = isVerified || isRevokedUnreadably(subkey)
     let binding = try newest(subkey.signatures, now: now, over: parts) { $0 == .subkeyBinding }
     return (isRevoked, binding, Self.expiry(subkey.key, binding?.subpackets.keyLifetime))
   }
@@ -199,7 +218,7 @@ extension Certificate {
     // RFC 9580 section 5.2.1.9: without a signature by the subkey itself, anybody could adopt another's signing key.
     let parts = [primary.hashed, subkey.key.hashed]
     for back in binding.subpackets.embedded where back.type == .primaryKeyBinding && back.isUsable(now: now) {
-      if try back.verifies(with: subkey.key, over: parts) { return nil }
+      if try checks.verifies(back, with: subkey.key, over: parts) { return nil }
     }
     return .keyNotBound
   }

@@ -22,8 +22,22 @@ public struct SignatureReport: Sendable {
   /// The digest of the signature; nil if this module does not know it.
   public let hash: HashAlgorithm?
 
+  /// The part of the method that is not implemented, such as `DSA`; nil if that is not the fault.
+  let unsupportedMethod: String?
+
   /// Whether the signature counts.
   public var isValid: Bool { fault == nil }
+
+  /// The reason why it does not count as a sentence without its subject; empty if it counts.
+  public var explanation: String {
+    if let unsupportedMethod {
+      return "unsupported: it is made with \(unsupportedMethod), which is not implemented"
+    }
+    if fault == .weakHash, key != nil, let hash {
+      return "it is right, but made with \(hash.displayName), which can be forged"
+    }
+    return fault?.explanation ?? ""
+  }
 }
 
 extension ClearSignedMessage {
@@ -46,26 +60,34 @@ extension KeyRing {
   ) throws(OpenPGPError) -> SignatureReport {
     func report(
       _ fault: SignatureFault?, _ key: PublicKeyPacket? = nil, _ certificate: Certificate? = nil,
-      _ own: KeyStatement? = nil
+      _ own: KeyStatement? = nil, method: String? = nil
     ) -> SignatureReport {
       SignatureReport(
         fault: fault, issuer: signature.subpackets.issuerText, key: key, primary: certificate?.primary,
         userIDs: own?.userIDs.map(\.text) ?? [], signedAt: signature.subpackets.creationTime,
-        keyExpiry: own?.expiry, hash: signature.hash.algorithm)
+        keyExpiry: own?.expiry, hash: signature.hash.algorithm, unsupportedMethod: method)
     }
     if let fault = signature.ownFault(now: now) { return report(fault) }
+    if signature.isBeyondUs {
+      return report(
+        signature.value == nil ? .unsupportedAlgorithm : .unsupportedHash, method: signature.method)
+    }
     var verdict: SignatureFault?
+    var method: String?
     for (certificate, key) in candidates(for: signature) {
       let isRight: Bool
       do {
         guard key.verifyingKey != nil else {
           verdict = verdict ?? .unsupportedCurve
+          method = key.unsupportedMethod ?? key.algorithm.name
           continue
         }
         isRight = try signature.verifies(with: key, over: [text])
       } catch {
-        guard error.code == .unusableKey else { throw error }
-        verdict = verdict ?? .weakKey
+        // libgcrypt computes no weak digests in the mode of FIPS.
+        let isForbidden = error.code == .library && !signature.hash.isStrong
+        guard error.code == .unusableKey || isForbidden else { throw error }
+        verdict = verdict ?? (isForbidden ? .weakHash : .weakKey)
         continue
       }
       guard isRight else {
@@ -74,9 +96,10 @@ extension KeyRing {
       }
       let time = signature.subpackets.creationTime ?? now
       let own = try certificate.statement(at: time, now: now)
-      return report(try certificate.fault(of: key, at: time, now: now, own), key, certificate, own)
+      let fault = try certificate.fault(of: key, at: time, now: now, own)
+      return report(fault ?? (signature.hash.isStrong ? nil : .weakHash), key, certificate, own)
     }
-    return report(verdict ?? .unknownKey)
+    return report(verdict ?? .unknownKey, method: verdict == .unsupportedCurve ? method : nil)
   }
 
   /// The keys that the signature names as possible issuers.
@@ -93,14 +116,13 @@ extension SignaturePacket {
   /// The reason why the signature does not count, whichever key made it.
   fileprivate func ownFault(now: Int64) -> SignatureFault? {
     guard type == .binary || type == .text else { return .wrongType }
-    guard hash.isSHA2 else { return hash.headerName == nil ? .unsupportedHash : .weakHash }
     guard subpackets.unknownCritical == nil else { return .unsupportedSubpacket }
     guard let created = subpackets.creationTime, subpackets.anyIssuerKeyID != nil else { return .malformed }
     guard created <= now else { return .signatureInFuture }
     if let lifetime = subpackets.lifetime, lifetime > 0, now >= created + lifetime {
       return .signatureExpired
     }
-    return value == nil ? .unsupportedAlgorithm : nil
+    return nil
   }
 }
 

@@ -12,8 +12,10 @@ enum EncryptedPrivateKey {
   }
 
   /// Decrypts the PrivateKeyInfo inside.
+  ///
+  /// - Parameter isGiven: whether there is a passphrase, which may be empty.
   static func decrypt(
-    _ bytes: Span<UInt8>, _ passphrase: borrowing SecureBytes
+    _ bytes: Span<UInt8>, _ passphrase: borrowing SecureBytes, isGiven: Bool
   ) throws(PEMError) -> SecureBytes {
     var outer = DERReader(bytes)
     var info = try outer.reader()
@@ -28,7 +30,7 @@ enum EncryptedPrivateKey {
     let (cipher, iv) = try readCipher(&scheme)
     let function = try readDerivation(&derivation, keySize: cipher.keySize)
     let ciphertext = try info.value(DERReader.octetString)
-    guard passphrase.count > 0 else { throw PEMError(.passphraseNeeded, "the private key is encrypted") }
+    guard isGiven else { throw PEMError(.passphraseNeeded, "the private key is encrypted") }
     guard ciphertext.count > 0, ciphertext.count % cipher.blockSize == 0 else {
       throw PEMError(.malformedKey, "an encrypted private key of an impossible length")
     }

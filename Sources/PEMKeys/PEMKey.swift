@@ -7,15 +7,16 @@ public enum PEMPublicKey {
   /// - Throws: ``PEMError`` if a block is malformed or none contains a public key.
   public static func read(_ text: Span<UInt8>) throws(PEMError) -> [PublicKey] {
     var keys: [PublicKey] = []
+    var other: PEMError?
     var position = 0
     while let block = try PEMBlock.next(in: text, &position) {
       switch block.label {
       case "PUBLIC KEY": keys.append(try subjectPublicKeyInfo(block.bytes.span))
       case "RSA PUBLIC KEY": keys.append(try rsa(block.bytes.span))
-      default: break
+      default: other = other ?? ForeignBlock.advice(block)
       }
     }
-    guard !keys.isEmpty else { throw PEMError(.noKey, "there is no public key in the file") }
+    guard !keys.isEmpty else { throw other ?? PEMError(.noKey, "there is no public key in the file") }
     for key in keys {
       do { try key.validate() } catch { throw PEMError(error) }
     }
@@ -69,7 +70,9 @@ enum PEMAlgorithm {
       self = .rsa
     case ObjectID.ecPublicKey: self = .ecdsa(try Self.curve(&identifier))
     case ObjectID.ed25519: self = .ed25519
-    default: throw PEMError(.unsupported, "a key of an algorithm that is neither RSA, ECDSA nor Ed25519")
+    case let other:
+      let name = ObjectID.algorithmNames[other].map { " (\($0))" } ?? ""
+      throw PEMError(.unsupported, "a key of an algorithm that is neither RSA, ECDSA nor Ed25519\(name)")
     }
     try identifier.finish()
   }
@@ -83,7 +86,9 @@ enum PEMAlgorithm {
     case ObjectID.p256: return .p256
     case ObjectID.p384: return .p384
     case ObjectID.p521: return .p521
-    default: throw PEMError(.unsupported, "an elliptic curve other than P-256, P-384 and P-521")
+    case let other:
+      let name = ObjectID.curveNames[other].map { " (\($0))" } ?? ""
+      throw PEMError(.unsupported, "an elliptic curve other than P-256, P-384 and P-521\(name)")
     }
   }
 }
@@ -109,27 +114,53 @@ public final class PEMPrivateKey: Sendable {
     return false
   }
 
-  /// The first private key of a text: `PRIVATE KEY` and `ENCRYPTED PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY`
+  /// The private key of a text: `PRIVATE KEY` and `ENCRYPTED PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY`
   /// (PKCS#1) or `EC PRIVATE KEY` (SEC 1).
   ///
-  /// - Parameter passphrase: the passphrase of an encrypted key; empty if there is none.
-  /// - Throws: ``PEMError`` if there is no such key, or it cannot be decrypted or used.
+  /// - Throws: ``PEMError`` if there is no such key, or there are several, or it is encrypted or cannot be used.
+  public static func read(_ text: Span<UInt8>) throws(PEMError) -> PEMPrivateKey {
+    let none: SecureBytes
+    do { none = try SecureBytes(count: 0) } catch { throw PEMError(error) }
+    return try read(text, none, isGiven: false)
+  }
+
+  /// The private key of a text, as ``read(_:)`` finds it.
+  ///
+  /// - Parameter passphrase: the passphrase of an encrypted key; it may be empty.
+  /// - Throws: ``PEMError`` if there is no such key, or there are several, or it cannot be decrypted or used.
   public static func read(
     _ text: Span<UInt8>, passphrase: borrowing SecureBytes
   ) throws(PEMError) -> PEMPrivateKey {
+    try read(text, passphrase, isGiven: true)
+  }
+
+  private static func read(
+    _ text: Span<UInt8>, _ passphrase: borrowing SecureBytes, isGiven: Bool
+  ) throws(PEMError) -> PEMPrivateKey {
     var position = 0
+    var other: PEMError?
     while let block = try PEMBlock.next(in: text, &position) {
+      let key: PEMPrivateKey
       switch block.label {
-      case "PRIVATE KEY": return try pkcs8(block.bytes.span)
+      case "PRIVATE KEY": key = try pkcs8(block.bytes.span)
       case "ENCRYPTED PRIVATE KEY":
-        var plain = try EncryptedPrivateKey.decrypt(block.bytes.span, passphrase)
-        return try opened(&plain)
-      case "RSA PRIVATE KEY": return PEMPrivateKey(try rsa(block.bytes.span))
-      case "EC PRIVATE KEY": return PEMPrivateKey(try ec(block.bytes.span, nil))
-      default: break
+        var plain = try EncryptedPrivateKey.decrypt(block.bytes.span, passphrase, isGiven: isGiven)
+        key = try opened(&plain)
+      case "RSA PRIVATE KEY": key = PEMPrivateKey(try rsa(block.bytes.span))
+      case "EC PRIVATE KEY": key = PEMPrivateKey(try ec(block.bytes.span, nil))
+      default:
+        other = other ?? ForeignBlock.advice(block)
+        continue
       }
+      // Which of them is meant must not depend on their order.
+      while let next = try PEMBlock.next(in: text, &position) {
+        guard !next.label.hasSuffix("PRIVATE KEY") else {
+          throw PEMError(.unsupported, "several private keys in one file; give each in a file of its own")
+        }
+      }
+      return key
     }
-    throw PEMError(.noKey, "there is no private key in the file")
+    throw other ?? PEMError(.noKey, "there is no private key in the file")
   }
 
   /// If the decrypted bytes are not a key, the passphrase was wrong.

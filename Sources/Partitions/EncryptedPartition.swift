@@ -32,7 +32,7 @@ public struct EncryptedPartition: Sendable {
     do {
       header = try VolumeHeader(checking: volume, allowsAnyCipher: allowsAnyCipher)
     } catch {
-      throw PartitionError(error, object: object.id)
+      throw PartitionError(error, object: object.id, countedFrom: offset)
     }
   }
 
@@ -44,30 +44,16 @@ public struct EncryptedPartition: Sendable {
   /// - Throws: ``LUKSError/Code/wrongKey`` if none does; ``LUKSError/Code/cost``, in a ``PartitionError``, if
   ///   deriving the keys costs more than is allowed; what the provider throws.
   public func unlock(with keys: some VolumeKeyProvider) throws -> OpenedPartition {
-    // Once before the user is asked for a passphrase, and again when the number of keys is known.
-    if !keys.allowsAnyCost { try checkCost(keys: 1) }
-    let candidates = try keys.candidates(for: object, in: image)
-    if !keys.allowsAnyCost { try checkCost(keys: candidates.count) }
-    keys.willUnlock(object, cost: header.cost)
-    var last: LUKSError?
-    for candidate in candidates {
-      let unlocked: VolumeHeader.Unlocked
-      do throws(LUKSError) {
-        unlocked = try unlock(candidate.key)
-      } catch {
-        guard error.code == .wrongKey else { throw error }
-        last = error
-        continue
+    try keys.open(object, in: image, cost: header.cost.description) { count in
+      do throws(LUKSError) { try header.cost.check(keys: count) } catch {
+        throw PartitionError(error, object: object.id, countedFrom: offset)
       }
-      let encryption = OpenedPartition.Encryption(
-        header: header, slot: unlocked.slot, key: unlocked.key, candidate: candidate)
-      return try OpenedPartition(self, encryption)
+    } _: { candidate in
+      let unlocked = try unlock(candidate.key)
+      return try OpenedPartition(
+        self,
+        OpenedPartition.Volume(header: header, slot: unlocked.slot, key: unlocked.key, candidate: candidate))
     }
-    throw last ?? LUKSError(.wrongKey, "no key was given")
-  }
-
-  private func checkCost(keys: Int) throws {
-    do { try header.cost.check(keys: keys) } catch { throw PartitionError(error, object: object.id) }
   }
 
   private func unlock(_ key: borrowing SecureBytes) throws(LUKSError) -> VolumeHeader.Unlocked {
@@ -76,22 +62,12 @@ public struct EncryptedPartition: Sendable {
 }
 
 extension Image {
-  /// Checks the header of an encrypted partition, and unlocks it with the first of the keys that fits.
+  /// Checks the headers of an encrypted partition, and unlocks it with the first of the keys that fits.
   ///
-  /// - Throws: as ``EncryptedPartition/init(_:in:allowsAnyCipher:)`` and ``EncryptedPartition/unlock(with:)``.
+  /// - Throws: as ``EncryptedPartition/init(_:in:allowsAnyCipher:)`` and ``EncryptedPartition/unlock(with:)``, or
+  ///   ``GocryptfsPartition/init(_:in:)`` and ``GocryptfsPartition/unlock(with:)``.
   public func unlock(_ object: Descriptor, with keys: some VolumeKeyProvider) throws -> OpenedPartition {
-    try EncryptedPartition(object, in: self, allowsAnyCipher: keys.allowsAnyCipher).unlock(with: keys)
-  }
-
-  /// The facts that the header of an encrypted partition states; nil for any other object, or one without a header.
-  ///
-  /// - Parameter budget: pays for the bytes that are read; once it is spent, nothing is read.
-  public func volumeFacts(
-    of object: Descriptor, _ budget: inout ContentBudget
-  ) throws(StorageFault) -> VolumeFacts? {
-    guard object.dataType == .partition, let reader = try? bytes(of: object) else { return nil }
-    return try VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
-      budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
-    })
+    if object.isGocryptfs { return try GocryptfsPartition(object, in: self).unlock(with: keys) }
+    return try EncryptedPartition(object, in: self, allowsAnyCipher: keys.allowsAnyCipher).unlock(with: keys)
   }
 }

@@ -17,7 +17,7 @@ public struct KeyChange {
   /// The messages that were dropped because they no longer opened anything.
   public private(set) var droppedMessages: [Descriptor] = []
 
-  private let opened: OpenedPartition.Encryption
+  private let opened: OpenedPartition.Volume
   private let slots: KeySlotEditor
   /// The messages that were there before.
   private let oldMessages: [Descriptor]
@@ -29,10 +29,25 @@ public struct KeyChange {
     guard let object = partition.object, let encryption = partition.encryption else {
       throw PartitionError(.notEncrypted, "the partition is not encrypted")
     }
+    guard case .luks(let volume) = encryption else { throw Self.fixedKeys(object) }
     self.partition = object
-    opened = encryption
-    slots = try KeySlotEditor(partition.bytes, encryption.header, key: encryption.key)
+    opened = volume
+    slots = try KeySlotEditor(partition.bytes, volume.header, key: volume.key)
     oldMessages = image.wrappedKeys(for: object)
+  }
+
+  /// Refuses a partition whose keys cannot be changed in place, before anybody is asked for them.
+  ///
+  /// - Throws: ``PartitionError/Code/fixedKeys``.
+  public static func check(_ partition: Descriptor) throws(PartitionError) {
+    if partition.isGocryptfs { throw fixedKeys(partition) }
+  }
+
+  private static func fixedKeys(_ partition: Descriptor) -> PartitionError {
+    PartitionError(
+      .fixedKeys,
+      "partition \(partition.id) is encrypted by gocryptfs, whose key lies inside of a squashfs and cannot be changed in "
+        + "place: decrypt the image, and encrypt it with the new key")
   }
 
   /// Adds a key: its slot, and then the messages that hold it.

@@ -1,4 +1,5 @@
 public import Gcrypt
+public import Gocryptfs
 public import LUKS
 import PEMKeys
 public import SIF
@@ -22,9 +23,14 @@ public final class NewVolumeKey: Sendable {
     isShared = false
   }
 
-  /// Random bytes, as many as the runtimes use, for the owners of private keys.
-  public init(recipients: [PublicKey]) throws {
-    let random = try SecureBytes(randomCount: 64)
+  /// A random key for the owners of private keys: as many bytes as the runtimes use, or the hexadecimal digits of 32
+  /// bytes for gocryptfs, which reads a line.
+  public init(recipients: [PublicKey], for format: EncryptionFormat = .luks) throws {
+    let random: SecureBytes
+    switch format {
+    case .luks: random = try SecureBytes(randomCount: 64)
+    case .gocryptfs: random = try Self.digits(of: try SecureBytes(randomCount: 32))
+    }
     messages = try Self.wrap(random, for: recipients)
     isShared = false
     key = random
@@ -36,6 +42,17 @@ public final class NewVolumeKey: Sendable {
     messages = try Self.wrap(copy, for: recipients)
     isShared = true
     key = copy
+  }
+
+  private static func digits(of bytes: borrowing SecureBytes) throws -> SecureBytes {
+    var text = try SecureBytes(count: 2 * bytes.count)
+    var target = text.mutableSpan
+    for index in 0..<bytes.count {
+      for (place, digit) in [(0, bytes.span[index] >> 4), (1, bytes.span[index] & 0xF)] {
+        target[2 * index + place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+      }
+    }
+    return text
   }
 
   private static func copy(_ key: borrowing SecureBytes) throws -> SecureBytes { try key.copy(0..<key.count) }
@@ -55,6 +72,19 @@ public final class NewVolumeKey: Sendable {
     _ key: borrowing SecureBytes, _ options: FormatOptions, _ payloadByteCount: Int64
   ) throws(LUKSError) -> NewVolume {
     try NewVolume(options, payloadByteCount: payloadByteCount, key: key.span)
+  }
+
+  /// A new configuration of gocryptfs that the key opens, and the key of the files.
+  ///
+  /// - Throws: ``GocryptfsError/Code/invalidArgument`` if gocryptfs could not read it from a line.
+  public func makeConfiguration() throws(GocryptfsError) -> (configuration: Configuration, key: ContentKey) {
+    try Self.configuration(key)
+  }
+
+  private static func configuration(
+    _ key: borrowing SecureBytes
+  ) throws(GocryptfsError) -> (configuration: Configuration, key: ContentKey) {
+    try Configuration.make(passphrase: key.span, creator: "siftool")
   }
 
   /// A new key slot for the key.

@@ -1,12 +1,34 @@
 public import Bytes
+import Gocryptfs
 public import LUKS
 public import SIF
 public import Squash
 
 /// A partition whose decrypted or plain bytes can be read.
 public struct OpenedPartition: Sendable {
-  /// The key that opened an encrypted partition, and its place.
-  public struct Encryption: Sendable {
+  /// How an encrypted partition was opened.
+  public enum Encryption: Sendable {
+    /// It is a LUKS volume.
+    case luks(Volume)
+    /// It holds a file that gocryptfs encrypts, and this key opened it.
+    case gocryptfs(VolumeKeyCandidate)
+
+    /// The key that opened it.
+    public var candidate: VolumeKeyCandidate {
+      switch self {
+      case .luks(let volume): volume.candidate
+      case .gocryptfs(let candidate): candidate
+      }
+    }
+
+    /// The number of the key slot that was opened; gocryptfs has none.
+    public var slot: Int? {
+      if case .luks(let volume) = self { volume.slot } else { nil }
+    }
+  }
+
+  /// The key that opened a LUKS volume, and its place.
+  public struct Volume: Sendable {
     /// The volume's header, checked.
     public let header: VolumeHeader
     /// The number of the key slot that was opened.
@@ -39,11 +61,18 @@ public struct OpenedPartition: Sendable {
     encryption = nil
   }
 
-  init(_ partition: EncryptedPartition, _ encryption: Encryption) throws(LUKSError) {
+  init(_ partition: EncryptedPartition, _ volume: Volume) throws(LUKSError) {
     (storage, offset, byteCount) = (partition.storage, partition.offset, partition.volume.byteCount)
     object = partition.object
-    contents = try VolumeReader(partition.volume, encryption.header, key: encryption.key)
-    self.encryption = encryption
+    contents = try VolumeReader(partition.volume, volume.header, key: volume.key)
+    encryption = .luks(volume)
+  }
+
+  init(_ bytes: ObjectReader, of object: Descriptor, _ contents: FileReader, _ key: VolumeKeyCandidate) {
+    (storage, offset, byteCount) = (bytes.storage, bytes.offset, bytes.byteCount)
+    self.object = object
+    self.contents = contents
+    encryption = .gocryptfs(key)
   }
 
   /// The partition's bytes in the file, encrypted or not.
@@ -67,6 +96,6 @@ public struct OpenedPartition: Sendable {
     }
     guard isWhole else { return }
     try SquashfsExtent.check(head, present: try contents.byteCount)
-    if let encryption, let fault = SquashfsExtent.cut(encryption.header) { throw fault }
+    if case .luks(let volume) = encryption, let fault = SquashfsExtent.cut(volume.header) { throw fault }
   }
 }

@@ -114,7 +114,7 @@ public struct Partition: Sendable {
   /// Opens the partition. If it is encrypted, it is decrypted while it is read.
   ///
   /// - Parameter keys: called for the keys of an encrypted partition.
-  /// - Throws: ``SIFError``, ``LUKSError`` or ``PartitionError``.
+  /// - Throws: ``SIFError``, ``LUKSError``, ``GocryptfsError`` or ``PartitionError``.
   public func unlock(with keys: some VolumeKeyProvider = NoVolumeKeys()) throws -> OpenedPartition {
     guard let image, let object else {
       return OpenedPartition(plain: storage, offset: start, byteCount: try storage.length() - start)
@@ -128,9 +128,18 @@ public struct Partition: Sendable {
 }
 
 extension Descriptor {
-  /// Whether the object is a partition with an encrypted squashfs.
+  /// Whether the object is a partition with an encrypted squashfs: a LUKS volume, or a file that gocryptfs encrypts.
   public var isEncryptedSquashfs: Bool {
-    if case .partition(let partition) = metadata { partition.fileSystem == .encryptedSquashfs } else { false }
+    if case .partition(let partition) = metadata {
+      partition.fileSystem == .encryptedSquashfs || partition.fileSystem == .gocryptfsSquashfs
+    } else {
+      false
+    }
+  }
+
+  /// Whether the object is a partition with a squashfs that holds another one, which gocryptfs encrypts.
+  public var isGocryptfs: Bool {
+    if case .partition(let partition) = metadata { partition.fileSystem == .gocryptfsSquashfs } else { false }
   }
 }
 

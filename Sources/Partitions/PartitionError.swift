@@ -16,6 +16,10 @@ public struct PartitionError: Fault {
     case otherFileSystem
     /// The partition's bytes are not a squashfs, with any type in its descriptor.
     case notSquashfs
+    /// The partition does not hold the files of gocryptfs that its type promises.
+    case notGocryptfs
+    /// The keys of this kind of encryption cannot be changed in place.
+    case fixedKeys
     /// The file is a file system or volume of its own, without an image around it.
     case notImage
     /// The partition is not encrypted.
@@ -42,6 +46,8 @@ public struct PartitionError: Fault {
   public let description: String
   /// The partition, if the fault beneath is about it.
   public let objectID: UInt32?
+  /// The byte of the file, if the fault beneath names one.
+  public let offset: Int64?
   /// The fault of the format beneath.
   public let underlying: (any Fault)?
 
@@ -50,23 +56,32 @@ public struct PartitionError: Fault {
     self.code = code
     self.description = description
     objectID = nil
+    offset = nil
     underlying = nil
   }
 
   /// A format's fault that is about one object.
-  public init(_ fault: any Fault, object: UInt32?) {
+  ///
+  /// - Parameter origin: the byte of the file that the fault's own offset counts from: the partition's first one for
+  ///   faults of a volume.
+  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64 = 0) {
     code = .beneath
     description = fault.description
     objectID = object
+    let place = fault.offset?.addingReportingOverflow(origin)
+    offset = place.flatMap { $0.overflow ? nil : $0.partialValue }
     underlying = fault
   }
 
   /// A stable word for scripts.
   public var identifier: String {
     switch code {
-    case .noPartition, .severalPartitions: "object-not-found"
+    case .noPartition: "object-not-found"
+    case .severalPartitions: "several-partitions"
     case .notPartition: "not-a-partition"
     case .otherFileSystem, .notSquashfs, .notImage: "not-squashfs"
+    case .notGocryptfs: "not-gocryptfs"
+    case .fixedKeys: "fixed-keys"
     case .notEncrypted: "not-encrypted"
     case .alreadyEncrypted: "already-encrypted"
     case .truncated: "truncated"
@@ -81,15 +96,12 @@ public struct PartitionError: Fault {
   /// The kind of fault for exit codes.
   public var kind: FaultKind {
     switch code {
-    case .notSquashfs, .truncated: .malformed
+    case .notSquashfs, .notGocryptfs, .truncated: .malformed
     case .noMessage, .wrongKey, .noKey, .encrypted: .key
     case .noPartition, .severalPartitions, .notPartition, .otherFileSystem, .notImage, .notEncrypted,
-      .alreadyEncrypted:
+      .alreadyEncrypted, .fixedKeys:
       .other
     case .beneath: underlying?.kind ?? .other
     }
   }
-
-  /// The byte that the fault beneath names.
-  public var offset: Int64? { underlying?.offset }
 }

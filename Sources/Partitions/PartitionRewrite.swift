@@ -1,8 +1,10 @@
 import Bytes
+import Gocryptfs
 import ImageTrust
 import LinuxSystem
 public import LUKS
 public import SIF
+import Squash
 public import SystemPackage
 
 /// A new image in which one partition has other bytes: encrypted, or decrypted.
@@ -31,7 +33,9 @@ public struct PartitionRewrite {
   /// Plans to encrypt a partition.
   ///
   /// - Throws: ``PartitionError`` if it is encrypted already, or is not a complete squashfs.
-  public static func encrypting(_ partition: Partition) throws -> PartitionRewrite {
+  public static func encrypting(
+    _ partition: Partition, as format: EncryptionFormat = .luks
+  ) throws -> PartitionRewrite {
     guard let image = partition.image, let object = partition.object else {
       throw PartitionError(.notPartition, "a plain squashfs file is not an image")
     }
@@ -46,7 +50,8 @@ public struct PartitionRewrite {
         .notSquashfs, "partition \(object.id) does not hold a squashfs, although its type says so")
     }
     try SquashfsExtent.check(head, present: bytes.byteCount)
-    return try PartitionRewrite(of: image, object, to: .encryptedSquashfs, dropping: [])
+    return try PartitionRewrite(
+      of: image, object, to: format == .luks ? .encryptedSquashfs : .gocryptfsSquashfs, dropping: [])
   }
 
   /// Plans to decrypt a partition, and to drop the messages with its key.
@@ -72,6 +77,44 @@ public struct PartitionRewrite {
     return (volume, byteCount)
   }
 
+  /// Writes the squashfs with the configuration of gocryptfs and the encrypted file that the partition becomes.
+  ///
+  /// - Parameters:
+  ///   - clock: gives the times of the files.
+  ///   - threads: how many threads encrypt; nil for one per processor.
+  /// - Returns: the facts about the encryption, and the number of bytes of the squashfs.
+  public func encryptFile(
+    with key: NewVolumeKey, to place: ObjectWriter, clock: EditClock, threads: Int? = nil
+  ) throws -> (facts: GocryptfsFacts, byteCount: Int64) {
+    let (configuration, contentKey) = try key.makeConfiguration()
+    let threads = threads ?? Workers.processors(limit: 256)
+    let encryptor = try FileEncryptor(try image.bytes(of: partition), key: contentKey, threads: threads)
+    var options = WriterOptions()
+    // As the runtimes make it. Encrypted bytes do not shrink.
+    options.compression = .gzip
+    options.storesContent = true
+    options.threads = threads
+    let time = Int64(UInt32(clamping: clock.time(for: image.header).seconds))
+    options.creationTime = UInt32(time)
+    let writer = try SquashWriter(place, options)
+    try writer.add(directory: [], FileAttributes(permissions: 0o755, modificationTime: time))
+    try writer.add(
+      file: Array(Configuration.name.utf8), configuration.text,
+      FileAttributes(permissions: 0o400, modificationTime: time))
+    // The runtimes put a random number after the same word.
+    let name = Array("squashfs-\(UInt32.random(in: 1...(.max)))".utf8)
+    try writer.add(
+      file: name, byteCount: encryptor.byteCount,
+      FileAttributes(permissions: 0o644, modificationTime: time)
+    ) { (buffer) throws(SquashError) in
+      do throws(GocryptfsError) { try encryptor.read(into: buffer) } catch {
+        throw SquashError(StorageFault(.source, causedBy: error))
+      }
+    }
+    let facts = GocryptfsFacts(configuration, fileName: name, fileByteCount: encryptor.byteCount)
+    return (facts, try writer.finish().imageBytes)
+  }
+
   /// Writes the decrypted bytes of an opened partition.
   ///
   /// - Returns: the number of bytes.
@@ -80,12 +123,14 @@ public struct PartitionRewrite {
   ) throws -> Int64 {
     let byteCount = try opened.contents.byteCount
     let target = WritableWindow(place.storage, start: place.offset, byteCount: byteCount)
-    guard let reader = opened.contents as? VolumeReader else {
-      throw PartitionError(.notEncrypted, "partition \(partition.id) is not encrypted")
-    }
-    try reader.decryptAll(threads: threads ?? Workers.processors(limit: 256)) {
-      (bytes, offset) throws(StorageFault) in
+    let threads = threads ?? Workers.processors(limit: 256)
+    @Sendable func write(_ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws(StorageFault) {
       try target.write(bytes, at: offset)
+    }
+    switch opened.contents {
+    case let reader as VolumeReader: try reader.decryptAll(threads: threads, to: write)
+    case let reader as FileReader: try reader.decryptAll(threads: threads, to: write)
+    default: throw PartitionError(.notEncrypted, "partition \(partition.id) is not encrypted")
     }
     return byteCount
   }

@@ -1,5 +1,5 @@
+import Bytes
 public import Gcrypt
-public import LUKS
 public import PEMKeys
 public import SIF
 
@@ -16,7 +16,9 @@ public protocol VolumeKeyProvider {
   func candidates(for partition: Descriptor, in image: Image) throws -> [VolumeKeyCandidate]
 
   /// Called before keys are derived, which may take a while.
-  func willUnlock(_ partition: Descriptor, cost: UnlockCost)
+  ///
+  /// - Parameter cost: what that takes, in words.
+  func willUnlock(_ partition: Descriptor, cost: String)
 }
 
 extension VolumeKeyProvider {
@@ -25,7 +27,32 @@ extension VolumeKeyProvider {
   /// False: only the ciphers that container runtimes and cryptsetup use.
   public var allowsAnyCipher: Bool { false }
   /// Does nothing.
-  public func willUnlock(_ partition: Descriptor, cost: UnlockCost) {}
+  public func willUnlock(_ partition: Descriptor, cost: String) {}
+
+  /// Opens a partition with the first of the keys that fits.
+  ///
+  /// - Parameters:
+  ///   - cost: what deriving the keys takes, in words.
+  ///   - check: refuses a cost that is too high for so many keys.
+  ///   - body: opens it with one key; throws a fault of the kind ``FaultKind/key`` if the key does not fit.
+  func open<Result>(
+    _ partition: Descriptor, in image: Image, cost: String, check: (Int) throws -> Void,
+    _ body: (VolumeKeyCandidate) throws -> Result
+  ) throws -> Result {
+    // Once before the user is asked for a passphrase, and again when the number of keys is known.
+    if !allowsAnyCost { try check(1) }
+    let candidates = try candidates(for: partition, in: image)
+    if !allowsAnyCost { try check(candidates.count) }
+    willUnlock(partition, cost: cost)
+    var last: (any Fault)?
+    for candidate in candidates {
+      do { return try body(candidate) } catch let fault as any Fault {
+        guard fault.kind == .key else { throw fault }
+        last = fault
+      }
+    }
+    throw last ?? PartitionError(.noKey, "no key was given")
+  }
 }
 
 /// No key: an encrypted partition stays closed.

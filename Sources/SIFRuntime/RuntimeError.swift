@@ -105,10 +105,10 @@ func translating<Result: ~Copyable>(
 
 extension RuntimeError {
   /// A failure for another process of ours: the code, a NUL, and the message.
-  var bytes: [UInt8] { Array(code.rawValue.utf8) + [0] + Array(message.utf8) }
+  package var bytes: [UInt8] { Array(code.rawValue.utf8) + [0] + Array(message.utf8) }
 
   /// Reads a failure that another process of ours sent.
-  init?(bytes: [UInt8]) {
+  package init?(bytes: [UInt8]) {
     guard let end = bytes.firstIndex(of: 0), end > 0 else { return nil }
     self.init(
       Code(rawValue: String(decoding: bytes[..<end], as: UTF8.self)) ?? .system,
@@ -116,7 +116,7 @@ extension RuntimeError {
   }
 
   /// Any failure, as one of the runtime.
-  init(any error: any Error) {
+  package init(any error: any Error) {
     switch error {
     case let error as RuntimeError: self = error
     case let error as SystemError: self.init(error)

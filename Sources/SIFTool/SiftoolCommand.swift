@@ -55,6 +55,7 @@ struct SiftoolCommand: ParsableCommand {
           ExecCommand.self, RunCommand.self, ShellCommand.self, TestCommand.self, RunHelpCommand.self,
           MountCommand.self, UnmountCommand.self, OverlayCommand.self,
         ]),
+      CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])

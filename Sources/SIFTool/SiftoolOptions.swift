@@ -49,8 +49,8 @@ extension OptionTable {
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
       """
-      encrypt: id= passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= \
-      luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
+      encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
+      sector-size= luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
       sign-passphrase-fd= sign-passphrase-file= deterministic json q/quiet no-progress version
       """,
       """
@@ -143,6 +143,28 @@ extension OptionTable {
       "unmount: lazy version",
       "overlay: version",
       "overlay create: s/size= S/sparse create-dir=+ f/fakeroot deterministic q/quiet no-progress version",
+      "instance: version",
+      """
+      instance start...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher \
+      verify key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
+      no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
+      e/cleanenv no-env=+ no-eval nv rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= version
+      """,
+      """
+      instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
+      key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
+      no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
+      e/cleanenv no-env=+ no-eval nv rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
+      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= version
+      """,
+      "instance list: l/logs u/user= j/json version",
+      "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
+      "instance stats: no-stream u/user= j/json version",
       "config: version",
       "config check: json version",
       "completion: version",

@@ -1,7 +1,8 @@
 /// The commands that are done without a shell.
 extension ScriptReader {
   private static let known: Set<String> = [
-    ":", "true", "false", "export", "readonly", "declare", "typeset", "unset", "set", ".", "source", "[", "test",
+    ":", "true", "false", "export", "readonly", "declare", "typeset", "unset", "set", ".", "source", "[",
+    "test",
     "echo", "exit", "return", "break", "continue", "alias", "unalias", "umask", "command",
   ]
 
@@ -32,7 +33,9 @@ extension ScriptReader {
     case "echo":
       let endsLine = words.first != Array("-n".utf8)
       let rest = endsLine ? words : Array(words.dropFirst())
-      if let option = rest.first, option.first == 0x2D, option.count > 1 { throw .needsShell(place, "echo -…") }
+      if let option = rest.first, option.first == 0x2D, option.count > 1 {
+        throw .needsShell(place, "echo -…")
+      }
       try write(Array(rest.joined(separator: [0x20])) + (endsLine ? [0x0A] : []), to: streams[1], place)
     case "exit": throw .exit(UInt8(truncatingIfNeeded: try number(words, place) ?? Int(last)))
     case "return":
@@ -46,7 +49,9 @@ extension ScriptReader {
       else { throw .needsShell(place, "umask") }
       self.mask = mask
     case "command":
-      guard words.count == 2, words[0] == Array("-v".utf8) else { throw .needsShell(place, "the command \"command\"") }
+      guard words.count == 2, words[0] == Array("-v".utf8) else {
+        throw .needsShell(place, "the command \"command\"")
+      }
       try find(words[1], streams[1], place)
     default: throw .needsShell(place, "the command \"\(name.utf8.shown)\"")
     }
@@ -225,7 +230,9 @@ extension ScriptReader {
         return try matches(left[...], shape, place) == isEqual
       }
       let (sign, right) = (try text(of: words[1]), try text(of: words[2]))
-      if let answer = try binary(left, sign, right, place), !["-a", "-o"].contains(sign.shown) { return answer }
+      if let answer = try binary(left, sign, right, place), !["-a", "-o"].contains(sign.shown) {
+        return answer
+      }
     default: break
     }
     throw .needsShell(place, "this condition in [[ ]]")

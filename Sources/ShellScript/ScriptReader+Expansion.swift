@@ -100,7 +100,9 @@ extension ScriptReader {
     case .length:
       let value = value ?? []
       // The number of characters depends on the language that is set.
-      guard value.allSatisfy({ $0 < 0x80 }) else { throw .needsShell(place, "the length of a text beyond ASCII") }
+      guard value.allSatisfy({ $0 < 0x80 }) else {
+        throw .needsShell(place, "the length of a text beyond ASCII")
+      }
       try add(Array("\(value.count)".utf8), isQuoted, place, into: &fields)
     case .ifUnset(let orEmpty):
       if let value, !orEmpty || !value.isEmpty { return try add(value, isQuoted, place, into: &fields) }

@@ -113,7 +113,8 @@ public struct ScriptReader {
     copy.variables = [:]
     for command in (try? ShellParser.parse(text, file: "")) ?? [] {
       guard case .simple(let command) = command, command.arguments.isEmpty,
-        (try? command.assignments.forEach { (assignment) throws(ShellStop) in try copy.assign(assignment) }) != nil
+        (try? command.assignments.forEach { (assignment) throws(ShellStop) in try copy.assign(assignment) })
+          != nil
       else { break }
     }
     return copy.variables.compactMapValues(\.value)
@@ -166,8 +167,10 @@ public struct ScriptReader {
     }
   }
 
-  private mutating func loop(_ name: String, _ words: [ShellWord]?, _ body: [ShellCommand]) throws(ShellStop) {
-    let values = try words.map { (words) throws(ShellStop) in try fields(of: words.map { .word($0) }) } ?? arguments
+  private mutating func loop(_ name: String, _ words: [ShellWord]?, _ body: [ShellCommand]) throws(ShellStop)
+  {
+    let values =
+      try words.map { (words) throws(ShellStop) in try fields(of: words.map { .word($0) }) } ?? arguments
     let place = words?.first?.place ?? Place(file: "", line: 0)
     status = 0
     for value in values {
@@ -269,7 +272,8 @@ public struct ScriptReader {
   // MARK: Other files
 
   /// Reads another file as part of a script.
-  mutating func include(_ path: [UInt8], _ others: [[UInt8]], _ errors: Int, _ place: Place) throws(ShellStop) {
+  mutating func include(_ path: [UInt8], _ others: [[UInt8]], _ errors: Int, _ place: Place) throws(ShellStop)
+  {
     guard sourceDepth < Self.deepestSource else { throw .fault(place, "files include each other too deeply") }
     guard path.contains(0x2F) else { throw .needsShell(place, "a file that is looked for in PATH") }
     guard let text = files.content(of: path) else {

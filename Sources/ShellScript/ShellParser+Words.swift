@@ -21,7 +21,9 @@ extension ShellParser {
       }
     }
     if next == 0x28 { throw beyond("a function, an array or a group in parentheses") }
-    guard position > start else { throw next.map { beyond("\"\([$0].shown)\"") } ?? .fault(place, "a word is missing") }
+    guard position > start else {
+      throw next.map { beyond("\"\([$0].shown)\"") } ?? .fault(place, "a word is missing")
+    }
     return word
   }
 

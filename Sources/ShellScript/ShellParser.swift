@@ -77,7 +77,9 @@ struct ShellParser {
 
   /// The next word, if it is made of letters and such only: it may be a word of the language.
   private var bareWord: String {
-    let end = text[position...].firstIndex { !(0x61...0x7A).contains($0) && !Array("{}!:.[]".utf8).contains($0) }
+    let end = text[position...].firstIndex {
+      !(0x61...0x7A).contains($0) && !Array("{}!:.[]".utf8).contains($0)
+    }
     let word = text[position..<(end ?? text.count)]
     guard word.count < 16, end.map({ Self.endsWord(text[$0]) }) ?? true else { return "" }
     return String(decoding: word, as: UTF8.self)
@@ -263,7 +265,9 @@ struct ShellParser {
     var declares = false
     while true {
       skipBlanks()
-      guard let byte = next, byte == 0x3C || byte == 0x3E || byte == 0x26 || !Self.endsWord(byte) else { break }
+      guard let byte = next, byte == 0x3C || byte == 0x3E || byte == 0x26 || !Self.endsWord(byte) else {
+        break
+      }
       if let redirection = try redirection() {
         command.redirections.append(redirection)
         continue
@@ -281,7 +285,8 @@ struct ShellParser {
       command.arguments.append(.word(try word()))
     }
     guard !command.arguments.isEmpty || !command.assignments.isEmpty || !command.redirections.isEmpty else {
-      throw next.map { beyond("\"\([$0].shown)\"") } ?? .fault(place, "the script ends in the middle of a command")
+      throw next.map { beyond("\"\([$0].shown)\"") }
+        ?? .fault(place, "the script ends in the middle of a command")
     }
     return command
   }

@@ -15,6 +15,8 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     case truncated
     /// A structure contradicts the format or itself.
     case corrupt
+    /// The bytes that the image lies in were changed after they were encrypted.
+    case tampered
     /// A name that could escape its directory, or that is not a valid name; it is refused.
     case hostileName = "hostile-name"
     /// A name that its directory already has; the second one is refused.
@@ -51,7 +53,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
   public var what: String
   /// The path inside the file system (or, when extracting, beneath the destination) as raw bytes.
   public var path: [UInt8]?
-  /// The byte offset in the file system's image where the contradiction was seen.
+  /// The byte of the file, or of the archive, where the contradiction was seen; nil if it was seen in decrypted bytes.
   public var offset: Int64?
   /// The status of libsquashfs (`SQFS_ERROR`), negative.
   public var status: Int32?
@@ -81,6 +83,7 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
       .unsortedEntry,
       .directoryLoop, .tooDeep, .limitExceeded:
       .malformed
+    case .tampered: .tampered
     case .system: .system
     case .invalidArgument: .argument
     case .notFound, .notDirectory, .notRegularFile, .symlinkLoop, .unsupported, .unsupportedCompression,
@@ -105,8 +108,10 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
     return copy
   }
 
-  /// The error for a failed system call.
-  package init(_ error: SystemError) { self = .system(error) }
+  /// The error for a failed system call, with the file that it was about.
+  package init(_ error: SystemError) {
+    self.init(.system, error.description, errno: error.errno.rawValue)
+  }
 
   /// The error for a failure of the storage beneath. It keeps the operating system's words.
   public init(_ fault: StorageFault) {
@@ -124,13 +129,15 @@ public struct SquashError: Fault, SystemErrorConvertible, Equatable, Sendable {
         switch fault.kind {
         case .system: .system
         case .malformed: .corrupt
+        case .tampered: .tampered
         default: .library
         }
       }
-    self.init(code, fault.description, offset: fault.offset)
+    // The place of a changed byte is one in the encrypted bytes, and stands in the sentence.
+    self.init(code, fault.description, offset: code == .tampered ? nil : fault.offset)
   }
 
-  /// The error for a failed system call at a path.
+  /// The error for a failed system call on an entry of the image, whose path says more than that of the call.
   static func system(_ error: SystemError, path: [UInt8]? = nil) -> SquashError {
     SquashError(
       .system, "cannot \(error.operation): \(error.errno.description)", path: path,
@@ -146,13 +153,28 @@ func accessing<Result>(
 }
 
 extension RandomAccess {
+  /// The byte of the file at an offset of these bytes; nil if the file does not hold them.
+  private func place(_ offset: Int64) -> Int64? {
+    guard let (place, overflow) = origin?.addingReportingOverflow(offset), !overflow else { return nil }
+    return place
+  }
+
+  /// The error for bytes that contradict the format. Its offset is that of the file.
+  func corrupt(_ what: String, at offset: Int64) -> SquashError {
+    SquashError(.corrupt, what, offset: place(offset))
+  }
+
   /// Reads exactly `count` bytes, or throws if the image ends too early.
   func readExactly(
     _ destination: UnsafeMutableRawPointer, _ count: Int, at offset: Int64
   ) throws(SquashError) {
     let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
-    try accessing(
-      try readExactly(
-        into: buffer, at: offset, "the image ends inside a structure of \(count) bytes"))
+    do throws(StorageFault) {
+      try readExactly(into: buffer, at: offset, "the image ends inside a structure of \(count) bytes")
+    } catch {
+      var failure = SquashError(error)
+      failure.offset = failure.offset.flatMap(place)
+      throw failure
+    }
   }
 }

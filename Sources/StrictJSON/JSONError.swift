@@ -39,6 +39,9 @@ public struct JSONError: Fault, Equatable, Sendable {
     position = offset
   }
 
+  /// The byte of the text, as ``position``.
+  public var offset: Int64? { Int64(position) }
+
   /// A stable word for scripts.
   public var identifier: String { code.rawValue }
 

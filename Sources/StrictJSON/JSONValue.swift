@@ -1,5 +1,6 @@
 /// A JSON value (RFC 8259) that preserves the details which matter to a careful reader: the order of an
 /// object's members, repeated keys, and the exact text of a number that is not a 64-bit integer.
+/// ``JSONWriter/compact(_:)`` writes all of them back; ``JSONWriter/pretty(_:)`` sorts the members.
 ///
 /// Strings are compared by their UTF-8 bytes, not by Unicode canonical equivalence. Signed or stored text is
 /// a sequence of bytes, so two different sequences are two different strings.

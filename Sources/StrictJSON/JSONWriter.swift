@@ -19,8 +19,10 @@ public struct JSONWriter: Sendable {
     return writer.output
   }
 
-  /// Writes the value with one element on each line, indented by two spaces, and the members sorted by the
-  /// bytes of their names. There is no final newline.
+  /// Writes the value for people: one element on each line, indented by two spaces. There is no final newline.
+  ///
+  /// The members are sorted by the bytes of their names, whatever their order in the value, so that documents with the
+  /// same content are the same bytes. ``compact(_:)`` keeps the value's order.
   public static func pretty(_ value: JSONValue) -> [UInt8] {
     var writer = JSONWriter(isPretty: true)
     writer.write(value, indent: 0)

@@ -19,6 +19,13 @@ private struct FailingBytes: RandomAccess, RandomWritable {
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) { throw fault }
 }
 
+/// Bytes that no file holds.
+private struct MadeBytes: RandomAccess {
+  let byteCount: Int64 = 100
+  var origin: Int64? { nil }
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int { 0 }
+}
+
 @Suite struct WindowTests {
   private let bytes = (0..<200).map { UInt8($0) }
 
@@ -36,6 +43,27 @@ private struct FailingBytes: RandomAccess, RandomWritable {
       let expected = offset < 0 ? [] : Array(part.dropFirst(offset).prefix(wanted))
       #expect(try window.read(wanted, at: Int64(offset)) == expected, "seed \(seed)")
     }
+  }
+
+  /// Counts and ranges that make no sense are an error or nothing, never a trap.
+  @Test func impossibleCountsAndRanges() throws {
+    for count in [-1, Int.min] {
+      let error = #expect(throws: StorageFault.self) { try MemoryReader(bytes).read(count, at: 0) }
+      #expect(error?.code == .invalidArgument && error?.kind == .argument)
+    }
+    #expect(try MemoryReader(bytes).read(0, at: 0) == [])
+    let widest = Window(MemoryReader(bytes), Int64.min..<Int64.max)
+    #expect(try widest.read(3, at: 0) == [] && widest.byteCount == .max)
+  }
+
+  /// A window knows its place in the file, also in other windows; bytes that are in no file have none.
+  @Test func placesInTheFile() {
+    let outer = Window(MemoryReader(bytes), start: 40, byteCount: 100)
+    #expect(outer.origin == 40 && Window(outer, start: 5, byteCount: 9).origin == 45)
+    #expect(MemoryReader(bytes).origin == 0)
+    #expect(Window(outer, start: .max, byteCount: 1).origin == nil)
+    let made = Window(MadeBytes(), start: 5, byteCount: 9)
+    #expect(made.origin == nil && Window(made, start: 0, byteCount: 1).origin == nil)
   }
 
   @Test func windowsOfWindows() throws {

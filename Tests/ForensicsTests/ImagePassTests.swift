@@ -18,6 +18,16 @@ import TestSupport
 
   private static let budget = HashBudget(limit: 1 << 40)
 
+  @Test func rangesThatNoFileHas() throws {
+    var budget = Self.budget
+    for range in [Int64.min..<Int64.max, -1..<1] {
+      let error = #expect(throws: HashError.self) {
+        try ImagePass(MemoryStorage([1, 2]), [[range]], .sha256, budget: &budget)
+      }
+      #expect(error?.code == .invalidArgument && error?.kind == .argument)
+    }
+  }
+
   /// Any ranges have the digests of their bytes, and the file is read once.
   @Test func rangesInOnePass() throws {
     let seed = UInt64.random(in: 0...UInt64.max)

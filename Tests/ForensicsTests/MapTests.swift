@@ -32,6 +32,7 @@ import TestSupport
     #expect(map.parts(limit: 5).reduce(0) { $0 + $1.length } == map.fileSize)
     #expect(map.parts(limit: 5).count <= 5)
     _ = (MapDrawing(map).document(title: "x"), map.strip())
+    for width in [Int.min, -1, 0, 1, .max] { _ = (map.strip(width: width), map.parts(limit: width)) }
     if storage.bytes != bytes { Issue.record("mapping changed the image") }
   }
 

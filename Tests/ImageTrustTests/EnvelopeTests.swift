@@ -12,8 +12,7 @@ private let metadata = Array("{\"version\":1,\"header\":{\"digest\":\"sha256:00\
 
 private func privateKey(_ name: String) throws -> PEMPrivateKey {
   let text = try Fixture.read("keys/\(name).pem")
-  let none = try SecureBytes(count: 0)
-  return try PEMPrivateKey.read(text.span, passphrase: none)
+  return try PEMPrivateKey.read(text.span)
 }
 
 private func publicKeys(_ name: String) throws -> [PublicKey] {

@@ -48,6 +48,15 @@ private final class Opened {
     #expect(failure?.description == "cannot open \(directory.path)/missing/file: No such file or directory")
   }
 
+  @Test func negativeLimits() throws {
+    let opened = try open("file")
+    try opened.write([1, 2, 3], at: 0)
+    #expect(try opened.file.readToEnd(limit: -1) == [] && opened.file.readToEnd(limit: 2) == [1, 2])
+    #expect(try opened.file.copy(from: 0, count: -1, to: opened.file.rawValue) == 0)
+    #expect(Workers.processors(limit: -1) == 1)
+    Workers.forEach(-1, threads: -1) { _ in Issue.record("a job") }
+  }
+
   @Test func holes() throws {
     let opened = try open("sparse")
     try opened.file.truncate(to: 1 << 40)

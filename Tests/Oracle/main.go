@@ -126,11 +126,11 @@ func main() {
 			}
 			os.Stdout.Write(envelope.Payload)
 		}
-	case "newkey": // TIME PASSPHRASE > secret key packets
+	case "newkey": // TIME PASSPHRASE [locked] > secret key packets; with the word, an empty passphrase locks, too
 		entity, err := openpgp.NewEntity("test", "", "test@example.org",
 			&packet.Config{Time: clock(arguments[0]), RSABits: 2048})
 		check(err)
-		if arguments[1] != "" {
+		if arguments[1] != "" || len(arguments) > 2 {
 			check(entity.PrivateKey.Encrypt([]byte(arguments[1])))
 			for _, subkey := range entity.Subkeys {
 				check(subkey.PrivateKey.Encrypt([]byte(arguments[1])))

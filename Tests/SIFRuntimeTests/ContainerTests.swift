@@ -26,15 +26,23 @@ import Testing
 
   @Test func usersAndGroups() {
     let identity = Identity()
-    let image = Array("root:x:0:0:root:/root:/bin/sh\nodd:line\n\nother:x:\(identity.user):1::/:/bin/sh".utf8)
-    let text = String(decoding: identity.passwd(image, isFakeRoot: false, home: "/h"), as: UTF8.self)
-    let last = "\(identity.name):x:\(identity.user):\(identity.group):\(identity.name):/h:/bin/sh\n"
-    #expect(text.hasSuffix(last) && text.contains("odd:line\n") && !text.contains("other"))
-    let root = String(decoding: identity.passwd(image, isFakeRoot: true, home: "/root"), as: UTF8.self)
+    let image = Array("root:x:0:0:it:/root:/bin/ash\nodd:line\n\nother:x:\(identity.user):1::/:/bin/ash".utf8)
+    func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+    let lines = text(identity.passwd(image, isFakeRoot: false, home: "/h") { _ in false }).split(
+      separator: "\n")
+    // In the place of the image's entries of that number, with their shell.
+    let own = lines.filter { $0.split(separator: ":").dropFirst(2).first == "\(identity.user)" }
     #expect(
-      root.hasSuffix("root:x:0:0:root:/root:/bin/sh\n") && root.split(separator: "root:x:0:").count == 2)
+      own.count == 1 && own[0].hasPrefix("\(identity.name):x:\(identity.user):\(identity.group):"), "\(lines)"
+    )
+    #expect(own[0].hasSuffix(":/h:/bin/ash"), "\(lines)")
+    // Without an entry: the host's shell if the image has it.
+    let bare = text(identity.passwd([], isFakeRoot: false, home: "/h") { _ in false })
+    #expect(bare.hasSuffix(":/h:/bin/sh\n"), "\(bare)")
+    let root = text(identity.passwd(image, isFakeRoot: true, home: "/root") { _ in true })
+    #expect(root.hasPrefix("root:x:0:0:root:/root:/bin/ash\nodd:line\n"), "\(root)")
     let groups = String(decoding: identity.group([], isFakeRoot: false), as: UTF8.self)
-    #expect(groups.contains(":x:\(identity.group):\n"))
+    #expect(groups.contains(":x:\(identity.group):\(identity.name)\n"))
     #expect(identity.group(Array("root:x:0:\n".utf8), isFakeRoot: true) == Array("root:x:0:\n".utf8))
   }
 

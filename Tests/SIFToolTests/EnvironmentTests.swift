@@ -5,16 +5,18 @@ import Testing
 @Suite struct EnvironmentTests {
   private let directory: Scratch
 
-  init() throws {
-    directory = try Scratch()
-    try Shell.check(Fixture.script("environment-images.sh"), in: directory)
+  init() throws { directory = try Scratch() }
+
+  private func make(_ images: String) throws {
+    try Shell.check("\(Fixture.script("environment-images.sh")) \(images)", in: directory)
   }
 
   /// The same script as nobody and as root.
   private func both(_ script: String) throws -> [(user: String, answer: ToolAnswer)] {
     let variables = "unset LANG LC_ALL OLDPWD; \(script)"
     return [
-      ("nobody", try OrdinaryUser.run(variables, in: directory)), ("root", try Shell.run(variables, in: directory)),
+      ("nobody", try OrdinaryUser.run(variables, in: directory)),
+      ("root", try Shell.run(variables, in: directory)),
     ]
   }
 
@@ -22,7 +24,8 @@ import Testing
   private func expect(_ script: String, _ output: String, errors: [String] = []) throws {
     for (user, answer) in try both(script) {
       #expect(
-        answer.text.replacing(directory.path, with: "D") == output, "\(user): \(answer.text) \(answer.errors)")
+        answer.text.replacing(directory.path, with: "D") == output, "\(user): \(answer.text) \(answer.errors)"
+      )
       for error in errors {
         #expect(answer.errors.contains(error), "\(user): \(answer.errors)")
       }
@@ -33,14 +36,17 @@ import Testing
   /// A function of the shell that prints variables of a program by name, or that they are missing.
   private static let show = """
     show() { image=$1; names=$2; shift 2; siftool exec "$@" $image env > work/out.$$ || echo "status $?"
-      for name in $names; do grep -A1 "^$name=" work/out.$$ | grep -E "^($name=|l2)" || echo "no $name"; done; rm work/out.$$; }
+      for name in $names; do grep -A1 "^$name=" work/out.$$ | sed 's/ *$//' | grep -E "^($name=|l2)" || echo "no $name"; done; rm work/out.$$; }
 
     """
 
   @Test(arguments: ["busybox", "dash", "none"]) func theImageWins(image: String) throws {
+    try make("\(image)")
     let options = image == "busybox" ? "--pid" : ""
     // What only a shell can read is missing without one, and nothing else.
-    let errors = image == "none" ? ["91-more.sh, line 1: the image has no shell"] : image == "dash" ? ["nothing-of-the-kind"] : []
+    let errors =
+      image == "none"
+      ? ["91-more.sh, line 1: the image has no shell"] : image == "dash" ? ["nothing-of-the-kind"] : []
     try expect(
       """
       \(Self.show)
@@ -67,6 +73,7 @@ import Testing
 
   /// Scripts of a shell's words beyond ours go to the image's shell, and everything that they set is there.
   @Test(arguments: ["dash", "bash"]) func scriptsForAShell(image: String) throws {
+    try make("\(image)")
     try expect(
       """
       \(Self.show)
@@ -91,6 +98,7 @@ import Testing
 
   /// A script that is wrong is named, and ends nothing.
   @Test func wrongScripts() throws {
+    try make("broken")
     try expect(
       "\(Self.show) show broken.sif 'A X Y Z LAST'; siftool run broken.sif echo fine; siftool exec -C broken.sif echo fine",
       "no A\nno X\nY=one\nno Z\nLAST=1\nfine\nfine\n",
@@ -102,6 +110,7 @@ import Testing
 
   /// A script that ends everything does, with its status.
   @Test func scriptsThatEnd() throws {
+    try make("ends ends-in-shell busybox")
     try expect(
       """
       for image in ends ends-in-shell; do for options in '' --pid; do
@@ -127,17 +136,20 @@ import Testing
 
   /// A script that waits is interrupted with everything that it started.
   @Test(arguments: ["", "--pid"]) func interrupted(options: String) throws {
+    try make("slow")
     let answer = try OrdinaryUser.run(
       """
+      waiting() { for p in $(pgrep -x sleep); do grep -qs "$PWD/slow.sif" /proc/$p/environ && echo $p; done; }
       siftool exec \(options) slow.sif true & siftool=$!
-      until pgrep -f 'sleep 1000' > /dev/null; do sleep 0.05; done; kill -TERM $siftool; wait $siftool; echo $?
-      for i in $(seq 100); do pgrep -f 'sleep 1000' > /dev/null || break; sleep 0.1; done; pgrep -fc 'sleep 1000'
+      until [ -n "$(waiting)" ]; do sleep 0.05; done; kill -TERM $siftool; wait $siftool; echo $?
+      for i in $(seq 100); do [ -n "$(waiting)" ] || break; sleep 0.1; done; waiting | wc -l
       """, in: directory)
     #expect(answer.text == "143\n0\n", "\(answer.text) \(answer.errors)")
   }
 
   /// What the caller asks for wins over the image, and values are evaluated once, without running anything.
   @Test(arguments: ["busybox", "none"]) func theCallerWins(image: String) throws {
+    try make("\(image)")
     try expect(
       """
       \(Self.show)
@@ -192,6 +204,7 @@ import Testing
 
   /// Of the host, the container gets what is about people and programs, and nothing about this container.
   @Test(arguments: ["", "--pid"]) func theHost(options: String) throws {
+    try make("busybox dash none")
     try expect(
       """
       \(Self.show)
@@ -238,6 +251,7 @@ import Testing
 
   /// What the runtimes tell a program about its container.
   @Test func theContainer() throws {
+    try make("busybox")
     try expect(
       """
       \(Self.show)
@@ -276,6 +290,7 @@ import Testing
 
   /// Nothing of the scripts, and no value, is in a command line that everybody can read.
   @Test func commandLines() throws {
+    try make("busybox")
     try expect(
       "siftool exec --pid --env SECRET=hidden busybox.sif sh -c 'cat /proc/[0-9]*/cmdline | tr \"\\0\" \" \"' | grep -c 'singularity.d\\|VALUE'",
       "0\n")
@@ -283,6 +298,7 @@ import Testing
 
   /// Binds that variables ask for come to those of the options.
   @Test func bindsOfVariables() throws {
+    try make("busybox none")
     try expect(
       """
       echo x > work/file; chmod 644 work/file; d=$PWD/work
@@ -290,10 +306,12 @@ import Testing
         sh -c 'cat /one/file /two/file /three/file; echo $APPTAINER_BIND'
       SINGULARITY_BINDPATH=$d:/one APPTAINER_BIND=, siftool run busybox.sif cat /one/file
       APPTAINER_BIND=a:b siftool exec none.sif true; echo $?
-      """, "x\nx\nx\n/one,/two,/three\nx\n64\n", errors: ["siftool: the variable APPTAINER_BIND: a bind's target"])
+      """, "x\nx\nx\n/one,/two,/three\nx\n64\n",
+      errors: ["siftool: the variable APPTAINER_BIND: a bind's target"])
   }
 
   @Test func rootHasItsName() throws {
+    try make("busybox dash")
     let answer = try Shell.run(
       "unshare -m sh -c 'mount --bind /dev/null /etc/passwd; siftool exec busybox.sif id -un; siftool exec --userns dash.sif id -un'",
       in: directory)

@@ -36,6 +36,40 @@ import Testing
     #expect(answer.status == 1 && answer.text.hasSuffix("tampered\n"), "\(answer.text)")
   }
 
+  /// A program that cannot do its work says why in one sentence, and tells so with its status.
+  @Test(arguments: [
+    (["inspect"], "app.sif"), (["account"], "evidence.sif"), (["certificates"], "release.asc"),
+    (["extract-file", "none.sif", "/x"], "none.sif"), (["extract-file", "app.sif", "/x"], "x: no such file"),
+    (["list-files"], "rootfs.squashfs"), (["pack-and-sign", "none", "new.sif", "secret.asc"], "none"),
+    (["pack-and-sign", "rootfs", "new.sif", "release.asc"], "release.asc"),
+    (["pack-and-sign", "rootfs", "new.sif", "none.asc"], "none.asc"), (["run"], "app.sif"),
+    (["verify-in-ci", "app.sif", "none.asc"], "none.asc"),
+    (["verify-in-ci", "none.sif", "release.asc"], "none.sif"),
+    (["volume-facts"], "secret.sif"),
+  ])
+  func failures(command: [String], words: String) throws {
+    // These programs have the names of their files in them.
+    if command.count == 1 { try Shell.check("rm -f app.sif release.asc", in: directory) }
+    let answer = try Tool.run(
+      ["\(Self.programs)/.build/debug/\(command[0])"] + command.dropFirst(), in: directory.path)
+    #expect(answer.status == 1 && answer.text.isEmpty, "\(command): \(answer.status) \(answer.text)")
+    #expect(
+      answer.errors.contains(words) && answer.errors.split(separator: "\n").count == 1, "\(answer.errors)")
+    #expect(try Shell.run("test -e new.sif", in: directory).status == 1, "an image without a signature")
+  }
+
+  @Test func usage() throws {
+    for program in ["extract-file", "pack-and-sign", "verify-in-ci"] {
+      let answer = try run(program)
+      #expect(answer.status == 64 && answer.errors.hasPrefix("usage: \(program) "), "\(answer.errors)")
+    }
+  }
+
+  @Test func aFileThatIsNoImageGetsAVerdict() throws {
+    let answer = try run("verify-in-ci", "release.asc", "release.asc")
+    #expect(answer.status == 1 && answer.text.hasSuffix("malformed\n"), "\(answer.text) \(answer.errors)")
+  }
+
   @Test func files() throws {
     #expect(try run("extract-file", "app.sif", "/etc/os-release").text == "ID=example\n")
     try Shell.check("siftool dump 1 app.sif > rootfs.squashfs", in: directory)
@@ -67,6 +101,21 @@ import Testing
     #expect(end == (try directory.read("evidence.sif").count))
   }
 
+  /// Every module that a program can import has a page, and `make docs` includes it.
+  @Test func everyProductHasAPage() throws {
+    let package = String(decoding: try Tool.read("\(Fixture.root)/Package.swift"), as: UTF8.self)
+    let makefile = String(decoding: try Tool.read("\(Fixture.root)/Makefile"), as: UTF8.self)
+    let products = package.matches(of: /\.library\(name: "(\w+)"/).map { String($0.output.1) }
+    let documented = makefile.matches(of: /(?m)^MODULES = (.*)$/).flatMap {
+      $0.output.1.split(separator: " ")
+    }
+    #expect(products.count > 15 && documented.map(String.init).sorted() == products.sorted())
+    for module in products {
+      let page = try Tool.read("\(Fixture.root)/Sources/\(module)/Documentation.docc/\(module).md")
+      #expect(String(decoding: page, as: UTF8.self).hasPrefix("# ``\(module)``\n"), "\(module)")
+    }
+  }
+
   /// The code of the documentation is that of the examples, which compile.
   @Test(arguments: [
     ("README.md", "inspect"), ("Sources/SIF/Documentation.docc/FirstProgram.md", "inspect"),
@@ -77,6 +126,7 @@ import Testing
     ("Sources/ImageTrust/Documentation.docc/FirstProgram.md", "verify-in-ci"),
     ("Sources/Forensics/Documentation.docc/FirstProgram.md", "account"),
     ("Sources/SIFRuntime/Documentation.docc/FirstProgram.md", "run"),
+    ("Sources/ImageBuild/Documentation.docc/FirstProgram.md", "pack-and-sign"),
   ])
   func documentedPrograms(page: String, program: String) throws {
     let text = String(decoding: try Tool.read("\(Fixture.root)/\(page)"), as: UTF8.self)

@@ -24,8 +24,8 @@ final class ExecFixture: Sendable {
   }
 
   /// As nobody.
-  func ordinary(_ script: String, devices: String? = nil) throws -> ToolAnswer {
-    try OrdinaryUser.run(script, in: directory, devices: devices)
+  func ordinary(_ script: String, devices: String? = nil, home: String? = nil) throws -> ToolAnswer {
+    try OrdinaryUser.run(script, in: directory, devices: devices, home: home)
   }
 
   /// As root, with the tool in the path.
@@ -39,7 +39,7 @@ final class ExecFixture: Sendable {
       "sh", "-c",
       """
       for i in $(seq 600); do
-        left=$(pgrep -x "siftool|sleep|cat" | while read p; do
+        left=$(pgrep -x "siftool|container-init|sleep|cat" | while read p; do
           grep -qs "\(directory.path)" /proc/$p/environ /proc/$p/cmdline && echo $p; done; true)
         [ -n "$left" ] || break; sleep 0.1; done
       echo "$left$(losetup -a | grep \(directory.path))$(grep \(directory.path) /proc/self/mountinfo)"
@@ -177,7 +177,7 @@ final class ExecFixture: Sendable {
   @Test func whatIsInSight() throws {
     let answer = try fixture.ordinary(
       """
-      home=\(fixture.directory.path)/work; export HOME=$home; echo mine > $home/file; cd work
+      home=$HOME; echo mine > $home/file; cd work
       t() { siftool exec "$@" 2>&1; }; image=../plain.sif
       t $image sh -c 'pwd; cat ~/file; ls -d /root 2>&1; cat /proc/self/mountinfo | grep -c siftool-test'
       t --no-home --pwd /etc $image sh -c 'pwd; ls ~ 2>&1 | wc -l'
@@ -186,7 +186,7 @@ final class ExecFixture: Sendable {
       t --pid $image sh -c 'echo $(ls -d /proc/[0-9]* | wc -l)'; t --hostname inside $image hostname; hostname > name
       t --net $image sh -c 'ls /sys/class/net; ip -o link | grep -c LOOPBACK,UP'
       t --containall $image ipcs -q | grep -c 0x; siftool exec $image hostname | cmp - name && echo same
-      """)
+      """, home: fixture.directory.file("work"))
     let text = answer.text.replacing(fixture.directory.path, with: "D")
     #expect(
       text.hasPrefix("D/work\nmine\nls: /root: No such file or directory\n0\n/etc\n"),

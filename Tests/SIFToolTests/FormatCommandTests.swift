@@ -1,4 +1,6 @@
 import Glibc
+import SIF
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -132,6 +134,33 @@ import Testing
       }
       #expect(images[0] == images[1], "\(text)")
     }
+  }
+
+  /// The library's JSON is that of the tool's documents.
+  @Test(arguments: [
+    "crypto-messages.sif", "deleted.sif", "empty.sif", "groups-and-links.sif", "partitions.sif",
+    "plain-types.sif", "sboms.sif",
+    "signatures.sif",
+  ]) func documentsOfTheLibrary(name: String) throws {
+    let path = Fixture.path("images/\(name)")
+    let image = try Image(opening: path)
+    let list = try JSONParser.parse(Array(Siftool.check("list", path, "--json").output))
+    #expect(list["header"] == sorted(image.header.json) && list["objects"] == sorted(image.json)["objects"])
+    for object in image.descriptors {
+      let info = try JSONParser.parse(Array(Siftool.check("info", "\(object.id)", path, "--json").output))
+      #expect(info["object"] == sorted(object.json))
+    }
+    let other = Fixture.path("images/one-slot.sif")
+    let diff = try JSONParser.parse(Array(Siftool.run("diff", path, other, "--json").output))
+    let differences = try image.differences(from: Image(opening: other))
+    #expect(diff["differences"] == .array(differences.map { sorted($0.json) }) && !differences.isEmpty)
+    let text = differences.map { "\($0)\n" }.joined()
+    #expect(try Siftool.run("diff", path, other).text == text)
+  }
+
+  /// A value as a document has it, with its members in order.
+  private func sorted(_ value: JSONValue) -> JSONValue {
+    (try? JSONParser.parse(JSONWriter.pretty(value))) ?? .null
   }
 
   @Test func differencesOutsideOfObjects() throws {

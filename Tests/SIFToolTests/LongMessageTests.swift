@@ -66,7 +66,7 @@ import Testing
     let image = try image(textBytes: count, isValid: isValid)
     try expect(
       image, isValid ? 0 : 4, isValid ? "ok" : "tampered",
-      isValid ? "signature 2 (dsse): good, over object 1" : "signature 2: it does not fit what it is over")
+      isValid ? "signature 2 (dsse): good, over object 1" : "signature 2: it does not match the signed text")
   }
 
   /// Larger than any message that is read.

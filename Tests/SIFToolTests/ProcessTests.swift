@@ -241,8 +241,8 @@ import Testing
       """
       t() { siftool exec "$@" linked.sif sh -c 'echo in' 2>&1; echo $?; }; t; t --contain; t --bind $PWD/work:/
       t --bind $PWD/work:/tmp
-      for options in '' -c; do HOME=/ siftool exec $options plain.sif sh -c 'echo $HOME'; done
-      """)
+      for options in '' -c; do siftool exec $options plain.sif sh -c 'echo $HOME'; done
+      """, home: "/")
     #expect(
       answer.text == """
         siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it

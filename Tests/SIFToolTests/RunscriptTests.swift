@@ -5,22 +5,26 @@ import Testing
 @Suite struct RunscriptTests {
   private let directory: Scratch
 
-  init() throws {
-    directory = try Scratch()
-    try Shell.check(Fixture.script("environment-images.sh"), in: directory)
+  init() throws { directory = try Scratch() }
+
+  private func make(_ images: String) throws {
+    try Shell.check("\(Fixture.script("environment-images.sh")) \(images)", in: directory)
   }
 
   private func expect(_ script: String, _ output: String, errors: [String] = []) throws {
     for (user, answer) in [
       ("nobody", try OrdinaryUser.run(script, in: directory)), ("root", try Shell.run(script, in: directory)),
     ] {
-      #expect(answer.text.replacing(directory.path, with: "D") == output, "\(user): \(answer.text) \(answer.errors)")
+      #expect(
+        answer.text.replacing(directory.path, with: "D") == output, "\(user): \(answer.text) \(answer.errors)"
+      )
       for error in errors { #expect(answer.errors.contains(error), "\(user): \(answer.errors)") }
     }
   }
 
   /// An image from Docker without a shell: its entry point, and its default arguments or others.
   @Test func entryPoint() throws {
+    try make("none")
     try expect(
       """
       siftool run none.sif; siftool run none.sif 'a  b' '$HOME' "it's"; siftool run --no-eval --pid none.sif -x
@@ -37,13 +41,15 @@ import Testing
   }
 
   @Test func entryPointsOfAllKinds() throws {
+    try make("")
     try Shell.check(
       """
+      fast="--arch amd64 --compression gzip --level 1 --quiet"
       for kind in entry command nothing; do cp -r none.root $kind.root; done
       sed -i "s/^OCI_CMD=.*/OCI_CMD=''/" entry.root/.singularity.d/runscript nothing.root/.singularity.d/runscript
       sed -i "s/^OCI_ENTRYPOINT=.*/OCI_ENTRYPOINT=''/" command.root/.singularity.d/runscript nothing.root/.singularity.d/runscript
       sed -i "s/^OCI_CMD='/&\\"echo\\" /" command.root/.singularity.d/runscript
-      for kind in entry command nothing; do siftool pack $kind.root $kind.sif --arch amd64 --quiet; done
+      for kind in entry command nothing; do siftool pack $kind.root $kind.sif $fast; done
       """, in: directory)
     try expect(
       """
@@ -64,13 +70,15 @@ import Testing
 
   /// Without a runscript, the arguments are the program; without those, there is a shell.
   @Test func withoutRunscript() throws {
+    try make("busybox")
     try Shell.check(
       """
-      siftool pack busybox.root plain.sif --plain --arch amd64 --quiet
+      fast="--arch amd64 --compression gzip --level 1 --quiet"
+      siftool pack busybox.root plain.sif --plain $fast
       mkdir old.root; cp -r busybox.root/bin old.root; printf '#!/bin/sh\\necho "old: $SET" "$@"\\n' > old.root/singularity
       echo 'export SET="by $(echo the old file)"' > old.root/environment; chmod 755 old.root/singularity
-      siftool pack old.root old.sif --plain --arch amd64 --quiet
-      cp -r none.root bare.root; rm bare.root/.singularity.d/runscript; siftool pack bare.root bare.sif --plain --arch amd64 --quiet
+      siftool pack old.root old.sif --plain $fast
+      cp -r none.root bare.root; rm bare.root/.singularity.d/runscript; siftool pack bare.root bare.sif --plain $fast
       """, in: directory)
     try expect(
       """
@@ -90,11 +98,13 @@ import Testing
       """,
       errors: [
         "siftool: the image has no runscript: its arguments are the program\n",
-        "siftool: the image has no runscript: this is its shell\n", "siftool: the image has no runscript and no shell",
+        "siftool: the image has no runscript: this is its shell\n",
+        "siftool: the image has no runscript and no shell",
       ])
   }
 
   @Test func apps() throws {
+    try make("busybox dash")
     try expect(
       """
       siftool run --app one busybox.sif a 'b c'; siftool exec --app one dash.sif sh -c 'echo $OF_APP' 2> /dev/null
@@ -118,11 +128,13 @@ import Testing
   }
 
   @Test func testAndHelp() throws {
+    try make("dash")
     try Shell.check(
       """
+      fast="--arch amd64 --compression gzip --level 1 --quiet"
       printf '#!/bin/sh\\necho "test:" "$@"; exit 9\\n' > busybox.root/.singularity.d/test; chmod 755 busybox.root/.singularity.d/test
       printf 'Line one.\\n\\033[31mred\\n' > busybox.root/.singularity.d/runscript.help
-      siftool pack busybox.root tested.sif --arch amd64 --quiet
+      siftool pack busybox.root tested.sif $fast
       """, in: directory)
     try expect(
       """
@@ -137,7 +149,7 @@ import Testing
       0
       siftool: the image has no test
       Line one.
-      \\u{1B}[31mred
+      \\x1b[31mred
       0
 
       """, errors: ["siftool: the image has no help\n"])
@@ -145,6 +157,7 @@ import Testing
 
   /// A script has its full name, and one whose first line names no interpreter is given to sh.
   @Test(arguments: ["busybox", "dash"]) func scripts(image: String) throws {
+    try make("\(image)")
     try expect(
       """
       mkdir -p work/$$; cd work/$$; printf '#!/bin/sh\\necho "$0|$1"\\n' > named; printf '\\n#!/bin/nothing\\necho "text $0|$1"\\n' > text

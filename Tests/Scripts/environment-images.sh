@@ -1,8 +1,11 @@
 #!/bin/bash
-# environment-images.sh   makes, in the working directory, images whose scripts set variables. siftool is looked for in PATH.
+# environment-images.sh NAME...   makes, in the working directory, images whose scripts set variables: those that are named, and
+# the trees NAME.root of all. siftool is looked for in PATH.
 #   busybox.sif dash.sif bash.sif   with the shell of this name as /bin/sh; bash.sif has it as /bin/bash too
 #   none.sif                        without any shell, and with a runscript as images from Docker have it
-#   broken.sif ends.sif slow.sif    with scripts that are wrong, that end everything, and that only a shell can read
+#   broken.sif                      with scripts that are wrong
+#   ends.sif ends-in-shell.sif      with a script that ends everything, read by us and by a shell
+#   slow.sif                        with a script that waits
 # Programs are applets of busybox; /work of the host is theirs to write.
 set -euo pipefail
 chmod 755 .
@@ -64,7 +67,13 @@ SCRIPT
 
 script() { cat > "$1.root/.singularity.d/env/91-more.sh"; }
 
-pack() { siftool pack "$1.root" "$1.sif" --arch amd64 --quiet; }
+names=" $* "
+# pack NAME [ROOT]
+pack() {
+  case $names in
+    *" $1 "*) siftool pack "${2-$1.root}" "$1.sif" --arch amd64 --compression gzip --level 1 --quiet ;;
+  esac
+}
 
 root busybox busybox
 pack busybox
@@ -106,6 +115,6 @@ root ends dash bash
 printf 'echo written; exit 5\n' | script ends
 pack ends
 echo 'echo "written by $(echo a shell)"; exit 6' | script ends
-siftool pack ends.root ends-in-shell.sif --arch amd64 --quiet
+pack ends-in-shell ends.root
 printf 'export SLOW=$(sleep 1000)\n' | script ends
-siftool pack ends.root slow.sif --arch amd64 --quiet
+pack slow ends.root

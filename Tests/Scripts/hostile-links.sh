@@ -6,7 +6,9 @@
 # way. Prints a line for each run that read or changed it, and at last how many runs there were.
 set -euo pipefail
 tool=$1 directory=$2 canary=$3 user=$4
-cd "$directory"
+# The working directory has two names, and the image has links at both.
+ln -sfn "$directory" "$directory/alias"
+cd "$directory/alias"
 become=()
 [ "$user" = 0 ] || become=(setpriv --reuid="$user" --regid="$user" --clear-groups --inh-caps=-all)
 as() { "${become[@]}" "$@"; }
@@ -78,19 +80,21 @@ links=(
 home=$directory/home
 mkdir -p "$home"
 chmod 777 "$home"
-export HOME=$home
 exec 9< "$canary"
 
-options=(
-  "" "--contain" "--containall" "--userns" "--fakeroot" "--fakeroot --containall" "--pid" "--fuse" "--underlay"
-  "--writable-tmpfs" "--contain --writable-tmpfs" "--overlay OVERLAY" "--containall --overlay OVERLAY"
-  "--fakeroot --overlay OVERLAY" "--no-home"
-)
+options=("--pid" "--fuse" "--no-home" "--contain --no-home")
+for isolation in "" "--contain" "--containall"; do
+  for identity in "" "--userns" "--fakeroot"; do
+    for layer in "" "--underlay" "--writable-tmpfs" "--overlay OVERLAY"; do
+      options+=("$isolation $identity $layer")
+    done
+  done
+done
 [ "$user" != 0 ] || options+=("--add-caps chown")
 count=0
 for link in "${links[@]}"; do
   # The places one by one would be too many images: those that do not keep a program from starting, all at once.
-  make_image all "$link" /opt "$directory" /home /tmp /var/tmp /run /srv /etc/passwd /etc/group /etc/hosts \
+  make_image all "$link" /opt "$directory" /nonexistent /home /tmp /var/tmp /run /srv /etc/passwd /etc/group /etc/hosts \
     /etc/resolv.conf /etc/localtime /bin/program /.singularity.d/runscript /.singularity.d/env /mnt /media
   make_image system "$link" /opt /dev /sys /root /var /etc
   for option in "${options[@]}"; do
@@ -102,10 +106,10 @@ for link in "${links[@]}"; do
       fi
       words+=("$part")
     done
-    # A program has the caller's own descriptor, unless it is contained: then it may follow such a link itself.
+    # A program has the caller's own descriptor, so it may follow such a link itself.
     export SINGULARITYENV_PLACES="/run /srv /media /opt /tmp /dev /sys" SINGULARITYENV_FILES="/etc/passwd /etc/group"
     is_given=false
-    case $link in */fd/9) case $option in *contain*) ;; *) is_given=true SINGULARITYENV_PLACES= ;; esac ;; esac
+    case $link in */fd/9) is_given=true SINGULARITYENV_PLACES= ;; esac
     for image in all system; do
       try "$link" exec "${words[@]}" --pwd /opt $image.sif /bin/busybox sh -c "$probe"
       try "$link" exec "${words[@]}" $image.sif /bin/busybox sh -c "$probe"

@@ -12,7 +12,9 @@ private struct RealFiles: ScriptFiles {
 
 @Suite struct ScriptReaderTests {
   /// The variables that programs get, and everything that was written, after a script.
-  private static func ours(_ script: String) -> (variables: [String: String], output: String, ScriptReader.End) {
+  private static func ours(_ script: String) -> (
+    variables: [String: String], output: String, ScriptReader.End
+  ) {
     var reader = ScriptReader(files: RealFiles())
     reader.name = Array("name".utf8)
     reader.arguments = [Array("one".utf8), Array("two words".utf8)]
@@ -21,7 +23,10 @@ private struct RealFiles: ScriptFiles {
     }
     let end = reader.run(Array(script.utf8), named: "script")
     let values = reader.variables.filter { $0.value.isExported }.compactMapValues(\.value)
-    return (values.mapValues { String(decoding: $0, as: UTF8.self) }, String(decoding: reader.output, as: UTF8.self), end)
+    return (
+      values.mapValues { String(decoding: $0, as: UTF8.self) },
+      String(decoding: reader.output, as: UTF8.self), end
+    )
   }
 
   /// Scripts that dash and bash understand in the same way.
@@ -52,7 +57,8 @@ private struct RealFiles: ScriptFiles {
     "X='a b'; Y=$X; export Y A=\"$X\"; X=; export B=\"[$X]\"",
     "export A=; export B=\"\" C='' D=x; [ \"$A\" = \"$B\" ] && export E=same; [ \"$A\" ] || export F=empty",
     "alias x=y 2>/dev/null; umask 027; readonly R=1; export R",
-    ". ./included; export AFTER=$I", "if . ./included; then export A=$?; fi", "export A\n\n\n;".replacing(";", with: ""),
+    ". ./included; export AFTER=$I", "if . ./included; then export A=$?; fi",
+    "export A\n\n\n;".replacing(";", with: ""),
   ]
 
   /// Scripts of bash, whose language the runtimes read.
@@ -60,7 +66,8 @@ private struct RealFiles: ScriptFiles {
     "export A=$'a\\tb\\'c\\x41\\101\\n'; declare -x B='x y'; declare C=1; typeset -x D=2",
     "A=1; A+=2; export A; export B+=x; [[ $A == 1* ]] && export C=1; [[ -n $HOME ]] && export D=1; [[ ! -d /nothing ]] && export E=1",
     "[[ $HOME = \"/home/*\" ]] || export A=1; [[ abc != a?c ]] || export B=1; [[ 3 -lt 10 ]] && export C=1; [[ -v HOME ]] && export D=1",
-    "source ./included && export A=$I; export Z=\"${Z:-\"a  'b'\"}\"", "export X=$SPACES; export Y=$LONG:$HOME",
+    "source ./included && export A=$I; export Z=\"${Z:-\"a  'b'\"}\"",
+    "export X=$SPACES; export Y=$LONG:$HOME",
     "source ./returning; export A=$?", "A='a b'; export \"B=$A\" C=$A",
   ]
 
@@ -77,7 +84,8 @@ private struct RealFiles: ScriptFiles {
     _ = try scratch.write("returning", "return 7\nexport NEVER=1\n")
     let theirs = try Tool.run(
       [
-        "env", "-i", "HOME=/home/me", "LONG=/a/b.c/d.e", "SPACES= a  b ", "EMPTY=", "PATH=/usr/bin:/bin", shell, "-c",
+        "env", "-i", "HOME=/home/me", "LONG=/a/b.c/d.e", "SPACES= a  b ", "EMPTY=", "PATH=/usr/bin:/bin",
+        shell, "-c",
         ". ./script; exec /usr/bin/env -0", "name", "one", "two words",
       ], in: scratch.path)
     // The shells' own variables, and where the script's output ends.
@@ -104,12 +112,16 @@ private struct RealFiles: ScriptFiles {
 
   /// What only a shell can do, and the line; nothing of such a script is done.
   @Test(arguments: [
-    ("export A=1\nexport B=$(id)", 2), ("\n\nA=`id`", 3), ("A=(1 2)", 1), ("f() { :; }", 1), ("export A=1\nid", 2),
+    ("export A=1\nexport B=$(id)", 2), ("\n\nA=`id`", 3), ("A=(1 2)", 1), ("f() { :; }", 1),
+    ("export A=1\nid", 2),
     ("a | b", 1), ("true &", 1), ("while true; do break; done", 1), ("cat << X\nX", 1), ("A=$((1+2))", 1),
     ("A[1]=2", 1), ("export A=${HOME/a/b}", 1), ("export A=${HOME:1:2}", 1), ("export A=${!HOME}", 1),
-    ("for i in *; do :; done", 1), ("export A=1\necho a > file", 2), ("cd /", 1), ("eval A=1", 1), ("trap : 0", 1),
-    ("read A < /etc/passwd", 1), ("X=1 true", 1), ("set -e", 1), ("printf x", 1), ("(export A=1)", 1), ("exec true", 1),
-    ("[[ a =~ b ]]", 1), ("export A=$$", 1), ("for i in {1,2}; do :; done", 1), ("A=~root", 1), ("exec > /dev/null", 1),
+    ("for i in *; do :; done", 1), ("export A=1\necho a > file", 2), ("cd /", 1), ("eval A=1", 1),
+    ("trap : 0", 1),
+    ("read A < /etc/passwd", 1), ("X=1 true", 1), ("set -e", 1), ("printf x", 1), ("(export A=1)", 1),
+    ("exec true", 1),
+    ("[[ a =~ b ]]", 1), ("export A=$$", 1), ("for i in {1,2}; do :; done", 1), ("A=~root", 1),
+    ("exec > /dev/null", 1),
     ("IFS=:; for i in $HOME; do :; done", 1), ("function f { :; }", 1), ("time true", 1), ("export -f x", 1),
   ])
   func needsAShell(script: String, line: Int) {
@@ -124,7 +136,8 @@ private struct RealFiles: ScriptFiles {
 
   /// What no shell would accept either.
   @Test(arguments: [
-    ("export A=1\nexport X=\"unterminated\n\n", 2, "quote"), ("A='", 1, "quote"), ("\nif true; then", 2, "if"),
+    ("export A=1\nexport X=\"unterminated\n\n", 2, "quote"), ("A='", 1, "quote"),
+    ("\nif true; then", 2, "if"),
     ("for i in a; do", 1, "for"), ("case x in", 1, "case"), ("A=${B", 1, "brace"), ("{ true", 1, "{"),
     ("\nA=1\0", 2, "zero byte"), ("true &&", 1, "middle"),
   ])
@@ -141,7 +154,8 @@ private struct RealFiles: ScriptFiles {
   @Test func bounds() throws {
     let doubling = "A=aaaaaaaaaaaaaaaa\n" + String(repeating: "A=$A$A\n", count: 40)
     let words = Array(repeating: "x", count: 200).joined(separator: " ")
-    let loops = String(repeating: "for i in \(words); do ", count: 4) + ":" + String(repeating: "; done", count: 4)
+    let loops =
+      String(repeating: "for i in \(words); do ", count: 4) + ":" + String(repeating: "; done", count: 4)
     let nested = String(repeating: "{ ", count: 3000) + ":" + String(repeating: "; }", count: 3000)
     let braces = String(repeating: "${A:-", count: 3000) + String(repeating: "}", count: 3000)
     let writing = "for i in \(words); do for j in \(words); do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaa; done; done"
@@ -172,14 +186,20 @@ private struct RealFiles: ScriptFiles {
   @Test func valuesAndWords() {
     var reader = ScriptReader(files: RealFiles())
     reader.variables["X"] = ScriptReader.Variable(Array("a b".utf8))
-    func value(_ text: String) -> String? { reader.value(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } }
+    func value(_ text: String) -> String? {
+      reader.value(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    }
     #expect(value("$X/${X}/${Y:-z}/\\$X/\\\\") == "a b/a b/z/$X/\\")
     #expect(value(#"say "hi" 'ho' \n \" ~ * #;&|"#) == #"say "hi" 'ho' \n \" ~ * #;&|"#)
     #expect(value("$(id)") == nil && value("a `id`") == nil && value("${X") == nil && value("$((1))") == nil)
     func words(_ text: String) -> [String]? {
       reader.words(of: Array(text.utf8))?.map { String(decoding: $0, as: UTF8.self) }
     }
-    #expect(words(#""/bin/sh" "-c" "echo \"\$0\" \"\$@\"; pwd" $X"#) == ["/bin/sh", "-c", #"echo "$0" "$@"; pwd"#, "a", "b"])
-    #expect(words("") == [] && words("a; b") == nil && words("a $(b)") == nil && words("a > /dev/null") == nil)
+    #expect(
+      words(#""/bin/sh" "-c" "echo \"\$0\" \"\$@\"; pwd" $X"#) == [
+        "/bin/sh", "-c", #"echo "$0" "$@"; pwd"#, "a", "b",
+      ])
+    #expect(
+      words("") == [] && words("a; b") == nil && words("a $(b)") == nil && words("a > /dev/null") == nil)
   }
 }

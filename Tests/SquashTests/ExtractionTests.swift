@@ -179,6 +179,58 @@ import TestSupport
     }
   }
 
+  @Test func patternsThatMatchNothingAreReported() throws {
+    let scratch = try Scratch()
+    try makeTree(scratch.file("tree"))
+    try write(scratch.file("tree"), to: scratch.file("image"))
+    let image = try SquashImage(opening: scratch.file("image"))
+    let cases: [([String], [String])] = [
+      (["many/file-1?", "no*", "./usr/bin/", "a/no"], ["no*", "a/no"]),
+      (["*/nothing", "nothing"], ["*/nothing", "nothing"]),
+      (["/", "x"], ["x"]), (["usr", "usr/bin"], []), ([], []),
+    ]
+    for (index, (patterns, expected)) in cases.enumerated() {
+      let selection = PathSelection(patterns: patterns)
+      let report = try extract(image, to: scratch.file("out\(index)")) { $0.selection = selection }
+      #expect(report.unmatched == expected.map(Self.text), "\(patterns)")
+      #expect((report.entries == 0) == (expected == patterns && !patterns.isEmpty), "\(patterns)")
+      var stream = TarStream(try SquashReader(image), to: NoBytes())
+      #expect(try stream.write(selection).unmatched == expected.map(Self.text), "\(patterns)")
+    }
+  }
+
+  private struct NoBytes: ByteSink {
+    func write(_ bytes: UnsafeRawBufferPointer) {}
+  }
+
+  @Test func errorsNameTheDestination() throws {
+    let scratch = try Scratch()
+    let image = try SquashImage(MemoryReader(ForgedImage.withRoot { _ in [] }.build()))
+    for path in ["none/out", "file"] {
+      try scratch.write("file", "")
+      let error = #expect(throws: SquashError.self) { try image.extract(to: scratch.file(path)) }
+      #expect(error?.code == .system && error?.description.contains(scratch.file(path)) == true, "\(error)")
+    }
+    let missing = #expect(throws: SquashError.self) { try SquashImage(opening: scratch.file("none")) }
+    #expect(missing?.code == .system && missing?.description.contains(scratch.file("none")) == true)
+  }
+
+  @Test func negativeCounts() throws {
+    let image = ForgedImage.withRoot { forged in
+      forged.data = [1, 2, 3]
+      return [(Self.text("file"), 2, forged.file(number: 2, size: 3, words: [3 | 1 << 24]), 2)]
+    }
+    let squashfs = try SquashImage(MemoryReader(image.build()))
+    let reader = try SquashReader(squashfs)
+    let entry = try reader.lookup(Self.text("file"))
+    #expect(entry.pathText == "file")
+    let layout = try #require(entry.inode.layout)
+    #expect(try reader.prefix(of: layout, -1) == [] && reader.prefix(of: layout, 2) == [1, 2])
+    #expect(try reader.storedRuns(of: layout, limit: -1) == nil)
+    try reader.read(layout, at: 0, count: -1, BlockCache(for: squashfs)) { _ in Issue.record("bytes") }
+    #expect(throws: SquashError.self) { try squashfs.contents(of: "file", limit: -1) }
+  }
+
   @Test func withoutPrivilegeTheRestIsRecorded() throws {
     let scratch = try Scratch()
     try makeTree(scratch.file("tree"))

@@ -59,6 +59,7 @@ private func parse(_ text: String, _ limits: JSONLimits = JSONLimits()) throws(J
   }
 
   @Test func limits() throws {
+    #expect(JSONError(.tooDeep, at: 64).offset == 64)
     let deep = String(repeating: "[", count: 65) + String(repeating: "]", count: 65)
     #expect(throws: JSONError(.tooDeep, at: 64)) { try parse(deep) }
     #expect(throws: JSONError(.tooLong, at: 3)) { try parse("[  ]", JSONLimits(bytes: 3)) }

@@ -1,9 +1,13 @@
-import LinuxSystem
+@preconcurrency import Glibc
 import Squash
 
-let squashfs = try SquashImage(RandomAccessFile(opening: "rootfs.squashfs"))
-var walker = try TreeWalker(SquashReader(squashfs))
-while let event = try walker.next() {
-  guard case .entry(let entry) = event else { continue }
-  print(String(decoding: entry.path, as: UTF8.self))
+do {
+  var walker = try TreeWalker(SquashReader(SquashImage(opening: "rootfs.squashfs")))
+  while let event = try walker.next() {
+    guard case .entry(let entry) = event else { continue }
+    print(entry.pathText)
+  }
+} catch {
+  fputs("\(error)\n", stderr)
+  exit(1)
 }

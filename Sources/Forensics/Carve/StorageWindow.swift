@@ -16,6 +16,8 @@ struct StorageWindow: RandomAccess {
   var offset: Int64 { window.start }
   /// The number of bytes that it shows.
   var byteCount: Int64 { window.byteCount }
+  /// The place of the window in the file.
+  var origin: Int64? { window.origin }
 
   func read(
     into buffer: UnsafeMutableRawBufferPointer, at position: Int64
@@ -87,6 +89,7 @@ final class WindowStorage: Storage {
   init(_ window: StorageWindow) { self.window = window }
 
   var byteCount: Int64 { window.byteCount }
+  var origin: Int64? { window.origin }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(StorageFault) -> Int {
     try window.read(into: buffer, at: offset)

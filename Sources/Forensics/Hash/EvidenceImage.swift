@@ -42,21 +42,7 @@ public struct EvidenceImage: Sendable {
   /// - Throws: ``SIFError/Code/malformed`` for an impossible range, ``SIFError/Code/truncated`` for one that
   ///   reaches beyond this file.
   public func extent(of descriptor: Descriptor) throws(SIFError) -> Range<Int64> {
-    guard let end = descriptor.end, descriptor.offset >= 0, end >= descriptor.offset else {
-      throw SIFError(
-        .malformed,
-        "object \(descriptor.id) has an impossible extent: offset \(descriptor.offset), size "
-          + "\(descriptor.size)", objectID: descriptor.id)
-    }
-    guard descriptor.size > 0 else { return 0..<0 }
-    guard end <= fileSize else {
-      let present = max(fileSize - descriptor.offset, 0)
-      throw SIFError(
-        .truncated,
-        "object \(descriptor.id) is truncated: \(present) of its \(descriptor.size) bytes are in the file",
-        offset: fileSize, objectID: descriptor.id)
-    }
-    return descriptor.offset..<end
+    try descriptor.extent(inFileOf: fileSize)
   }
 
   /// The bytes of an object.

@@ -20,6 +20,9 @@ public final class EvidenceStorage: Storage {
     keepsAccessTime = file.withDescriptor { $0.keepAccessTime() }
   }
 
+  /// Opens a regular file or a block device whose path is text.
+  public convenience init(opening path: String) throws(SIFError) { try self.init(opening: FilePath(path)) }
+
   /// Takes over a descriptor that is open for reading.
   public init(adopting descriptor: consuming OwnedDescriptor) {
     file = FileStorage(adopting: descriptor)

@@ -12,6 +12,8 @@ public struct HashError: Fault, Equatable, Sendable {
     case truncated
     /// A list of digests that cannot be read.
     case list
+    /// A range of bytes that no file has.
+    case invalidArgument = "invalid-argument"
     /// The operating system refused.
     case system
     /// libgcrypt lacks or forbids the algorithm.
@@ -39,6 +41,7 @@ public struct HashError: Fault, Equatable, Sendable {
   public var kind: FaultKind {
     switch code {
     case .truncated: .malformed
+    case .invalidArgument: .argument
     case .system: .system
     case .tooMuch, .list, .library: .other
     }
@@ -80,6 +83,9 @@ public struct HashBudget: Sendable {
 
   /// Takes the bytes of ranges of a file, which may overlap, out of the budget.
   mutating func spend(_ ranges: [Range<Int64>]) throws(HashError) {
+    if let range = ranges.first(where: { $0.lowerBound < 0 }) {
+      throw HashError(.invalidArgument, "no file has bytes \(range.lowerBound) to \(range.upperBound)")
+    }
     var (total, own, reached): (Int64, Int64, Int64) = (0, 0, 0)
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
       try spend(Int64(range.count), on: "the bytes of the file and its objects")

@@ -1,10 +1,16 @@
 import SIF
 
 extension ImageMap {
+  /// The most characters of a strip.
+  public static let widestStrip = 4096
+
   /// Two lines for a terminal: the file to scale, and every part with a width that grows with the logarithm
   /// of its length, so that small parts are visible too; and a line that explains the signs. Empty for an
   /// empty file.
+  ///
+  /// - Parameter width: in characters, at most ``widestStrip``.
   public func strip(width: Int = 76) -> [String] {
+    let width = min(width, Self.widestStrip)
     let parts = parts(limit: max(width / 3, 2))
     guard fileSize > 0, width > 0 else { return [] }
     let scaled = (0..<width).map { column -> Character in

@@ -1,7 +1,7 @@
 import Bytes
 public import Gcrypt
 public import ImageTrust
-public import LUKS
+public import Partitions
 public import SIF
 import Squash
 
@@ -56,7 +56,7 @@ public struct ImageExamination: Sendable {
   /// The findings of the check.
   public let findings: [Finding]
   /// The facts of encrypted objects, by their ids.
-  public let volumes: [(object: UInt32, facts: VolumeFacts)]
+  public let volumes: [(object: UInt32, facts: EncryptionFacts)]
   /// The result of verification.
   public let verification: Verification
 
@@ -77,17 +77,16 @@ public struct ImageExamination: Sendable {
 
   private static func volumes(
     _ check: ImageCheck, _ storage: any Storage
-  ) throws(SIFError) -> [(object: UInt32, facts: VolumeFacts)] {
-    var volumes: [(object: UInt32, facts: VolumeFacts)] = []
+  ) throws(SIFError) -> [(object: UInt32, facts: EncryptionFacts)] {
+    var volumes: [(object: UInt32, facts: EncryptionFacts)] = []
     var budget = ContentBudget(fileSize: check.fileSize)
     for object in check.descriptors where object.dataType == .partition && volumes.count < mostVolumes {
       guard let end = object.end, object.offset >= 0, end <= check.fileSize, object.size > 0 else { continue }
       let reader = Window(storage, object.offset..<end)
       // Unreadable parts are among the findings.
-      let facts = try? VolumeFacts(reading: { (count: Int, offset: Int64) throws(StorageFault) in
-        budget.spend(Int64(count)) ? try reader.read(count, at: offset) : []
-      })
-      if let facts { volumes.append((object.id, facts)) }
+      if let facts = try? EncryptionFacts(of: object, in: reader, &budget) {
+        volumes.append((object.id, facts))
+      }
     }
     return volumes
   }

@@ -61,7 +61,7 @@ public enum ExecutionCheck {
   private static func kind(of partition: Descriptor?) -> ImageKind? {
     guard let partition else { return nil }
     guard case .partition(let metadata) = partition.metadata else { return .sif }
-    return metadata.fileSystem == .encryptedSquashfs ? .encrypted : .sif
+    return [.encryptedSquashfs, .gocryptfsSquashfs].contains(metadata.fileSystem) ? .encrypted : .sif
   }
 
   private static func denials<Result>(

@@ -10,6 +10,11 @@ public enum KeyError: Fault {
   case fault(any Fault)
   /// A fault of the keys in a file or key ring, with the name that users know it by.
   case contents(any Fault, of: String)
+  /// A file that is something else than keys that are known here: what it is, and the file.
+  case foreign(String, String)
+  /// A revocation in a file revokes a key that the key rings in a directory do not have: the key's ID, the file, the
+  /// directory.
+  case noKeyToRevoke(String, in: FilePath, FilePath)
   /// A file or key ring has no private key.
   case noPrivateKey(in: String, hasPublicKey: Bool)
   /// A file or key ring does not have the key of a fingerprint.
@@ -35,7 +40,7 @@ public enum KeyError: Fault {
   public var identifier: String {
     switch self {
     case .fault(let fault), .contents(let fault, _): fault.identifier
-    case .noPrivateKey, .noKey, .notStored, .noKeyToSignWith: "no-key"
+    case .noPrivateKey, .noKey, .notStored, .noKeyToSignWith, .foreign, .noKeyToRevoke: "no-key"
     case .severalKeys: "ambiguous-key"
     case .locked: "passphrase-needed"
     case .notOpenPGP, .notPEM: "usage"
@@ -68,6 +73,9 @@ public enum KeyError: Fault {
     switch self {
     case .fault(let fault): fault.description
     case .contents(let fault, let name): "\(name): \(fault.description)"
+    case .foreign(let what, let name): "\(name): \(what)"
+    case .noKeyToRevoke(let keyID, let file, let directory):
+      "\(file.printable): it revokes key \(keyID), which is not in \(directory.printable): import the key first"
     case .noPrivateKey(let name, let hasPublicKey):
       hasPublicKey
         ? "\(name): there is no private key, only a public one; signing needs the private one"

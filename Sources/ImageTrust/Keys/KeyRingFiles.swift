@@ -82,19 +82,26 @@ extension KeyRing {
   }
 
   /// Adds the keys in a file of a key ring.
+  ///
+  /// - Returns: the signatures outside of any key in it.
+  @discardableResult
   mutating func merge(
     ofFile bytes: borrowing SecureBytes, _ path: FilePath, noticesUnsupported: Bool = false,
     _ notice: (KeyNotice) -> Void
-  ) throws(KeyError) {
+  ) throws(KeyError) -> [LooseSignature] {
     let ring = try KeyRing(reading: bytes, of: path)
     if !ring.secretKeys.isEmpty { KeyRingFiles.notice(ofPrivateKeyIn: path).map(notice) }
     ring.noticeFaults(path, all: noticesUnsupported, notice)
-    do throws(OpenPGPError) { try merge(ring) } catch { throw .fault(error) }
+    do throws(OpenPGPError) { try merge(ring) } catch { throw .contents(error, of: path.printable) }
+    return ring.looseSignatures
   }
 
   /// The keys in the bytes of a file.
   init(reading bytes: borrowing SecureBytes, of path: FilePath) throws(KeyError) {
-    do { try self.init(reading: bytes.span) } catch { throw .contents(error, of: path.printable) }
+    do { try self.init(reading: bytes.span) } catch {
+      if let what = ForeignFile.description(of: bytes.span) { throw .foreign(what, path.printable) }
+      throw .contents(error, of: path.printable)
+    }
   }
 
   /// Tells which faults were skipped in a file.

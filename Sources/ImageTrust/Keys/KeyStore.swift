@@ -59,32 +59,72 @@ public struct KeyStore: Sendable {
     try add(keys, secret: false)
   }
 
-  /// Adds the keys in a file: secret keys to both rings.
+  /// What a file of keys gave to the rings.
+  public struct Import: Sendable {
+    /// The keys that were added.
+    public fileprivate(set) var keys: [TransferableKey] = []
+    /// The primary keys of the rings that got a revocation, or another signature about them.
+    public fileprivate(set) var revoked: [PublicKeyPacket] = []
+  }
+
+  /// Adds the keys in a file: secret keys to both rings. Revocation certificates are added to the keys that they revoke.
   ///
   /// - Parameters:
   ///   - file: OpenPGP keys in any form: armored, binary, or a GnuPG keybox.
   ///   - notice: called with warnings about skipped faults.
-  /// - Returns: the keys that were added.
   public func add(
     keysIn file: FilePath, _ notice: (KeyNotice) -> Void = { _ in }
-  ) throws(KeyError) -> [TransferableKey] {
+  ) throws(KeyError) -> Import {
     let bytes = try KeyError.reading(try SecretFile.read(file))
-    try KeyRing(reading: bytes, of: file).noticeFaults(file, all: true, notice)
-    let keys = try Self.keys(in: bytes)
-    let secret = keys.filter(\.isSecret)
+    let ring = try KeyRing(reading: bytes, of: file)
+    ring.noticeFaults(file, all: true, notice)
+    var result = Import()
+    if !ring.certificates.isEmpty { result.keys = try Self.keys(in: bytes) }
+    let secret = result.keys.filter(\.isSecret)
     if !secret.isEmpty { try add(secret, secret: true) }
-    try add(keys, secret: false)
-    return keys
+    if !result.keys.isEmpty { try add(result.keys, secret: false) }
+    for loose in ring.looseSignatures {
+      result.revoked.append(try add(loose, from: file))
+    }
+    return result
+  }
+
+  /// Adds a signature to each copy of the key that it is about.
+  private func add(_ loose: LooseSignature, from file: FilePath) throws(KeyError) -> PublicKeyPacket {
+    if let reason = loose.unreadableReason {
+      let what = "the revocation of key \(loose.issuerText) cannot be verified: \(reason)"
+      throw .contents(OpenPGPError(.malformedPacket, what), of: file.printable)
+    }
+    var primary: PublicKeyPacket?
+    var isNamed = false
+    for secret in [false, true] {
+      var isChanged = false
+      var entries = try entries(secret: secret)
+      for (index, entry) in entries.enumerated() {
+        guard let key = entry.key, loose.claimsIssuer(key.primary) else { continue }
+        isNamed = true
+        guard let changed = try KeyError.openPGP(try entry.adding(loose)) else { continue }
+        entries[index] = changed
+        primary = key.primary
+        isChanged = true
+      }
+      if isChanged { try write(entries, [], secret: secret) }
+    }
+    if let primary { return primary }
+    guard isNamed else { throw .noKeyToRevoke(loose.issuerText, in: file, directory) }
+    let what =
+      "the revocation was not made by key \(loose.issuerText), or is about another part than the key has"
+    throw .contents(OpenPGPError(.malformedPacket, what), of: file.printable)
   }
 
   /// Adds keys to a ring. A secret key replaces its older copy, which may have another passphrase. A public key is
   /// added to its older copies, since an old copy must not remove a revocation: readers take all of them together.
   public func add(_ new: [TransferableKey], secret: Bool) throws(KeyError) {
+    // Public copies are replaced only by the same packets.
+    let replaced = Set(new.map { secret ? $0.primary.fingerprint : $0.publicPackets })
     let kept = try entries(secret: secret).filter { entry in
       guard let old = entry.key else { return true }
-      return !new.contains {
-        $0.primary.fingerprint == old.primary.fingerprint && (secret || $0.publicPackets == old.publicPackets)
-      }
+      return !replaced.contains(secret ? old.primary.fingerprint : old.publicPackets)
     }
     try write(kept, new, secret: secret)
   }

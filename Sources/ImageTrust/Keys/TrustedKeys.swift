@@ -55,15 +55,19 @@ public struct TrustedKeys: Sendable {
     _ notice: (KeyNotice) -> Void = { _ in }
   ) throws(KeyError) {
     self.init()
+    var loose: [(FilePath, LooseSignature)] = []
     for path in files {
       let bytes = try KeyError.reading(try SecretFile.read(path))
       if digestsFiles { try addDigest(of: bytes) }
       if PEMText.isPEM(bytes) {
-        pem += try Self.publicKeys(bytes)
+        pem += try Self.publicKeys(bytes, of: path)
       } else {
         let ring = try KeyRing(reading: bytes, of: path)
         ring.noticeFaults(path, all: false, notice)
-        do throws(OpenPGPError) { try openPGP.merge(ring) } catch { throw .fault(error) }
+        do throws(OpenPGPError) { try openPGP.merge(ring) } catch {
+          throw .contents(error, of: path.printable)
+        }
+        loose += ring.looseSignatures.map { (path, $0) }
       }
     }
     for directory in rings { KeyRingFiles.notice(ofDirectory: directory, secret: false).map(notice) }
@@ -71,7 +75,13 @@ public struct TrustedKeys: Sendable {
       let bytes = try KeyError.reading(try SecretFile.read(path))
       if bytes.count == 0 { continue }
       if digestsFiles { try addDigest(of: bytes) }
-      try openPGP.merge(ofFile: bytes, path, notice)
+      loose += try openPGP.merge(ofFile: bytes, path, notice).map { (path, $0) }
+    }
+    // Revocations may be in other files than their keys, so this is known only now.
+    let unused = Set(openPGP.unusedSignatures.map(\.issuerKeyID))
+    for (path, signature) in loose where unused.contains(signature.issuerKeyID) {
+      guard !isEmpty else { throw .contents(signature.withoutKey, of: path.printable) }
+      notice(.passedOver(signature.withoutKey, in: path))
     }
   }
 
@@ -79,13 +89,14 @@ public struct TrustedKeys: Sendable {
     do { fileDigests.append(try HashContext.digest(.sha256, bytes.span.bytes)) } catch { throw .fault(error) }
   }
 
-  private static func publicKeys(_ bytes: borrowing SecureBytes) throws(KeyError) -> [PublicKey] {
-    let none = try KeyError.gcrypt(try SecureBytes(count: 0))
+  private static func publicKeys(
+    _ bytes: borrowing SecureBytes, of path: FilePath
+  ) throws(KeyError) -> [PublicKey] {
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+      return [try PEMPrivateKey.read(bytes.span).publicKey]
     } catch {
-      throw .fault(error)
+      throw .contents(error, of: path.printable)
     }
   }
 

@@ -1,6 +1,7 @@
 import Bytes
 import DSSE
 public import Gcrypt
+import OpenPGP
 public import PEMKeys
 public import SIF
 
@@ -85,9 +86,8 @@ public struct DSSEVerifier: MessageVerifier {
     switch verdict {
     case .valid(let name):
       return SignerVerdict(fault: nil, fingerprint: name, identity: name, hash: .sha256, keyID: name)
-    case .bad: fault = SignerFault(.damage, code: "bad-signature", "it does not fit what it is over")
-    case .unknownKey:
-      fault = SignerFault(.trust, code: SignerFault.unknownKeyCode, "its key is not at hand")
+    case .bad: fault = SignerFault(.badSignature)
+    case .unknownKey: fault = SignerFault(.unknownKey)
     }
     return SignerVerdict(
       fault: fault, fingerprint: signature.keyID.isEmpty ? nil : signature.keyID, identity: nil)

@@ -47,7 +47,7 @@ public struct OpenPGPVerifier: MessageVerifier {
   private func verdict(_ report: SignatureReport) -> SignerVerdict {
     let expiry = report.keyExpiry.flatMap { $0 <= now ? Timestamp(seconds: $0) : nil }
     return SignerVerdict(
-      fault: report.fault.map { SignerFault($0) },
+      fault: report.fault.map { SignerFault($0.kind, code: $0.rawValue, report.explanation) },
       fingerprint: report.key?.fingerprintText ?? report.issuer, identity: report.primary?.fingerprintText,
       entity: report.primary.map { Array($0.fingerprint.prefix(20)) },
       hash: report.hash.flatMap { HashType($0) }, keyID: report.key?.keyIDText,
@@ -57,7 +57,8 @@ public struct OpenPGPVerifier: MessageVerifier {
 }
 
 extension SignerFault {
-  fileprivate init(_ fault: SignatureFault) {
+  /// A fault that OpenPGP has a word for.
+  init(_ fault: SignatureFault) {
     self.init(fault.kind, code: fault.rawValue, fault.explanation)
   }
 }
@@ -66,11 +67,13 @@ extension SignatureFault {
   /// Whether the fault is in the signature or in its key.
   var kind: SignerFault.Kind {
     switch self {
-    case .unknownKey, .keyRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning, .keyNotBound, .weakKey,
-      .signatureExpired, .signatureInFuture, .unsupportedAlgorithm, .unsupportedCurve, .unsupportedHash,
+    case .unknownKey, .keyRevoked, .userIDsRevoked, .keyExpired, .keyTooYoung, .keyNotForSigning,
+      .keyNotBound, .weakKey,
+      .signatureExpired, .signatureInFuture, .weakHash, .unsupportedAlgorithm, .unsupportedCurve,
+      .unsupportedHash,
       .unsupportedSubpacket, .unsupportedVersion:
       .trust
-    case .badSignature, .weakHash, .wrongType, .malformed: .damage
+    case .badSignature, .wrongType, .malformed: .damage
     }
   }
 }

@@ -67,7 +67,7 @@ public struct OpenedMessage: Sendable {
 }
 
 /// The reason why a signature does not count.
-public struct SignerFault: Hashable, Sendable {
+public struct SignerFault: Hashable, Sendable, CustomStringConvertible {
   /// The kinds of reasons.
   public enum Kind: Sendable {
     /// The signature or the text was altered, or the signature is of a kind that cannot be relied on.
@@ -87,6 +87,9 @@ public struct SignerFault: Hashable, Sendable {
   public let code: String
   /// The reason as a sentence without its subject: "its key was revoked".
   public let explanation: String
+
+  /// The reason, as ``explanation`` says it.
+  public var description: String { explanation }
 
   /// A fault.
   public init(_ kind: Kind, code: String, _ explanation: String) {

@@ -57,7 +57,8 @@ public enum SigningIdentity: ~Copyable {
   ///
   /// - Parameters:
   ///   - files: OpenPGP keys (armored, binary, or a GnuPG keybox) or PEM.
-  ///   - fingerprint: that of the OpenPGP key, for a file with several: hexadecimal digits.
+  ///   - fingerprint: that of the OpenPGP key, for a file with several, or of the subkey that has to sign: hexadecimal
+  ///     digits.
   ///   - time: the time of signing, at which the key must be able to sign.
   ///   - passphrases: is asked for the passphrase of a key that has one.
   ///   - notice: called with warnings about the files.
@@ -91,7 +92,7 @@ public enum SigningIdentity: ~Copyable {
   /// - Parameters:
   ///   - bytes: an OpenPGP key or a PEM key.
   ///   - name: the name of the bytes for users.
-  ///   - fingerprint: that of the OpenPGP key, if there are several.
+  ///   - fingerprint: that of the OpenPGP key, if there are several, or of the subkey that has to sign.
   ///   - time: the time of signing.
   ///   - passphrases: is asked for the passphrase of a key that has one.
   /// - Throws: ``KeyError``, and what `passphrases` throws.
@@ -111,7 +112,7 @@ public enum SigningIdentity: ~Copyable {
   ///
   /// - Parameters:
   ///   - rings: key rings: files, or directories of a container runtime.
-  ///   - fingerprint: hexadecimal digits; nil for the only key.
+  ///   - fingerprint: that of the key, or of the subkey that has to sign: hexadecimal digits; nil for the only key.
   ///   - time: the time of signing, at which the key must be able to sign.
   ///   - passphrases: is asked for the passphrase of the key, if it has one.
   ///   - notice: called with warnings about the rings.
@@ -160,8 +161,7 @@ public enum SigningIdentity: ~Copyable {
   private static func pem(
     _ bytes: borrowing SecureBytes, _ name: String, _ passphrases: some PassphraseProvider
   ) throws -> PEMPrivateKey {
-    let none = try SecureBytes(count: 0)
-    do { return try PEMPrivateKey.read(bytes.span, passphrase: none) } catch {
+    do { return try PEMPrivateKey.read(bytes.span) } catch {
       if error.code == .noKey, (try? PEMPublicKey.read(bytes.span))?.isEmpty == false {
         throw KeyError.noPrivateKey(in: name, hasPublicKey: true)
       }
@@ -182,7 +182,11 @@ public enum SigningIdentity: ~Copyable {
     _ passphrases: some PassphraseProvider
   ) throws -> SigningKey {
     let certificate = try choose(fingerprint, from: ring, name)
-    let secret = try ring.signingSecret(of: certificate, now: time.seconds)
+    let secret: SecretKey
+    do {
+      secret = try ring.signingSecret(
+        of: certificate, subkey: fingerprint.map(Fingerprint.bytes), now: time.seconds)
+    } catch { throw KeyError.contents(error, of: name) }
     guard secret.isLocked else {
       return try SigningKey(unlocking: secret, of: certificate.primary, passphrase: SecureBytes(count: 0))
     }
@@ -199,9 +203,9 @@ public enum SigningIdentity: ~Copyable {
       throw .noPrivateKey(in: name, hasPublicKey: !ring.certificates.isEmpty)
     }
     if let fingerprint {
-      guard let bytes = Hexadecimal.bytes(fingerprint.utf8.filter { $0 != 0x20 }),
-        let found = ring.certificate(withFingerprint: bytes)
-      else { throw .noKey(fingerprint: fingerprint, in: name) }
+      guard let found = ring.certificate(withFingerprint: Fingerprint.bytes(fingerprint)) else {
+        throw .noKey(fingerprint: fingerprint, in: name)
+      }
       return found
     }
     guard let only = ring.certificates.first, ring.certificates.count == 1 else {

@@ -69,7 +69,7 @@ extension Image {
   /// Verifies the signatures of the image.
   ///
   /// ```swift
-  /// let image = try Image(reading: try FileStorage(opening: "app.sif"))
+  /// let image = try Image(opening: "app.sif")
   /// let report = try image.verify(with: try TrustedKeys(contentsOf: "release.asc"))
   /// print(report.verdict)
   /// ```

@@ -138,3 +138,11 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     return found >= 0 ? Int64(found) : try byteCount()
   }
 }
+
+extension OwnedDescriptor {
+  /// A second descriptor of the same open file.
+  public func copy() throws(SystemError) -> OwnedDescriptor {
+    let number = try SystemError.check("duplicate the descriptor of", path) { linux_duplicate(rawValue) }
+    return OwnedDescriptor(adopting: number, path: path)
+  }
+}

@@ -58,10 +58,7 @@ public struct ReplacementFile: ~Copyable {
 
   /// A second descriptor of the same open file, for another owner.
   public func duplicateDescriptor() throws(SystemError) -> OwnedDescriptor {
-    let copy = try SystemError.check("duplicate the descriptor of", destination) {
-      linux_duplicate(descriptor.rawValue)
-    }
-    return OwnedDescriptor(adopting: copy, path: descriptor.path)
+    try descriptor.copy()
   }
 
   /// Makes the file durable and gives it its name. The kernel replaces an existing file in one step.

@@ -13,7 +13,7 @@ extension OwnedDescriptor {
   /// Reads from the current position to the end of the stream, or until there are `limit` bytes.
   public func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: min(limit, 1 << 16))
+    var block = [UInt8](repeating: 0, count: max(min(limit, 1 << 16), 0))
     while bytes.count < limit {
       let count = try SystemError.check("read", path) {
         block.withUnsafeMutableBytes { Glibc.read(rawValue, $0.baseAddress, $0.count) }

@@ -65,6 +65,13 @@ package final class Helper {
     return try Forking.wait(for: process)
   }
 
+  /// Waits until the copy has sent something or has ended, at most so many milliseconds. Returns whether it has.
+  package func waitForReport(milliseconds: Int32) -> Bool {
+    guard let number = channel?.rawValue else { return true }
+    var socket = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+    return poll(&socket, 1, milliseconds) > 0
+  }
+
   /// Sends one byte. Returns false if the copy has ended.
   package func sendByte() -> Bool {
     var byte: UInt8 = 1

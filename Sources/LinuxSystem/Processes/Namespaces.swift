@@ -23,6 +23,9 @@ public struct Namespaces: OptionSet, Sendable {
   /// System V and POSIX message queues, semaphores and shared memory.
   public static let messages = Namespaces(rawValue: linux_clone_ipc)
 
+  /// The view of control groups.
+  public static let controlGroup = Namespaces(rawValue: linux_clone_control_group)
+
   /// Moves this process, which must have one thread, into new namespaces.
   public func enter() throws(SystemError) {
     try SystemError.check(

@@ -35,6 +35,8 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
 
   /// `CAP_SYS_ADMIN`: mounts, namespaces, and much else.
   public static let administration = Capabilities(rawValue: 1 << 21)
+  /// `CAP_SETPCAP`: taking capabilities away for good.
+  public static let ofSets = Capabilities(rawValue: 1 << 8)
   /// Every capability that this program knows.
   public static let all = Capabilities(rawValue: 1 << UInt64(names.count) - 1)
   /// The capabilities that the administrator of a container needs for its own files and processes.

@@ -3,9 +3,9 @@ import Synchronization
 
 /// Threads that last as long as one job.
 public enum Workers {
-  /// The number of the machine's processors, but at most `limit`.
+  /// The number of the machine's processors, but at most `limit`, and at least one.
   public static func processors(limit: Int = .max) -> Int {
-    min(max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), limit)
+    max(1, min(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), limit))
   }
 
   /// Calls a body with every number below `count`, on at most that many threads; the caller's is one of them.

@@ -1,25 +1,80 @@
 import Bytes
 import Glibc
+public import StrictJSON
 
 /// One respect in which two images differ.
-public struct ImageDifference: Hashable, Sendable {
-  /// The header field that differs, or the object's field or bytes, named as in the JSON listings.
-  public var field: String
-  /// The object concerned, or nil for the header.
-  public var objectID: UInt32?
-  /// The value in the first image, as text; nil if the object does not exist there.
-  public var first: String?
-  /// The value in the second image, as text; nil if the object does not exist there.
-  public var second: String?
-  /// For bytes: the first offset within the object at which they differ.
-  public var offset: Int64?
+public enum ImageDifference: Hashable, Sendable {
+  /// The lengths of the files, in bytes.
+  case fileSize(first: Int64, second: Int64)
+  /// A field of the headers, named as in the JSON listings, with its values as text.
+  case headerField(String, first: String, second: String)
+  /// Only the first image has the object; with its type.
+  case onlyInFirst(object: UInt32, DataType)
+  /// Only the second image has the object; with its type.
+  case onlyInSecond(object: UInt32, DataType)
+  /// A field of the object's descriptors, named as in the JSON listings, with its values as text.
+  case objectField(object: UInt32, String, first: String, second: String)
+  /// The bytes of the object. The offset of the first one that differs counts from the start of the object.
+  case contents(object: UInt32, offset: Int64)
+  /// The object's bytes cannot be compared, since a file ends before the object does; says which file has all of them.
+  case truncation(object: UInt32, isFirstWhole: Bool, isSecondWhole: Bool)
+  /// The bytes that belong to no object: unused slots, padding, gaps, and what follows the last object. The offset of
+  /// the first one that differs counts from the start of the file.
+  case unclaimedBytes(offset: Int64)
 
-  init(
-    field: String, objectID: UInt32? = nil, first: String? = nil, second: String? = nil, offset: Int64? = nil
-  ) {
-    (self.field, self.objectID, self.first, self.second, self.offset) = (
-      field, objectID, first, second, offset
-    )
+  /// The object concerned; nil for the header and the file.
+  public var objectID: UInt32? {
+    switch self {
+    case .onlyInFirst(let id, _), .onlyInSecond(let id, _), .objectField(let id, _, _, _),
+      .contents(let id, _),
+      .truncation(let id, _, _):
+      id
+    case .fileSize, .headerField, .unclaimedBytes: nil
+    }
+  }
+}
+
+extension ImageDifference: CustomStringConvertible {
+  /// One line, as `siftool diff` prints it.
+  public var description: String {
+    switch self {
+    case .fileSize(let first, let second): "file  fileSize  \(first) | \(second)"
+    case .headerField(let field, let first, let second): "header  \(field)  \(first) | \(second)"
+    case .onlyInFirst(let id, let type): "object \(id)  only in the first image (\(type.name))"
+    case .onlyInSecond(let id, let type): "object \(id)  only in the second image (\(type.name))"
+    case .objectField(let id, let field, let first, let second):
+      "object \(id)  \(field)  \(first) | \(second)"
+    case .contents(let id, let offset): "object \(id)  bytes  differ first at byte \(offset) of the object"
+    case .truncation(let id, let first, let second):
+      "object \(id)  bytes  \(Self.word(first)) | \(Self.word(second))"
+    case .unclaimedBytes(let offset):
+      "file  the bytes that belong to no object differ first at byte \(offset)"
+    }
+  }
+
+  private static func word(_ isWhole: Bool) -> String { isWhole ? "whole" : "truncated" }
+
+  /// An element of the member `differences` of `siftool diff --json` (spec/json/diff.schema.json).
+  public var json: JSONValue {
+    func members(
+      _ field: String, _ first: String? = nil, _ second: String? = nil, offset: Int64? = nil
+    ) -> JSONValue {
+      [
+        "field": .string(field), "object": objectID.map { .integer(Int64($0)) } ?? .null,
+        "first": first.map { .string($0) } ?? .null, "second": second.map { .string($0) } ?? .null,
+        "offset": offset.map { .integer($0) } ?? .null,
+      ]
+    }
+    return switch self {
+    case .fileSize(let first, let second): members("fileSize", "\(first)", "\(second)")
+    case .headerField(let field, let first, let second): members(field, first, second)
+    case .onlyInFirst(_, let type): members("object", type.name)
+    case .onlyInSecond(_, let type): members("object", nil, type.name)
+    case .objectField(_, let field, let first, let second): members(field, first, second)
+    case .contents(_, let offset): members("bytes", offset: offset)
+    case .truncation(_, let first, let second): members("bytes", Self.word(first), Self.word(second))
+    case .unclaimedBytes(let offset): members("unclaimedBytes", offset: offset)
+    }
   }
 }
 
@@ -27,59 +82,58 @@ extension Image {
   /// All differences from another image: the file's length, header fields, each object's fields and bytes, by
   /// id, and the bytes that belong to no object: unused slots, padding, gaps, and what follows the last object.
   ///
+  /// Without any, the files are the same, byte for byte.
+  ///
   /// - Throws: ``SIFError`` if a file cannot be read, and ``SIFError/Code/limitExceeded`` if so many objects
   ///   share bytes that these would have to be read over and over. A truncated object is a difference, not an
-  ///   error.
+  ///   error; if files of one length lack its end, the bytes that they have are compared.
   public func differences(from other: Image) throws(SIFError) -> [ImageDifference] {
     var result: [ImageDifference] = []
-    if fileSize != other.fileSize {
-      result.append(ImageDifference(field: "fileSize", first: "\(fileSize)", second: "\(other.fileSize)"))
+    if fileSize != other.fileSize { result.append(.fileSize(first: fileSize, second: other.fileSize)) }
+    result += Self.changes(header.fields, other.header.fields).map {
+      .headerField($0, first: $1, second: $2)
     }
-    result += Self.compare(header.fields, other.header.fields, object: nil)
     var pairs = PairsOfBytes(left: fileSize, right: other.fileSize)
     let mine = Dictionary(grouping: descriptors, by: \.id)
     let theirs = Dictionary(grouping: other.descriptors, by: \.id)
     for id in Set(mine.keys).union(theirs.keys).sorted() {
       let left = mine[id] ?? []
       let right = theirs[id] ?? []
-      for index in 0..<max(left.count, right.count) {
-        switch (index < left.count ? left[index] : nil, index < right.count ? right[index] : nil) {
-        case (let a?, let b?):
-          result += Self.compare(a.fields, b.fields, object: id)
-          guard let left = try? bytes(of: a), let right = try? other.bytes(of: b) else {
-            // Say which one is whole. Of objects truncated alike, compare what is there.
-            let states = [(self, a), (other, b)].map {
-              (try? $0.0.bytes(of: $0.1)) == nil ? "truncated" : "whole"
-            }
-            if states[0] != states[1] || fileSize != other.fileSize {
-              result.append(
-                ImageDifference(field: "bytes", objectID: id, first: states[0], second: states[1]))
-            } else if let left = present(of: a), let right = other.present(of: b),
-              let offset = try pairs.firstDifference(left, right, object: id)
-            {
-              result.append(ImageDifference(field: "bytes", objectID: id, offset: offset))
-            }
-            continue
-          }
-          if let offset = try pairs.firstDifference(left, right, object: id) {
-            result.append(ImageDifference(field: "bytes", objectID: id, offset: offset))
-          }
-        case (let a, let b):
-          result.append(
-            ImageDifference(field: "object", objectID: id, first: a?.dataType.name, second: b?.dataType.name))
+      for (a, b) in zip(left, right) {
+        result += Self.changes(a.fields, b.fields).map {
+          .objectField(object: id, $0, first: $1, second: $2)
         }
+        if let difference = try difference(of: a, from: b, in: other, &pairs) { result.append(difference) }
       }
+      result += left.dropFirst(right.count).map { .onlyInFirst(object: id, $0.dataType) }
+      result += right.dropFirst(left.count).map { .onlyInSecond(object: id, $0.dataType) }
     }
     if let offset = try firstDifferenceOutside(objectsOf: other) {
-      result.append(ImageDifference(field: "unclaimedBytes", offset: offset))
+      result.append(.unclaimedBytes(offset: offset))
     }
     return result
   }
 
-  /// The part of a truncated object that the file has; nil if it has none.
-  private func present(of object: Descriptor) -> ObjectReader? {
-    guard object.end != nil, object.offset < fileSize else { return nil }
-    return ObjectReader(storage: storage, offset: object.offset, byteCount: fileSize - object.offset)
+  /// The difference between the bytes of two objects of one id.
+  private func difference(
+    of a: Descriptor, from b: Descriptor, in other: Image, _ pairs: inout PairsOfBytes
+  ) throws(SIFError) -> ImageDifference? {
+    let (left, right) = (try? bytes(of: a), try? other.bytes(of: b))
+    // If both files end at the same byte, only their present bytes can differ.
+    if (left != nil) != (right != nil) || left == nil && fileSize != other.fileSize {
+      return .truncation(object: a.id, isFirstWhole: left != nil, isSecondWhole: right != nil)
+    }
+    guard let left = left ?? presentBytes(of: a), let right = right ?? other.presentBytes(of: b),
+      let offset = try pairs.firstDifference(left, right, object: a.id)
+    else { return nil }
+    return .contents(object: a.id, offset: offset)
+  }
+
+  /// The bytes of a truncated object that are in the file; nil if it has none.
+  private func presentBytes(of descriptor: Descriptor) -> ObjectReader? {
+    guard descriptor.end != nil, descriptor.offset < fileSize else { return nil }
+    return ObjectReader(
+      storage: storage, offset: descriptor.offset, byteCount: fileSize - descriptor.offset)
   }
 
   /// The ranges of the file outside of the header, the used slots and the objects.
@@ -119,12 +173,11 @@ extension Image {
     return nil
   }
 
-  private static func compare(
-    _ left: [(String, String)], _ right: [(String, String)], object: UInt32?
-  ) -> [ImageDifference] {
-    zip(left, right).compactMap { a, b in
-      a.1 == b.1 ? nil : ImageDifference(field: a.0, objectID: object, first: a.1, second: b.1)
-    }
+  /// The fields whose values differ.
+  private static func changes(
+    _ left: [(String, String)], _ right: [(String, String)]
+  ) -> [(field: String, first: String, second: String)] {
+    zip(left, right).compactMap { a, b in a.1 == b.1 ? nil : (a.0, a.1, b.1) }
   }
 }
 

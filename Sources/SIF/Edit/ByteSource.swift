@@ -36,6 +36,9 @@ public struct FileSource: ByteSource, ~Copyable {
     _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
   }
 
+  /// Opens a file for reading.
+  public init(opening path: String) throws(SIFError) { try self.init(opening: FilePath(path)) }
+
   /// Whether a path leads to the same file. Copying a file into itself would never end.
   public func isSameFile(as path: FilePath) -> Bool {
     var other = stat()

@@ -8,7 +8,7 @@ public enum EditClock: Hashable, Sendable {
   case fixed(Timestamp)
 
   /// The time of an edit of the image with this header.
-  func time(for header: Header) -> Timestamp {
+  package func time(for header: Header) -> Timestamp {
     switch self {
     case .fixed(let time): time
     case .automatic: header.isDeterministic ? .none : .now

@@ -1,3 +1,6 @@
+import LinuxSystem
+public import SystemPackage
+
 extension Image {
   /// The properties of a new image.
   public struct Creation: Hashable, Sendable {
@@ -13,9 +16,10 @@ extension Image {
     /// The most slots of a new image: ``Image/init(reading:)`` can still read it if all are used.
     public static let maximumCapacity = Int64(Image.maximumObjects)
 
-    /// An image with an id and a time.
+    /// By default an image with a random id, made now.
     public init(
-      launchScript: [UInt8] = [], id: ImageID, time: Timestamp, capacity: Int64 = Header.defaultCapacity
+      launchScript: [UInt8] = [], id: ImageID = .random(), time: Timestamp = .now,
+      capacity: Int64 = Header.defaultCapacity
     ) {
       self.launchScript = launchScript
       self.id = id
@@ -47,5 +51,38 @@ extension Image {
     try accessing(try storage.truncate(to: header.dataOffset))
     try accessing(try storage.write(header.encoded().span.bytes, at: 0))
     return try Image(loading: storage)
+  }
+
+  /// Makes an empty image in a file, which gets its name when it is complete. If an image of that name exists, it is
+  /// replaced.
+  ///
+  /// ```swift
+  /// try Image.create(at: "new.sif")
+  /// var editor = try ImageEditor(opening: "new.sif")
+  /// ```
+  ///
+  /// - Parameter creation: by default a random id, and the present time.
+  /// - Throws: ``SIFError/Code/invalidArgument`` for a launch script or a capacity that does not fit, and
+  ///   ``SIFError/Code/system``.
+  @discardableResult
+  public static func create(at path: String, _ creation: Creation = Creation()) throws(SIFError) -> Image {
+    try create(at: FilePath(path), creation)
+  }
+
+  /// The same for a path that is not text.
+  @discardableResult
+  public static func create(at path: FilePath, _ creation: Creation = Creation()) throws(SIFError) -> Image {
+    do {
+      try NewImageFile.write(replacing: path, mode: 0o755) { storage throws(SIFError) in
+        _ = try create(creation, in: storage)
+      }
+    } catch let error as SIFError {
+      throw error.naming(path)
+    } catch let error as SystemError {
+      throw SIFError(error)
+    } catch {
+      throw SIFError(.system, "\(error)", path: path)
+    }
+    return try Image(opening: path)
   }
 }

@@ -30,6 +30,21 @@ extension ImageEditor {
     return descriptor
   }
 
+  /// Adds an object whose bytes are in memory.
+  ///
+  /// ```swift
+  /// var editor = try ImageEditor(opening: "app.sif")
+  /// try editor.add(NewObject(.generic, name: "notes"), bytes: Array("hello\n".utf8))
+  /// ```
+  ///
+  /// - Returns: the new object's descriptor.
+  /// - Throws: the errors of ``add(_:from:)``.
+  @discardableResult
+  public mutating func add(_ object: NewObject, bytes: [UInt8]) throws(SIFError) -> Descriptor {
+    var source = BytesSource(bytes)
+    return try add(object, from: &source)
+  }
+
   /// Adds an object whose bytes are made in place, in any order, without a copy elsewhere.
   ///
   /// - Parameter body: writes the bytes; returns the object's length, and its metadata if that became known
@@ -50,7 +65,10 @@ extension ImageEditor {
       // Bytes written after the object's end do not belong to the image.
       try accessing(try storage.truncate(to: objectEnd))
       descriptor.size = result.byteCount
-      if let metadata = result.metadata { descriptor.extra = metadata.encoded }
+      if let metadata = result.metadata {
+        try metadata.validate()
+        descriptor.extra = metadata.encoded
+      }
       descriptor.sizeWithPadding = descriptor.offset - end + descriptor.size
       try writeHidden(descriptor)
       try barrier()
@@ -172,6 +190,9 @@ public struct ObjectWriter: RandomAccess, RandomWritable {
 
   /// The object has no end yet.
   private var window: WritableWindow { WritableWindow(storage, start: offset, byteCount: .max) }
+
+  /// The place of the object in the file.
+  public var origin: Int64? { window.origin }
 
   /// The number of bytes in the storage from the object's start on.
   public var byteCount: Int64 {

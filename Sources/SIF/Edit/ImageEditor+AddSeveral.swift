@@ -10,8 +10,7 @@ extension ImageEditor {
     _ objects: [(object: NewObject, bytes: [UInt8])]
   ) throws(SIFError) -> [Descriptor] {
     if objects.count == 1 {
-      var source = BytesSource(objects[0].bytes)
-      return [try add(objects[0].object, from: &source)]
+      return [try add(objects[0].object, bytes: objects[0].bytes)]
     }
     guard !objects.isEmpty else { return [] }
     guard objects.count(where: { $0.object.isPrimarySystem }) <= 1 else {

@@ -54,6 +54,7 @@ public struct ImageRewriter: Sendable {
     id: UInt32, metadata: Metadata, dropping dropped: Set<UInt32>, into destination: any Storage,
     writing body: (ObjectWriter) throws -> Int64
   ) throws {
+    try metadata.validate()
     let chosen = try image.object(id: id)
     let kept = image.descriptors.filter { !dropped.contains($0.id) || $0.slot == chosen.slot }
     let time = clock.time(for: image.header)

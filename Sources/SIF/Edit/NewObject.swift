@@ -4,9 +4,9 @@ public struct NewObject: Hashable, Sendable {
   public var dataType: DataType
   /// The type-specific metadata. OCI objects get their digest from their bytes; leave it ``Metadata/none``.
   public var metadata: Metadata
-  /// The group, or nil for none; group 1 by default.
+  /// The group, at most ``Descriptor/largestNumber``, or nil for none; group 1 by default.
   public var group: UInt32?
-  /// The object or group that the object is linked to.
+  /// The object or group that the object is linked to, at most ``Descriptor/largestNumber``.
   public var link: Link?
   /// The name, at most 128 bytes.
   public var name: [UInt8]
@@ -27,6 +27,15 @@ public struct NewObject: Hashable, Sendable {
     self.alignment = alignment
   }
 
+  /// An object of a type with a name as text.
+  public init(
+    _ dataType: DataType, metadata: Metadata = .none, group: UInt32? = 1, link: Link? = nil, name: String,
+    alignment: Int64? = nil
+  ) {
+    self.init(
+      dataType, metadata: metadata, group: group, link: link, name: Array(name.utf8), alignment: alignment)
+  }
+
   /// The alignment of partitions in bytes.
   static let partitionAlignment: Int64 = 4096
 
@@ -41,11 +50,20 @@ public struct NewObject: Hashable, Sendable {
       throw SIFError(.invalidArgument, "the name is \(name.count) bytes long; 128 is the most")
     }
     guard name.last != 0 else { throw SIFError(.invalidArgument, "the name ends with a NUL byte") }
-    if group == 0 { throw SIFError(.invalidArgument, "0 is not a group number") }
-    switch link {
-    case .object(0), .group(0): throw SIFError(.invalidArgument, "0 is not a valid id to link to")
-    default: break
+    if let group, !Descriptor.numbers.contains(group) {
+      throw SIFError(
+        .invalidArgument, "\(group) is not a group number: they go from 1 to \(Descriptor.largestNumber)")
     }
+    switch link {
+    case .object(let number), .group(let number):
+      guard Descriptor.numbers.contains(number) else {
+        throw SIFError(
+          .invalidArgument,
+          "\(number) is not a valid id to link to: they go from 1 to \(Descriptor.largestNumber)")
+      }
+    case nil: break
+    }
+    try metadata.validate()
     if let alignment, alignment < 0 {
       throw SIFError(.invalidArgument, "the alignment is negative (\(alignment))")
     }

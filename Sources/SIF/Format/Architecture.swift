@@ -13,6 +13,33 @@ public struct Architecture: Hashable, Sendable {
   /// No architecture: `00`, in an image without a primary system partition.
   public static let unknown = Architecture(digits: 0)
 
+  /// 32-bit x86: `386`.
+  public static let i386 = Architecture(digits: 1)
+  /// 64-bit x86: `amd64`.
+  public static let amd64 = Architecture(digits: 2)
+  /// 32-bit ARM: `arm`.
+  public static let arm = Architecture(digits: 3)
+  /// 64-bit ARM: `arm64`.
+  public static let arm64 = Architecture(digits: 4)
+  /// 64-bit PowerPC, big-endian: `ppc64`.
+  public static let ppc64 = Architecture(digits: 5)
+  /// 64-bit PowerPC, little-endian: `ppc64le`.
+  public static let ppc64le = Architecture(digits: 6)
+  /// 32-bit MIPS, big-endian: `mips`.
+  public static let mips = Architecture(digits: 7)
+  /// 32-bit MIPS, little-endian: `mipsle`.
+  public static let mipsle = Architecture(digits: 8)
+  /// 64-bit MIPS, big-endian: `mips64`.
+  public static let mips64 = Architecture(digits: 9)
+  /// 64-bit MIPS, little-endian: `mips64le`.
+  public static let mips64le = Architecture(digits: 10)
+  /// IBM Z: `s390x`.
+  public static let s390x = Architecture(digits: 11)
+  /// 64-bit RISC-V: `riscv64`.
+  public static let riscv64 = Architecture(digits: 12)
+  /// 64-bit LoongArch: `loong64`.
+  public static let loong64 = Architecture(digits: 13)
+
   /// Go's names of the architectures; an architecture's number is its index here plus one.
   private static let names = [
     "386", "amd64", "arm", "arm64", "ppc64", "ppc64le", "mips", "mipsle", "mips64", "mips64le", "s390x",

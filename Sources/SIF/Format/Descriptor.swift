@@ -42,6 +42,10 @@ public struct Descriptor: Hashable, Sendable {
   public static let extraByteCount = Int(Fields.extra.byteCount)
   /// The bits that mark a group id, and a link to a group.
   public static let groupMask: UInt32 = 0xF000_0000
+  /// The largest number that the field of a group or of a link holds.
+  public static let largestNumber = ~groupMask
+  /// The numbers of groups, and the ids that can be linked to.
+  static let numbers = 1...largestNumber
 
   /// The index of the slot that the descriptor lies in, from 0.
   public var slot: Int
@@ -142,6 +146,9 @@ public struct Descriptor: Hashable, Sendable {
     return writer.bytes
   }
 
+  /// The name as text for people: bytes that are not UTF-8, and characters that a terminal would obey, are escaped.
+  public var nameText: String { name.printable }
+
   /// The number of the object's group, or nil for none.
   public var group: UInt32? {
     let number = groupField & ~Self.groupMask
@@ -164,7 +171,7 @@ public struct Descriptor: Hashable, Sendable {
 
   /// Whether the object's alignment, or the layout of the image, explains this many bytes before the object.
   public func accountsForPadding(_ length: Int64, _ header: Header) -> Bool {
-    sizeWithPadding >= size && sizeWithPadding - size == length || offset == header.dataOffset
+    sizeWithPadding >= size && sizeWithPadding &- size == length || offset == header.dataOffset
       || dataType == .partition && length < NewObject.partitionAlignment
   }
 

@@ -65,7 +65,8 @@ public struct Header: Hashable, Sendable {
   /// decide.
   public var dataSize: Int64
 
-  /// The header of an empty image with the default layout.
+  /// The header of an empty image with the default layout. ``Image/create(_:in:)`` refuses a capacity that no image can
+  /// have.
   public init(
     launchScript: [UInt8] = [], id: ImageID, createdAt: Timestamp, capacity: Int64 = defaultCapacity
   ) {
@@ -78,8 +79,8 @@ public struct Header: Hashable, Sendable {
     descriptorsFree = capacity
     descriptorsTotal = capacity
     descriptorsOffset = Self.defaultDescriptorsOffset
-    descriptorsSize = capacity * Int64(Descriptor.byteCount)
-    dataOffset = descriptorsOffset + descriptorsSize
+    descriptorsSize = capacity &* Int64(Descriptor.byteCount)
+    dataOffset = descriptorsOffset &+ descriptorsSize
     dataSize = 0
   }
 
@@ -106,9 +107,16 @@ public struct Header: Hashable, Sendable {
   static func lenient(_ bytes: RawSpan) -> (header: Header?, problem: SIFError?) {
     var reader = LittleEndianReader(bytes, at: Int(Fields.magic.offset))
     guard reader.field(magic.count) == magic else {
+      var whole = LittleEndianReader(bytes)
+      let foreign = ForeignFile(beginning: whole.field(min(bytes.byteCount, byteCount)))
       let reason =
-        bytes.byteCount < Fields.magic.end
-        ? "it is only \(bytes.byteCount) bytes long" : "the magic \"SIF_MAGIC\" is missing"
+        if let foreign {
+          "it is \(foreign.imageDescription)"
+        } else if bytes.byteCount < Fields.magic.end {
+          "it is only \(bytes.byteCount) bytes long"
+        } else {
+          "the magic \"SIF_MAGIC\" is missing"
+        }
       let offset = min(Fields.magic.offset, Int64(bytes.byteCount))
       return (nil, SIFError(.notSIF, "not a SIF image: \(reason)", offset: offset))
     }
@@ -173,5 +181,16 @@ public struct Header: Hashable, Sendable {
     writer.append(dataOffset)
     writer.append(dataSize)
     return writer.bytes
+  }
+}
+
+extension ForeignFile {
+  /// What the file is, and what helps if it was to be an image.
+  fileprivate var imageDescription: String {
+    switch self {
+    case .singularity2: "\(description); \"singularity build new.sif old.img\" makes a SIF image of it"
+    case .gzip, .zstd, .xz: "\(description): decompress it first"
+    default: description
+    }
   }
 }

@@ -36,6 +36,21 @@ public enum Metadata: Hashable, Sendable {
     }
     return writer.bytes.withoutTrailingNULs
   }
+
+  /// Throws ``SIFError/Code/invalidArgument`` for a value that is longer than its field.
+  func validate() throws(SIFError) {
+    let (what, count, most) =
+      switch self {
+      case .partition(let partition): ("architecture", partition.architecture.bytes.count, 3)
+      case .signature(let signature):
+        ("signer's field", signature.entity.count, SignatureMetadata.entityByteCount)
+      case .ociDigest(let digest): ("digest", digest.count, Descriptor.extraByteCount)
+      case .none, .cryptographicMessage, .sbom: ("", 0, 0)
+      }
+    guard count <= most else {
+      throw SIFError(.invalidArgument, "the \(what) is \(count) bytes long; \(most) is the most")
+    }
+  }
 }
 
 /// The metadata of a partition: its file system, its role in the image, and the architecture of its programs.

@@ -149,6 +149,23 @@ public struct SBOMFormat: NamedNumber {
   /// The value of a number, known or not.
   public init(rawValue: Int32) { self.rawValue = rawValue }
 
+  /// CycloneDX as JSON.
+  public static let cycloneDXJSON = SBOMFormat(rawValue: 1)
+  /// CycloneDX as XML.
+  public static let cycloneDXXML = SBOMFormat(rawValue: 2)
+  /// GitHub's dependency snapshot, as JSON.
+  public static let gitHubJSON = SBOMFormat(rawValue: 3)
+  /// SPDX as JSON.
+  public static let spdxJSON = SBOMFormat(rawValue: 4)
+  /// SPDX as RDF.
+  public static let spdxRDF = SBOMFormat(rawValue: 5)
+  /// SPDX as tags and values.
+  public static let spdxTagValue = SBOMFormat(rawValue: 6)
+  /// SPDX as YAML.
+  public static let spdxYAML = SBOMFormat(rawValue: 7)
+  /// Syft's JSON.
+  public static let syftJSON = SBOMFormat(rawValue: 8)
+
   /// The known formats of bills of materials.
   public static let known: [(number: Int32, name: String, label: String)] = [
     "cyclonedx-json", "cyclonedx-xml", "github-json", "spdx-json", "spdx-rdf", "spdx-tag-value", "spdx-yaml",

@@ -71,12 +71,12 @@ package struct DescriptorTable {
   /// The first byte after the table.
   package var end: Int64 { offset + capacity * Int64(Descriptor.byteCount) }
 
-  /// The offset of a slot in the file.
-  package func position(ofSlot slot: Int) -> Int64 { offset + Int64(slot) * Int64(Descriptor.byteCount) }
+  /// The offset of a slot in the file. A descriptor that a caller has made may have any slot.
+  package func position(ofSlot slot: Int) -> Int64 { offset &+ Int64(slot) &* Int64(Descriptor.byteCount) }
 
   /// The offset of a field of a slot in the file.
   package func position(of field: StructureField, inSlot slot: Int) -> Int64 {
-    position(ofSlot: slot) + field.offset
+    position(ofSlot: slot) &+ field.offset
   }
 
   /// The descriptors of the used slots, in order.

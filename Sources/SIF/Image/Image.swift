@@ -73,7 +73,10 @@ public struct Image: Sendable {
   func endOfData() throws(SIFError) -> Int64 {
     var end = header.dataOffset
     for descriptor in descriptors {
-      guard let objectEnd = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
+      guard let objectEnd = descriptor.end else {
+        throw descriptor.impossibleExtent(
+          describedAt: table.position(of: Descriptor.Fields.offset, inSlot: descriptor.slot))
+      }
       end = max(end, objectEnd)
     }
     return end
@@ -84,24 +87,64 @@ public struct Image: Sendable {
   /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` if the file
   ///   ends before the object does.
   public func bytes(of descriptor: Descriptor) throws(SIFError) -> ObjectReader {
-    guard let end = descriptor.end else { throw descriptor.impossibleExtent(in: table) }
-    // An object without bytes is never truncated, whatever its offset says.
-    guard end <= fileSize || descriptor.size == 0 else {
-      let present = max(fileSize - descriptor.offset, 0)
-      throw SIFError(
-        .truncated,
-        "object \(descriptor.id) is truncated: \(present) of its \(descriptor.size) bytes are in the file",
-        offset: fileSize, objectID: descriptor.id)
-    }
+    _ = try descriptor.extent(
+      inFileOf: fileSize, describedAt: table.position(of: Descriptor.Fields.offset, inSlot: descriptor.slot))
     return ObjectReader(storage: storage, offset: descriptor.offset, byteCount: descriptor.size)
+  }
+
+  /// All bytes of an object, in memory.
+  ///
+  /// ```swift
+  /// let labels = try image.objects(ofType: .labels).map { try image.contents(of: $0) }
+  /// ```
+  ///
+  /// - Parameter limit: the longest object to read, in bytes.
+  /// - Throws: ``SIFError/Code/limitExceeded`` for a longer object, and the errors of ``bytes(of:)``.
+  public func contents(of descriptor: Descriptor, limit: Int = 64 << 20) throws(SIFError) -> [UInt8] {
+    let reader = try bytes(of: descriptor)
+    guard reader.byteCount <= limit else {
+      throw SIFError(
+        .limitExceeded,
+        "object \(descriptor.id) is \(reader.byteCount) bytes long, and \(limit) is the limit",
+        objectID: descriptor.id)
+    }
+    let contents = try reader.prefix(Int(reader.byteCount))
+    guard contents.count == Int(reader.byteCount) else {
+      throw SIFError(
+        .truncated, "the file became shorter while it was read", offset: reader.offset,
+        objectID: descriptor.id)
+    }
+    return contents
   }
 }
 
 extension Descriptor {
-  fileprivate func impossibleExtent(in table: DescriptorTable) -> SIFError {
+  /// The range of the object's bytes in a file; empty for an object without bytes, whatever its offset says.
+  ///
+  /// - Parameters:
+  ///   - fileSize: the length of the file in bytes.
+  ///   - position: where the descriptor states its offset, if that is known.
+  /// - Throws: ``SIFError/Code/malformed`` for an impossible extent, ``SIFError/Code/truncated`` if the file ends before
+  ///   the object does.
+  package func extent(inFileOf fileSize: Int64, describedAt position: Int64? = nil) throws(SIFError) -> Range<
+    Int64
+  > {
+    guard let end else { throw impossibleExtent(describedAt: position) }
+    guard size > 0 else { return 0..<0 }
+    guard end <= fileSize else {
+      let present = max(fileSize - offset, 0)
+      throw SIFError(
+        .truncated, "object \(id) is truncated: \(present) of its \(size) bytes are in the file",
+        offset: fileSize,
+        objectID: id)
+    }
+    return offset..<end
+  }
+
+  fileprivate func impossibleExtent(describedAt position: Int64?) -> SIFError {
     SIFError(
-      .malformed, "object \(id) has an impossible extent: offset \(offset), size \(size)",
-      offset: table.position(of: Descriptor.Fields.offset, inSlot: slot), objectID: id)
+      .malformed, "object \(id) has an impossible extent: offset \(offset), size \(size)", offset: position,
+      objectID: id)
   }
 }
 
@@ -113,6 +156,8 @@ public struct ObjectReader: RandomAccess {
   public let offset: Int64
   /// The number of the object's bytes.
   public let byteCount: Int64
+  /// The place of the object in the file.
+  public var origin: Int64? { Window(storage, start: offset, byteCount: byteCount).origin }
 
   /// Reads at an offset within the object until the buffer is full or the object ends.
   ///

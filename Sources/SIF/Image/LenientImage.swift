@@ -72,9 +72,9 @@ public struct LenientImage: Sendable {
     firstUnreadSlot = firstUnread
   }
 
-  /// The offset of a slot in the file.
+  /// The offset of a slot in the file. For a slot that no table has, the result means nothing.
   public func position(ofSlot slot: Int) -> Int64 {
-    table.lowerBound + Int64(slot) * Int64(Descriptor.byteCount)
+    table.lowerBound &+ Int64(slot) &* Int64(Descriptor.byteCount)
   }
 
   /// Descriptors outside of the table, if header or table is damaged: bytes at the usual places of tables

@@ -47,6 +47,13 @@ public final class FileStorage: Storage {
     }
   }
 
+  /// Opens an image whose path is text.
+  public convenience init(
+    opening path: String, writable: Bool = false, preservesAccessTime: Bool = false
+  ) throws(SIFError) {
+    try self.init(opening: FilePath(path), writable: writable, preservesAccessTime: preservesAccessTime)
+  }
+
   /// Takes over a descriptor that is open for reading and writing, such as that of a new file.
   public init(adopting descriptor: consuming OwnedDescriptor) {
     file = RandomAccessFile(adopting: descriptor)

@@ -18,6 +18,15 @@ public enum NewImageFile {
     try file.commit()
   }
 
+  /// Writes a new image beside its place and renames it; the path is text.
+  ///
+  /// - Throws: ``SystemError``, and the errors of `fill`; nothing has changed then.
+  public static func write(
+    replacing path: String, mode: UInt32 = 0o755, _ fill: (any Storage) throws -> Void
+  ) throws {
+    try write(replacing: FilePath(path), mode: mode, fill)
+  }
+
   /// The permission bits of an image, for a new one that is made from it; 0600 if they are unknown.
   public static func mode(like source: FilePath) -> UInt32 {
     var status = stat()

@@ -13,6 +13,13 @@ public struct Container {
   /// Whether to create a user namespace; always true without privilege.
   private let needsUserNamespace: Bool
 
+  /// Makes a container for a program of a squashfs.
+  ///
+  /// - Parameter image: the image's path, for the program's variables.
+  public init(_ volume: ImageVolume, image: FilePath, _ options: ContainerOptions) {
+    self.init(ContainerRoot(.squashfs(volume)), image: image, options)
+  }
+
   /// Makes a container for a program.
   ///
   /// - Parameter image: the image's path, for the program's variables.
@@ -23,6 +30,7 @@ public struct Container {
     identity = Identity()
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
+    if options.service != nil { options.namespaces.insert(.process) }
     self.options = options
   }
 
@@ -73,11 +81,20 @@ public struct Container {
       layers.letGo()
       for image in unpacked { image.letGo() }
     }
-    let status = try ProcessMonitor.run(onFork: onFork, start)
+    let status = try ProcessMonitor.run(
+      options.service.map { .service($0.processName) } ?? .program, onFork: onFork,
+      onStart: { process in
+        options.service?.onStart(
+          RunningContainer(
+            process: process, image: image, home: homeInside, isFakeRoot: options.isFakeRoot,
+            group: limits.group,
+            filters: limits.filters))
+      }, start)
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
     // The remaining children end with the container, which has just ended.
     Forking.collectChildren(patience: 2)
+    options.service?.onEnd()
     Forking.end(as: status)
   }
 
@@ -111,6 +128,9 @@ public struct Container {
 
   /// Whether one of our processes stays above the program.
   private var isWatched: Bool { options.namespaces.contains(.process) || options.limits != nil }
+
+  /// The home directory in the container.
+  private var homeInside: FilePath { options.isFakeRoot ? "/root" : identity.home }
 
   // MARK: The server
 
@@ -241,19 +261,30 @@ public struct Container {
       if !options.keepsKeyring { try SessionKeyring.replace() }
     }
     umask(mask)
-    try WorkingDirectory.enter(options, workingDirectory, plan)
+    try WorkingDirectory.enter(options, workingDirectory, home: plan.home, plan.directoryFailure)
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
   }
 
   /// The capabilities that the program keeps. In its own user namespace it can have any; outside, those of
   /// this process.
   private func keptCapabilities() throws(RuntimeError) -> Capabilities {
+    try Self.keptCapabilities(options, ownsUsers: needsUserNamespace)
+  }
+
+  static func keptCapabilities(
+    _ options: ContainerOptions, ownsUsers: Bool
+  ) throws(RuntimeError) -> Capabilities {
     let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
     let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
-    guard !needsUserNamespace else { return wanted }
+    guard !ownsUsers else { return wanted }
     // execve(2) drops all capabilities outside the bounding set.
-    let own = try translating(
-      try Capabilities.effective().intersection(Capabilities.bounding()))
+    let bound = try translating(try Capabilities.bounding())
+    let own = try translating(try Capabilities.effective()).intersection(bound)
+    guard own.contains(.ofSets) || bound.isSubset(of: wanted) else {
+      throw RuntimeError(
+        .unavailable, "this root lacks CAP_SETPCAP, which giving up other capabilities needs",
+        lacking: Self.isInside ? .outerCapabilities : .privilegedNamespaces)
+    }
     guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
       throw RuntimeError(
         .unavailable,

@@ -15,6 +15,8 @@ public struct ContainerOptions: Sendable {
     case shell([[UInt8]])
     /// The image's test, with arguments.
     case test([[UInt8]])
+    /// The image's startscript, with arguments.
+    case start([[UInt8]])
 
     /// The word for it.
     var name: String {
@@ -23,13 +25,16 @@ public struct ContainerOptions: Sendable {
       case .run: "run"
       case .shell: "shell"
       case .test: "test"
+      case .start: "start"
       }
     }
 
     /// The arguments as they were given: those of `exec` begin with the program.
     var arguments: [[UInt8]] {
       switch self {
-      case .exec(let arguments), .run(let arguments), .shell(let arguments), .test(let arguments): arguments
+      case .exec(let arguments), .run(let arguments), .shell(let arguments), .test(let arguments),
+        .start(let arguments):
+        arguments
       }
     }
   }
@@ -91,6 +96,10 @@ public struct ContainerOptions: Sendable {
   /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by
   /// binding everything around them.
   public var usesUnderlay = false
+  /// What makes the container a service; nil for one that ends with its program.
+  public var service: ContainerService?
+  /// The name of the instance that the program runs in; nil for none.
+  public var instanceName: String?
   /// Returns the text for standard error, and the exit status, if the program cannot be started. It is called
   /// beforehand for every failure: by the time of the failure, the launcher has replaced this program.
   public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {

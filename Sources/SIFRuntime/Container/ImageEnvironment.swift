@@ -82,6 +82,9 @@ struct ImageEnvironment {
     set("APPTAINER_COMMAND", options.action.name)
     set("APPTAINER_APPNAME", options.app ?? "")
     if let app = options.app { set("SINGULARITY_APPNAME", app) }
+    if let name = options.instanceName {
+      for prefix in ["SINGULARITY", "APPTAINER"] { set("\(prefix)_INSTANCE", name) }
+    }
   }
 
   /// The working directory, by the name that the caller uses if that leads to it.

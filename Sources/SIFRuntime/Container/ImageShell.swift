@@ -126,12 +126,11 @@ struct ImageShell {
   private static func run(
     _ launcher: LauncherFile, _ report: Int32, _ limits: ProgramLimits
   ) throws -> Int32? {
-    // The shell has the same user. It must not look into this process, which has seen the host.
-    let wasPrivate = ProcessPrivacy.isPrivate
+    // The shell has the same user. It must not look into this process, which has seen the host; nor must what it may
+    // leave running. The program that this process becomes is open again.
     ProcessPrivacy.set(isPrivate: true)
-    defer { ProcessPrivacy.set(isPrivate: wasPrivate) }
     var old = sigset_t()
-    var waited = Signals.set(ending + [SIGCHLD])
+    var waited = Signals.set(ProcessMonitor.withMessages(ending) + [SIGCHLD])
     pthread_sigmask(SIG_BLOCK, &waited, &old)
     defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
     let shell = try Forking.child {
@@ -166,9 +165,8 @@ struct ImageShell {
         end(shell)
         return nil
       }
-      var information = siginfo_t()
       var pause = timespec(tv_sec: 0, tv_nsec: 200_000_000)
-      let number = sigtimedwait(&waited, &information, &pause)
+      let number = ProcessMonitor.signal(of: sigtimedwait(&waited, nil, &pause))
       guard ending.contains(number) else { continue }
       end(shell)
       // As if the signal had come without a script in the way. The first process of a namespace does not end by it.

@@ -30,6 +30,15 @@ final class LauncherFile {
     content = nil
   }
 
+  /// Makes the file, empty, in memory without a name.
+  init() throws(SystemError) {
+    let number = try SystemError.check("make a file in memory") { linux_memory_file("launcher") }
+    let file = OwnedDescriptor(adopting: number, path: "launcher")
+    try file.setPermissions(0o500)
+    program = try OwnedDescriptor.naming(file.pathOfDescriptor)
+    content = consume file
+  }
+
   /// Fills the file, once, and closes it: a file that is open for writing cannot be executed.
   func write(_ image: LauncherImage) throws(SystemError) {
     guard let file = content.take() else { return }

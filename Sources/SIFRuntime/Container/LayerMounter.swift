@@ -65,7 +65,7 @@ final class LayerMounter {
   func mount(_ index: Int, on target: FilePath) throws {
     switch root.all[index] {
     case .squashfs(let volume):
-      if usesKernel {
+      if usesKernel, !volume.needsFuse {
         do { return try KernelMount.mount(volume, on: target).keep() } catch {
           onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
         }

@@ -16,6 +16,16 @@ enum ProcessMonitor {
   private static let forwarded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH]
   /// The real-time signal for the first of these; the others follow. The C library uses the lowest ones.
   private static let firstMessage: Int32 = 40
+  /// What this process starts.
+  enum Kind {
+    /// A program in a new namespace of processes, which ends with it.
+    case program
+    /// The same, but the namespace stays when its program has ended; its first process has this name.
+    case service(String)
+    /// A program in the namespace of processes of another container.
+    case guest
+  }
+
   /// The name of the first process. Whoever ends processes by name means `siftool`, which passes the signal on.
   private static let name = "container-init"
 
@@ -23,11 +33,13 @@ enum ProcessMonitor {
   ///
   /// - Parameters:
   ///   - onFork: called in this process as soon as that child exists.
+  ///   - onStart: called in this process when the program has started, with the first process's number.
   ///   - prepare: called in the new namespace.
   /// - Returns: how the program ended, as a status of wait(2).
   /// - Throws: ``RuntimeError`` if it was not started.
   static func run(
-    onFork: () -> Void, _ prepare: () throws -> ProgramStart
+    _ kind: Kind, onFork: () -> Void, onStart: (pid_t) -> Void = { _ in },
+    _ prepare: () throws -> ProgramStart
   ) throws(RuntimeError) -> Int32 {
     // The first process of a namespace cannot end by the program's signal, so it sends the status through a socket.
     var sending: OwnedDescriptor?
@@ -40,7 +52,7 @@ enum ProcessMonitor {
       try Helper(.child) { channel in
         // The program inherits the socket until it starts. Failures are reported before that.
         let report = channel.release()
-        ProcessName.set(name)
+        ProcessName.set(kind.name ?? name)
         linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0)
         // If the waiting process was killed before the call above, nobody holds the other end any more.
         var other = pollfd(fd: report, events: 0, revents: 0)
@@ -54,6 +66,10 @@ enum ProcessMonitor {
           let (own, other) = (mine.rawValue, theirs?.rawValue ?? -1)
           let child = try Forking.child {
             close(own)
+            // The namespace does not end with the process that waits for a guest.
+            if case .guest = kind { linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0) }
+            // A service's signals go to all processes of its group, and to no others.
+            if kind.isService { setpgid(0, 0) }
             takeEarlySignals(from: other)
             pthread_sigmask(SIG_SETMASK, &old, nil)
             let failure = program.execute()
@@ -61,7 +77,13 @@ enum ProcessMonitor {
             return 127
           }
           close(report)
+          if kind.isService { setpgid(child, child) }
           sendEarlySignals(to: own)
+          if kind.isService {
+            let signal = serve(child)
+            tell(last, (128 + signal) << 8)
+            return 128 + signal
+          }
           let status = wait(for: child, messages) { message in
             let signal = forwarded[Int(message - firstMessage)]
             // Take it, so that it does not count for another one. The program may have a group of its own.
@@ -80,11 +102,13 @@ enum ProcessMonitor {
     }
     sending = nil
     onFork()
+    passOnSignals(to: first)
     let text = try translating { () throws(SystemError) in try first.channel?.readToEnd(limit: 1 << 16) ?? []
     }
     guard let process = first.process else {
       throw RuntimeError(.system, "the container's first process is gone")
     }
+    if text.isEmpty { onStart(process) }
     let status = wait(for: process, forwarded) { signal in
       if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
     }
@@ -93,6 +117,26 @@ enum ProcessMonitor {
     // If the first process itself was ended, it sent nothing.
     let word = (try? receiving.readToEnd(limit: 4)) ?? []
     return word.count == 4 ? word.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) } : status
+  }
+
+  /// Passes signals on to the first process until it reports: a script of the image may take a while.
+  private static func passOnSignals(to first: Helper) {
+    var waited = Signals.set(forwarded)
+    while let process = first.process, !first.waitForReport(milliseconds: 50) {
+      var atOnce = timespec()
+      let signal = sigtimedwait(&waited, nil, &atOnce)
+      if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
+    }
+  }
+
+  /// The signal that a message stands for; a signal stands for itself.
+  static func signal(of message: Int32) -> Int32 {
+    messages.firstIndex(of: message).map { forwarded[$0] } ?? message
+  }
+
+  /// Signals, and the messages for them.
+  static func withMessages(_ signals: [Int32]) -> [Int32] {
+    signals + signals.compactMap { forwarded.firstIndex(of: $0).map { messages[$0] } }
   }
 
   /// Sends a failure.
@@ -129,6 +173,28 @@ enum ProcessMonitor {
     return forwarded.indices.reduce(0) { $0 | (sigismember(&set, forwarded[$1]) == 1 ? 1 << UInt32($1) : 0) }
   }
 
+  /// Stays after the program has ended, and passes signals on to its group. Ends when a signal has asked processes to end
+  /// and none is left, and returns that signal.
+  private static func serve(_ group: pid_t) -> Int32 {
+    var waited = Signals.set(forwarded + messages + [SIGCHLD])
+    let ending = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+    var last: Int32?
+    while true {
+      let number = sigwaitinfo(&waited, nil)
+      if number > 0, number != SIGCHLD {
+        let signal = messages.contains(number) ? forwarded[Int(number - firstMessage)] : number
+        let isGone = kill(-group, signal) != 0
+        if ending.contains(signal) {
+          if isGone { return signal }
+          last = signal
+        }
+      }
+      var ended = waitpid(-1, nil, WNOHANG)
+      while ended > 0 { ended = waitpid(-1, nil, WNOHANG) }
+      if let last, ended < 0, linux_errno() == ECHILD { return last }
+    }
+  }
+
   /// Waits for a process, reaps every other child that ends, and hands signals to a body. Returns the status of wait(2).
   private static func wait(for process: pid_t, _ signals: [Int32], _ body: (Int32) -> Void) -> Int32 {
     var waited = Signals.set(signals + [SIGCHLD])
@@ -142,5 +208,13 @@ enum ProcessMonitor {
       let signal = sigwaitinfo(&waited, nil)
       if signal > 0, signal != SIGCHLD { body(signal) }
     }
+  }
+}
+
+extension ProcessMonitor.Kind {
+  fileprivate var isService: Bool { name != nil }
+
+  fileprivate var name: String? {
+    if case .service(let name) = self { name } else { nil }
   }
 }

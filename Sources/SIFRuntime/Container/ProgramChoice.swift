@@ -71,6 +71,16 @@ struct ProgramChoice {
     return [Array(path.utf8)] + rest
   }
 
+  /// The startscript; nil if there is none.
+  func startscript(_ rest: [[UInt8]]) -> [[UInt8]]? {
+    let path = options.app.map { "\(Self.place(of: $0))/startscript" } ?? "/.singularity.d/startscript"
+    guard Self.exists(path) else {
+      options.onNote(options.app.map { "the app \($0) has no startscript" } ?? "the image has no startscript")
+      return nil
+    }
+    return [Array(path.utf8)] + rest
+  }
+
   /// The shell.
   func shell(_ rest: [[UInt8]]) throws(RuntimeError) -> [[UInt8]] {
     let shells: [String] = ["/bin/bash", Self.sh]

@@ -36,6 +36,12 @@ struct ProgramStart {
       }
       arguments = test
     case .shell(let rest): arguments = try choice.shell(rest)
+    case .start(let rest):
+      guard let script = choice.startscript(rest) else {
+        try write(endingWith: 0)
+        return
+      }
+      arguments = script
     }
     try write(options)
   }

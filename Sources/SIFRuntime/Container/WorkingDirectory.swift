@@ -66,25 +66,25 @@ enum WorkingDirectory {
   /// Enters the directory in which the program starts: the requested one, or else the caller's by the shell's or the
   /// kernel's name, the home directory, or the root.
   static func enter(
-    _ options: ContainerOptions, _ outside: CallersDirectory, _ plan: MountPlan
+    _ options: ContainerOptions, _ outside: CallersDirectory, home: FilePath, _ directoryFailure: SystemError?
   ) throws(RuntimeError) {
     if let path = options.workingDirectory { return try enter(path) }
     var reason: String?
     if !options.isContained {
       // A link of the image may lead the shell's name elsewhere.
       if let path = outside.logical, (try? enter(path)) != nil, outside.isEntered { return }
-      reason = failure(to: outside, plan)
+      reason = failure(to: outside, directoryFailure)
       if reason == nil { return }
     }
-    let place: FilePath = (try? enter(plan.home)) == nil ? "/" : plan.home
+    let place: FilePath = (try? enter(home)) == nil ? "/" : home
     if place == "/" { try? enter("/") }
     if let reason { options.onNote("\(reason): the program starts in \(place.string)") }
   }
 
   /// Enters the caller's directory. Returns the reason if that is impossible.
-  private static func failure(to outside: CallersDirectory, _ plan: MountPlan) -> String? {
+  private static func failure(to outside: CallersDirectory, _ shown: SystemError?) -> String? {
     guard let path = outside.physical else { return "the working directory was removed" }
-    if let error = plan.directoryFailure {
+    if let error = shown {
       return
         "the working directory \(path.string) cannot be shown in the container (\(error.errno.description))"
     }

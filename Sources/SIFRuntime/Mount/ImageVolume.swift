@@ -26,6 +26,11 @@ public struct ImageVolume: Sendable {
     _ = try SquashReader(squash).root()
   }
 
+  /// Whether the kernel has no way to mount it, with any privilege.
+  public var needsFuse: Bool {
+    if case .gocryptfs = partition.encryption { true } else { false }
+  }
+
   /// The number of the open file's descriptor.
   var descriptorNumber: Int32 { storage.withDescriptor { $0.rawValue } }
 }

@@ -17,6 +17,9 @@ public enum KernelMount {
   ///
   /// - Throws: ``RuntimeError`` if the kernel cannot mount it: it lacks a driver, a free device or the right.
   public static func mount(_ volume: ImageVolume, on target: FilePath) throws(RuntimeError) -> Mount {
+    guard !volume.needsFuse else {
+      throw RuntimeError(.unavailable, "the kernel cannot decrypt the files of gocryptfs")
+    }
     let loop = try translating { () throws(SystemError) in
       try volume.storage.withDescriptor { (file) throws(SystemError) in
         try LoopDevice(
@@ -25,17 +28,17 @@ public enum KernelMount {
     }
     // Until the mount exists, only the open descriptor keeps the loop device set up.
     return try withExtendedLifetime(loop) { () throws(RuntimeError) in
-      guard let encryption = volume.partition.encryption else { return try mount(loop.path, target) }
-      let mapping = try map(volume, encryption, over: loop.path)
+      guard case .luks(let opened) = volume.partition.encryption else { return try mount(loop.path, target) }
+      let mapping = try map(volume, opened, over: loop.path)
       return try withExtendedLifetime(mapping) { () throws(RuntimeError) in try mount(mapping.path, target) }
     }
   }
 
   private static func map(
-    _ volume: ImageVolume, _ encryption: OpenedPartition.Encryption, over device: FilePath
+    _ volume: ImageVolume, _ opened: OpenedPartition.Volume, over device: FilePath
   ) throws(RuntimeError) -> KernelMapping {
     do {
-      return try KernelMapping(encryption.header, encryption.key, of: volume.partition.bytes, over: device)
+      return try KernelMapping(opened.header, opened.key, of: volume.partition.bytes, over: device)
     } catch {
       throw RuntimeError(.unavailable, error.description)
     }

@@ -22,6 +22,13 @@ struct KeyDerivationOptions: ParsableArguments {
       "The passes of Argon2 (default: 4) or the iterations of PBKDF2 (default: 1000000).", valueName: "n"))
   var kdfTime: UInt32?
 
+  /// The first option whose value is not the default; nil if there is none.
+  var firstGiven: String? {
+    if kdf != "argon2id" { return "--kdf" }
+    if kdfMemory != nil { return "--kdf-memory" }
+    return kdfTime == nil ? nil : "--kdf-time"
+  }
+
   /// The cost, checked.
   func cost() throws -> KeyDerivationCost {
     guard let algorithm = KeyDerivationCost.Algorithm(rawValue: kdf) else {
@@ -53,6 +60,13 @@ struct VolumeShapeOptions: ParsableArguments {
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
+  /// The first option whose value is not the default; nil if there is none.
+  var firstGiven: String? {
+    if let option = derivation.firstGiven { return option }
+    if sectorSize.bytes != 4096 { return "--sector-size" }
+    return luksOffset.bytes == 1 << 20 ? nil : "--luks-offset"
+  }
+
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
     let options = FormatOptions(
@@ -66,6 +80,8 @@ struct VolumeShapeOptions: ParsableArguments {
 struct NewVolumeKeySource {
   var passphrase = PassphraseSource(variables: VolumeKeySource.passphraseVariables)
   var pemPaths: [PathArgument] = []
+  /// The form of the partition that the key is for.
+  var format = EncryptionFormat.luks
   /// Whether the runtimes' variables may name a file with a key.
   var usesRuntimeVariables = true
   /// The names of the options, for messages.
@@ -81,12 +97,14 @@ struct NewVolumeKeySource {
     if !pemPaths.isEmpty {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
       if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
-      return try NewVolumeKey(recipients: recipients)
+      return try NewVolumeKey(recipients: recipients, for: format)
     }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
     let paths = usesRuntimeVariables ? VolumeKeySource.pemPathsOfEnvironment : []
-    if !paths.isEmpty { return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }) }
+    if !paths.isEmpty {
+      return try NewVolumeKey(recipients: try paths.flatMap { try Self.read($0.path) }, for: format)
+    }
     guard let typed = try SecretInput.prompt("New passphrase: "),
       let again = try SecretInput.prompt("Repeat the passphrase: ")
     else { throw ToolFailure(.key, code: "no-key", "a passphrase or key is needed: give \(optionNames)") }
@@ -102,9 +120,7 @@ struct NewVolumeKeySource {
     let bytes = try SecretInput.read(path)
     do throws(PEMError) {
       guard PEMPrivateKey.isPrivateKey(bytes.span) else { return try PEMPublicKey.read(bytes.span) }
-      let none: SecureBytes
-      do { none = try SecureBytes(count: 0) } catch { throw PEMError(.library, error.description) }
-      return [try PEMPrivateKey.read(bytes.span, passphrase: none).publicKey]
+      return [try PEMPrivateKey.read(bytes.span).publicKey]
     } catch { throw ToolFailure(error, name) }
   }
 }

@@ -13,7 +13,7 @@ extension PathArgument {
     let schemes = [
       "docker", "docker-daemon", "docker-archive", "oci", "oci-archive", "library", "shub", "oras",
     ]
-    guard let end = text.firstRange(of: "://")?.lowerBound, 
+    guard let end = text.firstRange(of: "://")?.lowerBound,
       schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
     else { return }
     throw ToolFailure.usage(

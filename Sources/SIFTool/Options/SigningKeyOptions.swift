@@ -19,7 +19,7 @@ struct SigningKeyOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The fingerprint of the OpenPGP key to use, if the key ring or file has several.",
+      "The fingerprint of the OpenPGP key to use, if there are several, or of the subkey that has to sign.",
       valueName: "fingerprint"))
   var fingerprint: String?
 

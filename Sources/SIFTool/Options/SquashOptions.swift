@@ -72,6 +72,15 @@ extension ToolFailure {
       .malformed, code: first.code.rawValue,
       "\(count) \(count == 1 ? "entry was" : "entries were") refused; everything else was done")
   }
+
+  /// The failure of a command that found nothing for some patterns; nil if each matches something.
+  static func unmatched(_ patterns: [[UInt8]], isEmpty: Bool) -> ToolFailure? {
+    guard !patterns.isEmpty else { return nil }
+    let names = patterns.map(\.printable).joined(separator: ", ")
+    return ToolFailure(
+      .failure, code: "not-found",
+      "nothing in the image matches \(names)" + (isEmpty ? "" : "; everything else was done"))
+  }
 }
 
 extension SquashImage {

@@ -4,7 +4,6 @@ import CommandKit
 import Gcrypt
 import Glibc
 import ImageTrust
-import LUKS
 import Partitions
 import PEMKeys
 import SIF
@@ -98,8 +97,8 @@ struct VolumeKeySource: VolumeKeyProvider {
   }
 
   /// Tells the cost before the user has to wait.
-  func willUnlock(_ object: Descriptor, cost: UnlockCost) {
-    reporter.note("opening partition \(object.id): \(cost.description)")
+  func willUnlock(_ object: Descriptor, cost: String) {
+    reporter.note("opening partition \(object.id): \(cost)")
   }
 
   private func unwrap(
@@ -121,9 +120,8 @@ enum PrivateKeyFile {
   static func read(_ path: FilePath, _ phrase: PassphraseOnce, _ reporter: Reporter) throws -> PEMPrivateKey {
     let name = path.printable
     let bytes = try SecretInput.read(path)
-    let none = try SecureBytes(count: 0)
     do throws(PEMError) {
-      let key = try PEMPrivateKey.read(bytes.span, passphrase: none)
+      let key = try PEMPrivateKey.read(bytes.span)
       guard !phrase.source.isNamed else {
         throw PEMError(.unsupported, "the key is not encrypted: it takes no passphrase")
       }

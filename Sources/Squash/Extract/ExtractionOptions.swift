@@ -60,6 +60,8 @@ public struct ExtractionReport: Sendable {
   public var faults: [SquashError] = []
   /// The number of refused entries.
   public var faultCount = 0
+  /// The patterns of the selection that match nothing in the image, as they were given.
+  public var unmatched: [[UInt8]] = []
 
   /// An empty report.
   public init() {}

@@ -9,7 +9,8 @@ extension SquashImage {
   /// let report = try squashfs.extract(to: "app")
   /// ```
   ///
-  /// - Returns: the number of entries, and the faults of the image that were refused.
+  /// - Returns: the number of entries, the faults of the image that were refused, and the patterns of
+  ///   ``ExtractionOptions/selection`` that match nothing.
   /// - Throws: ``SquashError`` on the first thing that the directory refuses or that cannot be read.
   @discardableResult
   public func extract(
@@ -117,6 +118,7 @@ final class Extractor {
     var walker = try TreeWalker(reader)
     var stack = DirectoryStack(root, accepts: options.existing, makes: true)
     var depth = 0
+    var matched = options.selection.nothingMatched
     while let event = try walker.next() {
       switch event {
       case .fault(let fault): report.note(fault)
@@ -125,7 +127,7 @@ final class Extractor {
         depth -= 1
         if depth > 0 { stack.pop() }
       case .entry(let entry):
-        let verdict = options.selection.verdict(entry.path)
+        let verdict = options.selection.verdict(entry.path, &matched)
         if entry.inode.type == .directory {
           if depth > 0 { stack.push(entry.name) }
           depth += 1
@@ -147,6 +149,7 @@ final class Extractor {
         }
       }
     }
+    report.unmatched = options.selection.unmatched(matched)
   }
 
   /// Gives a file to the threads: small files in batches that share a fragment block, big files in parts.

@@ -45,7 +45,7 @@ public struct DeviceNumber: Hashable, Sendable {
 /// The place of a regular file's bytes.
 public struct FileLayout: Hashable, Sendable {
   /// The length in bytes.
-  public var size: Int64
+  public internal(set) var size: Int64
   /// The offset in the image at which the first block starts.
   var start: Int64
   /// The fragment block that holds the tail, or nil.

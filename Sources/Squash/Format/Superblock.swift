@@ -45,12 +45,12 @@ public struct Superblock: Equatable, Sendable {
     }
     let raw = SquashfsSuperblock(decoding: bytes.span.bytes)
     guard raw.hasMagic else { throw SquashError(.notSquashfs, "the squashfs magic is missing") }
-    if let flaw = raw.flawOfSizes { throw raw.error(flaw) }
+    if let flaw = raw.flawOfSizes { throw raw.error(flaw, in: reader) }
     let present = try accessing(try reader.byteCount)
     guard raw.bytesUsed <= present else {
       throw SquashError(.truncated, "truncated: \(present) of \(raw.bytesUsed) bytes present")
     }
-    if let flaw = raw.flawOfTables { throw raw.error(flaw) }
+    if let flaw = raw.flawOfTables { throw raw.error(flaw, in: reader) }
 
     inodeCount = raw.inodeCount
     creationTime = raw.creationTime
@@ -74,7 +74,7 @@ public struct Superblock: Equatable, Sendable {
 
 extension SquashfsSuperblock {
   /// The error for a flaw, with which opening a file system ends.
-  fileprivate func error(_ flaw: Flaw) -> SquashError {
+  fileprivate func error(_ flaw: Flaw, in reader: some RandomAccess) -> SquashError {
     let what =
       switch flaw {
       case .version: "squashfs \(majorVersion).\(minorVersion); only 4.0 is readable"
@@ -89,6 +89,6 @@ extension SquashfsSuperblock {
       case .inodeTableTooShort: "the inode table is too short for \(inodeCount) inodes"
       }
     if flaw == .version { return SquashError(.unsupportedVersion, what) }
-    return SquashError(.corrupt, what, offset: Int64(flaw.offset))
+    return reader.corrupt(what, at: Int64(flaw.offset))
   }
 }

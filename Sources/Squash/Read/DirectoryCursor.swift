@@ -45,7 +45,7 @@ struct DirectoryCursor: Sendable {
       inodeBlock = header.1
       inodeBase = header.2
       guard header.0 < 256 else {
-        throw SquashError(.corrupt, "a directory header with \(entriesLeft) entries", offset: position.block)
+        throw metadata.reader.corrupt("a directory header with \(entriesLeft) entries", at: position.block)
       }
     }
     let raw = try fields(8, metadata, "entry")
@@ -54,7 +54,7 @@ struct DirectoryCursor: Sendable {
     let difference = Int64(Int16(truncatingIfNeeded: raw.0 >> 16))
     let count = Int(raw.1 >> 16) + 1
     guard count <= bytesLeft, count <= 4096 else {
-      throw SquashError(.corrupt, "a name of \(count) bytes in a directory", offset: position.block)
+      throw metadata.reader.corrupt("a name of \(count) bytes in a directory", at: position.block)
     }
     bytesLeft -= count
     entriesLeft -= 1
@@ -111,7 +111,7 @@ struct DirectoryCursor: Sendable {
     _ count: Int, _ metadata: MetadataReader, _ what: String
   ) throws(SquashError) -> (UInt32, UInt32, UInt32) {
     guard count <= bytesLeft else {
-      throw SquashError(.corrupt, "a directory that ends inside its \(what)", offset: position.block)
+      throw metadata.reader.corrupt("a directory that ends inside its \(what)", at: position.block)
     }
     bytesLeft -= count
     let raw = try metadata.contiguous(count, at: &position)

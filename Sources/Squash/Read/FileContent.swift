@@ -38,7 +38,7 @@ struct BlockListCursor {
       let length = Int64(words[index] & (Self.stored - 1))
       guard words[index] < Self.stored << 1, length <= superblock.blockSize,
         end + length <= superblock.inodeTableStart
-      else { throw SquashError(.corrupt, "a data block of \(length) bytes on disk", offset: end) }
+      else { throw reader.image.reader.corrupt("a data block of \(length) bytes on disk", at: end) }
       end += length
     }
     let run = BlockRun(start: start, fileOffset: fileOffset, words: words)
@@ -61,12 +61,12 @@ extension SquashReader {
   ) throws(SquashError) -> Int {
     let count = Int(word & 0xFF_FFFF)
     guard count > 0, count <= image.superblock.blockSize else {
-      throw SquashError(.corrupt, "a data block of \(count) bytes on disk", offset: start)
+      throw image.reader.corrupt("a data block of \(count) bytes on disk", at: start)
     }
     var written: Int?
     if word & (1 << 24) != 0 {
       guard expected.contains(count) else {
-        throw SquashError(.corrupt, "a stored data block of \(count) bytes", offset: start)
+        throw image.reader.corrupt("a stored data block of \(count) bytes", at: start)
       }
       try image.reader.readExactly(target, count, at: start)
       written = count
@@ -76,9 +76,8 @@ extension SquashReader {
         input.start, count, into: target, capacity: expected.upperBound)
     }
     guard let written, expected.contains(written) else {
-      throw SquashError(
-        .corrupt, "a data block that \(image.superblock.compression) cannot decompress to its length",
-        offset: start)
+      throw image.reader.corrupt(
+        "a data block that \(image.superblock.compression) cannot decompress to its length", at: start)
     }
     return written
   }
@@ -168,8 +167,8 @@ extension SquashReader {
 extension SquashReader {
   /// The first bytes of a file, at most `count` and at most a block; holes are zeros.
   public func prefix(of layout: FileLayout, _ count: Int) throws(SquashError) -> [UInt8] {
-    let wanted = Int(min(Int64(min(count, image.superblock.blockSize)), layout.size))
-    var bytes = [UInt8](repeating: 0, count: max(wanted, 0))
+    let wanted = Int(max(min(Int64(min(count, image.superblock.blockSize)), layout.size), 0))
+    var bytes = [UInt8](repeating: 0, count: wanted)
     func take(_ offset: Int64, _ block: UnsafeRawBufferPointer) {
       guard offset == 0 else { return }
       bytes.withUnsafeMutableBytes { $0.copyBytes(from: block.prefix(wanted)) }

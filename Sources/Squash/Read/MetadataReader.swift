@@ -32,7 +32,7 @@ final class MetadataReader {
     var lastUse = 0
   }
 
-  private let reader: any RandomAccess
+  let reader: any RandomAccess
   private let superblock: Superblock
   private var ownDecompressor: Decompressor?
   private let memory = RawBuffer(count: slotCount * blockSize)
@@ -79,8 +79,7 @@ final class MetadataReader {
       guard available > 0 else {
         // An offset of 8192 is valid only as the end of a full block.
         guard position.offset == slots[slot].count else {
-          throw SquashError(
-            .corrupt, "an offset past the end of its metadata block", offset: position.block)
+          throw reader.corrupt("an offset past the end of its metadata block", at: position.block)
         }
         position.block = slots[slot].next
         position.offset = 0
@@ -113,7 +112,7 @@ final class MetadataReader {
       let slot = try slot(of: position)
       let part = min(slots[slot].count - position.offset, left)
       guard part > 0 || position.offset == slots[slot].count else {
-        throw SquashError(.corrupt, "an offset past the end of its metadata block", offset: position.block)
+        throw reader.corrupt("an offset past the end of its metadata block", at: position.block)
       }
       position.offset += part
       left -= part
@@ -128,7 +127,7 @@ final class MetadataReader {
   private func slot(of position: MetadataPosition) throws(SquashError) -> Int {
     if slots[latest].block == position.block { return latest }
     guard position.block >= Int64(Superblock.byteCount), position.block < position.end else {
-      throw SquashError(.corrupt, "a metadata block outside its table", offset: position.block)
+      throw reader.corrupt("a metadata block outside its table", at: position.block)
     }
     clock += 1
     var oldest = 0
@@ -153,7 +152,7 @@ final class MetadataReader {
     let stored = header & 0x8000 != 0
     let count = Int(header & 0x7FFF)
     guard count > 0, count <= Self.blockSize, start + 2 + Int64(count) <= position.end else {
-      throw SquashError(.corrupt, "a metadata block of \(count) bytes on disk", offset: start)
+      throw reader.corrupt("a metadata block of \(count) bytes on disk", at: start)
     }
     let source = try bytes(count, at: start + 2, end: superblock.bytesUsed)
     let target = memory.start + slot * Self.blockSize
@@ -163,8 +162,7 @@ final class MetadataReader {
     } else {
       guard let written = try decompress(source, count, into: target, capacity: Self.blockSize), written > 0
       else {
-        throw SquashError(
-          .corrupt, "a metadata block that \(superblock.compression) cannot decompress", offset: start)
+        throw reader.corrupt("a metadata block that \(superblock.compression) cannot decompress", at: start)
       }
       slots[slot].count = written
     }
@@ -182,7 +180,7 @@ final class MetadataReader {
       windowCount = 0
       let wanted = Int(min(Int64(piece), end - offset))
       guard wanted >= count else {
-        throw SquashError(.corrupt, "a structure outside the file system", offset: offset)
+        throw reader.corrupt("a structure outside the file system", at: offset)
       }
       try reader.readExactly(window.start, wanted, at: offset)
       windowStart = offset

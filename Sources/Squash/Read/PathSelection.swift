@@ -13,19 +13,30 @@ public struct PathSelection: Sendable {
     case chosen
   }
 
+  /// The patterns as they were given.
+  private let texts: [[UInt8]]
+  /// The components of each pattern.
   private let patterns: [[[UInt8]]]
   private let isAll: Bool
 
   /// Everything.
-  public static let all = PathSelection(patterns: [])
+  public static let all = PathSelection(patterns: [[UInt8]]())
 
   /// The paths that match one of the patterns; without patterns, everything. A leading slash changes nothing.
   public init(patterns: [[UInt8]]) {
+    texts = patterns
     self.patterns = patterns.map { $0.split(separator: 0x2F).map(Array.init) }.map { pattern in
       pattern.filter { $0 != [0x2E] }
     }
     isAll = patterns.isEmpty || self.patterns.contains([])
   }
+
+  /// The paths that match one of the patterns, which are text.
+  ///
+  /// ```swift
+  /// options.selection = PathSelection(patterns: ["etc", "usr/**/*.so"])
+  /// ```
+  public init(patterns: [String]) { self.init(patterns: patterns.map { Array($0.utf8) }) }
 
   /// Whether a path has a special byte, which makes it a pattern.
   public static func isPattern(_ path: [UInt8]) -> Bool {
@@ -39,17 +50,42 @@ public struct PathSelection: Sendable {
 
   /// How a path relates to the selection.
   func verdict(_ path: [UInt8]) -> Verdict {
-    if isAll { return .chosen }
+    var matched = Matched()
+    return verdict(path, &matched)
+  }
+
+  /// The patterns that have selected an entry.
+  struct Matched {
+    /// Whether each pattern has; empty if nobody asks.
+    fileprivate var patterns: [Bool] = []
+    fileprivate var hasAll = true
+  }
+
+  /// A record in which no pattern has selected an entry yet.
+  var nothingMatched: Matched { Matched(patterns: patterns.map { _ in false }, hasAll: patterns.isEmpty) }
+
+  /// The patterns, as they were given, that have selected nothing.
+  func unmatched(_ matched: Matched) -> [[UInt8]] {
+    zip(texts, matched.patterns).filter { !$0.1 }.map(\.0)
+  }
+
+  /// How a path relates to the selection; records the patterns that select it.
+  func verdict(_ path: [UInt8], _ matched: inout Matched) -> Verdict {
+    if isAll, matched.hasAll { return .chosen }
     let components = path.split(separator: 0x2F)
     var verdict = Verdict.none
-    for pattern in patterns {
+    for (index, pattern) in patterns.enumerated() {
       switch Self.match(pattern[...], components[...]) {
-      case .chosen: return .chosen
-      case .above: verdict = .above
-      case .none: break
+      case .chosen:
+        verdict = .chosen
+        if matched.hasAll { return .chosen }
+        matched.patterns[index] = true
+      case .above where verdict == .none: verdict = .above
+      case .above, .none: break
       }
     }
-    return verdict
+    matched.hasAll = matched.hasAll || !matched.patterns.contains(false)
+    return isAll ? .chosen : verdict
   }
 
   /// Matches component by component with a set of live positions, so that every pattern costs at most its

@@ -1,4 +1,5 @@
-import Bytes
+public import Bytes
+import LinuxSystem
 
 /// An open squashfs: its superblock and ids, and the places of its tables. Immutable, so threads can share
 /// it.
@@ -39,6 +40,15 @@ public final class SquashImage: Sendable {
     self.ids = ids
   }
 
+  /// Opens the squashfs in a file.
+  ///
+  /// - Throws: ``SquashError``, also if the file cannot be opened.
+  public convenience init(opening path: String) throws(SquashError) {
+    let file: RandomAccessFile
+    do throws(SystemError) { file = try RandomAccessFile(opening: path) } catch { throw SquashError(error) }
+    try self.init(file)
+  }
+
   /// The position of the metadata block with a number, from a table of 64-bit block locations. The blocks lie
   /// before the table of their locations.
   static func position(
@@ -46,13 +56,13 @@ public final class SquashImage: Sendable {
   ) throws(SquashError) -> MetadataPosition {
     let entry = table + number * 8
     guard number >= 0, entry + 8 <= superblock.bytesUsed else {
-      throw SquashError(.corrupt, "a table of locations that ends outside the file system", offset: table)
+      throw reader.corrupt("a table of locations that ends outside the file system", at: table)
     }
     var raw: UInt64 = 0
     try reader.readExactly(&raw, 8, at: entry)
     let location = UInt64(littleEndian: raw)
     guard location >= UInt64(Superblock.byteCount), location < UInt64(table) else {
-      throw SquashError(.corrupt, "a metadata block outside its table", offset: entry)
+      throw reader.corrupt("a metadata block outside its table", at: entry)
     }
     return MetadataPosition(block: Int64(location), offset: 0, end: table)
   }

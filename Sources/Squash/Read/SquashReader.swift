@@ -33,7 +33,7 @@ public final class SquashReader {
   public func root() throws(SquashError) -> Inode {
     let inode = try inode(image.superblock.rootInode)
     guard inode.type == .directory else {
-      throw SquashError(.corrupt, "the root inode is not a directory", offset: 32)
+      throw image.reader.corrupt("the root inode is not a directory", at: 32)
     }
     return inode
   }
@@ -60,16 +60,16 @@ public final class SquashReader {
     let raw = try fields(16, at: &position)
     let kind = raw.u16(0)
     guard let type = FileType(rawValue: kind > 7 ? kind - 7 : kind) else {
-      throw SquashError(.corrupt, "an inode of type \(kind)", offset: place)
+      throw image.reader.corrupt("an inode of type \(kind)", at: place)
     }
     let number = raw.u32(12)
     guard number > 0, number <= superblock.inodeCount else {
-      throw SquashError(
-        .corrupt, "inode number \(number) is not between 1 and \(superblock.inodeCount)", offset: place)
+      throw image.reader.corrupt(
+        "inode number \(number) is not between 1 and \(superblock.inodeCount)", at: place)
     }
     let (user, group) = (Int(raw.u16(4)), Int(raw.u16(6)))
     guard user < image.ids.count, group < image.ids.count else {
-      throw SquashError(.corrupt, "an id index beyond the \(image.ids.count) ids", offset: place)
+      throw image.reader.corrupt("an id index beyond the \(image.ids.count) ids", at: place)
     }
     var inode = Inode(
       type: type, permissions: raw.u16(2) & 0o7777, userID: image.ids[user], groupID: image.ids[group],
@@ -108,7 +108,7 @@ public final class SquashReader {
     let parent = raw.u32(12)
     // The listing's length counts 3 bytes for "." and "..", which are not stored.
     guard size >= 3 || size == 0 else {
-      throw SquashError(.corrupt, "a directory of \(size) bytes", offset: position.block)
+      throw image.reader.corrupt("a directory of \(size) bytes", at: position.block)
     }
     let superblock = image.superblock
     let end = superblock.fragmentTableStart ?? superblock.exportTableStart ?? superblock.idTableStart
@@ -133,27 +133,26 @@ public final class SquashReader {
     let superblock = image.superblock
     let blockSize = UInt64(superblock.blockSize)
     guard size <= UInt64(Int64.max) - blockSize else {
-      throw SquashError(.corrupt, "a file of \(size) bytes", offset: place)
+      throw image.reader.corrupt("a file of \(size) bytes", at: place)
     }
     let hasFragment = fragment != Inode.none
     let blocks = hasFragment ? size / blockSize : (size + blockSize - 1) / blockSize
     // The list of block sizes lies in the inode table, which limits the size that a file can claim.
     let longest = MetadataReader.longestContent(of: position.end - place)
     guard blocks <= UInt64(longest) / 4 else {
-      throw SquashError(
-        .corrupt, "a file of \(size) bytes, whose list of blocks does not fit into the inode table",
-        offset: place)
+      throw image.reader.corrupt(
+        "a file of \(size) bytes, whose list of blocks does not fit into the inode table", at: place)
     }
     guard start <= UInt64(superblock.bytesUsed) else {
-      throw SquashError(.corrupt, "a file whose blocks start outside the file system", offset: place)
+      throw image.reader.corrupt("a file whose blocks start outside the file system", at: place)
     }
     if hasFragment {
       guard fragment < superblock.fragmentCount else {
-        throw SquashError(
-          .corrupt, "fragment \(fragment), but there are only \(superblock.fragmentCount)", offset: place)
+        throw image.reader.corrupt(
+          "fragment \(fragment), but there are only \(superblock.fragmentCount)", at: place)
       }
       guard UInt64(fragmentOffset) + size % blockSize <= blockSize else {
-        throw SquashError(.corrupt, "a tail that reaches past its fragment block", offset: place)
+        throw image.reader.corrupt("a tail that reaches past its fragment block", at: place)
       }
     }
     inode.content = .regular(
@@ -170,11 +169,11 @@ public final class SquashReader {
     inode.linkCount = raw.u32(0)
     let count = Int(raw.u32(4))
     guard count > 0, count <= Inode.longestTarget else {
-      throw SquashError(.corrupt, "a symbolic link with a target of \(count) bytes", offset: place)
+      throw image.reader.corrupt("a symbolic link with a target of \(count) bytes", at: place)
     }
     let target = try bytes(count, at: &position)
     guard !target.contains(0) else {
-      throw SquashError(.corrupt, "a symbolic link with a NUL in its target", offset: place)
+      throw image.reader.corrupt("a symbolic link with a NUL in its target", at: place)
     }
     inode.content = .symlink(target)
     if isExtended { inode.xattrIndex = Self.index(try fields(4, at: &position).u32(0)) }

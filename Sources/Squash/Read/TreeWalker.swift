@@ -1,3 +1,5 @@
+import Bytes
+
 /// One file of the tree.
 public struct Entry: Sendable {
   /// The name in its directory, as raw bytes; empty for the root.
@@ -13,6 +15,9 @@ public struct Entry: Sendable {
     self.path = path
     self.inode = inode
   }
+
+  /// The path as text for people: bytes that are not UTF-8, and characters that a terminal would obey, are escaped.
+  public var pathText: String { path.printable }
 }
 
 /// An event of a walk.

@@ -36,16 +36,15 @@ extension SquashReader {
     // The table's head: the start of the names and values, and the number of sets.
     var head: (UInt64, UInt32, UInt32) = (0, 0, 0)
     guard table + 16 <= superblock.bytesUsed else {
-      throw SquashError(.corrupt, "the table of extended attributes is cut off", offset: table)
+      throw image.reader.corrupt("the table of extended attributes is cut off", at: table)
     }
     try image.reader.readExactly(&head, 16, at: table)
     guard index < UInt32(littleEndian: head.1) else {
-      throw SquashError(
-        .corrupt, "set \(index) of extended attributes, but there are only \(UInt32(littleEndian: head.1))",
-        offset: table)
+      throw image.reader.corrupt(
+        "set \(index) of extended attributes, but there are only \(UInt32(littleEndian: head.1))", at: table)
     }
     guard let contentStart = Int64(exactly: UInt64(littleEndian: head.0)), contentStart < table else {
-      throw SquashError(.corrupt, "extended attributes outside their table", offset: table)
+      throw image.reader.corrupt("extended attributes outside their table", at: table)
     }
     let perBlock = UInt32(MetadataReader.blockSize / 16)
     var position = try SquashImage.position(

@@ -16,6 +16,8 @@ public struct TarReport: Sendable {
   public var faultCount = 0
   /// Sockets, which an archive cannot hold.
   public var skipped: [[UInt8]] = []
+  /// The patterns of the selection that match nothing in the image, as they were given.
+  public var unmatched: [[UInt8]] = []
 }
 
 /// Writes a tree as a POSIX pax archive.
@@ -42,6 +44,7 @@ public struct TarStream {
     _ selection: PathSelection = .all, onProgress: ((TarReport) -> Void)? = nil
   ) throws(SquashError) -> TarReport {
     var walker = try TreeWalker(reader)
+    var matched = selection.nothingMatched
     while let event = try walker.next() {
       switch event {
       case .endOfDirectory, .name: break
@@ -49,7 +52,7 @@ public struct TarStream {
         report.faultCount += 1
         if report.faults.count < ExtractionReport.mostFaults { report.faults.append(fault) }
       case .entry(let entry):
-        let verdict = selection.verdict(entry.path)
+        let verdict = selection.verdict(entry.path, &matched)
         if verdict == .none { walker.skipDescendants() }
         guard verdict == .chosen else { continue }
         do throws(SquashError) { try write(entry) } catch { throw error.at(path: entry.path) }
@@ -57,6 +60,7 @@ public struct TarStream {
         if report.entries % 256 == 0 { onProgress?(report) }
       }
     }
+    report.unmatched = selection.unmatched(matched)
     // Two blocks of zeros end an archive; a record has twenty blocks.
     let record: Int64 = 10240
     let end = (report.bytes + 1024 + record - 1) / record * record

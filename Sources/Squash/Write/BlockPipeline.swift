@@ -57,8 +57,10 @@ final class BlockUnit: @unchecked Sendable {
 /// Compresses blocks in one thread.
 final class BlockWorker: Worker {
   private let compressor: Compressor
+  private let storesContent: Bool
 
   init(_ options: WriterOptions) throws(SquashError) {
+    storesContent = options.storesContent
     compressor = try Compressor(options)
   }
 
@@ -67,7 +69,7 @@ final class BlockWorker: Worker {
     unit.isHole = unit.file != nil && Self.isZero(bytes)
     unit.compressedCount = nil
     if unit.file != nil { unit.digest = try ContentDigest(bytes) }
-    if !unit.isHole {
+    if !unit.isHole, !storesContent {
       unit.compressedCount = try compressor.compress(unit.input.start, unit.count, into: unit.output.start)
     }
     unit.isDone.store(true, ordering: .releasing)

@@ -175,6 +175,21 @@ extension SquashWriter {
     try place(path, .regular, attributes, .regular(content))
   }
 
+  /// Adds a file whose bytes are made while it is added; replaces anything that already has the path.
+  ///
+  /// - Parameters:
+  ///   - byteCount: the number of bytes.
+  ///   - fill: called for the bytes from front to back; fills the buffer each time.
+  public func add(
+    file path: [UInt8], byteCount: Int64, _ attributes: FileAttributes,
+    filling fill: (UnsafeMutableRawBufferPointer) throws(SquashError) -> Void
+  ) throws(SquashError) {
+    let content = try store(size: byteCount) { (target, count) throws(SquashError) in
+      try fill(UnsafeMutableRawBufferPointer(start: target, count: count))
+    }
+    try place(path, .regular, attributes, .regular(content))
+  }
+
   /// Adds a directory, or sets the attributes of an existing one.
   public func add(directory path: [UInt8], _ attributes: FileAttributes) throws(SquashError) {
     try place(path, .directory, attributes, .directory)

@@ -5,6 +5,8 @@ public struct WriterOptions: Sendable {
   /// The compressor's level, or nil for the default: that of the squashfs tools (zstd 15, gzip 9, xz 6), but
   /// for zstd with a shallower search if that costs almost nothing (``Compressor``).
   public var level: Int?
+  /// Whether content is stored as it is, because no compressor makes it smaller.
+  public var storesContent = false
   /// The size of a data block in bytes: a power of two from 4 KiB to 1 MiB.
   public var blockSize = 128 << 10
   /// The number of threads that compress. The bytes of the image do not depend on it.

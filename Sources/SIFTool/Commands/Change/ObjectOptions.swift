@@ -77,9 +77,10 @@ struct ObjectOptions: ParsableArguments {
   /// The object that the options describe.
   func newObject() throws -> NewObject {
     let type = try dataType()
+    // The reference, too, stores the bits that the field has, and none of them stands for no group.
+    let group = groupid.map { $0.value & Descriptor.largestNumber }
     return NewObject(
-      type, metadata: try metadata(of: type), group: groupid?.value == 0 ? nil : groupid?.value,
-      link: try linkTarget(),
+      type, metadata: try metadata(of: type), group: group == 0 ? nil : group, link: try linkTarget(),
       name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment?.bytes)
   }
 

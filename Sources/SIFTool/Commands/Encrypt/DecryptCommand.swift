@@ -49,7 +49,7 @@ struct DecryptCommand: ReportingCommand {
     guard json.json else { return }
     try Console.write(document: [
       JSONMember("partition", .integer(Int64(partition.id))),
-      JSONMember("keySlot", opened.encryption.map { .integer(Int64($0.slot)) } ?? .null),
+      JSONMember("keySlot", opened.encryption?.slot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("size", .integer(try opened.contents.byteCount)),
       JSONMember("droppedMessages", JSONValue(ids: rewrite.messages)),
       JSONMember("droppedSignatures", JSONValue(ids: rewrite.signatures)),

@@ -13,6 +13,9 @@ struct EncryptCommand: ReportingCommand {
       The squashfs becomes a LUKS2 volume that the container runtimes can mount. No privilege is needed. Other \
       objects, groups and links stay; signatures that are no longer valid are dropped.
 
+      With --format gocryptfs it becomes a file that gocryptfs encrypts, inside of another squashfs. Apptainer mounts \
+      that without privilege; Singularity does not. Every block is protected from changes.
+
       With --pem-path (repeatable) the key is random, and the image stores it encrypted for each public RSA key. \
       Runtimes only look at the first.
 
@@ -29,6 +32,8 @@ struct EncryptCommand: ReportingCommand {
     help: ArgumentHelp(
       "The public RSA key of a recipient: 2048 to 8192 bits, in PEM (repeatable).", valueName: "file"))
   var pemPath: [PathArgument] = []
+  @Option(help: ArgumentHelp("The form of the encrypted partition: luks or gocryptfs.", valueName: "name"))
+  var format = EncryptionFormat.luks
   @OptionGroup(title: "The new volume") var shape: VolumeShapeOptions
   @OptionGroup(title: "Signing") var signing: SignAfterOptions
   @OptionGroup(title: "Times and id") var write: WriteOptions
@@ -39,25 +44,36 @@ struct EncryptCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     let options = try shape.options()
+    if format != .luks, let option = shape.firstGiven {
+      throw ToolFailure.usage("\(option) applies to --format luks alone")
+    }
     let clock = try write.clock()
     let image = try Image(opening: input.path)
     let partition = try Partition(of: image, id: id?.value)
-    let rewrite = try input.namingImage { try PartitionRewrite.encrypting(partition) }
+    let rewrite = try input.namingImage { try PartitionRewrite.encrypting(partition, as: format) }
     var source = NewVolumeKeySource()
     source.passphrase.descriptor = passphrase.passphraseFd
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
+    source.format = format
     let key = try source.read()
 
     var messages: [Descriptor] = []
     var signatures: [Descriptor] = []
-    var facts: VolumeFacts?
+    var facts: EncryptionFacts?
     try rewrite.write(
       to: output.path, like: input.path, clock: clock, watching: { reporter.watching($0, as: image) }
     ) { place in
-      let (volume, byteCount) = try rewrite.encrypt(with: key, options, to: place)
-      facts = volume.header.facts
-      return byteCount
+      switch format {
+      case .luks:
+        let (volume, byteCount) = try rewrite.encrypt(with: key, options, to: place)
+        facts = .luks(volume.header.facts)
+        return byteCount
+      case .gocryptfs:
+        let (file, byteCount) = try rewrite.encryptFile(with: key, to: place, clock: clock)
+        facts = .gocryptfs(file)
+        return byteCount
+      }
     } then: { editor, partition in
       messages = try key.addMessages(to: &editor, for: partition)
       signatures = try signing.sign(&editor, reporter)
@@ -73,3 +89,5 @@ struct EncryptCommand: ReportingCommand {
     ])
   }
 }
+
+extension EncryptionFormat: ExpressibleByArgument {}

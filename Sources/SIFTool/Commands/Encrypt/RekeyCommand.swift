@@ -55,6 +55,7 @@ struct RekeyCommand: ReportingCommand {
     // The editor holds the lock from before the header is read until its last change.
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
     let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
+    try KeyChange.check(partition)
     var source = key.source
     source.reporter = reporter
     let opened = try editor.image.unlock(partition, with: source)
@@ -120,7 +121,7 @@ extension KeyChange {
       JSONMember("removedKeySlot", removedSlot.map { .integer(Int64($0)) } ?? .null),
       JSONMember("messages", JSONValue(ids: messages)),
       JSONMember("droppedMessages", JSONValue(ids: droppedMessages)),
-      JSONMember("encryption", VolumeFields.json(of: partition.id, header.facts)),
+      JSONMember("encryption", VolumeFields.json(of: partition.id, .luks(header.facts))),
     ]
   }
 }

@@ -158,7 +158,7 @@ extension CarvedItem {
       JSONMember("kind", .string(kind.rawValue)), JSONMember("confidence", .string(confidence.rawValue)),
       JSONMember("reason", .string(reason)),
       JSONMember("complete", isComplete.map { .bool($0) } ?? .null),
-      JSONMember("descriptor", descriptor.map { .object($0.fieldTable.members) } ?? .null),
+      JSONMember("descriptor", descriptor.map(\.json) ?? .null),
       JSONMember("file", file.map { .string($0.name) } ?? .null),
       JSONMember("sha256", file?.sha256.map { .string($0.hexadecimal) } ?? .null),
       JSONMember("unreadableBytes", file.map { .integer($0.unreadableBytes) } ?? .null),

@@ -85,6 +85,11 @@ struct EvidenceOptions: ParsableArguments {
       return nil
     }
     switch contents {
+    case .squashfs where object.isGocryptfs:
+      if let squash = try open(object, image, reporter) { return (squash, nil) }
+      try note(
+        object, .encrypted, "is encrypted (gocryptfs): without a key its files are not read", reporter,
+        leaveOut)
     case .squashfs(let squash): return (squash, object.offset)
     case .unreadable(let error): faults.note(error, in: object)
     case .encrypted(let facts):

@@ -31,9 +31,9 @@ extension ExaminedImage {
     let labels = page.map { $0.labels.isEmpty ? self.inner.labels : $0.labels } ?? []
     return [
       JSONMember("acquisition", acquisitionJSON),
-      JSONMember("header", self.lenient.header.map { .object($0.fieldTable.members) } ?? .null),
+      JSONMember("header", self.lenient.header.map(\.json) ?? .null),
       JSONMember("objectCount", .integer(Int64(self.lenient.descriptors.count))),
-      JSONMember("objects", .array(objects.map { .object($0.fieldTable.members) })),
+      JSONMember("objects", .array(objects.map(\.json))),
       JSONMember("regionCount", .integer(Int64(self.map.regions.count))),
       JSONMember("regions", .array(regions.map(\.json))),
       JSONMember("carvedCount", .integer(Int64(self.carving.items.count))),

@@ -199,19 +199,32 @@ struct ReportPage {
     page.heading("Encryption")
     page.paragraph("The headers of the volumes, which can be read without a key.", style: "note")
     for volume in volumes {
-      let facts = volume.facts
       page.heading("Object \(volume.object)", level: 3)
-      page.facts(
-        [
-          ("Format", "LUKS\(facts.version)"), ("UUID", facts.uuid), ("Cipher", facts.cipher),
-          ("Key", facts.keyBits.map { "\($0) bits" } ?? "unknown"), ("Sectors", "\(facts.sectorSize) bytes"),
-          ("Data begins at", "byte \(facts.dataOffset)"),
-        ]
-          + facts.keySlots.map { slot in
-            let title = VolumeFields.title(of: slot)
-            return (title.prefix(1).uppercased() + title.dropFirst(), VolumeFields.text(of: slot))
-          })
+      switch volume.facts {
+      case .luks(let facts): encryption(facts)
+      case .gocryptfs(let facts):
+        let configuration = facts.configuration
+        page.facts([
+          ("Format", "gocryptfs"), ("Made by", configuration.creator), ("Cipher", VolumeFields.fileCipher),
+          ("Features", configuration.features.joined(separator: " ")),
+          ("Key", VolumeFields.text(of: configuration.cost)), ("File", facts.fileName.printable),
+          ("Length of the file", "\(facts.fileByteCount) bytes"),
+        ])
+      }
     }
+  }
+
+  private mutating func encryption(_ facts: VolumeFacts) {
+    page.facts(
+      [
+        ("Format", "LUKS\(facts.version)"), ("UUID", facts.uuid), ("Cipher", facts.cipher),
+        ("Key", facts.keyBits.map { "\($0) bits" } ?? "unknown"), ("Sectors", "\(facts.sectorSize) bytes"),
+        ("Data begins at", "byte \(facts.dataOffset)"),
+      ]
+        + facts.keySlots.map { slot in
+          let title = VolumeFields.title(of: slot)
+          return (title.prefix(1).uppercased() + title.dropFirst(), VolumeFields.text(of: slot))
+        })
   }
 
   private mutating func texts() {

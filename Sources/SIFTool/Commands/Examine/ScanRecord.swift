@@ -47,9 +47,9 @@ struct ScanRecord: Sendable {
       JSONMember(
         "encryption", .array(examination.volumes.map { VolumeFields.json(of: $0.object, $0.facts) })),
       JSONMember("findings", .array(findings.prefix(mostListed).map(\.json))),
-      JSONMember("header", examination.header.map { .object($0.fieldTable.members) } ?? .null),
+      JSONMember("header", examination.header.map(\.json) ?? .null),
       JSONMember("objectCount", .integer(Int64(objects.count))),
-      JSONMember("objects", .array(objects.prefix(mostListed).map { .object($0.fieldTable.members) })),
+      JSONMember("objects", .array(objects.prefix(mostListed).map(\.json))),
       JSONMember("worstFinding", findings.map(\.severity).max().map { .string($0.rawValue) } ?? .null),
     ]
   }

@@ -89,11 +89,10 @@ struct ExtractCommand: ReportingCommand {
         "attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "
           + "\(manifest.path.string)")
     }
-    if report.entries == 0, !paths.isEmpty {
-      if isNew { _ = target.withPlatformString { rmdir($0) } }
-      throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
-    }
+    let isEmpty = report.entries == 0
+    if isEmpty, isNew, !paths.isEmpty { _ = target.withPlatformString { rmdir($0) } }
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, reporter) { throw failure }
+    if let failure = ToolFailure.unmatched(report.unmatched, isEmpty: isEmpty) { throw failure }
   }
 
   /// Keeps other extractions out of the directory while this one runs.

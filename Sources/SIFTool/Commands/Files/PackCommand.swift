@@ -23,7 +23,10 @@ struct PackCommand: ReportingCommand {
   @Argument(help: "The root file system: a directory or a tar archive.") var rootfs: PathArgument
   @Argument(help: "The new image.") var image: PathArgument
   @OptionGroup(title: "Besides the root file system") var runtime: RuntimeOptions
-  @Option(help: ArgumentHelp("The architecture (default: that of the programs inside, or this machine's if there are none).", valueName: "arch"))
+  @Option(
+    help: ArgumentHelp(
+      "The architecture (default: that of the programs inside, or this machine's if there are none).",
+      valueName: "arch"))
   var arch: String?
   @OptionGroup(title: "Squashfs") var compression: CompressionOptions
   @OptionGroup(title: "Encryption") var encryption: PackEncryptionOptions
@@ -81,8 +84,9 @@ extension RuntimeParts {
     definition = try options.deffile.map { try Self.read($0.path) }
     runscript = try options.runscript.map { try Self.read($0.path) }
     if let path = options.labels?.path {
-      guard setLabels(json: try Self.read(path)) else {
-        throw ToolFailure.usage("\(path.printable) is not a JSON object of labels, which are strings")
+      let text = try Self.read(path)
+      do throws(ImageBuildError) { try setLabels(json: text) } catch {
+        throw ToolFailure.usage("\(path.printable) is \(error)")
       }
     }
     for text in options.label {
@@ -94,8 +98,8 @@ extension RuntimeParts {
     }
     for text in options.env {
       let (name, value) = try Self.split(text, "--env")
-      guard addVariable(name, value) else {
-        throw ToolFailure.usage("--env: \(name.printable) is not the name of a variable")
+      do throws(ImageBuildError) { try addVariable(name, value) } catch {
+        throw ToolFailure.usage("--env: \(error)")
       }
     }
   }

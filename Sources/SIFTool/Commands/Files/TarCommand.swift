@@ -43,13 +43,14 @@ struct TarCommand: ReportingCommand {
     for path in report.skipped {
       reporter.note("left out: \(path.escapedName): an archive cannot hold a socket")
     }
-    try requireEntries(report)
     if let failure = ToolFailure.faults(report.faults, count: report.faultCount, reporter) { throw failure }
+    if let failure = ToolFailure.unmatched(report.unmatched, isEmpty: report.entries == 0) { throw failure }
   }
 
+  /// Refuses to put an archive without entries in the place of a file.
   private func requireEntries(_ report: TarReport) throws {
-    guard report.entries == 0, !paths.isEmpty else { return }
-    throw ToolFailure(.failure, code: "not-found", "nothing in the image matches")
+    guard report.entries == 0 else { return }
+    if let failure = ToolFailure.unmatched(report.unmatched, isEmpty: true) { throw failure }
   }
 
   private func write(

@@ -34,11 +34,11 @@ struct InfoCommand: ToolCommand {
     let image = try Image(opening: image.path)
     let object = try image.object(id: id.value)
     var budget = ContentBudget(fileSize: image.fileSize)
-    let facts = try image.volumeFacts(of: object, &budget)
+    let facts = try image.encryptionFacts(of: object, &budget)
     let opened = try key.source.isNamed ? OpenedVolumeFields(object, in: image, key.source) : nil
     if output.json {
       try Console.write(document: [
-        JSONMember("object", .object(object.fieldTable.members)),
+        JSONMember("object", object.json),
         JSONMember("encryption", facts.map { VolumeFields.json(of: object.id, $0) } ?? .null),
         JSONMember("opened", opened?.json ?? .null),
       ])

@@ -1,6 +1,5 @@
 import Bytes
 import CommandKit
-import LUKS
 import Partitions
 import SIF
 import StrictJSON
@@ -14,7 +13,7 @@ struct InspectPage {
   let definition: [UInt8]?
   private let labelsObject: Descriptor?
   private let definitionObject: Descriptor?
-  let volumes: [(object: UInt32, facts: VolumeFacts)]
+  let volumes: [(object: UInt32, facts: EncryptionFacts)]
   private let opened: OpenedVolumeFields?
 
   /// The longest definition file or set of labels that a page shows, in bytes.
@@ -38,7 +37,7 @@ struct InspectPage {
       text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
     var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
-      try image.volumeFacts(of: object, &budget).map { (object.id, $0) }
+      try image.encryptionFacts(of: object, &budget).map { (object.id, $0) }
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import Glibc
+import Instances
 import LinuxSystem
 import SIFRuntime
 import SystemPackage
@@ -16,12 +17,58 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var app: AppOption
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
+  ///
+  /// In place of an image, `instance://NAME` means a container that runs already.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
     let root = try volume.openRoot(image) { request in try files.set(&request) }
-    let container = Container(root, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
+    let container = Container(
+      root, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
+  }
+
+  /// Starts a program in an instance. Of the options, those for the program count.
+  private func join(_ name: String, _ action: ContainerOptions.Action) throws {
+    var options = try options(action, Forking.openDescriptors())
+    options.instanceName = name
+    let instance = try InstanceStore().find(name)
+    try ContainerGuest(in: instance.container, options).run(try instance.open())
+  }
+
+  /// Starts an instance, and returns when its program runs.
+  func startInstance(
+    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: PathArgument?
+  ) throws {
+    let store = try InstanceStore()
+    let starter = try InstanceStarter(name, in: store)
+    let reporter = Reporter()
+    let instance: InstanceRecord
+    do {
+      let root = try volume.openRoot(image) { request in try files.set(&request) }
+      instance = try starter.start(
+        root, image: try ImageMounts.absolute(image.path), try options(action, [])
+      ) { log in
+        for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
+      }
+    } catch {
+      starter.giveUp()
+      throw error
+    }
+    if let pidFile { write(instance.container.process, to: pidFile, reporter) }
+    reporter.note("instance \(name) started (process \(instance.container.process))")
+  }
+
+  /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
+  private func write(_ process: Int32, to file: PathArgument, _ reporter: Reporter) {
+    do {
+      let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK
+      let descriptor = try OwnedDescriptor(opening: file.path, flags: flags, mode: 0o644)
+      try SystemError.writeAll(Array("\(process)\n".utf8).span.bytes, to: descriptor.rawValue)
+    } catch {
+      reporter.warn("the file for the process number cannot be written: \(error)")
+    }
   }
 
   private func options(
@@ -134,7 +181,8 @@ struct VariableOptions: ParsableArguments {
     help: ArgumentHelp(
       "Do not pass on these variables of the host, separated by commas (repeatable).", valueName: "names"))
   var noEnv: [String] = []
-  @Flag(help: "Take the values of variables as they are, and the arguments of images from Docker.") var noEval =
+  @Flag(help: "Take the values of variables as they are, and the arguments of images from Docker.")
+  var noEval =
     false
 
   func set(_ options: inout ContainerOptions) throws {
@@ -177,7 +225,8 @@ struct IsolationOptions: ParsableArguments {
   var fakeroot = false
   @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
+  @Option(
+    help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
   var addCaps: [CapabilitiesArgument] = []
   @Option(
     help: ArgumentHelp(

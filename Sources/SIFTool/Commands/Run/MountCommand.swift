@@ -60,7 +60,7 @@ struct MountCommand: ToolCommand {
   private func mount(
     _ volume: ImageVolume, _ image: FilePath, _ target: FilePath
   ) throws -> ImageMount.Kind {
-    if geteuid() == 0, !fuse {
+    if geteuid() == 0, !fuse, !volume.needsFuse {
       do {
         try KernelMount.mount(volume, on: target).keep()
         return .kernel

@@ -16,7 +16,8 @@ struct TestCommand: ToolCommand {
 
   @OptionGroup var container: ContainerOptionGroup
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
-  @Argument(parsing: .captureForPassthrough, help: "The arguments of the test.") var arguments: [BytesArgument] = []
+  @Argument(parsing: .captureForPassthrough, help: "The arguments of the test.") var arguments:
+    [BytesArgument] = []
 
   func execute() throws { try container.start(image, .test(arguments.map(\.bytes))) }
 }

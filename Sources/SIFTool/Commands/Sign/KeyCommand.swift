@@ -85,20 +85,25 @@ struct KeyImportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Add the keys in a file to the key rings.",
     discussion:
-      "Secret keys go into both key rings. Parts of a public key that are already there, such as a revocation, stay."
-  )
+      """
+      Secret keys go into both key rings. Parts of a public key that are already there, such as a revocation, stay. A \
+      revocation certificate is added to the key that it revokes.
+      """)
 
-  @Argument(help: "The file with the keys: armored or binary, or a GnuPG keybox.") var file: PathArgument
+  @Argument(help: "The file with keys or revocations: armored or binary, or a GnuPG keybox.") var file:
+    PathArgument
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }
 
   func execute(_ reporter: Reporter) throws {
     let store = try rings.store(reporter)
-    for key in try store.add(keysIn: file.path, reporter.warn) {
+    let imported = try store.add(keysIn: file.path, reporter.warn)
+    for key in imported.keys {
       reporter.note(
         "imported \(key.isSecret ? "secret" : "public") key \(key.primary.fingerprintText)")
     }
+    for key in imported.revoked { reporter.note("imported a revocation of key \(key.fingerprintText)") }
   }
 }
 
@@ -183,7 +188,11 @@ extension KeyStatus {
       parts.append("\(expiry <= now ? "expired" : "expires") \(Timestamp(seconds: expiry).iso8601)")
     }
     if isRevoked { parts.append("revoked") }
-    if !isBound, !isRevoked { parts.append("without a valid self-signature") }
+    if areUserIDsRevoked {
+      parts.append("all its user ids were revoked")
+    } else if !isBound, !isRevoked {
+      parts.append("without a valid self-signature")
+    }
     return parts.joined(separator: ", ")
   }
 
