@@ -10,7 +10,9 @@ package enum LaunchLine {
   ///
   /// - Parameter head: the first ``longest`` bytes of the file, or all of a shorter one.
   package static func byteCount(of head: [UInt8]) -> Int {
-    guard head.starts(with: [0x23, 0x21]), let last = head.prefix(longest).firstIndex(of: 0x0A) else { return 0 }
+    guard head.starts(with: [0x23, 0x21]), let last = head.prefix(longest).firstIndex(of: 0x0A) else {
+      return 0
+    }
     return head[...last].suffix(end.count).elementsEqual(end) ? last + 1 : 0
   }
 }

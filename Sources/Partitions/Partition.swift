@@ -75,7 +75,8 @@ public struct Partition: Sendable {
     if try storage.starts(with: ContentMagic.ext, at: Int64(ContentMagic.extOffset)) {
       throw PartitionError(
         .notImage,
-        "is an ext2, ext3 or ext4 file system: only `exec`, `run`, `shell` and `test` can use it, if it is ext3")
+        "is an ext2, ext3 or ext4 file system: only `exec`, `run`, `shell` and `test` can use it, if it is ext3"
+      )
     }
     if try storage.starts(with: ContentMagic.luks) {
       throw PartitionError(

@@ -16,7 +16,8 @@ public enum ExecutionCheck {
   ///   - kind: the kind of a file that is not a SIF image.
   /// - Throws: ``ImageRefusal``, also if it cannot be told whether the image is allowed.
   public static func require(
-    _ storage: FileStorage, _ partition: (image: Image, object: Descriptor)? = nil, overlays: [Descriptor] = [],
+    _ storage: FileStorage, _ partition: (image: Image, object: Descriptor)? = nil,
+    overlays: [Descriptor] = [],
     kind: ImageKind = .squashfs
   ) throws(ImageRefusal) {
     let policies = try denials(try ExecutionPolicy.configured())
@@ -33,7 +34,8 @@ public enum ExecutionCheck {
       guard let rule = try denials(try policy.check(facts)), let partition else { continue }
       try FileWriters.refuse(storage)
       try require(
-        rule, of: partition.image, [partition.object.id] + overlays.map(\.id), try denials(try policy.keyRing()))
+        rule, of: partition.image, [partition.object.id] + overlays.map(\.id),
+        try denials(try policy.keyRing()))
     }
   }
 

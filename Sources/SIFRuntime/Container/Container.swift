@@ -230,7 +230,8 @@ public struct Container {
   /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
     _ root: ContainerRoot, _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?,
-    _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ capabilities: Capabilities, _ limits: ProgramLimits, _ mask: mode_t
+    _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ capabilities: Capabilities,
+    _ limits: ProgramLimits, _ mask: mode_t
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in

@@ -79,7 +79,8 @@ final class LayerMounter {
       let mount: OwnedDescriptor
       do { mount = try programs.mount(number) } catch {
         throw RuntimeError(
-          error.code, "\(volume.storage.path.string): \(error.message)", system: error.system, lacking: error.lacking)
+          error.code, "\(volume.storage.path.string): \(error.message)", system: error.system,
+          lacking: error.lacking)
       }
       var flags: MountFlags = [.noSetID, .noDevices]
       if !volume.isWritable { flags.insert(.readOnly) }

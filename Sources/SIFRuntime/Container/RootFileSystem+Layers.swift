@@ -54,7 +54,8 @@ extension RootFileSystem {
     try make(whole)
     try layers.mount(index, on: whole)
     do throws(SystemError) {
-      let upper = try OwnedDescriptor(opening: whole, flags: O_RDONLY | O_DIRECTORY).openDirectory(Array("upper".utf8))
+      let upper = try OwnedDescriptor(opening: whole, flags: O_RDONLY | O_DIRECTORY).openDirectory(
+        Array("upper".utf8))
       try Mounting.attach(try Mounting.copy(of: upper.pathOfDescriptor), to: target)
     } catch { throw Self.cannotUse(volume.storage.path, part: "its directory upper", error) }
   }
@@ -69,7 +70,9 @@ extension RootFileSystem {
     case .none:
       guard hasSkeleton else { return image }
       // An overlay needs two lower layers or an upper one.
-      do throws(SystemError) { try kernelOverlay(lowers, upper: nil, on: merged) } catch { return try underlay() }
+      do throws(SystemError) { try kernelOverlay(lowers, upper: nil, on: merged) } catch {
+        return try underlay()
+      }
     case .memory, .directory:
       if case .memory = parts.writes { try make(overlayPlace) }
       let upper = try makeUpper(top)
@@ -78,12 +81,17 @@ extension RootFileSystem {
       }
     case .ext:
       try make(overlayPlace)
-      do { try layers.mount(parts.layers.count + 1, on: overlayPlace) } catch { throw RuntimeError(any: error) }
+      do { try layers.mount(parts.layers.count + 1, on: overlayPlace) } catch {
+        throw RuntimeError(any: error)
+      }
       let upper = try makeUpper(top)
       // fuse-overlayfs empties this directory, so it must not be a link.
-      if let status = try translating(try upper.work.status(of: Array("work".utf8))), status.st_mode & S_IFMT != S_IFDIR {
+      if let status = try translating(try upper.work.status(of: Array("work".utf8))),
+        status.st_mode & S_IFMT != S_IFDIR
+      {
         throw Self.cannotUse(
-          parts.nameOfOverlay ?? "", part: "its work/work", SystemError(errno: .notDirectory, operation: "open"))
+          parts.nameOfOverlay ?? "", part: "its work/work",
+          SystemError(errno: .notDirectory, operation: "open"))
       }
       // The kernel's overlay does not write to FUSE.
       try layers.merge(lowers, upper: overlayPlace, on: merged)
@@ -124,7 +132,9 @@ extension RootFileSystem {
     let reason = system?.errno.description ?? "\(failure)"
     do throws(RuntimeError) {
       // A directory that others can change is not for a program of root's, which follows links in it.
-      guard upper == nil || options.usesUserNamespace else { throw FileSystemProgram.isMissing("fuse-overlayfs") }
+      guard upper == nil || options.usesUserNamespace else {
+        throw FileSystemProgram.isMissing("fuse-overlayfs")
+      }
       try layers.merge(lowers, upper: upper, on: target)
       options.onNote("the kernel makes no overlay here (\(reason)): fuse-overlayfs makes it")
     } catch {
@@ -150,7 +160,8 @@ extension RootFileSystem {
     do throws(SystemError) {
       let place = try OwnedDescriptor(opening: overlayPlace, flags: O_RDONLY | O_DIRECTORY)
       for (name, mode) in [("upper", top.st_mode & 0o7777), ("work", 0o755)] {
-        do { try place.makeDirectory(Array(name.utf8), mode: mode) } catch  where error.errno == .fileExists {}
+        do { try place.makeDirectory(Array(name.utf8), mode: mode) } catch  where error.errno == .fileExists {
+        }
       }
       return try Upper(place)
     } catch {

@@ -96,7 +96,8 @@ struct RootFileSystem {
     }
     if !withoutPlace.isEmpty {
       options.onNote(
-        "not mounted, because the image that is written lacks the places: \(withoutPlace.joined(separator: ", "))")
+        "not mounted, because the image that is written lacks the places: \(withoutPlace.joined(separator: ", "))"
+      )
     }
     let root = try merge(lowers, hasSkeleton, own)
     try onRoot(root)

@@ -55,7 +55,8 @@ final class LayerPrograms {
   ///   - upper: the directory with `upper` and `work`; nil if nothing can be written.
   func merge(_ lowers: [FilePath], upper: FilePath?) throws(RuntimeError) -> OwnedDescriptor {
     try ask(
-      [Request.merge.rawValue, UInt8(clamping: lowers.count), upper == nil ? 0 : 1], lowers + (upper.map { [$0] } ?? []))
+      [Request.merge.rawValue, UInt8(clamping: lowers.count), upper == nil ? 0 : 1],
+      lowers + (upper.map { [$0] } ?? []))
   }
 
   private func ask(_ request: [UInt8], _ trees: [FilePath]) throws(RuntimeError) -> OwnedDescriptor {

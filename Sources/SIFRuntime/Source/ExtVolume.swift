@@ -35,7 +35,8 @@ public final class ExtVolume: Sendable {
     let superblock = ExtSuperblock(decoding: head.span.bytes)
     guard superblock.isExt3, let length = superblock.length else {
       throw RuntimeError(
-        .unsupportedFileSystem, "\(path) holds no ext3 file system"
+        .unsupportedFileSystem,
+        "\(path) holds no ext3 file system"
           + (superblock.hasMagic ? ", but ext2 or ext4, whose features are not used here" : ""))
     }
     guard length <= byteCount else {

@@ -49,7 +49,8 @@ public struct RootRequest {
     let (partition, overlays) = try partition(of: storage)
     for overlay in overlays {
       onNote(
-        "object \(overlay.id) of \(path.string) is an overlay partition: it is not mounted, and its files are missing")
+        "object \(overlay.id) of \(path.string) is an overlay partition: it is not mounted, and its files are missing"
+      )
     }
     return try ImageVolume(try partition.unlock(with: keys))
   }
@@ -182,7 +183,8 @@ public struct RootRequest {
       guard error.code == .notSIF else { throw error }
       throw RuntimeError(
         .unsupportedFileSystem,
-        "\(overlay.path.string) is not an overlay: neither a directory nor a squashfs, an ext3 file system or a SIF image")
+        "\(overlay.path.string) is not an overlay: neither a directory nor a squashfs, an ext3 file system or a SIF image"
+      )
     }
     try Self.check(storage, .sif)
     let overlays = image.objects(ofType: .partition).filter(\.isOverlay)
@@ -236,7 +238,9 @@ public struct RootRequest {
     let start = try Partition.start(in: storage)
     let magic = try storage.read(ContentMagic.ext.count, at: start + Int64(ContentMagic.extOffset))
     // A SIF image has its descriptors there.
-    guard magic == ContentMagic.ext, try storage.read(Header.magic.count, at: 32) != Header.magic else { return nil }
+    guard magic == ContentMagic.ext, try storage.read(Header.magic.count, at: 32) != Header.magic else {
+      return nil
+    }
     return try storage.byteCount - start
   }
 

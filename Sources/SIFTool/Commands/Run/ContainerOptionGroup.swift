@@ -132,7 +132,8 @@ struct FileOptions: ParsableArguments {
     help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
   @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
-  @Flag(help: "Unpack the image into TMPDIR instead of mounting it, and remove the files at the end.") var unsquash =
+  @Flag(help: "Unpack the image into TMPDIR instead of mounting it, and remove the files at the end.")
+  var unsquash =
     false
 
   func validate() throws {
