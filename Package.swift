@@ -126,8 +126,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "LUKS", "LinuxSystem", "Partitions",
-        "SIF",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "ExecutionControl", "ImageTrust", "LUKS",
+        "LinuxSystem", "Partitions", "SIF",
         "ShellScript", "Squash",
         "StrictJSON",
         "TOML",

@@ -300,6 +300,10 @@ static inline int linux_receive_descriptor(int socket) {
   memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
   return descriptor;
 }
+// send(2) without the signal for a reader that is gone.
+static inline ssize_t linux_send(int socket, const void *bytes, size_t count) {
+  return send(socket, bytes, count, MSG_NOSIGNAL);
+}
 static inline int linux_socket_pair(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }

@@ -75,9 +75,9 @@ public enum ImageKind: String, CaseIterable, Sendable {
   case encrypted
   /// A squashfs without a SIF image around it.
   case squashfs
-  /// An ext file system without a SIF image around it; never mounted here.
+  /// An ext3 file system without a SIF image around it.
   case extfs
-  /// A directory; never run here.
+  /// A directory.
   case directory = "dir"
 
   /// The directive that allows or forbids the kind.

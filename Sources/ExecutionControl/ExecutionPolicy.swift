@@ -96,6 +96,16 @@ public struct ExecutionPolicy: Sendable {
   public func check(
     _ image: ImageFacts, resolve: (FilePath) -> FilePath? = { ExecutionPolicy.resolve($0) }
   ) throws(PolicyError) -> SignatureRule? {
+    try checkLimits(image, resolve: resolve)
+    return try rule(for: image, resolve)
+  }
+
+  /// Decides about a layer that is laid over an image: by the limits alone.
+  ///
+  /// - Throws: ``PolicyError`` if the layer is denied.
+  public func checkLimits(
+    _ image: ImageFacts, resolve: (FilePath) -> FilePath? = { ExecutionPolicy.resolve($0) }
+  ) throws(PolicyError) {
     try checkPaths(image, resolve)
     try check(image, "limit container groups", limits.groups, "group \(image.group)") { name in
       getgrnam(name).map { $0.pointee.gr_gid } == image.group
@@ -104,7 +114,6 @@ public struct ExecutionPolicy: Sendable {
       getpwnam(name).map { $0.pointee.pw_uid } == image.owner
     }
     try checkKind(image)
-    return try rule(for: image, resolve)
   }
 
   /// Resolves the links of a path, by the kernel's name of the open directory or file; nil if the path leads nowhere.

@@ -33,7 +33,7 @@ public struct InstanceStarter: Sendable {
   ///   - onLog: receives what the start has written to the log of errors.
   /// - Throws: `RuntimeError` or ``InstanceError`` if the container was not started; then nothing is left.
   public func start(
-    _ volume: ImageVolume, image: FilePath, _ options: ContainerOptions, onLog: ([UInt8]) -> Void
+    _ root: ContainerRoot, image: FilePath, _ options: ContainerOptions, onLog: ([UInt8]) -> Void
   ) throws -> InstanceRecord {
     let logs: InstanceLogs
     do { logs = try store.openLogs(name) } catch {
@@ -59,7 +59,7 @@ public struct InstanceStarter: Sendable {
         } onEnd: {
           claim.remove()
         }
-        do { try Container(volume, image: image, options).run() } catch {
+        do { try Container(root, image: image, options).run() } catch {
           claim.remove()
           tell(report, RuntimeError(any: error).bytes)
           return 1

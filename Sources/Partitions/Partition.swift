@@ -16,6 +16,8 @@ public struct Partition: Sendable {
   public let image: Image?
   /// The partition's descriptor; nil for a plain squashfs file.
   public let object: Descriptor?
+  /// Where a plain squashfs begins in its file.
+  private var start: Int64 = 0
 
   /// A partition of an image: the one with an id, or else the primary one, or else the only one.
   ///
@@ -48,12 +50,21 @@ public struct Partition: Sendable {
     self.object = object
   }
 
-  /// A whole file that is a squashfs; nil for any other file.
+  /// A whole file that is a squashfs, or one behind the launch line of an image of Singularity 2; nil for any other file.
   public init?(squashfs storage: any Storage) throws(SIFError) {
-    guard try storage.starts(with: ContentMagic.squashfs) else { return nil }
+    let start = try Self.start(in: storage)
+    guard try storage.starts(with: ContentMagic.squashfs, at: start) else { return nil }
     self.storage = storage
+    self.start = start
     image = nil
     object = nil
+  }
+
+  /// Where the file system begins in a file that is not a SIF image: behind the launch line, if there is one.
+  package static func start(in storage: any Storage) throws(SIFError) -> Int64 {
+    do { return Int64(LaunchLine.byteCount(of: try storage.read(LaunchLine.longest, at: 0))) } catch {
+      throw SIFError(error)
+    }
   }
 
   /// Refuses a file that is the content of a partition other than a squashfs, and says what it is. Any other file
@@ -64,7 +75,8 @@ public struct Partition: Sendable {
     if try storage.starts(with: ContentMagic.ext, at: Int64(ContentMagic.extOffset)) {
       throw PartitionError(
         .notImage,
-        "is an ext2, ext3 or ext4 file system; only squashfs is mounted or read")
+        "is an ext2, ext3 or ext4 file system: only `exec`, `run`, `shell` and `test` can use it, if it is ext3"
+      )
     }
     if try storage.starts(with: ContentMagic.luks) {
       throw PartitionError(
@@ -108,7 +120,7 @@ public struct Partition: Sendable {
   /// - Throws: ``SIFError``, ``LUKSError``, ``GocryptfsError`` or ``PartitionError``.
   public func unlock(with keys: some VolumeKeyProvider = NoVolumeKeys()) throws -> OpenedPartition {
     guard let image, let object else {
-      return OpenedPartition(plain: storage, offset: 0, byteCount: try storage.length())
+      return OpenedPartition(plain: storage, offset: start, byteCount: try storage.length() - start)
     }
     if isEncrypted {
       return try image.unlock(object, with: keys)

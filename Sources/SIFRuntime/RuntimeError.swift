@@ -13,6 +13,8 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case notMounted = "not-mounted"
     /// The partition's file system is of a type that is never mounted.
     case unsupportedFileSystem = "unsupported-file-system"
+    /// A file system that contradicts itself, or ends too early.
+    case malformed
     /// The program, or something that it needs, does not exist.
     case notFound = "program-not-found"
     /// The program exists but cannot be executed.
@@ -44,6 +46,10 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case fuseDevice
     /// The set-user-id program that mounts through FUSE.
     case fuseHelper
+    /// The program `fuse2fs` or `fuse-overlayfs`.
+    case fileSystemProgram
+    /// An overlay whose files belong to the user who is root inside.
+    case overlayOfRoot
     /// A control group that this user may divide.
     case ownControlGroup
   }
@@ -68,6 +74,7 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case .unavailable, .system, .notMounted: .system
     case .invalidArgument: .argument
     case .unsupportedFileSystem: .other
+    case .malformed: .malformed
     case .notExecutable: .notExecutable
     case .notFound: .programNotFound
     }

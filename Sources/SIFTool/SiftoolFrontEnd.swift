@@ -32,6 +32,8 @@ private enum SiftoolRemedies {
       case .outerCapabilities: "; start that one with --add-caps all"
       case .overlay: ", which --writable-tmpfs and --overlay need"
       case .fuseDevice: "; `siftool extract` does not need it"
+      case .fileSystemProgram: nil
+      case .overlayOfRoot: "; --fakeroot needs one that `siftool overlay create --fakeroot` made"
       case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"
       case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
       case nil: nil

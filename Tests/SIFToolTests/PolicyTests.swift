@@ -270,6 +270,17 @@ import Testing
       let answer = try under(limits: "allow container \(kind) = no", images)
       #expect(answer.text == expected, "\(kind) \(answer.errors)")
     }
+    let others = """
+      [ -e data/box ] || cp -a rootfs data/box; [ -e data/layer ] || siftool overlay create --sparse data/layer
+      t data/box; for o in data/box:ro data/layer:ro data/bare; do siftool exec -o $o data/unsigned.sif true > /dev/null; echo $?; done
+      """
+    for (kind, expected) in [
+      ("sif", "0 \n7\n7\n7\n"), ("dir", "7 \n7\n0\n0\n"), ("extfs", "0 \n0\n7\n0\n"),
+      ("squashfs", "0 \n0\n0\n7\n"),
+    ] {
+      let answer = try under(limits: "allow container \(kind) = no", others)
+      #expect(answer.text == expected, "\(kind) \(answer.text) \(answer.errors)")
+    }
     // Nobody is asked for a passphrase before.
     let asked = try under(limits: "allow container encrypted = no", "t data/secret.sif")
     #expect(asked.text == "7 \n")

@@ -56,6 +56,9 @@ make_image() { # NAME LINK PATH...: an image in which each PATH leads to LINK
   done
   "$tool" pack rootfs "$name.sif" --plain --arch amd64 --quiet
   chmod 644 "$name.sif"
+  # The same tree as a sandbox, and as a layer over an image without links.
+  rm -rf "$name.dir"
+  mv rootfs "$name.dir"
 }
 
 runs=0
@@ -72,6 +75,8 @@ try() { # WHAT, then the arguments of the tool
     before=$(state)
   fi
 }
+
+make_image bare /nowhere /opt
 
 links=(
   "$canary" "../../../../../../..$canary" "/proc/$other/root$canary" "/proc/$other/cwd" "/proc/self/fd/9" "/dev/fd/9"
@@ -114,6 +119,18 @@ for link in "${links[@]}"; do
       try "$link" exec "${words[@]}" --pwd /opt $image.sif /bin/busybox sh -c "$probe"
       try "$link" exec "${words[@]}" $image.sif /bin/busybox sh -c "$probe"
     done
+    # A directory that others can change has no other rights than an image.
+    case $option in
+      "" | --containall | --userns | --fakeroot | --underlay | --writable-tmpfs | "--overlay OVERLAY")
+        try "$link" exec "${words[@]}" --pwd /opt all.dir /bin/busybox sh -c "$probe"
+        try "$link" exec "${words[@]}" system.dir /bin/busybox sh -c "$probe" ;;
+    esac
+    case $option in
+      "" | --containall | --fakeroot | --writable-tmpfs)
+        try "$link" exec "${words[@]}" --overlay all.dir:ro --pwd /opt bare.sif /bin/busybox sh -c "$probe"
+        try "$link" exec "${words[@]}" --overlay system.dir:ro bare.sif /bin/busybox sh -c "$probe" ;;
+    esac
+    [ -n "$option" ] || try "$link" exec --writable all.dir /bin/busybox sh -c "$probe"
     try "$link" exec "${words[@]}" --bind "$home:/srv/x" all.sif /bin/busybox sh -c "$probe"
     ! $is_given || continue
     try "$link" exec "${words[@]}" all.sif /bin/program

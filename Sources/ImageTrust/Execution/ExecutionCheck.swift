@@ -1,6 +1,6 @@
 import Bytes
-import ExecutionControl
-import LinuxSystem
+public import ExecutionControl
+public import LinuxSystem
 import OpenPGP
 public import SIF
 
@@ -12,16 +12,20 @@ public enum ExecutionCheck {
   /// - Parameters:
   ///   - storage: the open file, so that the file that is checked is the one that is mounted.
   ///   - partition: the image and the partition that is to be mounted; nil for a file that is not a SIF image.
+  ///   - overlays: the partitions of the image that are laid over that one.
+  ///   - kind: the kind of a file that is not a SIF image.
   /// - Throws: ``ImageRefusal``, also if it cannot be told whether the image is allowed.
   public static func require(
-    _ storage: FileStorage, _ partition: (image: Image, object: Descriptor)? = nil
+    _ storage: FileStorage, _ partition: (image: Image, object: Descriptor)? = nil,
+    overlays: [Descriptor] = [],
+    kind: ImageKind = .squashfs
   ) throws(ImageRefusal) {
     let policies = try denials(try ExecutionPolicy.configured())
     guard !policies.isEmpty else { return }
     let facts: ImageFacts
     do {
       facts = try storage.withDescriptor { (file) throws(SystemError) in
-        try ImageFacts(of: file, kind: kind(of: partition?.object))
+        try ImageFacts(of: file, kind: self.kind(of: partition?.object) ?? kind)
       }
     } catch {
       throw .fault(error)
@@ -30,12 +34,34 @@ public enum ExecutionCheck {
       guard let rule = try denials(try policy.check(facts)), let partition else { continue }
       try FileWriters.refuse(storage)
       try require(
-        rule, of: partition.image, partition.object.id, try denials(try policy.keyRing()))
+        rule, of: partition.image, [partition.object.id] + overlays.map(\.id),
+        try denials(try policy.keyRing()))
     }
   }
 
-  private static func kind(of partition: Descriptor?) -> ImageKind {
-    guard let partition else { return .squashfs }
+  /// Refuses a directory that a policy of the machine denies as an image.
+  public static func require(directory: borrowing OwnedDescriptor) throws(ImageRefusal) {
+    let policies = try denials(try ExecutionPolicy.configured())
+    guard !policies.isEmpty else { return }
+    let facts: ImageFacts
+    do { facts = try ImageFacts(of: directory, kind: .directory) } catch { throw .fault(error) }
+    for policy in policies { _ = try denials(try policy.check(facts)) }
+  }
+
+  /// Refuses a layer, an open file or directory that is laid over an image, if the limits of a policy deny it. Lists of
+  /// signers are about the image alone.
+  public static func require(
+    layer: borrowing OwnedDescriptor, _ kind: ImageKind
+  ) throws(ImageRefusal) {
+    let policies = try denials(try ExecutionPolicy.configured())
+    guard !policies.isEmpty else { return }
+    let facts: ImageFacts
+    do { facts = try ImageFacts(of: layer, kind: kind) } catch { throw .fault(error) }
+    for policy in policies { try denials(try policy.checkLimits(facts)) }
+  }
+
+  private static func kind(of partition: Descriptor?) -> ImageKind? {
+    guard let partition else { return nil }
     guard case .partition(let metadata) = partition.metadata else { return .sif }
     return [.encryptedSquashfs, .gocryptfsSquashfs].contains(metadata.fileSystem) ? .encrypted : .sif
   }
@@ -47,7 +73,7 @@ public enum ExecutionCheck {
   }
 
   private static func require(
-    _ rule: SignatureRule, of image: Image, _ object: UInt32, _ ring: [UInt8]
+    _ rule: SignatureRule, of image: Image, _ objects: [UInt32], _ ring: [UInt8]
   ) throws(ImageRefusal) {
     let keys: KeyRing
     do { keys = ring.isEmpty ? KeyRing() : try KeyRing(reading: ring) } catch {
@@ -56,7 +82,7 @@ public enum ExecutionCheck {
     // Only the administrators' keys count and everything must be signed, with any verification that the user asks for.
     let verification = ImageVerification(
       TrustedKeys(keys), policy: VerificationPolicy(isLegacy: rule.isLegacy),
-      selection: rule.isLegacy ? IntegritySelection(objects: [object]) : IntegritySelection())
+      selection: rule.isLegacy ? IntegritySelection(objects: objects) : IntegritySelection())
     let report: VerificationReport
     do { report = try verification.report(on: image) } catch {
       guard case .selection(let reason) = error else { throw .fault(error) }
@@ -68,7 +94,7 @@ public enum ExecutionCheck {
         "by the keys beside it, the image's verdict is \(report.verdict.rawValue)\(reasons)")
       throw .deniedBySignatures(denial, report.verdict)
     }
-    let wanted = rule.isLegacy ? [object] : report.objects.map(\.id)
+    let wanted = rule.isLegacy ? objects : report.objects.map(\.id)
     try denials(
       try rule.check(validated: report.signersNow(ofAll: wanted), claimed: report.claimedSigners(in: image)))
   }

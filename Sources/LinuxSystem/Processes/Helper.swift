@@ -49,6 +49,9 @@ package final class Helper {
     channel = .some(mine)
   }
 
+  /// The number of this process's end of the socket; nil after it was closed.
+  package var socket: Int32? { channel?.rawValue }
+
   /// Closes this process's end of the socket.
   package func closeChannel() { channel = nil }
 

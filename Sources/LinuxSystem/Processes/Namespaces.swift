@@ -33,6 +33,18 @@ public struct Namespaces: OptionSet, Sendable {
     ) { linux_unshare(rawValue) }
   }
 
+  /// This process's user namespace, which others can join by the descriptor.
+  public static func currentUsers() throws(SystemError) -> OwnedDescriptor {
+    try OwnedDescriptor(opening: "/proc/self/ns/user", flags: O_RDONLY)
+  }
+
+  /// Moves this process, which must have one thread, into a user namespace of the same user. It gets every capability
+  /// there.
+  public static func join(users: borrowing OwnedDescriptor) throws(SystemError) {
+    let number = users.rawValue
+    try SystemError.check("join a user namespace") { linux_setns(number, linux_clone_user) }
+  }
+
   /// Maps one user and one group into the user namespace that this process has just made.
   ///
   /// - Parameters:

@@ -22,8 +22,13 @@ extension OwnedDescriptor {
 
   /// Waits for a descriptor from the other end of this socket; nil if that end was closed without sending one.
   public func receive(path: FilePath) throws(SystemError) -> OwnedDescriptor? {
+    try Self.receive(on: rawValue, path: path)
+  }
+
+  /// The same for a socket that another value owns.
+  package static func receive(on socket: Int32, path: FilePath) throws(SystemError) -> OwnedDescriptor? {
     while true {
-      let number = linux_receive_descriptor(rawValue)
+      let number = linux_receive_descriptor(socket)
       if number >= 0 { return OwnedDescriptor(adopting: number, path: path) }
       if linux_errno() == 0 { return nil }
       guard linux_errno() == EINTR else {

@@ -64,7 +64,7 @@ public struct Bind: Sendable, Equatable {
   }
 
   /// Splits a text into binds, and each bind into its parts.
-  private static func split(_ text: [UInt8]) -> [[[UInt8]]] {
+  static func split(_ text: [UInt8]) -> [[[UInt8]]] {
     var binds: [[[UInt8]]] = [[[]]]
     var rest = text[...]
     while let byte = rest.popFirst() {

@@ -6,18 +6,25 @@ public import SystemPackage
 
 /// A program of an image, started in namespaces of its own (spec/runtime.md "Starting a program").
 public struct Container {
-  private let volume: ImageVolume
+  private let root: ContainerRoot
   private let image: FilePath
   private let options: ContainerOptions
   private let identity: Identity
   /// Whether to create a user namespace; always true without privilege.
   private let needsUserNamespace: Bool
 
-  /// Makes a container for a program.
+  /// Makes a container for a program of a squashfs.
   ///
   /// - Parameter image: the image's path, for the program's variables.
   public init(_ volume: ImageVolume, image: FilePath, _ options: ContainerOptions) {
-    self.volume = volume
+    self.init(ContainerRoot(.squashfs(volume)), image: image, options)
+  }
+
+  /// Makes a container for a program.
+  ///
+  /// - Parameter image: the image's path, for the program's variables.
+  public init(_ root: ContainerRoot, image: FilePath, _ options: ContainerOptions) {
+    self.root = root
     self.image = image
     var options = options
     identity = Identity()
@@ -61,15 +68,21 @@ public struct Container {
       limits.group = made.path
       group = consume made
     }
-    // The server stays outside: in the container's mount namespace it would keep that namespace alive.
-    let server = try ImageServer(volume, fuseOptions)
+    let (root, unpacked) = try unpack()
+    // The servers stay outside: in the container's mount namespace they would keep that namespace alive.
+    let layers = try LayerMounter(
+      root, image: image, options, fuseOptions, usesKernel: !needsUserNamespace && !options.usesFuse)
     try enterNamespaces(keeping: capabilities)
     func start() throws -> ProgramStart {
-      try prepare(workingDirectory, overlay, server, capabilities, limits, mask)
+      try prepare(root, workingDirectory, overlay, layers, unpacked, capabilities, limits, mask)
     }
     guard isWatched else { throw try start().execute() }
+    let onFork = {
+      layers.letGo()
+      for image in unpacked { image.letGo() }
+    }
     let status = try ProcessMonitor.run(
-      options.service.map { .service($0.processName) } ?? .program, onFork: server.letGo,
+      options.service.map { .service($0.processName) } ?? .program, onFork: onFork,
       onStart: { process in
         options.service?.onStart(
           RunningContainer(
@@ -86,9 +99,31 @@ public struct Container {
   }
 
   private func openOverlay() throws(RuntimeError) -> LockedOverlay? {
-    guard case .directory(let path) = options.overlay else { return nil }
+    guard case .directory(let path) = root.writes else { return nil }
     return try LockedOverlay(
       try OverlayDirectory(path, outside: [try ImageMounts.resolve(image), identity.home]))
+  }
+
+  /// Unpacks every squashfs that nothing can mount here, or all of them if that is asked for.
+  private func unpack() throws(RuntimeError) -> (ContainerRoot, [UnpackedImage]) {
+    guard options.unpacks || !canMount else { return (root, []) }
+    var (root, unpacked) = (root, [UnpackedImage]())
+    func unpack(_ layer: inout ContainerRoot.Layer) throws(RuntimeError) {
+      guard case .squashfs(let volume) = layer else { return }
+      let image = try UnpackedImage(volume, isPrivileged: !needsUserNamespace, options.onNote)
+      layer = .directory(image.directory)
+      unpacked.append(image)
+    }
+    try unpack(&root.base)
+    for index in root.layers.indices { try unpack(&root.layers[index]) }
+    root.needsOwnRoot = !unpacked.isEmpty
+    return (root, unpacked)
+  }
+
+  /// Whether a squashfs can be mounted: through FUSE, or by the kernel for root.
+  private var canMount: Bool {
+    if access("/dev/fuse", R_OK | W_OK) == 0 { return true }
+    return !needsUserNamespace && !options.usesFuse && access("/dev/loop-control", R_OK | W_OK) == 0
   }
 
   /// Whether one of our processes stays above the program.
@@ -194,8 +229,9 @@ public struct Container {
 
   /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
-    _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?, _ server: ImageServer,
-    _ capabilities: Capabilities, _ limits: ProgramLimits, _ mask: mode_t
+    _ root: ContainerRoot, _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?,
+    _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ capabilities: Capabilities,
+    _ limits: ProgramLimits, _ mask: mode_t
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -207,19 +243,17 @@ public struct Container {
     options.controlGroup = limits.group
     if options.isContained { options.terminal = CallersTerminal() }
     let plan = try MountPlan(options, identity, workingDirectory)
-    let file = try OpenImage(volume, image)
-    let upper = try overlay.map { (overlay) throws(RuntimeError) in
-      do throws(SystemError) {
-        return try PlannedMount.HostTree(overlay.path, [.noSetID, .noDevices])
-      } catch {
-        throw RootFileSystem.cannotUse(overlay.path, error)
-      }
+    try layers.copyTrees()
+    let files = try openFiles(root)
+    let upper = try overlay?.tree()
+    let built = try RootFileSystem(options, root, layers)
+    let launcher = try built.makeLauncher()
+    if let upper, let overlay { try built.place(overlay: upper, of: overlay.path) }
+    try built.enter(plan, identity, files) { (root) throws(RuntimeError) in
+      try overlay?.keep(while: root)
+      for image in unpacked { try image.keep(while: root) }
     }
-    let root = try RootFileSystem(options, overlay)
-    let launcher = try root.makeLauncher()
-    if let upper, let overlay { try root.place(overlay: upper, of: overlay.path) }
-    try root.enter(plan, identity, file) { target in try mount(on: target, server) }
-    if !isWatched { server.settle() }
+    if !isWatched { layers.settle() }
     // From here on the image's own names are looked up. This process now holds no directory of the host, and
     // may do no more than the program.
     overlay?.letGo()
@@ -260,14 +294,17 @@ public struct Container {
     return wanted.intersection(own)
   }
 
-  private func mount(on target: FilePath, _ server: ImageServer) throws {
-    if !needsUserNamespace, !options.usesFuse, !volume.needsFuse {
-      do {
-        return try KernelMount.mount(volume, on: target).keep()
-      } catch {
-        options.onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
+  /// The files that the root is made of.
+  private func openFiles(_ root: ContainerRoot) throws(RuntimeError) -> [OpenImage] {
+    var files: [OpenImage] = []
+    for (index, layer) in root.all.enumerated() {
+      switch layer {
+      case .squashfs(let volume):
+        files.append(try OpenImage(volume.storage, index == 0 ? image : volume.storage.path))
+      case .ext(let volume): files.append(try OpenImage(volume.storage, volume.storage.path))
+      case .directory: continue
       }
     }
-    try server.serve(try FuseMount.mount(image, on: target))
+    return files
   }
 }

@@ -5,16 +5,6 @@ public import SystemPackage
 
 /// How to start a program of an image (spec/runtime.md "Starting a program").
 public struct ContainerOptions: Sendable {
-  /// The part of the container that can be written, besides binds.
-  public enum Overlay: Sendable, Equatable {
-    /// Nothing.
-    case none
-    /// Everything, in memory; lost at the end.
-    case memory
-    /// Everything, in a directory of the host.
-    case directory(FilePath)
-  }
-
   /// The program to start.
   public enum Action: Sendable, Equatable {
     /// A program of the image, found in its PATH, and its arguments.
@@ -82,8 +72,6 @@ public struct ContainerOptions: Sendable {
   public var usesUserNamespace = false
   /// Whether the user is root inside.
   public var isFakeRoot = false
-  /// The part of the container that can be written.
-  public var overlay = Overlay.none
   /// Capabilities to keep besides the default ones, if this process has them.
   public var addedCapabilities: Capabilities = []
   /// Default capabilities to drop.
@@ -103,6 +91,8 @@ public struct ContainerOptions: Sendable {
   public var descriptors: [Int32]?
   /// Whether to mount the partition through FUSE even if the kernel could mount it.
   public var usesFuse = false
+  /// Whether to unpack a squashfs into a temporary directory even if it could be mounted.
+  public var unpacks = false
   /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by
   /// binding everything around them.
   public var usesUnderlay = false

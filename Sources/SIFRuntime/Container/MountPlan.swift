@@ -26,7 +26,9 @@ struct PlannedMount {
   /// A copy of what the host has mounted at a path, without what this program mounts later. It is restricted
   /// to what the container may have as soon as it is made, so that the copy never gives anybody more.
   final class HostTree {
-    let isDirectory: Bool
+    /// The file or directory itself.
+    let status: stat
+    var isDirectory: Bool { status.st_mode & S_IFMT == S_IFDIR }
     /// The path on the host, with links resolved; nil if it has none.
     let path: FilePath?
     private var copy: OwnedDescriptor?
@@ -41,7 +43,7 @@ struct PlannedMount {
     init(_ path: FilePath, _ flags: MountFlags) throws(SystemError) {
       let copy = try Mounting.copy(of: path)
       try Mounting.restrict(copy, flags, alone: flags.contains(.readOnly))
-      isDirectory = try copy.status().st_mode & S_IFMT == S_IFDIR
+      status = try copy.status()
       self.path = try? ImageMounts.resolve(path)
       self.copy = .some(copy)
     }

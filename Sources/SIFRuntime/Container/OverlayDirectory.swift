@@ -27,8 +27,7 @@ struct OverlayDirectory: ~Copyable {
     let status = try translating(try Self.status(of: path))
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw RuntimeError(
-        .unsupportedFileSystem,
-        "\(path.string) is not a directory: an overlay in a file is ext3, which is never mounted")
+        .invalidArgument, "\(path.string) is not a directory any more")
     }
     let resolved = try ImageMounts.resolve(path)
     for place in outside where place.isBeneath(resolved) {
@@ -145,6 +144,14 @@ final class LockedOverlay {
     path = overlay.path
     keeper = try overlay.keepLocked()
     directory = .some(overlay.directory)
+  }
+
+  /// Copies the directory, in the container's mount namespace.
+  func tree() throws(RuntimeError) -> PlannedMount.HostTree? {
+    let status: stat?
+    do throws(SystemError) { status = try directory?.status() } catch { throw RuntimeError(error) }
+    guard let status else { return nil }
+    return try SourceDirectory.tree(of: path, as: status, [.noSetID, .noDevices])
   }
 
   /// Tells the background process which file system to watch.

@@ -1,22 +1,23 @@
 import CLinux
 import Glibc
 import LinuxSystem
+import SIF
 import SystemPackage
 
-/// The file of the image, which the program must not change while it runs from it.
+/// A file that the container's root is made of, which the program must not change while it runs from it.
 struct OpenImage {
   /// Its paths on the host: several, if its file system is mounted more than once.
   private let paths: [FilePath]
   private let status: stat
 
-  init(_ volume: ImageVolume, _ path: FilePath) throws(RuntimeError) {
+  init(_ storage: FileStorage, _ path: FilePath) throws(RuntimeError) {
     let resolved = try? ImageMounts.resolve(path)
     paths = try translating { () throws(SystemError) in
       guard let resolved else { return [] }
       return try MountTable.aliases(of: resolved)
     }
     status = try translating { () throws(SystemError) in
-      try volume.storage.withDescriptor { (file) throws(SystemError) in try file.status() }
+      try storage.withDescriptor { (file) throws(SystemError) in try file.status() }
     }
   }
 

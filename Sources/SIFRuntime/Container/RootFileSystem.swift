@@ -6,40 +6,36 @@ import SystemPackage
 /// Builds the root of a container in a mount namespace of its own (spec/runtime.md "The root of a container").
 ///
 /// Everything is in a file system in memory that covers a directory of the host and that nobody else sees: `image` is
-/// the image, `skeleton` has the places that it lacks, and `root` is both of them together, if necessary.
+/// the image with the layers over it, `skeleton` has the places that it lacks, and `root` is both of them together with
+/// what can be written, if necessary.
 struct RootFileSystem {
-  private let stage: FilePath
-  private let options: ContainerOptions
-  private let overlay: LockedOverlay?
+  let stage: FilePath
+  let options: ContainerOptions
+  let layers: LayerMounter
+  let parts: ContainerRoot
 
-  private var image: FilePath { stage.appending("image") }
-  private var skeleton: FilePath { stage.appending("skeleton") }
-  private var merged: FilePath { stage.appending("root") }
+  var image: FilePath { stage.appending("image") }
+  var skeleton: FilePath { stage.appending("skeleton") }
+  var merged: FilePath { stage.appending("root") }
   /// Empty stand-ins for what the program must not see.
   var emptyFile: FilePath { stage.appending("nothing") }
   var emptyDirectory: FilePath { stage.appending("empty") }
 
   /// Covers a directory of the host. Everything that is needed from the host has been opened before.
-  init(_ options: ContainerOptions, _ overlay: LockedOverlay?) throws(RuntimeError) {
+  init(
+    _ options: ContainerOptions, _ parts: ContainerRoot, _ layers: LayerMounter
+  ) throws(RuntimeError) {
     self.options = options
-    self.overlay = overlay
-    let places: [FilePath] = ["/var/tmp", "/tmp", "/mnt", "/run", "/etc"]
-    guard let stage = places.first(where: { $0.withPlatformString { access($0, X_OK) } == 0 }) else {
-      throw RuntimeError(.unavailable, "the host has no directory to build a root on")
-    }
-    self.stage = stage
-    let path = stage
-    try translating { () throws(SystemError) in
-      try Mounting.mount(
-        "tmpfs", "siftool", on: path, [.noSetID, .noDevices], data: "mode=755,size=64m")
-    }
+    self.parts = parts
+    self.layers = layers
+    stage = try Stage.cover()
     for directory in [image, skeleton, merged, emptyDirectory] { try make(directory) }
     let file = emptyFile
     _ = try translating(
       try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o444))
   }
 
-  private func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
+  func make(_ directory: FilePath, mode: mode_t = 0o755) throws(RuntimeError) {
     try translating { () throws(SystemError) in
       try SystemError.check("create", directory) { directory.withPlatformString { mkdir($0, mode) } }
     }
@@ -51,22 +47,20 @@ struct RootFileSystem {
     return try translating(try LauncherFile(at: path))
   }
 
-  /// Mounts the image with `mount`, mounts everything else over it, and makes the result this process's root.
+  /// Mounts the image, mounts everything else over it, and makes the result this process's root.
+  ///
+  /// - Parameters:
+  ///   - files: the files that the container must not change.
+  ///   - onRoot: called with the root before anything is mounted over it.
   func enter(
-    _ plan: MountPlan, _ identity: Identity, _ file: OpenImage, _ mount: (FilePath) throws -> Void
+    _ plan: MountPlan, _ identity: Identity, _ files: [OpenImage], onRoot: (FilePath) throws -> Void
   ) throws {
-    try mount(image)
+    let lowers = try mountLayers()
     var plan = plan
     let top = try naming(image)
-    plan.add(
-      file: "/etc/passwd",
-      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
-        // The image may have the shell by a link that only its own root explains.
-        let file = try? top.openInRoot(shell, flags: linux_o_path)
-        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
-          ?? false
-      })
-    plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
+    // Root of a directory that can be written keeps its own lists.
+    if !isBaseWritten || identity.user != 0 && !options.isFakeRoot { addLists(to: &plan, identity, top) }
+
     let own = try translating(try top.status())
     // The skeleton lies over the image, so its root has to look like the image's.
     Self.copyAttributes(own, to: skeleton)
@@ -76,11 +70,20 @@ struct RootFileSystem {
     }
     var placed: [PlacedMount] = []
     var hasSkeleton = false
+    var withoutPlace: [String] = []
     for mount in all {
       if let place = mount.place, !MountPlaces.isCovered(mount, all) {
         switch try provide(mount, at: place, top) {
         case .present: break
         case .made: hasSkeleton = true
+        case .missing:
+          guard mount.planned.purpose != .requested else {
+            throw RuntimeError(
+              .invalidArgument,
+              "the image has no \(mount.planned.target.string), and with --writable no place is made in it")
+          }
+          withoutPlace.append(mount.planned.target.string)
+          continue
         case .impossible(let reason):
           guard mount.planned.isOptional else { throw RuntimeError(.invalidArgument, reason) }
           if mount.planned.purpose == .driver {
@@ -91,8 +94,13 @@ struct RootFileSystem {
       }
       placed.append(mount)
     }
-    let root = try merge(hasSkeleton, own)
-    try overlay?.keep(while: root)
+    if !withoutPlace.isEmpty {
+      options.onNote(
+        "not mounted, because the image that is written lacks the places: \(withoutPlace.joined(separator: ", "))"
+      )
+    }
+    let root = try merge(lowers, hasSkeleton, own)
+    try onRoot(root)
     let place = try naming(root)
     for mount in placed {
       try lay(mount, place, placed)
@@ -101,13 +109,28 @@ struct RootFileSystem {
         try translating(try protectMachine(at: mount.planned.target, beneath: place))
       }
     }
-    try translating(try file.protect(placed, beneath: place))
+    for file in files { try translating(try file.protect(placed, beneath: place)) }
     plan.closeTrees()
     try translating(try Mounting.pivotRoot(to: root))
   }
 
   private func naming(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
     try translating(try OwnedDescriptor.naming(path))
+  }
+
+  /// The lists of users and groups: the image's, with entries for the user.
+  private func addLists(
+    to plan: inout MountPlan, _ identity: Identity, _ top: borrowing OwnedDescriptor
+  ) {
+    plan.add(
+      file: "/etc/passwd",
+      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
+        // The image may have the shell by a link that only its own root explains.
+        let file = try? top.openInRoot(shell, flags: linux_o_path)
+        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
+          ?? false
+      })
+    plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
   }
 
   /// Reads a list of users or groups from the image. Returns an empty list if there is none, or, with a note,
@@ -140,6 +163,8 @@ struct RootFileSystem {
   private enum Provision {
     case present
     case made
+    /// There is no place, and none can be made.
+    case missing
     case impossible(String)
   }
 
@@ -159,6 +184,7 @@ struct RootFileSystem {
       return .impossible(
         "\(place.found.string) is not a directory in the image: nothing can be bound beneath it")
     }
+    if isBaseWritten { return .missing }
     return try build(place.existing, place.missing, isDirectory, top)
   }
 
@@ -203,75 +229,6 @@ struct RootFileSystem {
       _ = chown($0, status.st_uid, status.st_gid)
       _ = chmod($0, status.st_mode & 0o7777)
     }
-  }
-
-  /// Makes the root: the image alone, an overlay of the image and the rest, or an underlay.
-  private func merge(_ hasSkeleton: Bool, _ top: stat) throws(RuntimeError) -> FilePath {
-    if options.overlay == .none, hasSkeleton, options.usesUnderlay { return try underlay() }
-    let lower = hasSkeleton ? "\(skeleton.string):\(image.string)" : image.string
-    var data = "lowerdir=\(lower)"
-    var flags: MountFlags = [.noSetID, .noDevices]
-    switch options.overlay {
-    case .none:
-      guard hasSkeleton else { return image }
-      flags.insert(.readOnly)
-    // An overlay needs two lower layers or an upper one.
-    case .memory:
-      let place = stage.appending("memory")
-      try make(place)
-      try makeUpper(place, top)
-      data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
-    case .directory:
-      // The directory is bound to a path without commas and colons.
-      let place = stage.appending("overlay")
-      do { try makeUpper(place, top) } catch {
-        guard let system = error.system, let overlay else { throw error }
-        throw Self.cannotUse(overlay.path, system)
-      }
-      data += ",upperdir=\(place.string)/upper,workdir=\(place.string)/work"
-    }
-    if geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace { data += ",userxattr" }
-    do { try Mounting.mount("overlay", "siftool", on: merged, flags, data: data) } catch {
-      if options.overlay == .none { return try underlay() }
-      throw RuntimeError(
-        .unavailable,
-        "the kernel makes no overlay here (\(error.errno.description))", system: error, lacking: .overlay)
-    }
-    return merged
-  }
-
-  /// Combines the places and the image without an overlay.
-  private func underlay() throws(RuntimeError) -> FilePath {
-    do { try Underlay.make(of: image, with: skeleton, on: merged) } catch {
-      throw RuntimeError(
-        .unavailable,
-        "cannot make the mount points that the image lacks by binding what is around them: \(error.description)",
-        system: error)
-    }
-    return merged
-  }
-
-  /// Makes the directories of a writable layer. The upper one becomes the container's root.
-  private func makeUpper(_ place: FilePath, _ top: stat) throws(RuntimeError) {
-    for (name, mode) in [("upper", top.st_mode & 0o7777), ("work", 0o755)] {
-      let path = place.appending(name)
-      guard path.withPlatformString({ mkdir($0, mode) }) == 0 || errno == EEXIST else {
-        throw RuntimeError(SystemError(errno: Errno(rawValue: errno), operation: "create", path: path))
-      }
-    }
-  }
-
-  /// Binds the directory of `--overlay` to the place where ``merge(_:)`` expects it.
-  func place(overlay directory: PlannedMount.HostTree, of path: FilePath) throws(RuntimeError) {
-    let place = stage.appending("overlay")
-    try make(place)
-    do { try directory.attach(to: place) } catch { throw Self.cannotUse(path, error) }
-  }
-
-  /// Names the path that the user knows, not the directory's path in here.
-  static func cannotUse(_ path: FilePath, _ error: SystemError) -> RuntimeError {
-    RuntimeError(
-      .system, "\(path.string) cannot be used as an overlay: \(error.errno.description)", system: error)
   }
 
   // MARK: Mounts

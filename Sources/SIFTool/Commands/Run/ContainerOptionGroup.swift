@@ -24,9 +24,9 @@ struct ContainerOptionGroup: ParsableArguments {
     if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
-    let volume = try volume.open(image)
+    let root = try volume.openRoot(image) { request in try files.set(&request) }
     let container = Container(
-      volume, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
+      root, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
   }
 
@@ -47,9 +47,9 @@ struct ContainerOptionGroup: ParsableArguments {
     let reporter = Reporter()
     let instance: InstanceRecord
     do {
-      let volume = try volume.open(image)
+      let root = try volume.openRoot(image) { request in try files.set(&request) }
       instance = try starter.start(
-        volume, image: try ImageMounts.absolute(image.path), try options(action, [])
+        root, image: try ImageMounts.absolute(image.path), try options(action, [])
       ) { log in
         for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
       }
@@ -115,22 +115,42 @@ struct FileOptions: ParsableArguments {
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
+    name: [.customShort("o"), .long],
     help: ArgumentHelp(
-      "Make every file writable; changes are kept in this directory of the host.", valueName: "dir"))
-  var overlay: DirectoryArgument?
+      "Lay a directory, a squashfs, an ext3 file or the overlays of an image over the image (repeatable).",
+      discussion: """
+        A later one lies over an earlier one, several are separated by commas, and one of them can be written: a \
+        directory, which keeps changes in upper and work, or ext3. Put a backslash before a colon or comma that belongs \
+        to a path.
+        """,
+      valueName: "path[:ro]"))
+  var overlay: [BytesArgument] = []
+  @Flag(
+    name: [.customShort("w"), .long],
+    help: "Write to the image itself: a directory, an ext3 file, or an image with an ext3 overlay in it.")
+  var writable = false
   @Flag(
     help: "Make mount points that the image lacks with binds, even if the kernel has overlays.")
   var underlay = false
   @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
+  @Flag(help: "Unpack the image into TMPDIR instead of mounting it, and remove the files at the end.")
+  var unsquash =
+    false
 
   func validate() throws {
-    guard !writableTmpfs || overlay == nil else {
-      throw ValidationError("--writable-tmpfs and --overlay exclude each other")
+    guard !writable || !writableTmpfs && overlay.isEmpty else {
+      throw ValidationError("--writable excludes --writable-tmpfs and --overlay")
     }
-    guard !underlay || !writableTmpfs && overlay == nil else {
+    guard !underlay || !writableTmpfs && !writable && overlay.isEmpty else {
       throw ValidationError(
-        "--underlay is read-only: it excludes --writable-tmpfs and --overlay")
+        "--underlay is read-only: it excludes --writable-tmpfs, --writable and --overlay")
     }
+  }
+
+  func set(_ request: inout RootRequest) throws {
+    request.overlays = try overlay.flatMap { try OverlayRequest.parse($0.bytes) }
+    request.isWritable = writable
+    request.writesToMemory = writableTmpfs
   }
 
   func set(_ options: inout ContainerOptions) throws {
@@ -138,10 +158,9 @@ struct FileOptions: ParsableArguments {
       try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
-    if writableTmpfs { options.overlay = .memory }
-    if let overlay { options.overlay = .directory(overlay.path) }
     options.usesUnderlay = underlay
     options.usesFuse = fuse
+    options.unpacks = unsquash
   }
 }
 

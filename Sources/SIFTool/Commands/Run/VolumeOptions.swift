@@ -29,39 +29,48 @@ struct VolumeOptions: ParsableArguments {
   /// Opens the image once, applies the machine's execution policy, verifies the signatures if that was asked for, and
   /// opens the partition's file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
+    try opening(image) { try request(image).openVolume(keys: volumeKey.source) }
+  }
+
+  /// The same for everything that a container's root is made of.
+  ///
+  /// - Parameter set: adds what else is asked for.
+  func openRoot(_ image: PathArgument, _ set: (inout RootRequest) throws -> Void) throws -> ContainerRoot {
+    try opening(image) {
+      var request = try request(image)
+      try set(&request)
+      return try request.open(keys: volumeKey.source)
+    }
+  }
+
+  private func request(_ image: PathArgument) throws -> RootRequest {
+    try image.requireFile()
+    var request = RootRequest(image.path)
+    request.object = id?.value
+    if verify {
+      request.verify = { sif, objects in
+        let verification = try policy.verification.read()
+        for object in objects { try verification.require(on: sif, covering: object) }
+      }
+    }
+    let reporter = Reporter()
+    request.onNote = { reporter.note($0) }
+    return request
+  }
+
+  /// Runs a body, and adds the image's name to failures that are about its contents.
+  private func opening<Result>(_ image: PathArgument, _ body: () throws -> Result) throws -> Result {
     // Also if nothing had to be opened with them: the program must not get them.
     defer {
       volumeKey.closeDescriptors()
       SecretInput.forgetVolumeKeys()
     }
-    try image.requireFile()
-    let storage = try FileStorage(opening: image.path)
-    guard let whole = try Partition(squashfs: storage) else {
-      return try image.namingImage { try open(image, storage) }
+    do { return try body() } catch let fault as PartitionError where fault.code == .notImage {
+      throw ToolFailure(.failure, code: fault.identifier, "\(image.path.printable) \(fault)")
+    } catch let fault as PartitionError where fault.kind == .key {
+      throw fault
+    } catch {
+      return try image.named { throw error }
     }
-    guard id == nil, !verify else {
-      throw ToolFailure.usage("a plain squashfs file has neither ids nor signatures")
-    }
-    try ExecutionCheck.require(storage)
-    return try image.named { try ImageVolume(try whole.unlock()) }
-  }
-
-  private func open(_ image: PathArgument, _ storage: FileStorage) throws -> ImageVolume {
-    let partition = try image.partitionOfImage(id, in: storage)
-    if let sif = partition.image, let object = partition.object {
-      try ExecutionCheck.require(storage, (sif, object))
-      if verify {
-        try FileWriters.refuse(storage)
-        try policy.verification.read().require(on: sif, covering: object.id)
-      }
-    }
-    try image.named { try partition.requireSquashfs() }
-    for overlay in partition.overlays {
-      Reporter().note(
-        "object \(overlay.id) of \(image.path.string) is an overlay partition, which the runtimes lay over the image: it is "
-          + "not mounted, and its files are missing")
-    }
-    let opened = try partition.unlock(with: volumeKey.source)
-    return try image.named { try ImageVolume(opened) }
   }
 }
