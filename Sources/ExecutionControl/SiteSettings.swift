@@ -45,16 +45,10 @@ public struct SiteSettings: Equatable, Sendable {
   public var showsSystem = true
   /// The container's `/dev`.
   public var devices = Devices.host
-  /// Whether a minimal `/dev` has terminals.
-  public var hasTerminals = true
   /// Whether the container has the user's home.
   public var showsHome = true
   /// Whether the container has `/tmp` and `/var/tmp`.
   public var showsTemporary = true
-  /// Whether the container has every file system that the host has mounted.
-  public var showsHostFileSystems = false
-  /// Whether the container sees what the host mounts later.
-  public var receivesMounts = true
   /// The most MiB of a directory in memory; nil for the kernel's own limit.
   public var memoryMiB: Int?
   /// The binds of every container, as `source[:target]`.
@@ -69,8 +63,6 @@ public struct SiteSettings: Equatable, Sendable {
   public var alwaysUsesNVIDIA = false
   /// Whether every container gets AMD's driver.
   public var alwaysUsesAMD = false
-  /// Whether NVIDIA's driver is set up by NVIDIA's own program.
-  public var usesNVIDIAProgram = false
 
   /// Makes settings as if there were no file.
   public init() {}
@@ -156,11 +148,8 @@ public struct SiteSettings: Equatable, Sendable {
     showsProcesses = showsProcesses && other.showsProcesses
     showsSystem = showsSystem && other.showsSystem
     if devices == .host || other.devices == .none { devices = other.devices }
-    hasTerminals = hasTerminals && other.hasTerminals
     showsHome = showsHome && other.showsHome
     showsTemporary = showsTemporary && other.showsTemporary
-    showsHostFileSystems = showsHostFileSystems || other.showsHostFileSystems
-    receivesMounts = receivesMounts && other.receivesMounts
     memoryMiB = [memoryMiB, other.memoryMiB].compactMap { $0 }.min()
     binds += other.binds.filter { !binds.contains($0) }
     allowsUserBinds = allowsUserBinds && other.allowsUserBinds
@@ -168,7 +157,6 @@ public struct SiteSettings: Equatable, Sendable {
     allowsUnderlay = allowsUnderlay && other.allowsUnderlay
     alwaysUsesNVIDIA = alwaysUsesNVIDIA || other.alwaysUsesNVIDIA
     alwaysUsesAMD = alwaysUsesAMD || other.alwaysUsesAMD
-    usesNVIDIAProgram = usesNVIDIAProgram || other.usesNVIDIAProgram
   }
 
   // MARK: Directives
@@ -179,10 +167,9 @@ public struct SiteSettings: Equatable, Sendable {
       "allow ipc ns": \.allowsMessages, "allow pid ns": \.allowsProcesses, "allow uts ns": \.allowsHostName,
       "allow user ns": \.allowsUsers, "config passwd": \.writesPasswd, "config group": \.writesGroup,
       "config resolv_conf": \.showsNameServers, "mount proc": \.showsProcesses, "mount sys": \.showsSystem,
-      "mount devpts": \.hasTerminals, "mount home": \.showsHome, "mount tmp": \.showsTemporary,
-      "mount hostfs": \.showsHostFileSystems, "mount slave": \.receivesMounts,
+      "mount home": \.showsHome, "mount tmp": \.showsTemporary,
       "user bind control": \.allowsUserBinds, "always use nv": \.alwaysUsesNVIDIA,
-      "always use rocm": \.alwaysUsesAMD, "use nvidia-container-cli": \.usesNVIDIAProgram,
+      "always use rocm": \.alwaysUsesAMD,
     ]
   }
 
@@ -227,6 +214,11 @@ public struct SiteSettings: Equatable, Sendable {
       "allow setuid-mount extfs": setUser, "allow kernel squashfs": setUser, "allow kernel extfs": setUser,
       "max loop devices": loop, "shared loop devices": loop,
       "sync writable extfs": "ext file systems are not mounted by the kernel",
+      "mount hostfs": "a container has those file systems of the host that \"bind path\" names",
+      "mount slave":
+        "a container always sees what the host mounts later, and the host nothing of a container's mounts",
+      "mount devpts": "a /dev of the container's own always has terminals",
+      "use nvidia-container-cli": "NVIDIA's driver is set up without that program",
       "oci mode": "images are always run natively",
       "tmp sandbox": "images are unpacked only when they cannot be mounted",
       "memory fs type": "directories in memory are always of type tmpfs, which can be limited",

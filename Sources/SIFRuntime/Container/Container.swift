@@ -31,6 +31,16 @@ public struct Container {
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
     if options.service != nil { options.namespaces.insert(.process) }
+    let forbidden: [(Bool, Namespaces, String)] = [
+      (options.site.allowsMessages, .messages, "message queues and shared memory"),
+      (options.site.allowsProcesses, .process, "processes"),
+      (options.site.allowsHostName, .hostName, "a host name"),
+    ]
+    for (isAllowed, namespace, what) in forbidden where !isAllowed && options.namespaces.contains(namespace) {
+      options.namespaces.remove(namespace)
+      options.onNote(
+        "the site's configuration allows no container to have \(what) of its own: it has the host's")
+    }
     self.options = options
   }
 
@@ -42,6 +52,7 @@ public struct Container {
   ///   program's exit status or by its signal.
   /// - Throws: ``RuntimeError`` if the program was not started.
   public func run() throws -> Never {
+    try checkSite()
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
     var limits = ProgramLimits()
@@ -124,6 +135,30 @@ public struct Container {
   private var canMount: Bool {
     if access("/dev/fuse", R_OK | W_OK) == 0 { return true }
     return !needsUserNamespace && !options.usesFuse && access("/dev/loop-control", R_OK | W_OK) == 0
+  }
+
+  /// Refuses what the administrators' settings do not allow.
+  private func checkSite() throws(RuntimeError) {
+    let site = options.site
+    if needsUserNamespace, !site.allowsUsers {
+      throw RuntimeError(
+        .unavailable, "the site's configuration allows no user namespaces (\"allow user ns = no\")")
+    }
+    if options.service != nil, !site.allowsProcesses {
+      throw RuntimeError(
+        .unavailable,
+        "a service needs processes of its own, which the site's configuration does not allow (\"allow pid ns = no\")"
+      )
+    }
+    if options.hostName != nil, !site.allowsHostName {
+      throw RuntimeError(
+        .unavailable,
+        "the site's configuration allows no container to have a host name of its own (\"allow uts ns = no\")")
+    }
+    if !site.allowsUserBinds, !options.binds.isEmpty {
+      throw RuntimeError(
+        .invalidArgument, "the site's configuration allows users no binds (\"user bind control = no\")")
+    }
   }
 
   /// Whether one of our processes stays above the program.

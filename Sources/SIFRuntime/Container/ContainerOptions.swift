@@ -1,5 +1,6 @@
 public import Accelerators
 import Bytes
+public import ExecutionControl
 public import LinuxSystem
 public import SystemPackage
 
@@ -96,6 +97,8 @@ public struct ContainerOptions: Sendable {
   /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by
   /// binding everything around them.
   public var usesUnderlay = false
+  /// The administrators' settings for every container.
+  public var site = SiteSettings()
   /// What makes the container a service; nil for one that ends with its program.
   public var service: ContainerService?
   /// The name of the instance that the program runs in; nil for none.

@@ -1,5 +1,6 @@
 import Accelerators
 import CLinux
+import ExecutionControl
 import Glibc
 import LinuxSystem
 import SystemPackage
@@ -118,11 +119,13 @@ struct MountPlan {
   ) throws(RuntimeError) {
     home = options.isFakeRoot ? "/root" : identity.home
     try addKernel(options)
-    for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath] {
+    let site = options.site
+    for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath]
+    where site.showsNameServers || file != "/etc/resolv.conf" {
       // Bind these read-only: a user who owns them could otherwise write to them.
       try bind(file, .usual, [.readOnly, .noSetID, .noDevices])
     }
-    for place in ["/tmp", "/var/tmp"] as [FilePath] {
+    for place in ["/tmp", "/var/tmp"] as [FilePath] where site.showsTemporary {
       if options.isContained {
         add(place, .memory(mode: "1777"), .own)
       } else {
@@ -130,7 +133,7 @@ struct MountPlan {
       }
     }
     // A home directory of / is the root of the image.
-    if !options.hidesHome, home != "/" {
+    if !options.hidesHome, site.showsHome, home != "/" {
       if options.isContained {
         add(home, .memory(mode: "700"), .ofCaller)
       } else if identity.home != "/" {
@@ -138,7 +141,8 @@ struct MountPlan {
       }
     }
     try add(options.drivers, isContained: options.isContained, options.onNote)
-    if !options.isContained { add(directory, options, identity) }
+    try add(site, options.onNote)
+    if !options.isContained, site.allowsUserBinds { add(directory, options, identity) }
     for one in options.binds {
       do {
         var flags: MountFlags = [.noSetID, .noDevices]
@@ -153,31 +157,51 @@ struct MountPlan {
     }
   }
 
+  /// The site's own binds. What does not exist on this host is left out with a note.
+  private mutating func add(_ site: SiteSettings, _ onNote: (String) -> Void) throws(RuntimeError) {
+    var binds: [Bind] = []
+    for text in site.binds { binds += try Bind.parse(Array(text.utf8)) }
+    for bind in binds {
+      var flags: MountFlags = [.noSetID, .noDevices]
+      if bind.isReadOnly { flags.insert(.readOnly) }
+      do throws(SystemError) {
+        add(bind.target, .bind(try PlannedMount.HostTree(bind.source, flags)), .usual)
+      } catch {
+        if let old = Self.tooOld(error) { throw old }
+        onNote("the site's bind \(bind.source.string) is left out: \(error.errno.description)")
+      }
+    }
+  }
+
   /// The interfaces of the kernel.
   private mutating func addKernel(_ options: ContainerOptions) throws(RuntimeError) {
     let restricted: MountFlags = [.readOnly, .noSetID, .noDevices]
-    if options.namespaces.contains(.process) {
+    if !options.site.showsProcesses {
+      // The administrators want none.
+    } else if options.namespaces.contains(.process) {
       add("/proc", .processes, .kernel)
     } else {
       try bind("/proc", .kernel)
     }
-    if options.namespaces.contains(.network) {
+    if !options.site.showsSystem {
+      // Neither this.
+    } else if options.namespaces.contains(.network) {
       add("/sys", .system(try Self.tree("/sys", restricted)), .kernel)
     } else {
       try bind("/sys", .usual, restricted)
     }
-    if let group = options.controlGroup {
+    if options.site.showsSystem, let group = options.controlGroup {
       // This replaces the host's: the program cannot change it, and does not see the groups of others.
       add("/sys/fs/cgroup", .bind(try Self.tree(group, restricted)), .kernel)
     }
-    if options.isContained {
+    if options.isContained || options.site.devices == .minimal {
       // A read-only bind of a device can still be written to. It keeps root, who owns the device, from changing its
       // permissions.
       let devices = try options.drivers.devices.map { (device) throws(RuntimeError) in
         (target: device.target, tree: try Self.tree(device.source, [.readOnly, .noSetID]))
       }
       add("/dev", .devices(devices), .kernel)
-    } else {
+    } else if options.site.devices == .host {
       try bind("/dev", .kernel, .noSetID)
     }
   }

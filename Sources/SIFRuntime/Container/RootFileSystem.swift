@@ -114,6 +114,9 @@ struct RootFileSystem {
     try translating(try Mounting.pivotRoot(to: root))
   }
 
+  /// The site's limit for a directory in memory, as an option of the mount.
+  private var memoryLimit: String { options.site.memoryMiB.map { ",size=\($0)m" } ?? "" }
+
   private func naming(_ path: FilePath) throws(RuntimeError) -> OwnedDescriptor {
     try translating(try OwnedDescriptor.naming(path))
   }
@@ -122,15 +125,19 @@ struct RootFileSystem {
   private func addLists(
     to plan: inout MountPlan, _ identity: Identity, _ top: borrowing OwnedDescriptor
   ) {
-    plan.add(
-      file: "/etc/passwd",
-      identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
-        // The image may have the shell by a link that only its own root explains.
-        let file = try? top.openInRoot(shell, flags: linux_o_path)
-        return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
-          ?? false
-      })
-    plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
+    if options.site.writesPasswd {
+      plan.add(
+        file: "/etc/passwd",
+        identity.passwd(read("/etc/passwd", top), isFakeRoot: options.isFakeRoot, home: plan.home) { shell in
+          // The image may have the shell by a link that only its own root explains.
+          let file = try? top.openInRoot(shell, flags: linux_o_path)
+          return (try? file?.status()).map { $0.st_mode & S_IFMT == S_IFREG && $0.st_mode & 0o111 != 0 }
+            ?? false
+        })
+    }
+    if options.site.writesGroup {
+      plan.add(file: "/etc/group", identity.group(read("/etc/group", top), isFakeRoot: options.isFakeRoot))
+    }
   }
 
   /// Reads a list of users or groups from the image. Returns an empty list if there is none, or, with a note,
@@ -268,7 +275,8 @@ struct RootFileSystem {
       switch mount.content {
       case .bind(let source): try source.attach(to: target)
       case .memory(let mode):
-        try Mounting.mount("tmpfs", "tmpfs", on: target, [.noSetID, .noDevices], data: "mode=\(mode)")
+        try Mounting.mount(
+          "tmpfs", "tmpfs", on: target, [.noSetID, .noDevices], data: "mode=\(mode)\(memoryLimit)")
       case .processes:
         try Mounting.mount("proc", "proc", on: target, [.noSetID, .noDevices])
       case .system(let host):

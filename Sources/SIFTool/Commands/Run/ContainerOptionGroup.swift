@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import CommandKit
+import ExecutionControl
 import Glibc
 import Instances
 import LinuxSystem
@@ -79,6 +80,7 @@ struct ContainerOptionGroup: ParsableArguments {
     options.descriptors = descriptors
     let reporter = Reporter()
     options.app = app.app
+    options.site = try SiteSettings.configured()
     try files.set(&options)
     try variables.set(&options)
     isolation.set(&options)

@@ -8,6 +8,8 @@ import SystemPackage
 struct DeviceOptions: ParsableArguments {
   @Flag(help: "Use NVIDIA GPUs: show the host's driver libraries, programs and devices.") var nv = false
   @Flag(help: "Use AMD GPUs: show the host's driver libraries, programs and devices.") var rocm = false
+  @Flag(help: "Use no NVIDIA GPUs, although the site's configuration says so.") var noNv = false
+  @Flag(help: "Use no AMD GPUs, although the site's configuration says so.") var noRocm = false
   @Option(
     help: ArgumentHelp(
       "Use a device that a Container Device Interface (CDI) file describes, for example nvidia.com/gpu=all (repeatable).",
@@ -26,8 +28,8 @@ struct DeviceOptions: ParsableArguments {
 
   func set(_ options: inout ContainerOptions) throws {
     var request = DriverRequest()
-    if nv { request.vendors.insert(.nvidia) }
-    if rocm { request.vendors.insert(.rocm) }
+    if nv || options.site.alwaysUsesNVIDIA && !noNv { request.vendors.insert(.nvidia) }
+    if rocm || options.site.alwaysUsesAMD && !noRocm { request.vendors.insert(.rocm) }
     request.devices = try device.flatMap { try $0.split(separator: ",").map { try DeviceName(String($0)) } }
     if let cdiDirs { request.directories = Self.paths(cdiDirs) }
     request.libraries = containlibs.flatMap(Self.paths)
