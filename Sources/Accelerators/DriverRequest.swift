@@ -33,7 +33,7 @@ public struct DriverRequest: Sendable {
         } else if found.libraries.isEmpty {
           onNote("no libraries of the \(vendor.name) driver were found on this host")
         } else if found.devices.isEmpty {
-          onNote("this host has libraries of the \(vendor.name) driver, but no device of it")
+          onNote("no \(vendor.name) device was found on this host")
         }
         files.add(found)
       }
