@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,6 +53,17 @@ static inline ssize_t linux_copy_file_range(int from, off_t *offset, int to, siz
 // <sys/sendfile.h> is not part of Glibc's module.
 static inline ssize_t linux_sendfile(int to, int from, off_t *offset, size_t count) {
   return sendfile(to, from, offset, count);
+}
+
+// <sys/signalfd.h> is not part of Glibc's module.
+static inline int linux_signal_descriptor(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// Whether a signal does nothing to this process, as after nohup. The handler is in a union.
+static inline int linux_is_ignored(int signal_number) {
+  struct sigaction action;
+  return sigaction(signal_number, 0, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 // Only declared with _GNU_SOURCE. execve(2) then closes the descriptors from the first to the last.

@@ -31,7 +31,7 @@ public enum SecretFileError: Fault, Equatable {
   public var description: String {
     switch self {
     case .system(let error): error.description
-    case .tooLarge(let path): "\(path.string): too large to be a key or a passphrase"
+    case .tooLarge(let path): "\(path.printable): too large to be a key or a passphrase"
     case .memory(let error): error.description
     }
   }

@@ -9,6 +9,8 @@ import LinuxSystem
 public final class FileReader: RandomAccess {
   /// The number of plain bytes.
   public let byteCount: Int64
+  /// The file does not hold these bytes.
+  public var origin: Int64? { nil }
   private let source: any RandomAccess
   private let key: ContentKey
   private let id: [UInt8]

@@ -26,7 +26,7 @@ public struct SystemError: Fault, Equatable, Sendable {
 
   /// One sentence without a final stop: `cannot open image.sif: No such file or directory`.
   public var description: String {
-    let object = path.map { " \($0.string)" } ?? ""
+    let object = path.map { " \($0.printable)" } ?? ""
     return "cannot \(operation)\(object): \(errno.description)"
   }
 

@@ -25,7 +25,7 @@ public struct GocryptfsPartition: Sendable {
     self.image = image
     bytes = try image.bytes(of: object)
     do { files = try GocryptfsFiles(in: bytes) } catch let fault as any Fault {
-      throw PartitionError(fault, object: object.id)
+      throw PartitionError(fault, object: object.id, countedFrom: fault is SquashError ? 0 : nil)
     }
   }
 
@@ -37,14 +37,14 @@ public struct GocryptfsPartition: Sendable {
     let cost = configuration.cost
     let (key, candidate) = try keys.open(object, in: image, cost: cost.description) { count in
       do throws(GocryptfsError) { try cost.check(keys: count) } catch {
-        throw PartitionError(error, object: object.id)
+        throw PartitionError(error, object: object.id, countedFrom: nil)
       }
     } _: { candidate in
       (try unlock(candidate.key), candidate)
     }
     do throws(GocryptfsError) {
       return OpenedPartition(bytes, of: object, try FileReader(files.encrypted, key: key), candidate)
-    } catch { throw PartitionError(error, object: object.id) }
+    } catch { throw PartitionError(error, object: object.id, countedFrom: nil) }
   }
 
   private func unlock(_ key: borrowing SecureBytes) throws(GocryptfsError) -> ContentKey {

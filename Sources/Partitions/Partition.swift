@@ -43,7 +43,7 @@ public struct Partition: Sendable {
       object = only
     }
     guard case .partition = object.metadata else {
-      throw PartitionError(.notPartition, "object \(object.id) is not a partition")
+      throw PartitionError(.notPartition, "object \(object.id) is not a partition", object: object.id)
     }
     storage = image.storage
     self.image = image
@@ -97,7 +97,8 @@ public struct Partition: Sendable {
     if try image.bytes(of: object).prefix(ContentMagic.squashfs.count) == ContentMagic.squashfs { return }
     throw PartitionError(
       .otherFileSystem,
-      "partition \(object.id) holds \(partition.fileSystem.name); only squashfs is mounted or read")
+      "partition \(object.id) holds \(partition.fileSystem.name); only squashfs is mounted or read",
+      object: object.id)
   }
 
   /// The descriptor of an encrypted partition.
@@ -107,7 +108,8 @@ public struct Partition: Sendable {
     guard let object, isEncrypted else {
       throw PartitionError(
         .notEncrypted,
-        object.map { "partition \($0.id) is not encrypted" } ?? "a plain squashfs file is not encrypted")
+        object.map { "partition \($0.id) is not encrypted" } ?? "a plain squashfs file is not encrypted",
+        object: object?.id)
     }
     return object
   }

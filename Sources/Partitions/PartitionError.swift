@@ -44,7 +44,7 @@ public struct PartitionError: Fault {
   public let code: Code
   /// One sentence, without a final stop.
   public let description: String
-  /// The partition, if the fault beneath is about it.
+  /// The partition, if the fault is about one.
   public let objectID: UInt32?
   /// The byte of the file, if the fault beneath names one.
   public let offset: Int64?
@@ -52,10 +52,10 @@ public struct PartitionError: Fault {
   public let underlying: (any Fault)?
 
   /// A fault of its kind.
-  public init(_ code: Code, _ description: String) {
+  public init(_ code: Code, _ description: String, object: UInt32? = nil) {
     self.code = code
     self.description = description
-    objectID = nil
+    objectID = object
     offset = nil
     underlying = nil
   }
@@ -63,13 +63,16 @@ public struct PartitionError: Fault {
   /// A format's fault that is about one object.
   ///
   /// - Parameter origin: the byte of the file that the fault's own offset counts from: the partition's first one for
-  ///   faults of a volume.
-  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64 = 0) {
+  ///   faults of a volume, nil if the file does not hold the bytes as they are.
+  public init(_ fault: any Fault, object: UInt32?, countedFrom origin: Int64? = 0) {
     code = .beneath
     description = fault.description
     objectID = object
-    let place = fault.offset?.addingReportingOverflow(origin)
-    offset = place.flatMap { $0.overflow ? nil : $0.partialValue }
+    if let origin, let (place, overflow) = fault.offset?.addingReportingOverflow(origin), !overflow {
+      offset = place
+    } else {
+      offset = nil
+    }
     underlying = fault
   }
 

@@ -40,7 +40,8 @@ public struct PartitionRewrite {
       throw PartitionError(.notPartition, "a plain squashfs file is not an image")
     }
     guard !partition.isEncrypted else {
-      throw PartitionError(.alreadyEncrypted, "partition \(object.id) is encrypted already")
+      throw PartitionError(
+        .alreadyEncrypted, "partition \(object.id) is encrypted already", object: object.id)
     }
     try partition.requireSquashfs()
     let bytes = try image.bytes(of: object)

@@ -113,7 +113,7 @@ extension SIFError {
   public var description: String {
     if system != nil { return message }
     let place = offset.map { " (at byte \($0))" } ?? ""
-    return (path.map { "\($0.string): " } ?? "") + message + place
+    return (path.map { "\($0.printable): " } ?? "") + message + place
   }
 }
 

@@ -26,13 +26,19 @@ enum Main {
     do throws(CommandLineGrammar.UsageError) {
       line = try CommandLineGrammar(.siftool).read(arguments)
     } catch {
-      return report(ToolFailure.usage(error.sentence), asJSON: error.wantsJSON, error.command)
+      return report(
+        ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON, error.command)
     }
     var command: any ParsableCommand
     do {
       command = try parse(line)
     } catch {
       return reportParsing(error, line)
+    }
+    do {
+      try (command as? any ToolCommand)?.checkCommandLine(given: line.given)
+    } catch {
+      return report(ToolFailure(error), asJSON: line.wantsJSON, line.command)
     }
     do {
       try command.run()
@@ -63,7 +69,8 @@ enum Main {
   /// Help and version are data; everything else that parsing throws is a usage error.
   private static func reportParsing(_ error: any Error, _ line: CommandLineGrammar.Line) -> ExitStatus {
     guard SiftoolCommand.exitCode(for: error) == .success else {
-      return report(ToolFailure.usage(sentence(of: error)), asJSON: line.wantsJSON, line.command)
+      return report(
+        ToolFailure.usage(sentence(of: error, line.arguments)), asJSON: line.wantsJSON, line.command)
     }
     do {
       let text = SiftoolCommand.fullMessage(for: error)
@@ -75,17 +82,22 @@ enum Main {
   }
 
   /// The parser's message, as one sentence of ours.
-  private static func sentence(of error: any Error) -> String {
-    // An argument is quoted without its line ends, which would look like those of the message.
-    let arguments = ArgumentBytes.commandLine.filter { $0.contains("\n") }
-    let message = arguments.reduce(SiftoolCommand.message(for: error)) {
-      $0.replacing($1, with: VisibleText.line($1))
+  private static func sentence(of error: any Error, _ arguments: [String]) -> String {
+    // The parser's own, for the scripts that offer completions.
+    if arguments.first?.hasPrefix("---") ?? false { return "\(arguments[0]) is only for completion scripts" }
+    // A value is quoted without its line ends, which would look like those of the message. One that begins with a dash is
+    // joined to its option.
+    let joined = arguments.compactMap { text in text.firstIndex(of: "=").map { text[$0...].dropFirst() } }
+    let values = arguments + joined.map(String.init)
+    let message = values.filter { $0.contains("\n") }.reduce(SiftoolCommand.message(for: error)) {
+      $0.replacing($1, with: ArgumentBytes.printable($1))
     }
     let lines = message.replacing(". Please provide", with: ": give").split(separator: "\n").map { line in
       line.hasPrefix("  - ") ? line.dropFirst(4) + "," : line[...]
     }
     var sentence = lines.joined(separator: " ")
     while let last = sentence.last, ".,".contains(last) { sentence.removeLast() }
+    sentence = ArgumentBytes.printable(sentence)
     guard let first = sentence.first, sentence.dropFirst().first?.isUppercase == false else {
       return sentence
     }
@@ -111,8 +123,7 @@ enum Main {
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
     if !failure.message.isEmpty { Console.say(failure.message, .failure) }
-    // The grammar of a file, say, is not in the help.
-    if failure.code == "usage" {
+    if failure.status == .usage {
       Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
     }
     return failure.status

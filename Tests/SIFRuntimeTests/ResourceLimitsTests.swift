@@ -88,7 +88,7 @@ import Testing
     ("[memory]\nlimit = -2", "memory.limit: this has to be a whole number"),
     ("[memory]\nlimit = 1.5", "memory.limit: this has to be a whole number"),
     ("[memory]\nlimit = \"1G\"", "memory.limit: this has to be a whole number"),
-    ("[memory]\nswap = 10", "memory.swap: this is memory and swap together: it needs memory.limit"),
+    ("[memory]\nswap = 10", "memory.swap: this is memory and swap together: it needs a limit on memory"),
     ("[memory]\nlimit = 11\nswap = 10", "memory.swap: this is memory and swap together: at least"),
     ("[memory]\nkernel = 1", "memory.kernel: control groups of version 2 have no such limit"),
     ("[memory]\nkernelTCP = 1", "memory.kernelTCP: control groups of version 2"),

@@ -288,12 +288,14 @@ import Testing
       """)
   }
 
-  /// Nothing of the scripts, and no value, is in a command line that everybody can read.
+  /// Nothing of the scripts is in a command line that everybody can read.
   @Test func commandLines() throws {
     try make("busybox")
+    // This applet of busybox needs no execve(2) of its shell, so that the shell's command line stays.
     try expect(
-      "siftool exec --pid --env SECRET=hidden busybox.sif sh -c 'cat /proc/[0-9]*/cmdline | tr \"\\0\" \" \"' | grep -c 'singularity.d\\|VALUE'",
-      "0\n")
+      """
+      for options in --pid -C; do siftool exec $options busybox.sif ps -o args | grep -c 'singularity.d\\|SIFTOOL_\\|export'; done
+      """, "0\n0\n")
   }
 
   /// Binds that variables ask for come to those of the options.
@@ -313,7 +315,7 @@ import Testing
   @Test func rootHasItsName() throws {
     try make("busybox dash")
     let answer = try Shell.run(
-      "unshare -m sh -c 'mount --bind /dev/null /etc/passwd; siftool exec busybox.sif id -un; siftool exec --userns dash.sif id -un'",
+      "unshare -m sh -c 'mount --bind /dev/null /etc/passwd; mount --bind /dev/null /etc/nsswitch.conf; siftool exec busybox.sif id -un; siftool exec --userns dash.sif id -un'",
       in: directory)
     #expect(answer.text == "root\nroot\n", "\(answer.errors)")
   }

@@ -105,6 +105,7 @@ import Testing
   @Test func everyProductHasAPage() throws {
     let package = String(decoding: try Tool.read("\(Fixture.root)/Package.swift"), as: UTF8.self)
     let makefile = String(decoding: try Tool.read("\(Fixture.root)/Makefile"), as: UTF8.self)
+      .replacing("\\\n", with: "")
     let products = package.matches(of: /\.library\(name: "(\w+)"/).map { String($0.output.1) }
     let documented = makefile.matches(of: /(?m)^MODULES = (.*)$/).flatMap {
       $0.output.1.split(separator: " ")

@@ -77,11 +77,11 @@ import Testing
         made
         left 0.0
         status 7
-        ! siftool: the options' limits: cpu.cpus: the kernel does not take "5" for cpuset.cpus: Numerical result out of range
+        ! siftool: --cpuset-cpus: the kernel does not take "5" for cpuset.cpus: Numerical result out of range
         status 7
-        ! siftool: the options' limits: cpu.cpus: the kernel does not take "0-3" for cpuset.cpus: Numerical result out of range
+        ! siftool: --cpuset-cpus: the kernel does not take "0-3" for cpuset.cpus: Numerical result out of range
         status 7
-        ! siftool: the options' limits: cpu.mems: the kernel does not take "3" for cpuset.mems: Invalid argument
+        ! siftool: --cpuset-mems: the kernel does not take "3" for cpuset.mems: Invalid argument
         status 7
         ! siftool: l.toml: unified.memory.max: the kernel does not take "much" for memory.max: Invalid argument
         status 7

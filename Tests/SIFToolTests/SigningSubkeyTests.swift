@@ -47,10 +47,13 @@ import Testing
       try Siftool.check("sign", copy, "--fingerprint", "0x\(subkey)", in: home)
       let root = try directory.write(
         "root.tar", try Tool.check(["tar", "-c", "-C", directory.path, "one"]).output)
-      let packed = directory.file("packed.sif")
-      _ = try? Tool.check(["rm", "-f", packed])
-      try Siftool.check("pack", root, packed, "--arch", "amd64", "--sign-fingerprint", subkey, in: home)
-      #expect(try Siftool.run("verify", packed, in: home).text.contains("with key \(subkey)\n"))
+      let (packed, encrypted) = (home.file("packed.sif"), home.file("encrypted.sif"))
+      try Siftool.check("pack", root, packed, "--arch", "amd64")
+      try Siftool.check(
+        "encrypt", packed, encrypted, "--passphrase-file", try home.write("phrase", "x"),
+        "--sign-fingerprint",
+        subkey, in: home)
+      #expect(try Siftool.run("verify", encrypted, in: home).text.contains("with key \(subkey)\n"))
     }
     for (subkey, why) in [(subkeys[4], "it is for encryption"), (subkeys[5], "it has expired")] {
       let answer = try Siftool.run("sign", image, "--key", keys.secret, "--fingerprint", subkey)

@@ -17,7 +17,7 @@ root() {
   local root=$1.root file library
   mkdir -p "$root/bin" "$root/etc" "$root/.singularity.d/env" "$root/scif/apps/one/scif/env" "$root/scif/apps/one/bin"
   cp /bin/busybox "$root/bin/busybox"
-  for name in env cat echo id sleep true; do ln -s busybox "$root/bin/$name"; done
+  for name in env cat echo id ps sleep true; do ln -s busybox "$root/bin/$name"; done
   for file in "${@:2}"; do
     [ "$file" = busybox ] || cp -L "/bin/$file" "$root/bin/$file"
     for library in $([ "$file" = busybox ] || ldd "/bin/$file" | grep -o '/[^ ]*'); do

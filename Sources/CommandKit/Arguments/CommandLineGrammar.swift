@@ -10,15 +10,18 @@ package struct CommandLineGrammar {
     package var command: [String] = []
     /// The arguments for the parser.
     package var arguments: [String] = []
-    /// Whether the command is to print JSON.
-    package var wantsJSON = false
+    /// The names of the options that were given, without dashes.
+    package var given: Set<String> = []
 
     /// A line with its parts.
-    package init(command: [String] = [], arguments: [String] = [], wantsJSON: Bool = false) {
+    package init(command: [String] = [], arguments: [String] = [], given: Set<String> = []) {
       self.command = command
       self.arguments = arguments
-      self.wantsJSON = wantsJSON
+      self.given = given
     }
+
+    /// Whether the command is to print JSON.
+    package var wantsJSON: Bool { given.contains("json") }
   }
 
   /// A command line that breaks the grammar.
@@ -32,7 +35,7 @@ package struct CommandLineGrammar {
   }
 
   /// The first arguments that the parser handles itself.
-  private static let reserved = ["help", "--experimental-dump-help", "---completion"]
+  private static let reserved = ["--experimental-dump-help", "---completion"]
 
   private let table: OptionTable
 
@@ -42,15 +45,12 @@ package struct CommandLineGrammar {
   /// Finds the command, and puts the other arguments into the form for the parser.
   package func read(_ arguments: [String]) throws(UsageError) -> Line {
     if let first = arguments.first, Self.reserved.contains(first) { return Line(arguments: arguments) }
+    if arguments.first == "help" { return try help(arguments.dropFirst()) }
     var path: [String] = []
     var rest = arguments[...]
     while table.hasCommands(beneath: path), let first = rest.first {
       guard !first.isOption else { break }
-      guard table.command(at: path + [first]) != nil else {
-        throw UsageError(
-          sentence: "\(name(of: path)) has no command \(first)", command: path, wantsJSON: false)
-      }
-      path.append(first)
+      path.append(try require(first, of: path))
       rest.removeFirst()
     }
     guard let command = table.command(at: path) else { return Line(arguments: arguments) }
@@ -59,7 +59,31 @@ package struct CommandLineGrammar {
       let wantsJSON = command.option(named: "json") != nil && arguments.contains("--json")
       throw UsageError(sentence: error.sentence, command: path, wantsJSON: wantsJSON)
     }
-    return Line(command: path, arguments: path + scan.result, wantsJSON: scan.given.contains("json"))
+    // Help on a command that does not exist is none on the tool.
+    if scan.wantsHelp, table.hasCommands(beneath: path), let next = scan.rest.first, !next.isOption {
+      _ = try require(next, of: path)
+    }
+    return Line(command: path, arguments: path + scan.result, given: scan.given)
+  }
+
+  /// `help`, and the names of a command.
+  private func help(_ words: ArraySlice<String>) throws(UsageError) -> Line {
+    var path: [String] = []
+    if ["help", "-h", "--help"].contains(words.first) { return Line(arguments: ["--help"]) }
+    for word in words {
+      guard !word.isOption else {
+        throw UsageError(sentence: "help has no option \(word)", command: [], wantsJSON: false)
+      }
+      path.append(try require(word, of: path))
+    }
+    return Line(command: path, arguments: path + ["--help"])
+  }
+
+  /// The name of a command, if it is one.
+  private func require(_ word: String, of path: [String]) throws(UsageError) -> String {
+    guard table.command(at: path + [word]) == nil else { return word }
+    let quoted = word.isEmpty ? "\"\"" : word
+    throw UsageError(sentence: "\(name(of: path)) has no command \(quoted)", command: path, wantsJSON: false)
   }
 
   private func name(of path: [String]) -> String { path.isEmpty ? table.tool : path.joined(separator: " ") }

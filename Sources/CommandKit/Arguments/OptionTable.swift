@@ -75,7 +75,7 @@ package struct OptionTable: Sendable {
       if index > 0 {
         guard rest.popFirst() == UInt8(ascii: " ") else { return nil }
       }
-      guard rest.starts(with: name.utf8) else { return nil }
+      guard !name.isEmpty, rest.starts(with: name.utf8) else { return nil }
       rest = rest.dropFirst(name.utf8.count)
     }
     return rest

@@ -3,17 +3,32 @@ import Bytes
 import Glibc
 import SystemPackage
 
-/// A path on the command line: any bytes but NUL, which need not be UTF-8.
+/// A file on the command line that a command reads, and any other path: any bytes but NUL, which need not be UTF-8. `-` stands
+/// for standard input.
 package struct PathArgument: ExpressibleByArgument {
   /// The path.
   package let path: FilePath
+  /// Whether it was written with a slash at its end, as only a directory can be.
+  let endsWithSlash: Bool
+  /// Whether it is `-`.
+  package let isStandardInput: Bool
 
   /// A path that did not come from the command line.
-  package init(_ path: FilePath) { self.path = path }
+  package init(_ path: FilePath) {
+    self.path = path
+    endsWithSlash = false
+    isStandardInput = false
+  }
 
   /// Reads an argument; nil if it is empty.
   package init?(argument: String) {
     guard !argument.isEmpty else { return nil }
+    endsWithSlash = argument.utf8.last == UInt8(ascii: "/")
+    isStandardInput = argument == "-"
+    guard !isStandardInput else {
+      path = "/dev/stdin"
+      return
+    }
     path = ArgumentBytes.decode(argument).withUnsafeBufferPointer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { characters in
         characters.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
@@ -40,8 +55,23 @@ package struct PathArgument: ExpressibleByArgument {
 /// the last private-use plane, and ``decode(_:)`` turns it back into the byte.
 package enum ArgumentBytes {
   private static let base: UInt32 = 0x10_FF00
+  /// The characters that stand for bytes.
+  private static let standIns = base + 0x80...base + 0xFF
   /// The first byte in UTF-8 of the last private-use plane, which hardly any argument has.
   private static let leadByte: UInt8 = 0xF4
+
+  /// Whether a text has a character that stands for a byte.
+  private static func hasStandIns(_ text: String) -> Bool {
+    text.utf8.contains(leadByte) && text.unicodeScalars.contains { standIns.contains($0.value) }
+  }
+
+  /// Whether an argument is text. What is not cannot be an option's value, unless it is a path or any bytes.
+  package static func isText(_ argument: String) -> Bool { !hasStandIns(argument) }
+
+  /// An argument, or a sentence that quotes one, for people.
+  package static func printable(_ text: String) -> String {
+    hasStandIns(text) ? Array(decode(text).dropLast()).printable : text.printable
+  }
 
   /// The process's arguments without its name.
   package static var commandLine: [String] {
@@ -51,7 +81,7 @@ package enum ArgumentBytes {
 
   private static func encode(_ argument: UnsafeMutablePointer<CChar>) -> String {
     // Text that has such characters itself is kept as bytes too.
-    if let text = String(validatingCString: argument), !text.utf8.contains(leadByte) { return text }
+    if let text = String(validatingCString: argument), !hasStandIns(text) { return text }
     let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
     var text = String.UnicodeScalarView()
     for byte in bytes {
@@ -64,9 +94,9 @@ package enum ArgumentBytes {
 
   /// The bytes of an argument, and a NUL.
   package static func decode(_ text: String) -> [UInt8] {
-    guard text.utf8.contains(leadByte) else { return Array(text.utf8) + [0] }
+    guard hasStandIns(text) else { return Array(text.utf8) + [0] }
     return text.unicodeScalars.flatMap { scalar -> [UInt8] in
-      if scalar.value >= base + 0x80, scalar.value <= base + 0xFF { return [UInt8(scalar.value - base)] }
+      if standIns.contains(scalar.value) { return [UInt8(scalar.value - base)] }
       return Array(String(scalar).utf8)
     } + [0]
   }

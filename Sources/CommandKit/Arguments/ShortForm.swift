@@ -39,11 +39,13 @@ package struct ShortForm: Sendable {
     /// Whether all are read.
     @inlinable package var isEmpty: Bool { rest.isEmpty }
 
-    /// Reads an operand; nil where there is none, or what may be an option.
+    /// Reads an operand; nil where there is none, what may be an option, and what a slash says to be a directory.
     @inlinable package mutating func operand<Value: ExpressibleByArgument>(_ type: Value.Type = Value.self)
       -> Value?
     {
-      guard let word = rest.popFirst(), word.utf8.first != UInt8(ascii: "-") else { return nil }
+      guard let word = rest.popFirst(), word.utf8.first != UInt8(ascii: "-"),
+        word.utf8.last != UInt8(ascii: "/")
+      else { return nil }
       return Value(argument: word)
     }
 

@@ -8,14 +8,28 @@ package protocol ToolCommand: ParsableCommand {
 
   /// Whether the command's output is a JSON document.
   var printsJSON: Bool { get }
+
+  /// The options that do nothing with the other options and operands of this command line.
+  var idleOptions: [IdleOptions] { get }
 }
 
 extension ToolCommand {
+  /// Every option does something, unless a command says otherwise.
+  package var idleOptions: [IdleOptions] { [] }
+
   /// Text, unless a command says that it prints JSON.
   package var printsJSON: Bool { false }
 
   /// Does the work.
   package mutating func run() throws { try execute() }
+
+  /// Refuses a command line that the parser accepts, but that cannot be meant.
+  ///
+  /// - Parameter given: the names of the options on the command line, without dashes.
+  package func checkCommandLine(given: Set<String>) throws {
+    for options in idleOptions { try options.check(given: given) }
+    try CommandFiles(of: self).check()
+  }
 }
 
 /// A command that prints notes or progress besides its output.

@@ -27,7 +27,7 @@ package struct ToolFailure: Error {
 
   /// The same failure, with the file that it is about.
   package func naming(_ path: FilePath) -> ToolFailure {
-    var named = ToolFailure(status, code: code, "\(path.string): \(message)")
+    var named = ToolFailure(status, code: code, "\(path.printable): \(message)")
     (named.offset, named.objectID, named.isReported) = (offset, objectID, isReported)
     return named
   }
@@ -53,11 +53,19 @@ package struct ToolFailure: Error {
   /// A failure to write output. A reader that has gone away needs no message.
   package init(writing error: SystemError) {
     self.init(
-      .system, code: "system", error.errno == .brokenPipe ? "" : "standard output: \(error.description)")
+      .system, code: "system",
+      error.errno == .brokenPipe ? "" : "cannot write to standard output: \(error.errno.description)")
   }
 
   /// A command line that the parser accepts, but with a contradiction or a wrong value.
   package static func usage(_ message: String) -> ToolFailure { ToolFailure(.usage, code: "usage", message) }
+
+  /// Reads an option's value. A fault of the value becomes a usage error that names the option.
+  package static func reading<Result>(_ option: String, _ read: () throws -> Result) throws -> Result {
+    do { return try read() } catch let fault as any Fault where fault.kind == .argument {
+      throw usage("\(option): \(fault.description)")
+    }
+  }
 
   /// The failure as a member of a JSON document.
   package var json: JSONValue {

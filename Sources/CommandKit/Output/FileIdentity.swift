@@ -10,10 +10,4 @@ extension FileIdentity {
     guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
     self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
-
-  /// Refuses to write over the file that is read, under any name.
-  package static func refuse(_ output: FilePath, asOutputOf input: FilePath) throws {
-    guard let identity = FileIdentity(of: output), identity == FileIdentity(of: input) else { return }
-    throw ToolFailure.usage("the output \(output.printable) is the input")
-  }
 }

@@ -5,15 +5,18 @@ import SystemPackage
 /// Output that is gathered and written in large pieces.
 package final class OutputBuffer: ByteSink {
   private let descriptor: Int32
+  private let name: String
   private let pending: Pending
 
   private final class Pending {
     var bytes: [UInt8] = []
+    var hasFailed = false
   }
 
-  /// A buffer for a descriptor.
-  package init(_ descriptor: Int32 = STDOUT_FILENO) {
+  /// A buffer for a descriptor: standard output, or a file with a path.
+  package init(_ descriptor: Int32 = STDOUT_FILENO, path: FilePath? = nil) {
     self.descriptor = descriptor
+    name = path?.printable ?? "standard output"
     pending = Pending()
     pending.bytes.reserveCapacity(1 << 17)
   }
@@ -43,12 +46,18 @@ package final class OutputBuffer: ByteSink {
   }
 
   /// Writes what is left.
-  package func flush() throws(ToolFailure) { do { try flushBytes() } catch { throw Self.failure(error) } }
+  package func flush() throws(ToolFailure) { do { try flushBytes() } catch { throw failure(error) } }
 
   /// The failure of a write, for the user. A reader that has gone away needs no message.
-  package static func failure(_ error: SquashError) -> ToolFailure {
-    ToolFailure(.system, code: "system", error.errno == EPIPE ? "" : error.description)
+  package func failure(_ error: SquashError) -> ToolFailure {
+    guard isFull, let errno = error.errno else { return ToolFailure(error) }
+    return ToolFailure(
+      .system, code: "system",
+      errno == EPIPE ? "" : "cannot write to \(name): \(Errno(rawValue: errno).description)")
   }
+
+  /// Whether a write has failed.
+  private var isFull: Bool { pending.hasFailed }
 
   private func flushBytes() throws(SquashError) {
     var failure: SquashError?
@@ -66,7 +75,8 @@ package final class OutputBuffer: ByteSink {
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else {
         let reason = Errno(rawValue: errno)
-        throw SquashError(.system, "cannot write the output: \(reason.description)", errno: reason.rawValue)
+        pending.hasFailed = true
+        throw SquashError(.system, "cannot write to \(name): \(reason.description)", errno: reason.rawValue)
       }
       done += count
     }

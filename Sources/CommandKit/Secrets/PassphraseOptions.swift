@@ -7,7 +7,7 @@ import SystemPackage
 package struct PassphraseOptions: ParsableArguments {
   /// The descriptor to read it from.
   @Option(help: ArgumentHelp("Read the passphrase from an open file descriptor.", valueName: "n"))
-  package var passphraseFd: Int32?
+  package var passphraseFd: DescriptorArgument?
 
   /// The file to read it from.
   @Option(
@@ -17,8 +17,24 @@ package struct PassphraseOptions: ParsableArguments {
   /// Options with nothing given.
   package init() {}
 
+  /// Refuses two places at once.
+  package func validate() throws {
+    try Self.refuseBoth("--passphrase-fd", passphraseFd, "--passphrase-file", passphraseFile)
+  }
+
+  /// Refuses a passphrase from a descriptor and a file at once.
+  package static func refuseBoth(
+    _ first: String, _ descriptor: DescriptorArgument?, _ second: String, _ file: PathArgument?
+  ) throws {
+    guard descriptor == nil || file == nil else {
+      throw ValidationError("\(first) and \(second) exclude each other")
+    }
+  }
+
   /// The same values, independent of ArgumentParser.
-  package var source: PassphraseSource { PassphraseSource(descriptor: passphraseFd, file: passphraseFile) }
+  package var source: PassphraseSource {
+    PassphraseSource(descriptor: passphraseFd?.number, file: passphraseFile)
+  }
 
   /// Whether an option gives it.
   package var isGiven: Bool { source.isNamed }

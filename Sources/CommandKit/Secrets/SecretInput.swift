@@ -26,6 +26,13 @@ package enum SecretInput {
     try SecretFile.read(from: descriptor, path, limit: passphraseLimit)
   }
 
+  /// Refuses files of secrets that cannot be read, before work that takes long.
+  package static func requireReadable(_ files: [PathArgument]) throws(SystemError) {
+    for file in files {
+      try SystemError.check("open", file.path) { file.path.withPlatformString { access($0, R_OK) } }
+    }
+  }
+
   /// The open descriptor of this process that a path stands for, as shells name pipes to other commands; nil for any
   /// other path.
   ///
@@ -96,11 +103,12 @@ package enum SecretInput {
     for name in keyVariables where getenv(name) != nil { _ = try? environment(name) }
   }
 
+  /// Variables with the paths of keys.
+  package static let pathVariables = ["SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH"]
+
   /// Variables with the paths of keys, and with keys themselves.
-  private static let keyVariables = [
-    "SINGULARITY_ENCRYPTION_PEM_PATH", "APPTAINER_ENCRYPTION_PEM_PATH", "SINGULARITY_ENCRYPTION_PEM_DATA",
-    "APPTAINER_ENCRYPTION_PEM_DATA",
-  ]
+  private static let keyVariables =
+    pathVariables + ["SINGULARITY_ENCRYPTION_PEM_DATA", "APPTAINER_ENCRYPTION_PEM_DATA"]
 
   private static let passphraseVariables = [
     "SIFTOOL_PASSPHRASE", "SINGULARITY_ENCRYPTION_PASSPHRASE", "APPTAINER_ENCRYPTION_PASSPHRASE",

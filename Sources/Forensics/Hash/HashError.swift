@@ -40,10 +40,10 @@ public struct HashError: Fault, Equatable, Sendable {
   /// The cause: the image, the arguments, the system or another one.
   public var kind: FaultKind {
     switch code {
-    case .truncated: .malformed
+    case .truncated, .list: .malformed
     case .invalidArgument: .argument
     case .system: .system
-    case .tooMuch, .list, .library: .other
+    case .tooMuch, .library: .other
     }
   }
 

@@ -3,5 +3,5 @@ package import SystemPackage
 
 extension FilePath {
   /// The path with everything escaped that could disturb a terminal.
-  package var printable: String { VisibleText.text(string.utf8, doublesBackslashes: false) }
+  package var printable: String { VisibleText.text(bytes, doublesBackslashes: false) }
 }

@@ -20,12 +20,15 @@ public struct ReplacementFile: ~Copyable {
   ///
   /// - Parameters:
   ///   - mode: permission bits before the umask; if a file is replaced, its permissions are kept.
-  /// - Throws: ``SystemError`` with `EEXIST` if the path is not a regular file.
+  /// - Throws: ``SystemError`` with `EEXIST` if the path is a device or the like, and with `EISDIR` if it is a directory.
   public init(replacing path: FilePath, mode: mode_t) throws(SystemError) {
     let destination = Self.resolve(path)
     var old = stat()
     let exists = destination.withPlatformString { stat($0, &old) } == 0
     if exists {
+      guard old.st_mode & S_IFMT != S_IFDIR else {
+        throw SystemError(errno: .isDirectory, operation: "replace", path: path)
+      }
       guard old.st_mode & S_IFMT == S_IFREG else {
         throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
       }
@@ -41,7 +44,7 @@ public struct ReplacementFile: ~Copyable {
     var number = directory.withPlatformString { open($0, O_RDWR | linux_o_tmpfile | O_CLOEXEC, mode) }
     let isNamed = number < 0
     if isNamed {
-      number = try SystemError.check("create", path) {
+      number = try SystemError.check("create a file in", directory) {
         temporary.withPlatformString { open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode) }
       }
     }

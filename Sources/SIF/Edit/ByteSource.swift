@@ -55,9 +55,12 @@ public struct FileSource: ByteSource, ~Copyable {
   }
 
   /// The next bytes.
+  ///
+  /// - Throws: ``SIFError`` if they cannot be read, and within ``EndingSignals/deferred(_:)`` if a signal has come.
   public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(SIFError) -> Int {
     try translating { () throws(SystemError) in
-      try SystemError.check("read", descriptor.path) {
+      try EndingSignals.wait(toRead: descriptor)
+      return try SystemError.check("read", descriptor.path) {
         Glibc.read(descriptor.rawValue, buffer.baseAddress, buffer.count)
       }
     }

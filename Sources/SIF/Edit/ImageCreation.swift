@@ -27,6 +27,21 @@ extension Image {
       self.capacity = capacity
     }
 
+    /// Refuses a launch script or a capacity that does not fit.
+    ///
+    /// - Throws: ``SIFError/Code/invalidArgument``.
+    public func check() throws(SIFError) {
+      guard launchScript.count < Header.launchScriptByteCount else {
+        throw SIFError(
+          .invalidArgument, "the launch script is \(launchScript.count) bytes long; 31 is the most")
+      }
+      guard (0...Self.maximumCapacity).contains(capacity) else {
+        throw SIFError(
+          .invalidArgument,
+          "a capacity of \(capacity) descriptors is not between 0 and \(Self.maximumCapacity)")
+      }
+    }
+
     /// An image without an id and without times: its bytes are the same whenever it is made.
     public static let deterministic = Creation(id: .none, time: .none)
   }
@@ -36,15 +51,7 @@ extension Image {
   /// - Parameter storage: empty storage.
   /// - Throws: ``SIFError/Code/invalidArgument`` for a launch script or a capacity that does not fit.
   public static func create(_ creation: Creation, in storage: any Storage) throws(SIFError) -> Image {
-    guard creation.launchScript.count < Header.launchScriptByteCount else {
-      throw SIFError(
-        .invalidArgument, "the launch script is \(creation.launchScript.count) bytes long; 31 is the most")
-    }
-    guard (0...Creation.maximumCapacity).contains(creation.capacity) else {
-      throw SIFError(
-        .invalidArgument,
-        "a capacity of \(creation.capacity) descriptors is not between 0 and \(Creation.maximumCapacity)")
-    }
+    try creation.check()
     let header = Header(
       launchScript: creation.launchScript, id: creation.id, createdAt: creation.time,
       capacity: creation.capacity)

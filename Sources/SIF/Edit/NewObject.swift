@@ -45,7 +45,7 @@ public struct NewObject: Hashable, Sendable {
   }
 
   /// Throws ``SIFError/Code/invalidArgument`` for a value that does not fit the format.
-  func validate() throws(SIFError) {
+  package func validate() throws(SIFError) {
     guard name.count <= Descriptor.nameByteCount else {
       throw SIFError(.invalidArgument, "the name is \(name.count) bytes long; 128 is the most")
     }

@@ -320,8 +320,11 @@ struct RootFileSystem {
     _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount]
   ) throws(RuntimeError) -> Bool {
     let mount = placed.planned
-    let own = all.last { $0.planned.isMemory && $0.path != placed.path && placed.path.isBeneath($0.path) }
-    guard let own else { return false }
+    // The mount right above it: what is bound there belongs to the host.
+    let above = all.last {
+      $0.planned.isDirectory && $0.path != placed.path && placed.path.isBeneath($0.path)
+    }
+    guard let own = above, own.planned.isMemory else { return false }
     var path = own.path
     for name in placed.path.components.dropFirst(own.path.components.count) {
       guard let directory = try? root.openInRoot(path, flags: O_RDONLY | O_DIRECTORY) else { return false }

@@ -44,7 +44,19 @@ public struct ResourceLimits: Sendable {
 
   /// Makes limits from tables of the same form.
   public init(_ value: JSONValue, file: String) throws(RuntimeError) {
-    let table = try Setting(value: value, file: file).table(of: [
+    try self.init(Setting(value: value, file: file))
+  }
+
+  /// Makes limits from tables of the same form that come from elsewhere.
+  ///
+  /// - Parameter names: what the user calls a value, by its place in the tables such as `cpu.shares`.
+  public init(_ value: JSONValue, named names: [String: String]) throws(RuntimeError) {
+    try self.init(Setting(value: value, file: "the limits", names: names))
+  }
+
+  private init(_ setting: Setting) throws(RuntimeError) {
+    let file = setting.file
+    let table = try setting.table(of: [
       "memory", "cpu", "pids", "blockIO", "hugepageLimits", "rdma", "network", "devices", "unified",
     ])
     if let network = table["network"] { throw network.fault(Self.unavailable) }
@@ -80,7 +92,7 @@ public struct ResourceLimits: Sendable {
 
   private mutating func add(_ setting: Setting, _ name: String, _ text: String) {
     limits.append(
-      Limit(place: "\(setting.file): \(setting.place)", files: [ControlFile(name: name, text: text)]))
+      Limit(place: setting.origin, files: [ControlFile(name: name, text: text)]))
   }
 
   private func refuse(_ names: [String], of table: [String: Setting]) throws(RuntimeError) {
@@ -111,7 +123,7 @@ public struct ResourceLimits: Sendable {
     guard let swap = table["swap"] else { return }
     // Version 1 counts memory and swap together, version 2 counts swap alone.
     guard let total = Int64(try Self.amount(swap)) else { return add(swap, "memory.swap.max", "max") }
-    guard let memory else { throw swap.fault("this is memory and swap together: it needs memory.limit") }
+    guard let memory else { throw swap.fault("this is memory and swap together: it needs a limit on memory") }
     guard total >= memory else { throw swap.fault("this is memory and swap together: at least memory.limit") }
     add(swap, "memory.swap.max", "\(total - memory)")
   }
@@ -188,7 +200,7 @@ public struct ResourceLimits: Sendable {
     let weight = try setting.integer(in: 10...1000)
     limits.append(
       Limit(
-        place: "\(setting.file): \(setting.place)",
+        place: setting.origin,
         files: [
           ControlFile(name: "io.bfq.weight", text: "\(device)\(weight)"),
           ControlFile(name: "io.weight", text: "\(device)\(1 + (weight - 10) * 9999 / 990)"),

@@ -7,14 +7,22 @@ struct Setting {
   let file: String
   /// The path to the value, such as `syscalls[3].args[0].op`; empty for the whole file.
   var place = ""
+  /// What the user calls values, by their places, if they come from options instead of a file.
+  var names: [String: String] = [:]
+
+  /// What messages call the value.
+  var origin: String {
+    // An element of a list has the name of the list.
+    names[String(place.prefix { $0 != "[" })] ?? (place.isEmpty ? file : "\(file): \(place)")
+  }
 
   /// Makes an error about this value. The text follows the place.
   func fault(_ what: String) -> RuntimeError {
-    RuntimeError(.invalidArgument, "\(file): \(place.isEmpty ? "" : "\(place): ")\(what)")
+    RuntimeError(.invalidArgument, "\(origin): \(what)")
   }
 
   private func part(_ value: JSONValue, _ place: String) -> Setting {
-    Setting(value: value, file: file, place: place)
+    Setting(value: value, file: file, place: place, names: names)
   }
 
   /// The members of a table, without those that are null. The table must not have other names.

@@ -22,13 +22,6 @@ struct KeyDerivationOptions: ParsableArguments {
       "The passes of Argon2 (default: 4) or the iterations of PBKDF2 (default: 1000000).", valueName: "n"))
   var kdfTime: UInt32?
 
-  /// The first option whose value is not the default; nil if there is none.
-  var firstGiven: String? {
-    if kdf != "argon2id" { return "--kdf" }
-    if kdfMemory != nil { return "--kdf-memory" }
-    return kdfTime == nil ? nil : "--kdf-time"
-  }
-
   /// The cost, checked.
   func cost() throws -> KeyDerivationCost {
     guard let algorithm = KeyDerivationCost.Algorithm(rawValue: kdf) else {
@@ -42,9 +35,10 @@ struct KeyDerivationOptions: ParsableArguments {
         throw ToolFailure.usage("--kdf-memory is more than 4 GiB")
       }
       cost.memory = memory
+      try ToolFailure.reading("--kdf-memory") { try cost.check() }
     }
     if let kdfTime { cost.time = kdfTime }
-    try cost.check()
+    try ToolFailure.reading("--kdf-time") { try cost.check() }
     return cost
   }
 }
@@ -60,18 +54,15 @@ struct VolumeShapeOptions: ParsableArguments {
       valueName: "size"))
   var luksOffset = SizeArgument(1 << 20)
 
-  /// The first option whose value is not the default; nil if there is none.
-  var firstGiven: String? {
-    if let option = derivation.firstGiven { return option }
-    if sectorSize.bytes != 4096 { return "--sector-size" }
-    return luksOffset.bytes == 1 << 20 ? nil : "--luks-offset"
-  }
+  /// The names of these options.
+  static let names = ["kdf", "kdf-memory", "kdf-time", "sector-size", "luks-offset"]
 
   /// The options of a volume, checked.
   func options() throws -> FormatOptions {
-    let options = FormatOptions(
-      dataOffset: luksOffset.bytes, sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
-    try options.check()
+    var options = FormatOptions(sectorSize: Int(sectorSize.bytes), kdf: try derivation.cost())
+    try ToolFailure.reading("--sector-size") { try options.check() }
+    options.dataOffset = luksOffset.bytes
+    try ToolFailure.reading("--luks-offset") { try options.check() }
     return options
   }
 }
@@ -96,8 +87,12 @@ struct NewVolumeKeySource {
     }
     if !pemPaths.isEmpty {
       let recipients = try pemPaths.flatMap { try Self.read($0.path) }
-      if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
-      return try NewVolumeKey(recipients: recipients, for: format)
+      do {
+        if let shared { return try NewVolumeKey(sharing: shared, with: recipients) }
+        return try NewVolumeKey(recipients: recipients, for: format)
+      } catch let error as PEMError {
+        throw ToolFailure(error, pemPaths.map(\.path.printable).joined(separator: ", "))
+      }
     }
     if let named = try passphrase.readNamed() { return try NewVolumeKey(passphrase: named) }
     if let value = try passphrase.readEnvironment() { return try NewVolumeKey(passphrase: value) }
@@ -135,16 +130,21 @@ struct PackEncryptionOptions: ParsableArguments {
   var pemPath: [PathArgument] = []
   @OptionGroup var shape: VolumeShapeOptions
 
+  /// The options that do nothing without `--encrypt`.
+  var idleOptions: [IdleOptions] {
+    guard !encrypt else { return [] }
+    return [
+      IdleOptions(
+        ["passphrase-fd", "passphrase-file", "pem-path"] + VolumeShapeOptions.names, reason: "needs --encrypt"
+      )
+    ]
+  }
+
   /// The key and the format of the volume; nil without `--encrypt`.
   func read() throws -> (key: NewVolumeKey, options: FormatOptions)? {
-    guard encrypt else {
-      guard !passphrase.isGiven, pemPath.isEmpty else {
-        throw ToolFailure.usage("a passphrase or key needs --encrypt")
-      }
-      return nil
-    }
+    guard encrypt else { return nil }
     var source = NewVolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     let options = try shape.options()

@@ -86,7 +86,7 @@ extension ToolFailure {
 extension SquashImage {
   /// The selection of paths and patterns. Each is first looked up as a path, so that an existing path is never taken
   /// for a pattern, and a path that does not exist is an error.
-  func selection(_ paths: [BytesArgument]) throws -> PathSelection {
+  func selection(_ paths: [InnerPathArgument]) throws -> PathSelection {
     guard !paths.isEmpty else { return .all }
     let reader = try SquashReader(self)
     return PathSelection(

@@ -22,12 +22,17 @@ struct VolumeKeyOptions: ParsableArguments {
 
   @OptionGroup var permissions: VolumePermissionOptions
 
+  /// The names of these options.
+  static let names = ["passphrase-fd", "passphrase-file", "pem-path", "allow-kdf-cost", "allow-cipher"]
+
   /// Closes the descriptors that options and variables name, read or not, so that no program inherits them.
   func closeDescriptors() {
     let named =
       [passphrase.passphraseFile].compactMap { $0 } + pemPath + VolumeKeySource.pemPathsOfEnvironment
     let paths = named.map(\.path)
-    for number in [passphrase.passphraseFd].compactMap({ $0 }) + paths.compactMap(SecretInput.descriptor) {
+    for number in [passphrase.passphraseFd?.number].compactMap({ $0 })
+      + paths.compactMap(SecretInput.descriptor)
+    {
       SecretInput.closeDescriptor(number)
     }
   }
@@ -35,7 +40,7 @@ struct VolumeKeyOptions: ParsableArguments {
   /// The same values, independent of ArgumentParser.
   var source: VolumeKeySource {
     var source = VolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     source.allowsAnyCost = permissions.allowKdfCost

@@ -25,34 +25,23 @@ enum Evidence {
 
   static let changed = ToolFailure(.failure, code: "changed", "the file changed while it was examined")
 
-  /// Writes a file of results, which must not be the file that is examined.
-  static func write(_ bytes: [UInt8], to path: FilePath, examining storage: FileStorage) throws {
-    try refuse(path, examining: storage, allowsStreams: true)
+  /// Writes a file of results.
+  static func write(_ bytes: [UInt8], to path: FilePath) throws {
+    try refuse(path, allowsStreams: true)
     let file = try OutputFile(writing: path, mode: 0o644)
     try file.write(bytes.span.bytes)
     try file.commit()
   }
 
-  /// Writes an image, which must not be the file that is examined.
-  static func writeImage(
-    to path: FilePath, examining storage: FileStorage, _ fill: (any Storage) throws -> Void
-  ) throws {
-    try refuse(path, examining: storage)
+  /// Writes an image.
+  static func writeImage(to path: FilePath, _ fill: (any Storage) throws -> Void) throws {
+    try refuse(path)
     try NewImageFile.write(replacing: path, mode: 0o755, fill)
   }
 
-  /// Refuses to replace an existing file, above all the image itself.
-  private static func refuse(
-    _ path: FilePath, examining storage: FileStorage, allowsStreams: Bool = false
-  ) throws {
-    let evidence = try storage.withDescriptor { (descriptor) throws(SystemError) in try descriptor.status() }
+  /// Refuses to replace an existing file, above all an image.
+  private static func refuse(_ path: FilePath, allowsStreams: Bool = false) throws {
     var target = stat()
-    if path.withPlatformString({ stat($0, &target) }) == 0,
-      (target.st_dev, target.st_ino) == (evidence.st_dev, evidence.st_ino)
-    {
-      throw ToolFailure.usage(
-        "\(path.printable) is the image itself: it is not overwritten")
-    }
     if allowsStreams, OutputFile.isStream(path) { return }
     guard path.withPlatformString({ lstat($0, &target) }) != 0 else {
       throw SystemError(errno: .fileExists, operation: "create", path: path)

@@ -112,12 +112,9 @@ struct OpenedVolumeFields {
   private let byteCount: Int64
   private let superblock: Superblock
 
-  /// Opens the partition.
-  init(_ object: Descriptor, in image: Image, _ source: VolumeKeySource) throws {
-    guard object.isEncryptedSquashfs else {
-      throw ToolFailure(
-        .failure, code: "not-encrypted", "object \(object.id) is not an encrypted partition: it needs no key")
-    }
+  /// Opens the partition; nil if it is not encrypted, and needs no key.
+  init?(_ object: Descriptor, in image: Image, _ source: VolumeKeySource) throws {
+    guard object.isEncryptedSquashfs else { return nil }
     let opened = try image.unlock(object, with: source)
     superblock = try opened.squashfs().superblock
     self.object = object.id

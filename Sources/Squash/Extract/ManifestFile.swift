@@ -46,10 +46,10 @@ package final class ManifestFile: Sendable {
       state = Mutex(State(file: file))
       return
     }
-    state = Mutex(State())
     var status = stat()
     guard path.withPlatformString({ lstat($0, &status) }) == 0 else {
       old = nil
+      state = Mutex(State(file: try Self.file(path, isNamed: isNamed)))
       return
     }
     guard continues else { throw SystemError(errno: .fileExists, operation: "create", path: path) }
@@ -57,6 +57,14 @@ package final class ManifestFile: Sendable {
       throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
     }
     old = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    state = Mutex(State(file: try Self.file(path, isNamed: isNamed)))
+  }
+
+  /// The file of a path that the user named. It is opened first: after the extraction it would be too late to say that the
+  /// path cannot be written to.
+  private static func file(_ path: FilePath, isNamed: Bool) throws(SystemError) -> OutputFile? {
+    guard isNamed else { return nil }
+    return try OutputFile(writing: path, mode: 0o644)
   }
 
   /// Adds a line, without its end.

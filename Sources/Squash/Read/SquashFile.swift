@@ -10,6 +10,8 @@ public final class SquashFile: RandomAccess {
 
   /// The number of bytes of the file.
   public var byteCount: Int64 { layout.size }
+  /// The bytes are compressed, or in several places.
+  public var origin: Int64? { nil }
   private let image: SquashImage
   private let layout: FileLayout
   private let cache: BlockCache

@@ -37,7 +37,8 @@ public struct WriterOptions: Sendable {
     }
   }
 
-  func check() throws(SquashError) {
+  /// Refuses values that the writer does not have.
+  package func check() throws(SquashError) {
     guard (4096...1 << 20).contains(blockSize), blockSize & (blockSize - 1) == 0 else {
       throw SquashError(
         .invalidArgument, "a block size of \(blockSize): not a power of two from 4 KiB to 1 MiB")

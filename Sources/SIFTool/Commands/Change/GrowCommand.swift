@@ -16,8 +16,10 @@ struct GrowCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute(_ reporter: Reporter) throws {
-    let old = try NewImageFile.rewrite(image.path, clock: try write.clock(), watching: reporter.watching) {
-      try $0.grow(toCapacity: capacity, into: $1)
+    let clock = try write.clock()
+    let old = try NewImageFile.rewrite(image.path, clock: clock, watching: reporter.watching) {
+      rewriter, new in
+      try ToolFailure.reading("--capacity") { try rewriter.grow(toCapacity: capacity, into: new) }
     }
     reporter.note(
       "room for \(capacity) objects instead of \(old.header.descriptorsTotal)")

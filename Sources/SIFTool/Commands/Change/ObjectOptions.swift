@@ -68,20 +68,39 @@ struct ObjectOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The alignment of the object's bytes (default: 4K for a partition, none for other objects).",
+      discussion: "As in the reference, a number that begins with 0x is hexadecimal, and with 0 octal.",
       valueName: "size"))
   var alignment: AlignmentArgument?
 
   @Option(help: ArgumentHelp("The object's name, at most 128 bytes.", valueName: "name")) var filename:
-    String?
+    BytesArgument?
 
   /// The object that the options describe.
   func newObject() throws -> NewObject {
     let type = try dataType()
     // The reference, too, stores the bits that the field has, and none of them stands for no group.
     let group = groupid.map { $0.value & Descriptor.largestNumber }
+    let name = filename?.bytes ?? []
+    try ToolFailure.reading("--filename") { try NewObject(type, name: name).validate() }
+    let link = try linkTarget()
+    try ToolFailure.reading(self.link == nil ? "--link-group" : "--link") {
+      try NewObject(type, link: link).validate()
+    }
     return NewObject(
-      type, metadata: try metadata(of: type), group: group == 0 ? nil : group, link: try linkTarget(),
-      name: filename.map { Array(ArgumentBytes.decode($0).dropLast()) } ?? [], alignment: alignment?.bytes)
+      type, metadata: try metadata(of: type), group: group == 0 ? nil : group, link: link, name: name,
+      alignment: alignment?.bytes)
+  }
+
+  /// The options that belong to another type of object.
+  var idleOptions: [IdleOptions] {
+    guard let type = try? dataType() else { return [] }
+    let options: [(type: DataType, names: [String])] = [
+      (.partition, ["parttype", "partfs", "partarch"]), (.signature, ["signhash", "signentity"]),
+      (.sbom, ["sbomformat"]), (.cryptographicMessage, ["message-format", "message-type"]),
+    ]
+    return options.filter { $0.type != type }.map {
+      IdleOptions($0.names, reason: "needs --datatype \($0.type.name)")
+    }
   }
 
   private func dataType() throws -> DataType {
@@ -166,7 +185,7 @@ struct ObjectOptions: ParsableArguments {
     return architecture
   }
 
-  private static func quoted(_ text: String) -> String { "\"\(text.printable)\"" }
+  private static func quoted(_ text: String) -> String { "\"\(ArgumentBytes.printable(text))\"" }
 }
 
 /// Names with the numbers that stand for them, as help shows them.
@@ -181,9 +200,8 @@ struct AlignmentArgument: ExpressibleByArgument {
   let bytes: Int64
 
   init?(argument: String) {
-    guard let bytes = ReferenceNumber.parse(argument) ?? SizeArgument(argument: argument)?.bytes else {
-      return nil
-    }
+    guard let bytes = ReferenceNumber.parse(argument) ?? SizeArgument(argument: argument)?.bytes, bytes >= 0
+    else { return nil }
     self.bytes = bytes
   }
 }

@@ -17,7 +17,7 @@ struct DecryptCommand: ReportingCommand {
       """)
 
   @Argument(help: "The image.") var input: PathArgument
-  @Argument(help: "The new image.") var output: PathArgument
+  @Argument(help: "The new image.") var output: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
@@ -27,11 +27,12 @@ struct DecryptCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
+  var idleOptions: [IdleOptions] { signing.idleOptions }
 
   func execute(_ reporter: Reporter) throws {
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try Partition(of: image, id: id?.value).requireEncrypted()
+    let partition = try input.named { try Partition(of: image, id: id?.value).requireEncrypted() }
     var source = key.source
     source.reporter = reporter
     let opened = try input.namingImage { try image.unlock(partition, with: source) }

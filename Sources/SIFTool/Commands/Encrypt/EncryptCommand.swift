@@ -24,7 +24,7 @@ struct EncryptCommand: ReportingCommand {
       """)
 
   @Argument(help: "The image.") var input: PathArgument
-  @Argument(help: "The new image.") var output: PathArgument
+  @Argument(help: "The new image.") var output: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Passphrase") var passphrase: PassphraseOptions
@@ -41,18 +41,20 @@ struct EncryptCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { json.json }
+  var idleOptions: [IdleOptions] {
+    signing.idleOptions
+      + (format == .luks
+        ? [] : [IdleOptions(VolumeShapeOptions.names, reason: "applies to --format luks alone")])
+  }
 
   func execute(_ reporter: Reporter) throws {
     let options = try shape.options()
-    if format != .luks, let option = shape.firstGiven {
-      throw ToolFailure.usage("\(option) applies to --format luks alone")
-    }
     let clock = try write.clock()
     let image = try Image(opening: input.path)
-    let partition = try Partition(of: image, id: id?.value)
-    let rewrite = try input.namingImage { try PartitionRewrite.encrypting(partition, as: format) }
+    let partition = try input.named { try Partition(of: image, id: id?.value) }
+    let rewrite = try input.named { try PartitionRewrite.encrypting(partition, as: format) }
     var source = NewVolumeKeySource()
-    source.passphrase.descriptor = passphrase.passphraseFd
+    source.passphrase.descriptor = passphrase.passphraseFd?.number
     source.passphrase.file = passphrase.passphraseFile
     source.pemPaths = pemPath
     source.format = format

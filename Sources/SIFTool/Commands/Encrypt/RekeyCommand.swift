@@ -21,12 +21,12 @@ struct RekeyCommand: ReportingCommand {
       siftool rekey secret.sif --pem-path mine.pem --keep --new-pem-path theirs.pub.pem
       """)
 
-  @Argument(help: "The image.") var image: PathArgument
+  @Argument(help: "The image.") var image: OutputArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
   @Option(help: ArgumentHelp("Read the new passphrase from an open file descriptor.", valueName: "n"))
-  var newPassphraseFd: Int32?
+  var newPassphraseFd: DescriptorArgument?
   @Option(
     help: ArgumentHelp(
       "Read the new passphrase from a file; one final newline is ignored.", valueName: "file"))
@@ -48,13 +48,27 @@ struct RekeyCommand: ReportingCommand {
     guard !(keep && remove) else { throw ValidationError("--keep and --remove exclude each other") }
     let isNew = newPassphraseFd != nil || newPassphraseFile != nil || !newPemPath.isEmpty
     guard !(remove && isNew) else { throw ValidationError("--remove takes no new key") }
+    try PassphraseOptions.refuseBoth(
+      "--new-passphrase-fd", newPassphraseFd, "--new-passphrase-file", newPassphraseFile)
+    guard newPemPath.isEmpty || newPassphraseFd == nil && newPassphraseFile == nil else {
+      throw ValidationError("a new passphrase and --new-pem-path exclude each other")
+    }
+  }
+
+  var idleOptions: [IdleOptions] {
+    remove
+      ? [IdleOptions("kdf", "kdf-memory", "kdf-time", reason: "is for a new key, and --remove makes none")]
+      : []
   }
 
   func execute(_ reporter: Reporter) throws {
     let cost = try derivation.cost()
+    try SecretInput.requireReadable([newPassphraseFile].compactMap { $0 } + newPemPath)
     // The editor holds the lock from before the header is read until its last change.
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
-    let partition = try Partition(of: editor.image, id: id?.value).requireEncrypted()
+    let partition = try PathArgument(image.path).named {
+      try Partition(of: editor.image, id: id?.value).requireEncrypted()
+    }
     try KeyChange.check(partition)
     var source = key.source
     source.reporter = reporter
@@ -77,7 +91,7 @@ struct RekeyCommand: ReportingCommand {
   private func newKey(_ change: KeyChange, _ opened: OpenedPartition) throws -> NewVolumeKey {
     var source = NewVolumeKeySource()
     source.passphrase = PassphraseSource(
-      descriptor: newPassphraseFd, file: newPassphraseFile, variables: ["SIFTOOL_NEW_PASSPHRASE"])
+      descriptor: newPassphraseFd?.number, file: newPassphraseFile, variables: ["SIFTOOL_NEW_PASSPHRASE"])
     source.pemPaths = newPemPath
     source.usesRuntimeVariables = false
     source.optionNames = "--new-passphrase-file, --new-passphrase-fd or --new-pem-path"

@@ -22,11 +22,22 @@ struct SignAfterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Read the passphrase of the signing key from an open file descriptor.", valueName: "n")
   )
-  var signPassphraseFd: Int32?
+  var signPassphraseFd: DescriptorArgument?
   @Option(
     help: ArgumentHelp(
       "Read the passphrase of the signing key from a file; one final newline is ignored.", valueName: "file"))
   var signPassphraseFile: PathArgument?
+
+  func validate() throws {
+    try PassphraseOptions.refuseBoth(
+      "--sign-passphrase-fd", signPassphraseFd, "--sign-passphrase-file", signPassphraseFile)
+  }
+
+  /// The options that do nothing if nothing is signed.
+  var idleOptions: [IdleOptions] {
+    isWanted
+      ? [] : [IdleOptions("sign-passphrase-fd", "sign-passphrase-file", reason: "needs --sign or --sign-key")]
+  }
 
   private var isWanted: Bool {
     sign || !signKey.isEmpty || signKeyEnv != nil || signFingerprint != nil || signKeyring != nil

@@ -28,7 +28,7 @@ struct CarveCommand: ReportingCommand {
     help: ArgumentHelp(
       "Write the items into new files in a directory, with a manifest.json of their digests.",
       valueName: "dir"))
-  var extract: PathArgument?
+  var extract: DirectoryArgument?
   @OptionGroup(title: "Output") var output: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
@@ -51,7 +51,7 @@ struct CarveCommand: ReportingCommand {
     if let extract {
       files = try write(items, of: carving, from: storage, into: extract.path)
       reporter.note(
-        "\(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.string)"
+        "\(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.printable)"
       )
     }
     var failure = try Evidence.change(of: storage, since: state)

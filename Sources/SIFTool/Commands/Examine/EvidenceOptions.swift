@@ -46,8 +46,13 @@ struct EvidenceOptions: ParsableArguments {
     if !storage.keepsAccessTime {
       reporter.note("you do not own the image: reading it may change its access time")
     }
+    if let id, evidence.descriptors.contains(where: { $0.id == id.value && $0.dataType != .partition }) {
+      throw SIFError(
+        .notPartition, "object \(id.value) is not a partition", path: image.path, objectID: id.value)
+    }
     if let id, !evidence.descriptors.contains(where: { $0.id == id.value }) {
-      throw ToolFailure(.failure, code: "object-not-found", "no object has the id \(id.value)")
+      throw SIFError(
+        .objectNotFound, "no object has the id \(id.value)", path: image.path, objectID: id.value)
     }
     return (evidence, limit.map { HashBudget(limit: $0.bytes) } ?? HashBudget(bytesOnDisk: status))
   }

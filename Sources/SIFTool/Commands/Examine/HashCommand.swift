@@ -19,7 +19,7 @@ struct HashCommand: ReportingCommand {
       siftool hash app.sif --against app.sha256
       siftool hash app.sif --only files --prefix . | (cd rootfs && sha256sum -c --quiet)
 
-      Exit codes: 0 done, and with --against everything is the same; 1 something differs; 5 something could not be read.
+      Exit codes: 0 done, and with --against everything is the same; 1 something differs; 5 something could not be read, or is not a list.
       """)
 
   /// The things to hash.
@@ -54,6 +54,15 @@ struct HashCommand: ReportingCommand {
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var printsJSON: Bool { false }
+
+  var idleOptions: [IdleOptions] {
+    guard !wants(.files) else { return [] }
+    return [
+      IdleOptions(
+        ["id", "prefix"] + VolumeKeyOptions.names,
+        reason: "is about the files in partitions, which --only leaves out")
+    ]
+  }
 
   func execute(_ reporter: Reporter) throws {
     let listing = HashListing(
@@ -184,14 +193,12 @@ struct HashCommand: ReportingCommand {
       lineLength = block[..<count].lastIndex(of: 0x0A).map { count - $0 - 1 } ?? lineLength + count
       guard lineLength <= HashList.longestLine else {
         throw ToolFailure(
-          .failure, code: HashError.Code.list.rawValue,
+          .malformed, code: HashError.Code.list.rawValue,
           "\(file.path.printable): a line is too long for a list of digests")
       }
     }
     do throws(HashError) { return try EarlierHashes(bytes, algorithm: algorithm) } catch {
-      throw ToolFailure(
-        .failure, code: error.code.rawValue, "\(file.path.printable): \(error.description)"
-      )
+      throw ToolFailure(error).naming(file.path)
     }
   }
 }

@@ -15,7 +15,7 @@ struct MapCommand: ReportingCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Option(help: ArgumentHelp("Also write a drawing of the map, in SVG.", valueName: "file")) var svg:
-    PathArgument?
+    OutputArgument?
   @OptionGroup(title: "Trusted keys") var trust: TrustOptions
   @OptionGroup(title: "Output") var output: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
@@ -34,7 +34,7 @@ struct MapCommand: ReportingCommand {
     bar.clear()
     if let svg {
       let drawing = MapDrawing(map).document(title: image.path.lastComponent?.string ?? image.path.string)
-      try Evidence.write(Array(drawing.utf8), to: svg.path, examining: storage)
+      try Evidence.write(Array(drawing.utf8), to: svg.path)
     }
     var failure =
       try Evidence.change(of: storage, since: state) ?? map.damage.map { ToolFailure($0.naming(image.path)) }

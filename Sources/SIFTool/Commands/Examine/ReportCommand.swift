@@ -18,9 +18,9 @@ struct ReportCommand: ReportingCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @Option(
-    name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("The file to write the report to (default: standard output).", valueName: "file"))
-  var file: PathArgument?
+    name: .shortAndLong,
+    help: ArgumentHelp("The file to write the report to (default: -, standard output).", valueName: "file"))
+  var output: StreamArgument?
   @Flag(
     help: ArgumentHelp(
       "Record no time in the report.",
@@ -28,10 +28,10 @@ struct ReportCommand: ReportingCommand {
   var deterministic = false
   @OptionGroup(title: "Trusted keys") var trust: TrustOptions
   @OptionGroup(title: "Key of an encrypted partition") var volumeKey: VolumeKeyOptions
-  @OptionGroup(title: "Output") var output: JSONOption
+  @OptionGroup(title: "Output") var form: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
-  var printsJSON: Bool { output.json }
+  var printsJSON: Bool { form.json }
 
   func execute(_ reporter: Reporter) throws {
     let storage = try Evidence.open(image.path, reporter)
@@ -50,17 +50,17 @@ struct ReportCommand: ReportingCommand {
       failure = Evidence.changed
     }
     let text: [UInt8]
-    if output.json {
+    if form.json {
       text = Console.bytes(of: report.members + (failure.map { [JSONMember("error", $0.json)] } ?? []))
     } else {
       text = Array(ReportPage(report).document.utf8)
     }
-    if let file {
-      try Evidence.write(text, to: file.path, examining: storage)
+    if let path = output?.path {
+      try Evidence.write(text, to: path)
     } else {
       try Console.write(raw: text)
     }
-    failure?.isReported = file == nil && output.json
+    failure?.isReported = output?.path == nil && form.json
     if let failure { throw failure }
   }
 }

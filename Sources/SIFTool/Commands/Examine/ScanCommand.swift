@@ -34,7 +34,7 @@ struct ScanCommand: ToolCommand {
     help: ArgumentHelp(
       "Add records to this file, and leave out images that it has under the same policy and that have not changed.",
       valueName: "file"))
-  var resume: PathArgument?
+  var resume: OutputArgument?
   @Flag(name: [.customShort("x"), .long], help: "Stay on the file system of each path.")
   var oneFileSystem = false
   @OptionGroup var threads: ThreadOptions
@@ -87,10 +87,10 @@ struct ScanCommand: ToolCommand {
     return try ScanPolicy(keys, signers.policy(isStrict: strict), limit: limit?.bytes)
   }
 
-  private func recordFile(_ argument: PathArgument, _ policy: String) throws -> RecordFile {
+  private func recordFile(_ argument: OutputArgument, _ policy: String) throws -> RecordFile {
     do { return try RecordFile(argument.path, policy: policy) } catch let error as HashError {
       throw ToolFailure(
-        .failure, code: error.code.rawValue,
+        ExitStatus(error.kind), code: error.code.rawValue,
         "\(argument.path.printable): \(error.description); nothing was changed")
     }
   }

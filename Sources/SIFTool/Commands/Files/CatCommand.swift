@@ -9,11 +9,11 @@ struct CatCommand: ToolCommand {
     discussion: "Symbolic links are followed, but never lead out of the image.")
 
   @OptionGroup var source: SquashOptions
-  @Argument(help: "Paths inside the image, with or without a leading slash.") var paths: [BytesArgument]
+  @Argument(help: "Paths inside the image, with or without a leading slash.") var paths: [InnerPathArgument]
 
   static var shortForm: ShortForm {
     ShortForm("cat") { words in
-      guard let image = words.operand(PathArgument.self), let paths = words.operands(BytesArgument.self),
+      guard let image = words.operand(PathArgument.self), let paths = words.operands(InnerPathArgument.self),
         !paths.isEmpty
       else { return nil }
       return { try show(try SquashOptions.open(image, nil), paths) }
@@ -22,7 +22,7 @@ struct CatCommand: ToolCommand {
 
   func execute() throws { try Self.show(try source.open(), paths) }
 
-  static func show(_ image: SquashImage, _ paths: [BytesArgument]) throws {
+  static func show(_ image: SquashImage, _ paths: [InnerPathArgument]) throws {
     let reader = try SquashReader(image)
     let output = OutputBuffer()
     for path in paths {
@@ -54,7 +54,7 @@ struct CatCommand: ToolCommand {
     } catch {
       // The data before the damage is good.
       if error.code != .system { try output.flush() }
-      throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
+      throw output.failure(error)
     }
   }
 }

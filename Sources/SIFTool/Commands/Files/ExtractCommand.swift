@@ -23,12 +23,12 @@ struct ExtractCommand: ReportingCommand {
 
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside the image (default: everything).") var paths:
-    [BytesArgument] =
+    [InnerPathArgument] =
       []
   @Option(
     name: [.customShort("C"), .long],
     help: ArgumentHelp("The directory (default: a new one named after the image).", valueName: "dir"))
-  var directory: PathArgument?
+  var directory: DirectoryArgument?
   @Flag(
     help:
       "Resume an interrupted extraction: keep files of the same size and time, replace the rest."
@@ -38,7 +38,7 @@ struct ExtractCommand: ReportingCommand {
   @Option(
     help: ArgumentHelp("The manifest (default: DIR.manifest.ndjson beside the directory).", valueName: "file")
   )
-  var manifest: PathArgument?
+  var manifest: OutputArgument?
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute(_ reporter: Reporter) throws {
@@ -87,7 +87,7 @@ struct ExtractCommand: ReportingCommand {
     if recorded > 0 {
       reporter.note(
         "attributes of \(recorded) file\(recorded == 1 ? "" : "s") that could not be set are in "
-          + "\(manifest.path.string)")
+          + "\(manifest.path.printable)")
     }
     let isEmpty = report.entries == 0
     if isEmpty, isNew, !paths.isEmpty { _ = target.withPlatformString { rmdir($0) } }
@@ -112,12 +112,15 @@ struct ExtractCommand: ReportingCommand {
       }
       return (directory.path, status == 0)
     }
-    guard var name = source.image.path.lastComponent?.string else {
+    guard let component = source.image.path.lastComponent else {
       throw ToolFailure.usage("no name for a directory follows from the image's name: give one with -C")
     }
-    let suffix = [".sif", ".squashfs", ".sqfs", ".simg"].first { name.hasSuffix($0) && name != $0 }
-    if let suffix { name.removeLast(suffix.count) } else { name += ".extracted" }
-    let path = FilePath(name)
+    var name = FilePath(root: nil, [component]).bytes
+    let suffix = [".sif", ".squashfs", ".sqfs", ".simg"].map { Array($0.utf8) }.first {
+      name.count > $0.count && name.suffix($0.count).elementsEqual($0)
+    }
+    if let suffix { name.removeLast(suffix.count) } else { name += Array(".extracted".utf8) }
+    let path = FilePath(bytes: name)
     let status = path.withPlatformString { mkdir($0, 0o777) }
     guard status == 0 || resume && errno == EEXIST else {
       throw SystemError(errno: Errno(rawValue: errno), operation: "create", path: path)
@@ -127,7 +130,7 @@ struct ExtractCommand: ReportingCommand {
 
   private static func manifestPath(_ directory: FilePath) -> FilePath {
     guard let path = try? directory.resolvingLinks() else { return directory }
-    guard let name = path.lastComponent else { return "/manifest.ndjson" }
-    return path.removingLastComponent().appending("\(name.string).manifest.ndjson")
+    guard path.lastComponent != nil else { return "/manifest.ndjson" }
+    return FilePath(bytes: path.bytes + Array(".manifest.ndjson".utf8))
   }
 }

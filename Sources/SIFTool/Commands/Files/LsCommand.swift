@@ -16,7 +16,7 @@ struct LsCommand: ToolCommand {
 
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths inside the image, with or without a leading slash (default: the root directory).")
-  var paths: [BytesArgument] = []
+  var paths: [InnerPathArgument] = []
   @Flag(name: [.short, .long], help: "Also show type, permissions, links, owner, group, size and time.")
   var long =
     false

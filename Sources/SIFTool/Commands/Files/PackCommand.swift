@@ -21,7 +21,7 @@ struct PackCommand: ReportingCommand {
       """)
 
   @Argument(help: "The root file system: a directory or a tar archive.") var rootfs: PathArgument
-  @Argument(help: "The new image.") var image: PathArgument
+  @Argument(help: "The new image.") var image: OutputArgument
   @OptionGroup(title: "Besides the root file system") var runtime: RuntimeOptions
   @Option(
     help: ArgumentHelp(
@@ -33,6 +33,8 @@ struct PackCommand: ReportingCommand {
   @OptionGroup(title: "Times and id") var write: WriteOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
+  var idleOptions: [IdleOptions] { encryption.idleOptions + compression.idleOptions }
+
   func execute(_ reporter: Reporter) throws {
     let clock = try write.clock()
     var options = try compression.options()
@@ -41,14 +43,10 @@ struct PackCommand: ReportingCommand {
     options.onProgress = { report in bar.advance(by: shown.step(to: report.contentBytes)) }
     let fixed = try arch.map { name in
       guard let found = Architecture(name: name) else {
-        throw ToolFailure.usage("--arch \(name.printable) is not a known architecture")
+        throw ToolFailure.usage("--arch \(ArgumentBytes.printable(name)) is not a known architecture")
       }
       return found
     }
-    guard image.path != "-" else {
-      throw ToolFailure.usage("an image cannot be written to standard output: give the name of a file")
-    }
-    try FileIdentity.refuse(image.path, asOutputOf: rootfs.path)
     options.excluded = FileIdentity(of: image.path)
     var packer = Packer(try RuntimeParts(runtime), options, clock: clock)
     packer.isPlain = runtime.plain
@@ -56,7 +54,7 @@ struct PackCommand: ReportingCommand {
     packer.onNote = { reporter.note($0) }
     packer.encryption = try encryption.read()
     let report = try packer.pack(
-      rootfs.path == "-" ? .archive(STDIN_FILENO) : .file(rootfs.path), to: image.path)
+      rootfs.isStandardInput ? .archive(STDIN_FILENO) : .file(rootfs.path), to: image.path)
     bar.clear()
     for line in report.skipped { reporter.note("left out: \(line)") }
     if report.droppedAttributes > 0 {
@@ -89,8 +87,12 @@ extension RuntimeParts {
         throw ToolFailure.usage("\(path.printable) is \(error)")
       }
     }
+    var names: Set<String> = []
     for text in options.label {
       let (key, value) = try Self.split(text, "--label")
+      guard names.insert(key).inserted else {
+        throw ToolFailure.usage("--label \(key.printable) is given twice, and is one label")
+      }
       guard let text = String(validating: value, as: UTF8.self) else {
         throw ToolFailure.usage("--label \(key.printable): the value is not UTF-8")
       }

@@ -34,6 +34,11 @@ struct CompressionOptions: ParsableArguments {
   @Flag(help: "Give every file to user 0 and group 0.") var allRoot = false
   @Flag(help: "Leave out extended attributes.") var noXattrs = false
 
+  /// The options that the compression does not have.
+  var idleOptions: [IdleOptions] {
+    compression == "lz4" ? [IdleOptions("level", reason: "does not apply: lz4 has no levels")] : []
+  }
+
   /// The options of a writer.
   func options() throws -> WriterOptions {
     guard let compression = Compression(name: compression) else {
@@ -41,9 +46,11 @@ struct CompressionOptions: ParsableArguments {
     }
     var options = WriterOptions()
     options.compression = compression
-    options.level = level
-    options.blockSize = Int(blockSize.bytes)
     options.threads = threads.count
+    options.blockSize = Int(blockSize.bytes)
+    try ToolFailure.reading("--block-size") { try options.check() }
+    options.level = level
+    try ToolFailure.reading("--level") { try options.check() }
     options.allRoot = allRoot
     options.keepsAttributes = !noXattrs
     return options

@@ -16,29 +16,28 @@ struct TarCommand: ReportingCommand {
 
   @OptionGroup var source: SquashOptions
   @Argument(help: "Paths or patterns (*, ?, [a-z], **) inside the image (default: everything).") var paths:
-    [BytesArgument] = []
+    [InnerPathArgument] = []
   @Option(
     name: [.short, .long],
     help: ArgumentHelp("The archive (default: -, standard output).", valueName: "file"))
-  var output: PathArgument?
+  var output: StreamArgument?
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   func execute(_ reporter: Reporter) throws {
-    guard output.map({ $0.path != "-" }) ?? false || !Console.isTerminal(STDOUT_FILENO) else {
+    guard output?.path != nil || !Console.isTerminal(STDOUT_FILENO) else {
       throw ToolFailure.usage(
         "an archive cannot be written to a terminal: give -o FILE or redirect the output")
     }
-    if let output { try FileIdentity.refuse(output.path, asOutputOf: source.image.path) }
     let image = try source.open(reporter)
     let selection = try image.selection(paths)
     let report: TarReport
-    if let output, output.path != "-" {
-      let file = try OutputFile(writing: output.path, mode: 0o644)
-      report = try write(image, selection, to: file.number, reporter)
+    if let path = output?.path {
+      let file = try OutputFile(writing: path, mode: 0o644)
+      report = try write(image, selection, to: OutputBuffer(file.number, path: path), reporter)
       try requireEntries(report)
       try file.commit()
     } else {
-      report = try write(image, selection, to: STDOUT_FILENO, reporter)
+      report = try write(image, selection, to: OutputBuffer(), reporter)
     }
     for path in report.skipped {
       reporter.note("left out: \(path.escapedName): an archive cannot hold a socket")
@@ -54,9 +53,8 @@ struct TarCommand: ReportingCommand {
   }
 
   private func write(
-    _ image: SquashImage, _ selection: PathSelection, to descriptor: Int32, _ reporter: Reporter
+    _ image: SquashImage, _ selection: PathSelection, to sink: OutputBuffer, _ reporter: Reporter
   ) throws -> TarReport {
-    let sink = OutputBuffer(descriptor)
     var stream = TarStream(try SquashReader(image), to: sink)
     let bar = reporter.bar(total: image.superblock.bytesUsed)
     var shown: Int64 = 0
@@ -67,7 +65,7 @@ struct TarCommand: ReportingCommand {
         shown = report.bytes
       }
     } catch {
-      throw error.code == .system ? OutputBuffer.failure(error) : ToolFailure(error)
+      throw sink.failure(error)
     }
     try sink.flush()
     return report

@@ -64,7 +64,7 @@ struct InstanceRunCommand: ToolCommand {
 struct ServiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Write the number of the instance's first process to a file.", valueName: "file"))
-  var pidFile: PathArgument?
+  var pidFile: OutputArgument?
 }
 
 /// The user whose instances are meant.

@@ -22,7 +22,7 @@ struct CheckCommand: ReportingCommand {
     help: ArgumentHelp(
       "Write the intact objects into a new, sound image; the damaged image is only read.", valueName: "file")
   )
-  var salvage: PathArgument?
+  var salvage: OutputArgument?
   @OptionGroup(title: "Output") var output: JSONOption
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
@@ -30,9 +30,9 @@ struct CheckCommand: ReportingCommand {
 
   func execute(_ reporter: Reporter) throws {
     var mended: [String] = []
-    if repair { mended = try mend(reporter) }
     let storage =
       salvage == nil ? try FileStorage(opening: image.path) : try Evidence.open(image.path, reporter)
+    if repair { mended = try mend(reporter) }
     let check: ImageCheck
     let findings: [Finding]
     do {
@@ -66,11 +66,11 @@ struct CheckCommand: ReportingCommand {
     }
   }
 
-  private func salvageIntact(of storage: FileStorage, into path: PathArgument) throws -> ImageSalvage {
+  private func salvageIntact(of storage: FileStorage, into path: OutputArgument) throws -> ImageSalvage {
     let clock: EditClock = try WriteOptions.sourceDateEpoch().map { .fixed($0) } ?? .automatic
     var salvaged: ImageSalvage?
     do {
-      try Evidence.writeImage(to: path.path, examining: storage) { destination throws(SIFError) in
+      try Evidence.writeImage(to: path.path) { destination throws(SIFError) in
         salvaged = try ImageSalvage(of: storage, into: destination, clock: clock)
       }
     } catch let error as SIFError {

@@ -34,7 +34,7 @@ struct InspectCommand: ToolCommand {
     }
     let opened =
       key.source.isNamed
-      ? try Partition(of: image).object.map { try OpenedVolumeFields($0, in: image, key.source) } : nil
+      ? try Partition(of: image).object.flatMap { try OpenedVolumeFields($0, in: image, key.source) } : nil
     let page = try InspectPage(image, findings: findings, opened: opened)
     if output.json {
       try Console.write(document: page.members, list: image.objectList)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import CommandKit
 import Glibc
 import Instances
@@ -39,7 +40,7 @@ struct ContainerOptionGroup: ParsableArguments {
 
   /// Starts an instance, and returns when its program runs.
   func startInstance(
-    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: PathArgument?
+    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: OutputArgument?
   ) throws {
     let store = try InstanceStore()
     let starter = try InstanceStarter(name, in: store)
@@ -61,7 +62,7 @@ struct ContainerOptionGroup: ParsableArguments {
   }
 
   /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
-  private func write(_ process: Int32, to file: PathArgument, _ reporter: Reporter) {
+  private func write(_ process: Int32, to file: OutputArgument, _ reporter: Reporter) {
     do {
       let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK
       let descriptor = try OwnedDescriptor(opening: file.path, flags: flags, mode: 0o644)
@@ -110,7 +111,7 @@ struct FileOptions: ParsableArguments {
   var bind: [BytesArgument] = []
   @Flag(help: "Hide the home directory.") var noHome = false
   @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
-  var pwd: PathArgument?
+  var pwd: DirectoryArgument?
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
@@ -147,13 +148,16 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ request: inout RootRequest) throws {
-    request.overlays = try overlay.flatMap { try OverlayRequest.parse($0.bytes) }
+    request.overlays = try ToolFailure.reading("--overlay") {
+      try overlay.flatMap { try OverlayRequest.parse($0.bytes) }
+    }
     request.isWritable = writable
     request.writesToMemory = writableTmpfs
   }
 
   func set(_ options: inout ContainerOptions) throws {
-    options.binds = try Bind.ofProcess() + bind.flatMap { try Bind.parse($0.bytes) }
+    options.binds =
+      try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
     options.hidesHome = noHome
     options.workingDirectory = pwd?.path
     options.usesUnderlay = underlay
@@ -187,7 +191,9 @@ struct VariableOptions: ParsableArguments {
     false
 
   func set(_ options: inout ContainerOptions) throws {
-    let asked = try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    let asked = try ToolFailure.reading("--env") {
+      try env.flatMap { try ProgramVariables.parse(list: $0.bytes) }
+    }
     // Variables of the command line come last, so that they win.
     for file in envFile { options.environment += try variables(of: file) }
     options.expandedEnvironment = asked
@@ -198,8 +204,10 @@ struct VariableOptions: ParsableArguments {
 
   private func variables(of envFile: PathArgument) throws -> [ProgramVariables.Variable] {
     let file = try OwnedDescriptor(opening: envFile.path, flags: O_RDONLY | O_NOCTTY)
-    return try VariableFile.parse(
-      try file.readToEnd(limit: 1 << 20), named: envFile.path.string, host: ProgramVariables.ofProcess())
+    let bytes = try file.readToEnd(limit: 1 << 20)
+    return try ToolFailure.reading("--env-file") {
+      try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
+    }
   }
 }
 
@@ -237,7 +245,11 @@ struct IsolationOptions: ParsableArguments {
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
-      throw ValidationError("a host name has 1 to 64 bytes")
+      throw ValidationError("--hostname: a host name has 1 to 64 bytes")
+    }
+    guard hostname?.unicodeScalars.allSatisfy(\.isShown) ?? true || !ArgumentBytes.isText(hostname ?? "")
+    else {
+      throw ValidationError("--hostname: a host name has no control characters")
     }
   }
 

@@ -78,7 +78,10 @@ struct LimitOptions: ParsableArguments {
   func seccomp() throws -> SeccompProfile? {
     guard let text = security.first else { return nil }
     let path = try Self.profile(text.bytes)
-    return try SeccompProfile(parsing: Self.content(of: path), file: path.string)
+    let bytes = try Self.content(of: path)
+    return try ToolFailure.reading("--security") {
+      try SeccompProfile(parsing: bytes, file: path.printable)
+    }
   }
 
   private static let longest = 1 << 20
@@ -88,7 +91,7 @@ struct LimitOptions: ParsableArguments {
     let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY | O_CLOEXEC)
     let bytes = try file.readToEnd(limit: longest + 1)
     guard bytes.count <= longest else {
-      throw ToolFailure.usage("\(path.string) is longer than \(longest) bytes")
+      throw ToolFailure.usage("\(path.printable) is longer than \(longest) bytes")
     }
     return bytes
   }
@@ -98,11 +101,22 @@ struct LimitOptions: ParsableArguments {
   /// The limits from the file or the options; nil if there are none.
   func resources() throws -> ResourceLimits? {
     if let path = applyCgroups?.path {
-      return try ResourceLimits(parsing: Self.content(of: path), file: path.string)
+      let bytes = try Self.content(of: path)
+      return try ToolFailure.reading("--apply-cgroups") {
+        try ResourceLimits(parsing: bytes, file: path.printable)
+      }
     }
     let limits = try limitsOfOptions()
-    return limits.isEmpty ? nil : try ResourceLimits(.object(limits), file: "the options' limits")
+    return limits.isEmpty ? nil : try ResourceLimits(.object(limits), named: Self.optionNames)
   }
+
+  /// The options by the places of their values in such tables.
+  private static let optionNames = [
+    "memory.limit": "--memory", "memory.reservation": "--memory-reservation", "memory.swap": "--memory-swap",
+    "cpu.shares": "--cpu-shares", "cpu.quota": "--cpus", "cpu.period": "--cpus", "cpu.cpus": "--cpuset-cpus",
+    "cpu.mems": "--cpuset-mems", "pids.limit": "--pids-limit", "blockIO.weight": "--blkio-weight",
+    "blockIO.weightDevice": "--blkio-weight-device",
+  ]
 
   /// The period over which processor time is limited, in microseconds.
   private static let period: Int64 = 100_000
@@ -142,7 +156,7 @@ struct LimitOptions: ParsableArguments {
     var status = stat()
     try SystemError.check("examine", path) { path.withPlatformString { stat($0, &status) } }
     guard status.st_mode & S_IFMT == S_IFBLK else {
-      throw ToolFailure.usage("\(path.string) is not a block device")
+      throw ToolFailure.usage("--blkio-weight-device: \(path.printable) is not a block device")
     }
     let (major, minor) = (linux_major(status.st_rdev), linux_minor(status.st_rdev))
     return .object([

@@ -22,13 +22,22 @@ struct MountCommand: ToolCommand {
       """)
 
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument?
-  @Argument(help: "The directory to mount it on.") var directory: PathArgument?
+  @Argument(help: "The directory to mount it on.") var directory: DirectoryArgument?
   @Flag(help: "List the mounted images.") var list = false
   @Flag(help: "Mount the image through FUSE even if the kernel could mount it.") var fuse = false
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
+
+  var idleOptions: [IdleOptions] {
+    list
+      ? [
+        IdleOptions(
+          ["fuse"] + VolumeOptions.names, reason: "is for mounting an image, and --list only lists them")
+      ]
+      : []
+  }
 
   func validate() throws {
     guard list != (image != nil && directory != nil), !list || image == nil else {

@@ -23,14 +23,14 @@ struct OverlayCreateCommand: ReportingCommand {
       siftool overlay create --create-dir /opt/app app.sif
       """)
 
-  @Argument(help: "The new file, or an image.") var file: PathArgument
+  @Argument(help: "The new file, or an image.") var file: OutputArgument
   @Option(name: [.customShort("s"), .long], help: ArgumentHelp("The size in MiB.", valueName: "MiB"))
   var size: Int64 = 64
   @Flag(name: [.customShort("S"), .long], help: "Use disk space only for what is written.") var sparse = false
   @Option(
     help: ArgumentHelp(
       "Make a directory in the layer, a path in the container (repeatable).", valueName: "dir"))
-  var createDir: [PathArgument] = []
+  var createDir: [DirectoryArgument] = []
   @Flag(
     name: [.customShort("f"), .long],
     help: "Let root inside a container own the layer, for use with exec --fakeroot.")

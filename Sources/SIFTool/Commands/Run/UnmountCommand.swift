@@ -7,7 +7,7 @@ struct UnmountCommand: ToolCommand {
     commandName: "unmount", abstract: "Unmount an image.",
     discussion: "Only unmounts what `siftool mount` has mounted, and ends its loop device or server.")
 
-  @Argument(help: "The directory that the image is mounted on.") var directory: PathArgument
+  @Argument(help: "The directory that the image is mounted on.") var directory: DirectoryArgument
   @Flag(help: "Detach the mount at once, even if it is in use; it ends when nothing uses it any more.")
   var lazy = false
 

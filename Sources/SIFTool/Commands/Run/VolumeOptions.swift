@@ -18,6 +18,9 @@ struct VolumeOptions: ParsableArguments {
   var verify = false
   @OptionGroup(title: "Verification") var policy: VerificationOptions
 
+  /// The names of these options, except those that need `--verify`.
+  static let names = ["id", "verify"] + VolumeKeyOptions.names
+
   func validate() throws {
     guard !verify, let option = policy.firstGiven else { return }
     throw ValidationError("\(option) needs --verify")

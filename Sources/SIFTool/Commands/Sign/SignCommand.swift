@@ -15,7 +15,7 @@ struct SignCommand: ReportingCommand {
       siftool sign image.sif --key-env SIGNING_KEY --passphrase-file secret
       """)
 
-  @Argument(help: "The image.") var image: PathArgument
+  @Argument(help: "The image.") var image: OutputArgument
   @OptionGroup(title: "Signing key") var signer: SigningKeyOptions
   @Option(help: ArgumentHelp("Sign this group (repeatable).", valueName: "n")) var groupId: [UInt32] = []
   @Option(help: ArgumentHelp("Sign this object (repeatable).", valueName: "id")) var sifId: [ObjectID] = []

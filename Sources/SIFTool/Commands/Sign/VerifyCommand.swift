@@ -26,7 +26,7 @@ struct VerifyCommand: ToolCommand {
     for name in names where !isFingerprint(name) {
       // A short id would match keys that anybody can make.
       throw ValidationError(
-        "--signer \"\(name.printable)\" is not a fingerprint, which has 40 or 64 hexadecimal digits, or for a PEM key "
+        "--signer \"\(ArgumentBytes.printable(name))\" is not a fingerprint, which has 40 or 64 hexadecimal digits, or for a PEM key "
           + "SHA256: and 43 characters")
     }
   }
