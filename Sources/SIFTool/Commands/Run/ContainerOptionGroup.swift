@@ -150,7 +150,9 @@ struct FileOptions: ParsableArguments {
   }
 
   func set(_ request: inout RootRequest) throws {
-    request.overlays = try overlay.flatMap { try OverlayRequest.parse($0.bytes) }
+    request.overlays = try ToolFailure.reading("--overlay") {
+      try overlay.flatMap { try OverlayRequest.parse($0.bytes) }
+    }
     request.isWritable = writable
     request.writesToMemory = writableTmpfs
   }
