@@ -42,15 +42,47 @@ public struct ProcessHandle: ~Copyable {
     }
   }
 
+  /// Opens a process whose namespaces this process may enter: this one, or its oldest child, which is in the same ones.
+  public func openForEntering() throws(SystemError) -> ProcessHandle {
+    var status = stat()
+    let own = FilePath("/proc/\(process)/ns/user")
+    if own.withPlatformString({ stat($0, &status) }) == 0 { return try ProcessHandle(opening: process) }
+    for child in try Self.children(of: process) {
+      let handle = try ProcessHandle(opening: child)
+      // The number may be another process's by now.
+      if Self.parent(of: child) == process, !handle.hasEnded { return handle }
+    }
+    throw SystemError(errno: .noSuchProcess, operation: "enter the container")
+  }
+
+  /// The children of a process, the oldest one first.
+  private static func children(of process: pid_t) throws(SystemError) -> [pid_t] {
+    let all = try OwnedDescriptor(opening: "/proc", flags: O_RDONLY | O_DIRECTORY).names()
+    let children = all.compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }.filter {
+      parent(of: $0) == process
+    }
+    return children.map { (start(of: $0) ?? .max, $0) }.sorted { $0 < $1 }.map(\.1)
+  }
+
+  private static func parent(of process: pid_t) -> pid_t? {
+    field(1, of: process).flatMap { pid_t($0) }
+  }
+
   /// When a process started, in the kernel's ticks since the machine did; nil if it does not exist.
   public static func start(of process: pid_t) -> UInt64? {
+    // The 22nd field of all.
+    field(19, of: process).flatMap { UInt64($0) }
+  }
+
+  /// A field of a process's state, counted from 0 after its name; nil if the process does not exist.
+  private static func field(_ index: Int, of process: pid_t) -> Substring? {
     guard
       let text = try? OwnedDescriptor(opening: FilePath("/proc/\(process)/stat"), flags: O_RDONLY)
         .readToEnd(limit: 1 << 16)
     else { return nil }
-    // The second field, in parentheses, may have blanks and parentheses in it. The start is the 22nd.
+    // The name, in parentheses, may have blanks and parentheses in it.
     let fields = String(decoding: text, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
-    return fields.count > 19 ? UInt64(fields[19]) : nil
+    return fields.count > index ? fields[index] : nil
   }
 
   /// The namespaces of a process that are others than those of this process.

@@ -93,7 +93,7 @@ public struct Container {
       for image in unpacked { image.letGo() }
     }
     let status = try ProcessMonitor.run(
-      options.service.map { .service($0.processName) } ?? .program, onFork: onFork,
+      options.service.map { .service($0.processName, limits.filters) } ?? .program, onFork: onFork,
       onStart: { process in
         options.service?.onStart(
           RunningContainer(

@@ -21,9 +21,10 @@ public struct ContainerGuest {
   /// - Parameter handle: the container's first process; whoever opened it made sure that it is the one.
   /// - Throws: ``RuntimeError`` if the program was not started.
   public func run(_ handle: consuming ProcessHandle) throws -> Never {
-    let foreign = try translating(try ProcessHandle.foreignNamespaces(of: handle.process))
-    // The numbers above were those of the process only if it is still there.
-    guard !handle.hasEnded else { throw RuntimeError(.notFound, "the container has ended") }
+    let holder = try translating(try handle.openForEntering())
+    let foreign = try translating(try ProcessHandle.foreignNamespaces(of: holder.process))
+    // The numbers above were those of the processes only if they are still there.
+    guard !handle.hasEnded, !holder.hasEnded else { throw RuntimeError(.notFound, "the container has ended") }
     let ownsUsers = foreign.contains(.user)
     let capabilities = try Container.keptCapabilities(options, ownsUsers: ownsUsers)
     var limits = ProgramLimits()
@@ -38,7 +39,7 @@ public struct ContainerGuest {
     umask(mask)
     // The container's processes have the same user. They must not look into this process, which has seen the host.
     ProcessPrivacy.set(isPrivate: true)
-    do { try handle.enter(foreign) } catch {
+    do { try holder.enter(foreign) } catch {
       throw RuntimeError(
         .unavailable, "the container cannot be entered: \(error.errno.description)", system: error)
     }

@@ -21,7 +21,9 @@ enum ProcessMonitor {
     /// A program in a new namespace of processes, which ends with it.
     case program
     /// The same, but the namespace stays when its program has ended; its first process has this name.
-    case service(String)
+    ///
+    /// The filters of system calls are for the process that holds the namespaces.
+    case service(String, [SystemCallFilter])
     /// A program in the namespace of processes of another container.
     case guest
   }
@@ -58,9 +60,14 @@ enum ProcessMonitor {
         var other = pollfd(fd: report, events: 0, revents: 0)
         guard poll(&other, 1, 0) == 0 else { return 1 }
         do {
+          let holder = try kind.filters.map { (filters) throws(RuntimeError) in
+            try NamespaceHolder(filters)
+          }
           let program = try prepare()
           // The program has the same user. It must not look into this process, which has seen the host.
           ProcessPrivacy.set(isPrivate: true)
+          // It comes before the program: whoever looks for it takes the oldest child.
+          try holder?.start()
           var theirs: OwnedDescriptor?
           let mine = try OwnedDescriptor.socketPair(&theirs)
           let (own, other) = (mine.rawValue, theirs?.rawValue ?? -1)
@@ -191,7 +198,7 @@ enum ProcessMonitor {
       }
       var ended = waitpid(-1, nil, WNOHANG)
       while ended > 0 { ended = waitpid(-1, nil, WNOHANG) }
-      if let last, ended < 0, linux_errno() == ECHILD { return last }
+      if let last, kill(-group, 0) != 0 { return last }
     }
   }
 
@@ -215,6 +222,10 @@ extension ProcessMonitor.Kind {
   fileprivate var isService: Bool { name != nil }
 
   fileprivate var name: String? {
-    if case .service(let name) = self { name } else { nil }
+    if case .service(let name, _) = self { name } else { nil }
+  }
+
+  fileprivate var filters: [SystemCallFilter]? {
+    if case .service(_, let filters) = self { filters } else { nil }
   }
 }
