@@ -13,18 +13,6 @@ public struct SiteSettings: Equatable, Sendable {
     case none = "no"
   }
 
-  /// The kernel's overlays.
-  public enum Overlays: String, Sendable, CaseIterable {
-    /// They are used.
-    case yes
-    /// They are used where the kernel has them.
-    case attempted = "try"
-    /// They are not used.
-    case no
-    /// The runtimes choose a driver of their own.
-    case driver
-  }
-
   /// Whether a container may have message queues and shared memory of its own.
   public var allowsMessages = true
   /// Whether a container may have processes of its own.
@@ -55,10 +43,6 @@ public struct SiteSettings: Equatable, Sendable {
   public var binds: [String] = []
   /// Whether users may choose binds, homes, working directories and overlays.
   public var allowsUserBinds = true
-  /// Whether to use the kernel's overlays.
-  public var overlays = Overlays.attempted
-  /// Whether the places that an image lacks may be made with binds.
-  public var allowsUnderlay = true
   /// Whether every container gets NVIDIA's driver.
   public var alwaysUsesNVIDIA = false
   /// Whether every container gets AMD's driver.
@@ -153,8 +137,6 @@ public struct SiteSettings: Equatable, Sendable {
     memoryMiB = [memoryMiB, other.memoryMiB].compactMap { $0 }.min()
     binds += other.binds.filter { !binds.contains($0) }
     allowsUserBinds = allowsUserBinds && other.allowsUserBinds
-    if overlays != .no { overlays = other.overlays }
-    allowsUnderlay = allowsUnderlay && other.allowsUnderlay
     alwaysUsesNVIDIA = alwaysUsesNVIDIA || other.alwaysUsesNVIDIA
     alwaysUsesAMD = alwaysUsesAMD || other.alwaysUsesAMD
   }
@@ -177,8 +159,6 @@ public struct SiteSettings: Equatable, Sendable {
     if directive.value.isEmpty { return }
     switch directive.name {
     case "mount dev": devices = try directive.choice()
-    case "enable overlay": overlays = try directive.choice()
-    case "enable underlay": allowsUnderlay = try directive.choice(of: ["yes", "no", "preferred"]) != "no"
     case "sessiondir max size":
       guard let number = Int(directive.value), number > 0, number < 1 << 40 else {
         throw PolicySyntaxError("\"\(directive.name)\" is a number of MiB, not \"\(directive.value)\"")
@@ -196,8 +176,7 @@ public struct SiteSettings: Equatable, Sendable {
     if switches[name] != nil { return .honoured }
     if let reason = withoutEffect[name] { return .none(reason) }
     switch name {
-    case "mount dev", "enable overlay", "enable underlay", "sessiondir max size", "bind path":
-      return .honoured
+    case "mount dev", "sessiondir max size", "bind path": return .honoured
     case let name where name.hasPrefix("limit container") || name.hasPrefix("allow container"): return .limits
     default: return .unknown
     }
@@ -219,6 +198,8 @@ public struct SiteSettings: Equatable, Sendable {
         "a container always sees what the host mounts later, and the host nothing of a container's mounts",
       "mount devpts": "a /dev of the container's own always has terminals",
       "use nvidia-container-cli": "NVIDIA's driver is set up without that program",
+      "enable overlay": "an overlay lies over an image only if an option or the image asks for it",
+      "enable underlay": "places that an image lacks are made by the way that the kernel has",
       "oci mode": "images are always run natively",
       "tmp sandbox": "images are unpacked only when they cannot be mounted",
       "memory fs type": "directories in memory are always of type tmpfs, which can be limited",
@@ -257,12 +238,5 @@ extension ConfigurationDirective {
       throw PolicySyntaxError("\"\(name)\" is one of \(words), not \"\(value)\"")
     }
     return choice
-  }
-
-  fileprivate func choice(of words: [String]) throws(PolicySyntaxError) -> String {
-    guard words.contains(value) else {
-      throw PolicySyntaxError("\"\(name)\" is one of \(words.joined(separator: ", ")), not \"\(value)\"")
-    }
-    return value
   }
 }

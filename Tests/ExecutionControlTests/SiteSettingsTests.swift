@@ -27,8 +27,6 @@ import Testing
       bind path = /a, /b:/c
       bind path = /d
       user bind control = no
-      enable overlay = no
-      enable underlay = no
       always use nv = yes
       always use rocm = yes
       max loop devices = 256
@@ -49,8 +47,6 @@ import Testing
     expected.memoryMiB = 128
     expected.binds = ["/a", "/b:/c", "/d"]
     expected.allowsUserBinds = false
-    expected.overlays = .no
-    expected.allowsUnderlay = false
     expected.alwaysUsesNVIDIA = true
     expected.alwaysUsesAMD = true
     #expect(settings == expected)
