@@ -119,18 +119,18 @@ for link in "${links[@]}"; do
       try "$link" exec "${words[@]}" --pwd /opt $image.sif /bin/busybox sh -c "$probe"
       try "$link" exec "${words[@]}" $image.sif /bin/busybox sh -c "$probe"
     done
-    # A directory that others can change has no other rights than an image.
-    case $option in
-      "" | --containall | --userns | --fakeroot | --underlay | --writable-tmpfs | "--overlay OVERLAY")
-        try "$link" exec "${words[@]}" --pwd /opt all.dir /bin/busybox sh -c "$probe"
+    # A directory that others can change has no other rights than an image, and neither has a layer.
+    try "$link" exec "${words[@]}" --pwd /opt all.dir /bin/busybox sh -c "$probe"
+    case "${words[*]}" in
+      "" | --containall | --userns | --fakeroot | --underlay | --writable-tmpfs)
         try "$link" exec "${words[@]}" system.dir /bin/busybox sh -c "$probe" ;;
     esac
-    case $option in
+    case "${words[*]}" in
       "" | --containall | --fakeroot | --writable-tmpfs)
         try "$link" exec "${words[@]}" --overlay all.dir:ro --pwd /opt bare.sif /bin/busybox sh -c "$probe"
         try "$link" exec "${words[@]}" --overlay system.dir:ro bare.sif /bin/busybox sh -c "$probe" ;;
     esac
-    [ -n "$option" ] || try "$link" exec --writable all.dir /bin/busybox sh -c "$probe"
+    [ "${#words[@]}" -gt 0 ] || try "$link" exec --writable all.dir /bin/busybox sh -c "$probe"
     try "$link" exec "${words[@]}" --bind "$home:/srv/x" all.sif /bin/busybox sh -c "$probe"
     ! $is_given || continue
     try "$link" exec "${words[@]}" all.sif /bin/program
