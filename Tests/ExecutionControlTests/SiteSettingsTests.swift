@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "mount home = maybe", "mount dev = some", "enable overlay = yess", "enable underlay = x",
+    "mount home = maybe", "mount dev = some",
     "sessiondir max size = big",
     "sessiondir max size = -1", "sessiondir max size = 99999999999999999999", "no directive",
     "bind path = a,,b",

@@ -86,7 +86,7 @@ extension Image {
     } catch let error as SIFError {
       throw error.naming(path)
     } catch let error as SystemError {
-      throw SIFError(error)
+      throw SIFError(error).naming(path)
     } catch {
       throw SIFError(.system, "\(error)", path: path)
     }
