@@ -178,7 +178,7 @@ import Testing
     try Siftool.check("pack", directory.file("rootfs"), image, "--arch", "amd64")
     for arguments in [
       ["list"], ["list", image, image], ["info", "one", image], ["add", image, image], ["exec", image],
-      ["exec", "--writable-tmpfs", "--overlay", "x", image, "ls"], ["hash", "--algorithm", "x", image],
+      ["exec", "--writable-tmpfs", "--underlay", image, "ls"], ["hash", "--algorithm", "x", image],
       ["add", image, image, "--datatype", "12"], ["pack", image, "-"], ["exec", "docker://x", "ls"],
       ["exec", "--blkio-weight-device", "x", image, "ls"], ["cat", image], ["grow", image],
       ["completion", "csh"],

@@ -124,7 +124,7 @@ import Testing
       ),
       (
         "exec --security seccomp:text plain.sif true",
-        "--security: text is not a seccomp profile: not JSON: no value (at byte 0)"
+        "--security: text is not a seccomp profile: JSON: an unexpected byte (at byte 1)"
       ),
       ("exec --hostname $'a\\nb' plain.sif true", "--hostname: a host name has no control characters"),
       ("exec --cpu-shares 0 plain.sif true", "--cpu-shares: this has to be a whole number from 2 to 262144"),

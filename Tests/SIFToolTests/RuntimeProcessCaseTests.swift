@@ -117,7 +117,7 @@ import Testing
           ? lines.first == "/dev/console" && lines.contains("typed")
           : lines.first?.hasPrefix("/dev/pts/") == true,
         "\(text)")
-      #expect(text.hasSuffix("five\nsame\n3\nfive\nsubstituted\nnot a tty\n"), "\(text)")
+      #expect(text.hasSuffix("five\nsame\n3\nfive\nnew\nsubstituted\nnot a tty\n"), "\(text)")
     }
   }
 
@@ -154,17 +154,16 @@ import Testing
   @Test func optionsGivenTwice() throws {
     try both(
       """
-      mkdir -p a b; t() { siftool exec "$@" 2>&1 | tail -n 2; }
+      t() { siftool exec "$@" 2>&1 | tail -n 2; }
       t --fakeroot --drop-caps chown --drop-caps kill,fowner plain.sif grep CapEff /proc/self/status | tail -n 1
       t --userns --add-caps chown --add-caps kill plain.sif grep CapEff /proc/self/status
-      t --overlay a --overlay b plain.sif true | head -n 1; t --pwd / --pwd /bin plain.sif true | head -n 1
+      t --pwd / --pwd /bin plain.sif true | head -n 1
       """
     ) { text, _ in
       #expect(
         text == """
           CapEff:	00000000800405d2
           CapEff:	0000000000000021
-          siftool: --overlay is given twice, and takes one value
           siftool: --pwd is given twice, and takes one value
 
           """, "\(text)")
@@ -249,7 +248,7 @@ import Testing
         1
         container-init
         container-init
-        ./script
+        \(fixture.directory.path)/work/script
 
         """,
       "\(answer.text) \(answer.errors)")
@@ -272,7 +271,7 @@ import Testing
     #expect(try fixture.leftovers() == "\n")
   }
 
-  /// An overlay partition is not mounted, and the tool says so.
+  /// `mount` shows an image without its overlay partition, and says so.
   @Test func overlayPartition() throws {
     try Shell.check(
       """
@@ -282,13 +281,11 @@ import Testing
       """, in: fixture.directory)
     let answer = try fixture.ordinary(
       """
-      siftool exec overlay.sif echo ran; siftool run overlay.sif; siftool exec plain.sif true; mkdir -p work/m
-      siftool mount overlay.sif work/m; siftool unmount work/m
+      mkdir -p work/m; siftool mount overlay.sif work/m; siftool unmount work/m; siftool mount plain.sif work/m; siftool unmount work/m
       """)
-    #expect(answer.text == "ran\n", "\(answer.text) \(answer.errors)")
     #expect(
       answer.errors.split(separator: "\n").count { $0.contains("of overlay.sif is an overlay partition") }
-        == 3
+        == 1
         && answer.errors.contains("it is not mounted, and its files are missing"), "\(answer.errors)")
   }
 

@@ -3,6 +3,7 @@ import Bytes
 import Glibc
 import LinuxSystem
 import Squash
+import Synchronization
 import SystemPackage
 
 /// The files that a command line names, each in its role: a command reads every ``PathArgument``, and writes every
@@ -26,6 +27,18 @@ package struct CommandFiles {
   private var inputs: [Input] = []
   private var outputs: [Output] = []
   private var texts: [(name: String?, text: String)] = []
+
+  /// Whether there is anything to check: an output, a name with a slash at its end, or an argument that is not text. Looking
+  /// for the roles of all arguments takes longer than many a command.
+  package static var isNeeded: Bool {
+    wasSeen.load(ordering: .relaxed) || !ArgumentBytes.commandLine.allSatisfy(ArgumentBytes.isText)
+  }
+
+  /// Whether the parser has read an output or a name with a slash at its end.
+  private static let wasSeen = Atomic<Bool>(false)
+
+  /// Tells that the parser has read such an argument.
+  static func note() { wasSeen.store(true, ordering: .relaxed) }
 
   /// The files that a parsed command names.
   package init(of command: some ParsableArguments) {

@@ -12,6 +12,7 @@ package struct OutputArgument: ExpressibleByArgument {
   /// Reads an argument; nil if it is empty.
   package init?(argument: String) {
     guard let file = PathArgument(argument: argument) else { return nil }
+    CommandFiles.note()
     path = file.isStandardInput ? "-" : file.path
     endsWithSlash = file.endsWithSlash
   }

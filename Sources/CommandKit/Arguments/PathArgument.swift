@@ -25,6 +25,7 @@ package struct PathArgument: ExpressibleByArgument {
     guard !argument.isEmpty else { return nil }
     endsWithSlash = argument.utf8.last == UInt8(ascii: "/")
     isStandardInput = argument == "-"
+    if endsWithSlash { CommandFiles.note() }
     guard !isStandardInput else {
       path = "/dev/stdin"
       return

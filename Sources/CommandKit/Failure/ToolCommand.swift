@@ -28,7 +28,7 @@ extension ToolCommand {
   /// - Parameter given: the names of the options on the command line, without dashes.
   package func checkCommandLine(given: Set<String>) throws {
     for options in idleOptions { try options.check(given: given) }
-    try CommandFiles(of: self).check()
+    if CommandFiles.isNeeded { try CommandFiles(of: self).check() }
   }
 }
 

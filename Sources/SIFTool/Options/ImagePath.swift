@@ -17,7 +17,7 @@ extension PathArgument {
       schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
     else { return }
     throw ToolFailure.usage(
-      "\(path.printable) is a URI; siftool only opens local files")
+      "\(ArgumentBytes.printable(text)) is a URI; siftool only opens local files")
   }
 
   /// Runs a body, and adds this file's name to its failures.
