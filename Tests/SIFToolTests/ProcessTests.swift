@@ -27,7 +27,8 @@ import Testing
     let answer = try fixture.ordinary(script)
     #expect(
       answer.text == String(repeating: "0\n0\n", count: 7) + "7\n1\n1\n", "\(answer.text) \(answer.errors)")
-    #expect(answer.errors.contains("cannot write to standard output: Bad file descriptor"), "\(answer.errors)")
+    #expect(
+      answer.errors.contains("cannot write to standard output: Bad file descriptor"), "\(answer.errors)")
     _ = try fixture.root("rm -f \(fixture.directory.path)-ran")
   }
 

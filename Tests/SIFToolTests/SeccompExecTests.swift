@@ -143,7 +143,8 @@ import Testing
       """)
     #expect(answer.text == "64\n7\n64\n64\n64\n64\n64\n64\n64\n64\n7\n", "\(answer.text)")
     for part in [
-      "siftool: --security: bad.json: syscalls[0].action: there is no such action: X\n", "cannot open nothing",
+      "siftool: --security: bad.json: syscalls[0].action: there is no such action: X\n",
+      "cannot open nothing",
       "names a profile",
       "longer than 1048576 bytes", "--security uid is not supported", "--security apparmor is not supported",
       "can be given once",
