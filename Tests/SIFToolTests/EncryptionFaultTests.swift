@@ -321,7 +321,7 @@ import Testing
       exec 9<> \(pipe)
       \(Fixture.siftool) cat \(secret) etc/file --passphrase-file \(pipe) 2> /dev/null 9>&- &
       for _ in $(seq 1200); do
-        grep -q 'Max core file size *0 *0' /proc/$!/limits && break
+        grep -q 'Max core file size *0 *0' /proc/$!/limits && ls -l /proc/$!/fd | grep -q 'pipe$' && break
         sleep 0.05
       done
       grep 'Max core' /proc/$!/limits | tr -s ' '
