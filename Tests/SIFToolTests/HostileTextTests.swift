@@ -95,7 +95,13 @@ import Testing
       "mount IMAGE POINT", "mount --list",
     ],
     "unmount": ["unmount POINT", "unmount POINT", "unmount TEXT"], "completion": ["completion bash"],
-    "version": ["version"],
+    "version": ["version"], "test": ["test TEXT", "test CUT"],
+    "run-help": ["run-help IMAGE", "run-help TEXT"],
+    "instance start": ["instance start TEXT x", "instance start IMAGE TEXT"],
+    "instance run": ["instance run IMAGE TEXT"],
+    "instance list": ["instance list TEXT"], "instance stop": ["instance stop TEXT"],
+    "instance stats": ["instance stats TEXT"], "config check": ["config check"],
+    "overlay create": ["overlay create CUT", "overlay create TEXT --create-dir TEXT"],
   ]
 
   /// Those that write contents as they are to standard output.
