@@ -178,7 +178,8 @@ import Testing
     try expect(
       try directory.write("pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"),
       "a Git LFS pointer")
-    try expect(image, "a SIF image, not a key")
+    try Tool.check(["cp", image, directory.file("other.sif")])
+    try expect(directory.file("other.sif"), "a SIF image, not a key")
   }
 
   /// Images that are none: the same words everywhere.
