@@ -13,7 +13,7 @@ import Testing
       set -e; mkdir -p tree/bin tree/.singularity.d configuration host; chmod 777 configuration host
       cp /bin/busybox tree/bin/; for name in sh sleep cat id ps kill true env; do ln -s busybox tree/bin/$name; done
       printf '#!/bin/sh\\necho started "$@"; echo to the log >&2; exec sleep 300\\n' > tree/.singularity.d/startscript
-      printf '#!/bin/sh\\necho run "$@"; trap "" INT; while :; do sleep 0.1; done\\n' > tree/.singularity.d/runscript
+      printf '#!/bin/sh\\ntrap "" INT; echo run "$@"; while :; do sleep 0.1; done\\n' > tree/.singularity.d/runscript
       chmod 755 tree/.singularity.d/*script; siftool pack tree service.sif --quiet; chmod 644 service.sif
       """)
     try #require(made.status == 0, "\(made.errors)")
@@ -57,7 +57,7 @@ import Testing
     for answer in try both(
       """
       start() { siftool instance run ../service.sif $1 2> /dev/null; }; gone() { siftool instance list | grep -c "^$1"; }
-      start slow; siftool instance stop --timeout 1 slow; gone slow; start term; siftool instance stop -s TERM term; gone term
+      start slow; until grep -q run $APPTAINER_CONFIGDIR/instances/logs/*/*/slow.out; do sleep 0.05; done; siftool instance stop --timeout 1 slow; gone slow; start term; siftool instance stop -s TERM term; gone term
       start force; siftool instance stop -F force; gone force; start a1; start a2; start b1; siftool instance stop 'a*' 2> /dev/null -t 0
       siftool instance list | awk 'NR > 1 { print $1 }'; siftool instance stop -a -t 0 2> /dev/null; siftool instance list | wc -l
       siftool instance stop -s NONE x; echo $?; siftool instance stop; echo $?; siftool instance stop -a x; echo $?

@@ -162,7 +162,7 @@ import Testing
     #expect(
       answer.text == String(repeating: "64\n", count: 14) + "7\n64\n7\n", "\(answer.text) \(answer.errors)")
     for part in [
-      "bad.toml: memory.limit: this has to be above 0", "cpu.cpus: this has to be a list",
+      "bad.toml: memory.limit: this has to be above 0", "--cpuset-cpus: this has to be a list",
       "/dev/null is not a block device",
       "--apply-cgroups and options for single limits exclude each other", "and the system has none mounted",
     ] { #expect(answer.errors.contains(part), "\(answer.errors)") }

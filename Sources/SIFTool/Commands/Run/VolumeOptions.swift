@@ -44,7 +44,6 @@ struct VolumeOptions: ParsableArguments {
   }
 
   private func request(_ image: PathArgument) throws -> RootRequest {
-    try image.requireFile()
     var request = RootRequest(image.path)
     request.object = id?.value
     if verify {
@@ -65,6 +64,7 @@ struct VolumeOptions: ParsableArguments {
       volumeKey.closeDescriptors()
       SecretInput.forgetVolumeKeys()
     }
+    try image.requireFile()
     do { return try body() } catch let fault as PartitionError where fault.code == .notImage {
       throw ToolFailure(.failure, code: fault.identifier, "\(image.path.printable) \(fault)")
     } catch let fault as PartitionError where fault.kind == .key {
