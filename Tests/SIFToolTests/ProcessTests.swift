@@ -240,7 +240,8 @@ import Testing
     try #require(made.status == 0, "\(made.errors)")
     let answer = try fixture.ordinary(
       """
-      t() { siftool exec "$@" linked.sif sh -c 'echo in' 2>&1; echo $?; }; t; t --contain; t --bind $PWD/work:/
+      t() { siftool exec "$@" linked.sif sh -c 'echo in' > work/out 2>&1; code=$?; grep -v '^Try\|working directory' work/out; echo $code; }
+      t; t --contain; t --bind $PWD/work:/
       t --bind $PWD/work:/tmp
       for options in '' -c; do siftool exec $options plain.sif sh -c 'echo $HOME'; done
       """, home: "/")
@@ -251,8 +252,9 @@ import Testing
         0
         siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
         64
-        siftool: / is the container's root: nothing is mounted over it
+        siftool: --bind: / is the container's root: nothing is mounted over it
         64
+        siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
         siftool: /tmp is the container's root, by a link of the image: nothing is mounted over it
         64
         /
