@@ -240,7 +240,7 @@ import Testing
     try #require(made.status == 0, "\(made.errors)")
     let answer = try fixture.ordinary(
       """
-      t() { siftool exec "$@" linked.sif sh -c 'echo in' > work/out 2>&1; code=$?; grep -v '^Try\|working directory' work/out; echo $code; }
+      t() { siftool exec "$@" linked.sif sh -c 'echo in' > work/out 2>&1; code=$?; grep -vE '^Try|working directory' work/out; echo $code; }
       t; t --contain; t --bind $PWD/work:/
       t --bind $PWD/work:/tmp
       for options in '' -c; do siftool exec $options plain.sif sh -c 'echo $HOME'; done
