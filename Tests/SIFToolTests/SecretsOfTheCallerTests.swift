@@ -94,6 +94,7 @@ import Testing
       devices: """
         cd \(fixture.directory.path); mount --bind fuse-device /dev/fuse
         grep -v ^nobody: /etc/passwd > users; mount --bind users /etc/passwd
+        echo 'passwd: files' > switch; mount --bind switch /etc/nsswitch.conf
         yes 'a:x:9:9::/:/bin/sh' | head -c 1100000 > rootfs/etc/passwd
         \(Fixture.siftool) pack rootfs big.sif --plain --arch amd64; rm rootfs/etc/passwd; mkdir rootfs/etc/passwd
         \(Fixture.siftool) pack rootfs odd.sif --plain --arch amd64; chmod 644 *.sif
