@@ -45,7 +45,8 @@ import Testing
     let empty = try directory.write("empty", [])
     let certificate = try directory.write(
       "certificate", Array("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".utf8))
-    for path in [text, junk, empty, certificate, image] {
+    let other = try directory.write("other.sif", try Tool.read(image))
+    for path in [text, junk, empty, certificate, other] {
       try Tool.check(["chmod", "600", path])
       try expectRefusal([path], 6, "\(path): ")
     }

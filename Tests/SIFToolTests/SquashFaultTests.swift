@@ -229,7 +229,7 @@ import Testing
         7
         precious
         1
-        siftool: cannot create DIR/closed/in.manifest.ndjson: Permission denied: attributes that could not be set on 5 of the \
+        siftool: cannot create a file in DIR/closed: Permission denied: attributes that could not be set on 5 of the \
         extracted files are not recorded; --manifest names another place
         7
         x
