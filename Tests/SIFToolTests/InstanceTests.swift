@@ -57,7 +57,7 @@ import Testing
     for answer in try both(
       """
       start() { siftool instance run ../service.sif $1 2> /dev/null; }; gone() { siftool instance list | grep -c "^$1"; }
-      start slow; until grep -q run $APPTAINER_CONFIGDIR/instances/logs/*/*/slow.out; do sleep 0.05; done; siftool instance stop --timeout 1 slow; gone slow; start term; siftool instance stop -s TERM term; gone term
+      start slow; for i in $(seq 600); do grep -q run $APPTAINER_CONFIGDIR/instances/logs/*/*/slow.out && break; sleep 0.05; done; siftool instance stop --timeout 1 slow; gone slow; start term; siftool instance stop -s TERM term; gone term
       start force; siftool instance stop -F force; gone force; start a1; start a2; start b1; siftool instance stop 'a*' 2> /dev/null -t 0
       siftool instance list | awk 'NR > 1 { print $1 }'; siftool instance stop -a -t 0 2> /dev/null; siftool instance list | wc -l
       siftool instance stop -s NONE x; echo $?; siftool instance stop; echo $?; siftool instance stop -a x; echo $?
