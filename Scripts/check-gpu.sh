@@ -23,9 +23,6 @@ for name in libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libc.so.6; do
   library=$(ldconfig -p | sed -n "s,.*$name (.*x86-64.*) => ,,p" | head -n 1)
   [ -z "$library" ] || { mkdir -p "$work/tree${library%/*}"; cp -L "$library" "$work/tree$library"; }
 done
-# As the runtimes' builds write it.
-mkdir -p "$work/tree/.singularity.d/env"
-echo 'export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/.singularity.d/libs"' > "$work/tree/.singularity.d/env/99-base.sh"
 "$siftool" pack "$work/tree" "$work/gpu.sif" --quiet
 echo "host: $(nvidia-smi -L)"
 want=$(nvidia-smi -L)
