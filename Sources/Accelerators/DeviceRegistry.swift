@@ -163,7 +163,7 @@ public struct DeviceRegistry: Sendable {
     guard mount.containerPath.lastComponent?.string.contains(".so") == true,
       let status = try? OwnedDescriptor.naming(mount.hostPath).status(), status.st_mode & S_IFMT == S_IFREG,
       let file = try? OwnedDescriptor(opening: mount.hostPath, flags: O_RDONLY | O_NONBLOCK | O_CLOEXEC),
-      let library = ELFFile(file), library.fitsThisProcess, let name = library.libraryName,
+      let library = ELFFile(file), library.fitsThisProcess, let name = library.libraryName(in: file),
       !name.utf8.contains(0x2F)
     else { return nil }
     return DriverFiles.Library(name, at: mount.hostPath)

@@ -2,15 +2,13 @@ import Glibc
 
 /// The facts of a program or a shared library that decide whether and how it can be used, from its ELF headers
 /// (gABI chapters 4 and 5). Only 64-bit and 32-bit little-endian files are read.
-public struct ELFFile: Equatable, Sendable {
+public struct ELFFile: Sendable {
   /// The machine that the code is for, such as 62 for x86-64 and 183 for AArch64.
   public let machine: UInt16
   /// Whether addresses have 64 bits.
   public let is64Bit: Bool
-  /// The name by which the loader looks for this library (`DT_SONAME`); nil if it has none.
-  public let libraryName: String?
-  /// The loader that the kernel starts for this program (`PT_INTERP`); nil if it has none.
-  public let loader: [UInt8]?
+  /// The parts of the file; none in a relocatable object.
+  private let segments: [Segment]
 
   /// The machine of this program.
   public static var machineOfThisProcess: UInt16 {
@@ -42,28 +40,29 @@ public struct ELFFile: Equatable, Sendable {
     let step = Int(fields.number(at: is64Bit ? 54 : 42, count: 2))
     let count = Int(fields.number(at: is64Bit ? 56 : 44, count: 2))
     guard step == (is64Bit ? 56 : 32) else {
-      // A relocatable object has no segments.
-      (libraryName, loader) = (nil, nil)
+      segments = []
       return
     }
-    guard let segments = Self.bytes(file, at: table, count: step * count), segments.count == step * count
-    else {
+    guard let bytes = Self.bytes(file, at: table, count: step * count), bytes.count == step * count else {
       return nil
     }
-    var all: [Segment] = []
-    for index in 0..<count {
-      all.append(Segment(Fields(bytes: segments), at: index * step, is64Bit: is64Bit))
-    }
-    loader = all.first { $0.kind == PT_INTERP }.flatMap { segment -> [UInt8]? in
-      guard segment.fileBytes <= UInt64(Self.longestName) else { return nil }
-      let name = Self.bytes(file, at: segment.offset, count: Int(segment.fileBytes))?.prefix { $0 != 0 }
-      return name.flatMap { $0.isEmpty ? nil : Array($0) }
-    }
-    libraryName = Self.libraryName(file, all, is64Bit: is64Bit)
+    let is64Bit = is64Bit
+    segments = (0..<count).map { Segment(Fields(bytes: bytes), at: $0 * step, is64Bit: is64Bit) }
+  }
+
+  /// The loader that the kernel starts for this program (`PT_INTERP`); nil if the file, the same as before, names none.
+  public func loader(in file: borrowing OwnedDescriptor) -> [UInt8]? {
+    guard let segment = segments.first(where: { $0.kind == PT_INTERP }),
+      segment.fileBytes <= UInt64(Self.longestName),
+      let name = Self.bytes(file, at: segment.offset, count: Int(segment.fileBytes))?.prefix(while: {
+        $0 != 0
+      })
+    else { return nil }
+    return name.isEmpty ? nil : Array(name)
   }
 
   /// A part of the file, in the words of the program header (gABI chapter 5).
-  private struct Segment {
+  private struct Segment: Sendable {
     let kind: Int32
     let offset: UInt64
     let address: UInt64
@@ -91,13 +90,13 @@ public struct ELFFile: Equatable, Sendable {
     }
   }
 
-  /// The name in the dynamic section: an offset in the table of strings, whose address a segment translates to a place.
-  private static func libraryName(
-    _ file: borrowing OwnedDescriptor, _ segments: [Segment], is64Bit: Bool
-  ) -> String? {
+  /// The name by which the loader looks for this library (`DT_SONAME`); nil if the file, the same as before, has none.
+  ///
+  /// It is an offset in the table of strings, whose address a segment translates to a place.
+  public func libraryName(in file: borrowing OwnedDescriptor) -> String? {
     guard let dynamic = segments.first(where: { $0.kind == PT_DYNAMIC }),
-      dynamic.fileBytes <= UInt64(mostDynamicBytes),
-      let section = bytes(file, at: dynamic.offset, count: Int(dynamic.fileBytes))
+      dynamic.fileBytes <= UInt64(Self.mostDynamicBytes),
+      let section = Self.bytes(file, at: dynamic.offset, count: Int(dynamic.fileBytes))
     else { return nil }
     let word = is64Bit ? 8 : 4
     let fields = Fields(bytes: section)
@@ -118,7 +117,7 @@ public struct ELFFile: Equatable, Sendable {
     else { return nil }
     let (table, overflow) = segment.offset.addingReportingOverflow(strings - segment.address)
     let (place, beyond) = table.addingReportingOverflow(name)
-    guard !overflow, !beyond, let text = bytes(file, at: place, count: 256)?.prefix(while: { $0 != 0 }),
+    guard !overflow, !beyond, let text = Self.bytes(file, at: place, count: 256)?.prefix(while: { $0 != 0 }),
       !text.isEmpty, text.count < 256
     else { return nil }
     return String(validating: text, as: UTF8.self)

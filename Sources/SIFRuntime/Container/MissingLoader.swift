@@ -27,7 +27,8 @@ struct MissingLoader {
       else { return nil }
       guard start.starts(with: Array("#!".utf8)) else {
         // The kernel starts the loader that the program's file names.
-        guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let loader = Self.loader(of: descriptor, start),
+        guard start.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let program = ELFFile(descriptor),
+          program.is64Bit, let loader = program.loader(in: descriptor),
           Self.isMissing(loader)
         else { return nil }
         error = RuntimeError(
@@ -93,28 +94,5 @@ struct MissingLoader {
   private static func isMissing(_ file: [UInt8]) -> Bool {
     FilePath(bytes: file).withPlatformString { access($0, F_OK) } != 0
       && (errno == ENOENT || errno == ENOTDIR)
-  }
-
-  /// The loader that a 64-bit ELF file names, given its first bytes; nil if it names none, or the file is incomplete.
-  private static func loader(of file: borrowing OwnedDescriptor, _ head: [UInt8]) -> [UInt8]? {
-    guard head.count >= MemoryLayout<Elf64_Ehdr>.size, head[4] == 2, head[5] == 1 else { return nil }
-    let header = head.withUnsafeBytes { $0.loadUnaligned(as: Elf64_Ehdr.self) }
-    let step = MemoryLayout<Elf64_Phdr>.size
-    guard Int(header.e_phentsize) == step, let place = Int64(exactly: header.e_phoff),
-      let table = bytes(of: file, at: place, count: step * Int(header.e_phnum)),
-      table.count == step * Int(header.e_phnum)
-    else { return nil }
-    for index in 0..<Int(header.e_phnum) {
-      let segment = table.withUnsafeBytes {
-        $0.loadUnaligned(fromByteOffset: index * step, as: Elf64_Phdr.self)
-      }
-      guard segment.p_type == UInt32(PT_INTERP) else { continue }
-      guard let place = Int64(exactly: segment.p_offset), segment.p_filesz <= UInt64(PATH_MAX),
-        let name = bytes(of: file, at: place, count: Int(segment.p_filesz))
-      else { return nil }
-      let path = Array(name.prefix { $0 != 0 })
-      return path.isEmpty ? nil : path
-    }
-    return nil
   }
 }
