@@ -84,8 +84,7 @@ public struct ChildProcess: ~Copyable {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    var signals = Signals.set([SIGPIPE])
-    posix_spawnattr_setsigdefault(&attributes, &signals)
+    _ = SignalSet([SIGPIPE]).withPointer { posix_spawnattr_setsigdefault(&attributes, $0) }
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
     var pointers = arguments.map { strdup($0) }
     defer { for pointer in pointers { free(pointer) } }

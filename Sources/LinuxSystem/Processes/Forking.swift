@@ -22,8 +22,7 @@ public enum Forking {
       // The other process has already left a core dump, if one was wanted.
       ProcessPrivacy.set(isPrivate: true)
       Glibc.signal(signal, SIG_DFL)
-      var only = Signals.set([signal])
-      pthread_sigmask(SIG_UNBLOCK, &only, nil)
+      SignalSet([signal]).letThrough()
       kill(getpid(), signal)
     }
     exit(exitStatus(status))

@@ -1,27 +1,85 @@
-public import CLinux
+import CLinux
 import Glibc
 
-/// Sets of signals.
-public enum Signals {
-  /// The set of these signals. (This is not an initializer because sigset_t is a C type without a tag, and
-  /// other modules cannot see initializers of those.)
-  public static func set(_ numbers: [Int32]) -> sigset_t {
-    var set = sigset_t()
+/// A set of signals (signal(7)), for holding them back and for waiting for them.
+///
+/// The C type stays in here: which module it belongs to depends on the build.
+public struct SignalSet {
+  private var set = sigset_t()
+
+  /// The set of these signals.
+  public init(_ numbers: [Int32] = []) {
     sigemptyset(&set)
     for number in numbers { sigaddset(&set, number) }
-    return set
+  }
+
+  /// The signals that have come, but are held back.
+  public static var pending: SignalSet {
+    var signals = SignalSet()
+    sigpending(&signals.set)
+    return signals
+  }
+
+  /// The signals that this thread holds back.
+  public static var held: SignalSet {
+    var signals = SignalSet()
+    pthread_sigmask(SIG_BLOCK, nil, &signals.set)
+    return signals
+  }
+
+  /// Whether a signal belongs to this set.
+  public func contains(_ number: Int32) -> Bool {
+    withUnsafePointer(to: set) { sigismember($0, number) == 1 }
+  }
+
+  /// Holds these signals back, too, in this thread and in the threads and children that it starts.
+  ///
+  /// - Returns: what was held back before, for ``holdOnly()``.
+  @discardableResult public func hold() -> SignalSet { changeMask(SIG_BLOCK) }
+
+  /// Lets these signals through, including those that were held back.
+  public func letThrough() { _ = changeMask(SIG_UNBLOCK) }
+
+  /// Holds back these signals and no others.
+  public func holdOnly() { _ = changeMask(SIG_SETMASK) }
+
+  private func changeMask(_ change: Int32) -> SignalSet {
+    var old = SignalSet()
+    _ = withUnsafePointer(to: set) { pthread_sigmask(change, $0, &old.set) }
+    return old
+  }
+
+  /// Takes one of these signals, which have to be held back; waits for it if none has come.
+  ///
+  /// - Returns: its number; nil if another signal was handled meanwhile.
+  public func wait() -> Int32? {
+    let number = withUnsafePointer(to: set) { sigwaitinfo($0, nil) }
+    return number > 0 ? number : nil
+  }
+
+  /// Takes one of these signals, which have to be held back; waits for it no longer than this.
+  ///
+  /// - Returns: its number; nil if none came.
+  public func wait(milliseconds: Int) -> Int32? {
+    var time = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+    let number = withUnsafePointer(to: set) { sigtimedwait($0, nil, &time) }
+    return number > 0 ? number : nil
+  }
+
+  /// Calls a body with the C type, for functions that take it.
+  func withPointer<Result>(_ body: (UnsafePointer<sigset_t>) -> Result) -> Result {
+    withUnsafePointer(to: set) { body($0) }
   }
 }
 
 /// Signals that ask a process to end, as a terminal, a session or the system sends them.
 public enum EndingSignals {
   private static let numbers = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
-  private static var all: sigset_t { Signals.set(numbers) }
+  private static var all: SignalSet { SignalSet(numbers) }
 
   /// Holds these signals back from here on, also in children, so that work that has begun is finished.
   public static func hold() {
-    var signals = all
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    all.hold()
   }
 
   /// Does work that has to be undone or finished when one of these signals comes; the signal ends the process after it.
@@ -30,10 +88,8 @@ public enum EndingSignals {
   public static func deferred<Result: ~Copyable, Failure: Error>(
     _ work: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    var signals = Signals.set(numbers.filter { linux_is_ignored($0) == 0 })
-    var old = sigset_t()
-    pthread_sigmask(SIG_BLOCK, &signals, &old)
-    defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+    let old = SignalSet(numbers.filter { linux_is_ignored($0) == 0 }).hold()
+    defer { old.holdOnly() }
     return try work()
   }
 
@@ -41,13 +97,14 @@ public enum EndingSignals {
   ///
   /// - Throws: ``SystemError`` with `EINTR` if one of these signals, held back, has come.
   public static func wait(toRead descriptor: borrowing OwnedDescriptor) throws(SystemError) {
-    var held = sigset_t()
-    pthread_sigmask(SIG_BLOCK, nil, &held)
-    let heldNumbers = numbers.filter { sigismember(&held, $0) == 1 }
+    let held = SignalSet.held
+    let heldNumbers = numbers.filter { held.contains($0) }
     guard !heldNumbers.isEmpty else { return }
-    var signals = Signals.set(heldNumbers)
+    let signals = SignalSet(heldNumbers)
     let arrivals = OwnedDescriptor(
-      adopting: try SystemError.check("watch for signals") { linux_signal_descriptor(&signals) },
+      adopting: try SystemError.check("watch for signals") {
+        signals.withPointer { linux_signal_descriptor($0) }
+      },
       path: "signals")
     var places = [
       pollfd(fd: arrivals.rawValue, events: Int16(POLLIN), revents: 0),
@@ -62,7 +119,6 @@ public enum EndingSignals {
 
   /// Lets these signals through again, including those that were held back.
   public static func obey() {
-    var signals = all
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    all.letThrough()
   }
 }

@@ -129,10 +129,9 @@ struct ImageShell {
     // The shell has the same user. It must not look into this process, which has seen the host; nor must what it may
     // leave running. The program that this process becomes is open again.
     ProcessPrivacy.set(isPrivate: true)
-    var old = sigset_t()
-    var waited = Signals.set(ProcessMonitor.withMessages(ending) + [SIGCHLD])
-    pthread_sigmask(SIG_BLOCK, &waited, &old)
-    defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+    let waited = SignalSet(ProcessMonitor.withMessages(ending) + [SIGCHLD])
+    let old = waited.hold()
+    defer { old.holdOnly() }
     let shell = try Forking.child {
       // A group of its own, so that everything in it can be ended; the terminal stays the caller's.
       setpgid(0, 0)
@@ -141,17 +140,15 @@ struct ImageShell {
       Forking.resetSignals()
       guard dup2(report, STDIN_FILENO) == STDIN_FILENO, (try? limits.begin()) != nil else { return 126 }
       Forking.closeOnExecute(allBut: [])
-      var none = sigset_t()
-      sigemptyset(&none)
-      pthread_sigmask(SIG_SETMASK, &none, nil)
+      SignalSet().holdOnly()
       _ = launcher.execute()
       return 126
     }
     setpgid(shell, shell)
-    return wait(for: shell, &waited)
+    return wait(for: shell, waited)
   }
 
-  private static func wait(for shell: pid_t, _ waited: inout sigset_t) -> Int32? {
+  private static func wait(for shell: pid_t, _ waited: SignalSet) -> Int32? {
     var start = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
     var status: Int32 = 0
@@ -165,13 +162,13 @@ struct ImageShell {
         end(shell)
         return nil
       }
-      var pause = timespec(tv_sec: 0, tv_nsec: 200_000_000)
-      let number = ProcessMonitor.signal(of: sigtimedwait(&waited, nil, &pause))
-      guard ending.contains(number) else { continue }
+      guard let number = waited.wait(milliseconds: 200).map(ProcessMonitor.signal), ending.contains(number)
+      else {
+        continue
+      }
       end(shell)
       // As if the signal had come without a script in the way. The first process of a namespace does not end by it.
-      var only = Signals.set([number])
-      pthread_sigmask(SIG_UNBLOCK, &only, nil)
+      SignalSet([number]).letThrough()
       raise(number)
       _exit(128 + number)
     }

@@ -47,9 +47,7 @@ enum ProcessMonitor {
     var sending: OwnedDescriptor?
     let receiving = try translating(try OwnedDescriptor.socketPair(&sending))
     let last = sending?.rawValue ?? -1
-    var old = sigset_t()
-    var held = Signals.set(forwarded + messages + [SIGCHLD])
-    pthread_sigmask(SIG_BLOCK, &held, &old)
+    let old = SignalSet(forwarded + messages + [SIGCHLD]).hold()
     let first = try translating { () throws(SystemError) in
       try Helper(.child) { channel in
         // The program inherits the socket until it starts. Failures are reported before that.
@@ -78,7 +76,7 @@ enum ProcessMonitor {
             // A service's signals go to all processes of its group, and to no others.
             if kind.isService { setpgid(0, 0) }
             takeEarlySignals(from: other)
-            pthread_sigmask(SIG_SETMASK, &old, nil)
+            old.holdOnly()
             let failure = program.execute()
             tell(report, failure)
             return 127
@@ -94,9 +92,7 @@ enum ProcessMonitor {
           let status = wait(for: child, messages) { message in
             let signal = forwarded[Int(message - firstMessage)]
             // Take it, so that it does not count for another one. The program may have a group of its own.
-            var only = Signals.set([signal])
-            var atOnce = timespec()
-            let isOfGroup = sigtimedwait(&only, nil, &atOnce) > 0 && getpgid(child) == getpgrp()
+            let isOfGroup = SignalSet([signal]).wait(milliseconds: 0) != nil && getpgid(child) == getpgrp()
             if !isOfGroup { kill(child, signal) }
           }
           tell(last, status)
@@ -119,7 +115,7 @@ enum ProcessMonitor {
     let status = wait(for: process, forwarded) { signal in
       if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
     }
-    pthread_sigmask(SIG_SETMASK, &old, nil)
+    old.holdOnly()
     if let failure = RuntimeError(bytes: text) { throw failure }
     // If the first process itself was ended, it sent nothing.
     let word = (try? receiving.readToEnd(limit: 4)) ?? []
@@ -128,11 +124,11 @@ enum ProcessMonitor {
 
   /// Passes signals on to the first process until it reports: a script of the image may take a while.
   private static func passOnSignals(to first: Helper) {
-    var waited = Signals.set(forwarded)
+    let waited = SignalSet(forwarded)
     while let process = first.process, !first.waitForReport(milliseconds: 50) {
-      var atOnce = timespec()
-      let signal = sigtimedwait(&waited, nil, &atOnce)
-      if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
+      if let signal = waited.wait(milliseconds: 0), let index = forwarded.firstIndex(of: signal) {
+        kill(process, messages[index])
+      }
     }
   }
 
@@ -175,20 +171,18 @@ enum ProcessMonitor {
 
   /// The signals to be forwarded that this process holds back, as bits.
   private static var pending: UInt32 {
-    var set = sigset_t()
-    sigpending(&set)
-    return forwarded.indices.reduce(0) { $0 | (sigismember(&set, forwarded[$1]) == 1 ? 1 << UInt32($1) : 0) }
+    let signals = SignalSet.pending
+    return forwarded.indices.reduce(0) { $0 | (signals.contains(forwarded[$1]) ? 1 << UInt32($1) : 0) }
   }
 
   /// Stays after the program has ended, and passes signals on to its group. Ends when a signal has asked processes to end
   /// and none is left, and returns that signal.
   private static func serve(_ group: pid_t) -> Int32 {
-    var waited = Signals.set(forwarded + messages + [SIGCHLD])
+    let waited = SignalSet(forwarded + messages + [SIGCHLD])
     let ending = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
     var last: Int32?
     while true {
-      let number = sigwaitinfo(&waited, nil)
-      if number > 0, number != SIGCHLD {
+      if let number = waited.wait(), number != SIGCHLD {
         let signal = messages.contains(number) ? forwarded[Int(number - firstMessage)] : number
         let isGone = kill(-group, signal) != 0
         if ending.contains(signal) {
@@ -204,7 +198,7 @@ enum ProcessMonitor {
 
   /// Waits for a process, reaps every other child that ends, and hands signals to a body. Returns the status of wait(2).
   private static func wait(for process: pid_t, _ signals: [Int32], _ body: (Int32) -> Void) -> Int32 {
-    var waited = Signals.set(signals + [SIGCHLD])
+    let waited = SignalSet(signals + [SIGCHLD])
     while true {
       var status: Int32 = 0
       var ended = waitpid(-1, &status, WNOHANG)
@@ -212,8 +206,7 @@ enum ProcessMonitor {
         if ended == process { return status }
         ended = waitpid(-1, &status, WNOHANG)
       }
-      let signal = sigwaitinfo(&waited, nil)
-      if signal > 0, signal != SIGCHLD { body(signal) }
+      if let signal = waited.wait(), signal != SIGCHLD { body(signal) }
     }
   }
 }

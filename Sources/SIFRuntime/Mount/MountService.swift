@@ -98,22 +98,19 @@ public enum MountService {
     return target.withPlatformString { statvfs($0, &status) } != 0 && errno == ENOTCONN
   }
 
-  private static var signals: sigset_t { Signals.set([SIGTERM, SIGINT, SIGHUP]) }
+  private static var signals: SignalSet { SignalSet([SIGTERM, SIGINT, SIGHUP]) }
 
   /// Holds back requests to end until a thread waits for them. New threads inherit this.
   private static func blockSignals() {
-    var signals = signals
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signals.hold()
   }
 
   /// Treats a request to end as one to unmount. Readers may go on, and the server ends after the last one.
   private static func unmountOnSignals(_ target: FilePath) throws(RuntimeError) {
     try translating { () throws(SystemError) in
       _ = try Thread {
-        var signals = MountService.signals
-        var number: Int32 = 0
         while true {
-          guard sigwait(&signals, &number) == 0 else { continue }
+          guard MountService.signals.wait() != nil else { continue }
           try? ImageMounts.unmount(target, lazily: true)
         }
       }
