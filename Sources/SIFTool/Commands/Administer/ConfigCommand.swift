@@ -5,8 +5,8 @@ import StrictJSON
 
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Read the administrators' configuration.",
-    subcommands: [ConfigCheckCommand.self])
+    commandName: "config", abstract: "Read and change the administrators' configuration.",
+    subcommands: [ConfigCheckCommand.self, ConfigFakerootCommand.self])
 }
 
 struct ConfigCheckCommand: ToolCommand {
