@@ -19,7 +19,10 @@ struct ConfigFakerootCommand: ToolCommand {
   @Argument(help: "The name of the user.") var user: String
 
   private var changes: [SubordinateIDs.Change] {
-    [(add, .add), (remove, .remove), (enable, .enable), (disable, .disable)].filter(\.0).map(\.1)
+    let all: [(Bool, SubordinateIDs.Change)] = [
+      (add, .add), (remove, .remove), (enable, .enable), (disable, .disable),
+    ]
+    return all.filter { $0.0 }.map { $0.1 }
   }
 
   func validate() throws {
