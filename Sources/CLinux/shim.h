@@ -222,6 +222,9 @@ static inline int linux_effective_capabilities(uint64_t *effective) {
   return status;
 }
 
+// prctl is variadic.
+static inline int linux_prctl_get_parent_signal(int *signal_number) { return prctl(PR_GET_PDEATHSIG, signal_number); }
+
 // Only declared with _GNU_SOURCE. All three numbers of this thread become the same.
 static inline int linux_setresuid(uid_t user) { return (int)syscall(SYS_setresuid, user, user, user); }
 static inline int linux_setresgid(gid_t group) { return (int)syscall(SYS_setresgid, group, group, group); }

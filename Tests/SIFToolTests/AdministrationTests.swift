@@ -161,7 +161,7 @@ import Testing
     let answer = try root(
       """
       c() { siftool capability "$@"; echo $?; }
-      c list; c add -u nobody CAP_NET_RAW,dac_override; c add --group daemon net_bind_service; c list; c list daemon; c list x
+      c list; siftool caps add -u nobody CAP_NET_RAW,dac_override; echo $?; c add --group daemon net_bind_service; c list; c list daemon; c list x
       cat /etc/singularity/capability.json; stat -c '\n%a %u' /etc/singularity/capability.json
       c drop -u nobody all; c drop -u nobody all; c drop -g daemon CAP_NET_RAW; c drop -g daemon net_bind_service; c list
       cat /etc/singularity/capability.json; ls /etc/singularity | wc -l

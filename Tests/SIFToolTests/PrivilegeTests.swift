@@ -18,7 +18,7 @@ import Testing
 
   /// Runs a script as root under a configuration.
   private func root(_ configuration: String, _ script: String) throws -> ToolAnswer {
-    try fixture.directory.write("etc/singularity/singularity.conf", "\(configuration)\n")
+    try fixture.directory.write("etc/singularity/singularity.conf", "mount sys = yes\n\(configuration)\n")
     try fixture.directory.write(
       "script",
       """
@@ -120,6 +120,18 @@ import Testing
 
         """, "\(answer.text) \(answer.errors)")
     #expect(closed.isEmpty || answer.text.contains(closed), "\(answer.text)")
+    #expect(try fixture.leftovers() == "\n")
+  }
+
+  /// A service of another user: others join it, and nothing is left when it is killed.
+  @Test func instances() throws {
+    let answer = try fixture.root(
+      """
+      siftool instance start --security uid:65534 --pwd / app.sif one; siftool exec --pwd / instance://one id -u
+      siftool exec --pwd / --security uid:2 --security gid:3 instance://one sh -c 'id -u; id -G'
+      siftool instance stop -F one; siftool exec --pid --security uid:65534 --pwd / plain.sif sleep 300 & sleep 1; kill -9 $!
+      """)
+    #expect(answer.text == "0\n2\n3\n", "\(answer.text) \(answer.errors)")
     #expect(try fixture.leftovers() == "\n")
   }
 

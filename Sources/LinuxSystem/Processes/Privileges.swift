@@ -107,6 +107,10 @@ public struct ProcessUser: Sendable, Equatable {
   /// Takes them on. This process, which must have one thread, keeps its capabilities until it executes a program.
   public func become() throws(SystemError) {
     let capabilities = try Capabilities.effective()
+    // The kernel forgets the signal that this process gets when its parent ends.
+    var signalOfEnd: Int32 = 0
+    _ = linux_prctl_get_parent_signal(&signalOfEnd)
+    defer { linux_prctl(PR_SET_PDEATHSIG, UInt(signalOfEnd), 0) }
     try SystemError.check("keep the capabilities") { linux_prctl(PR_SET_KEEPCAPS, 1, 0) }
     if let first = groups.first {
       try SystemError.check("set the groups") { linux_setgroups(groups.count, groups) }

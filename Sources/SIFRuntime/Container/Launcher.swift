@@ -31,10 +31,12 @@ final class LauncherFile {
   }
 
   /// Makes the file, empty, in memory without a name.
-  init() throws(SystemError) {
+  ///
+  /// - Parameter mode: who may execute it.
+  init(mode: mode_t = 0o500) throws(SystemError) {
     let number = try SystemError.check("make a file in memory") { linux_memory_file("launcher") }
     let file = OwnedDescriptor(adopting: number, path: "launcher")
-    try file.setPermissions(0o500)
+    try file.setPermissions(mode)
     program = try OwnedDescriptor.naming(file.pathOfDescriptor)
     content = consume file
   }

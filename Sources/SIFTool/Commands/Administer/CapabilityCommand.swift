@@ -12,6 +12,8 @@ struct CapabilityCommand: ParsableCommand {
       singularity.conf says "root default capabilities = file": a user needs no grant for exec --add-caps, which gives \
       capabilities over the container alone. The runtimes' set-user-id starters obey the grants of users.
 
+      The command is also called caps.
+
       siftool capability add --user root NET_RAW,NET_ADMIN
       """,
     subcommands: [
