@@ -10,7 +10,7 @@ import SystemPackage
 
 struct CarveCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "carve", abstract: "Find deleted objects, and everything else outside of objects.",
+    subcommand: "carve", abstract: "Find deleted objects, and everything else outside of objects.",
     discussion: """
       Searches gaps, padding, trailing bytes and unused descriptors for squashfs, LUKS, ext, OpenPGP, PEM, JSON, ELF, \
       tar, gzip, Zstandard and images within the image. Data without a structure of its own extends to its neighbours. \
