@@ -52,6 +52,7 @@ public struct Container {
   ///   program's exit status or by its signal.
   /// - Throws: ``RuntimeError`` if the program was not started.
   public func run() throws -> Never {
+    try Self.checkThreads()
     try checkSite()
     if !options.isFakeRoot { try identity.checkHome() }
     let capabilities = try keptCapabilities()
