@@ -6,7 +6,7 @@ import SIFRuntime
 do {
   let program = CommandLine.arguments.dropFirst().map { Array($0.utf8) }
   let partition = try Partition(of: Image(opening: "app.sif")).unlock()
-  let container = Container(ImageVolume(partition), image: "app.sif", ContainerOptions(.exec(program)))
+  let container = try Container(ImageVolume(partition), image: "app.sif", ContainerOptions(.exec(program)))
   // The program runs beside this process, which goes on.
   let (bytes, end) = try container.output()
   let lines = bytes.split(separator: UInt8(ascii: "\n"))
