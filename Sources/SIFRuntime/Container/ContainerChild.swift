@@ -27,8 +27,9 @@ extension Container {
   ///   - input: the program's standard input; nil for this process's.
   ///   - output: the program's standard output; nil for this process's.
   ///   - errors: the program's standard error; nil for this process's.
-  /// - Returns: how the program ended.
-  /// - Throws: ``RuntimeError`` if the program was not started.
+  /// - Returns: how the program ended. If the container started, but the program does not exist or cannot be executed, the
+  ///   end and the message on standard error are those of ``ContainerOptions/report``.
+  /// - Throws: ``RuntimeError`` if the container was not started.
   public func runAndWait(
     input: FileDescriptor? = nil, output: FileDescriptor? = nil, errors: FileDescriptor? = nil
   ) throws(RuntimeError) -> ProgramEnd {
@@ -39,7 +40,7 @@ extension Container {
   ///
   /// - Parameter limit: the most bytes to read; a program that writes more gets SIGPIPE.
   /// - Returns: the bytes, and how the program ended.
-  /// - Throws: ``RuntimeError`` if the program was not started, or if its output cannot be read.
+  /// - Throws: ``RuntimeError`` if the container was not started, or if the output cannot be read.
   public func output(limit: Int = 64 << 20) throws(RuntimeError) -> (bytes: [UInt8], end: ProgramEnd) {
     var ends: [Int32] = [0, 0]
     try translating { () throws(SystemError) in
