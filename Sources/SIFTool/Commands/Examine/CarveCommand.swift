@@ -49,7 +49,7 @@ struct CarveCommand: ReportingCommand {
     let items = carving.items.filter { $0.confidence >= minConfidence }
     var files: [ExtractedItem] = []
     if let extract {
-      files = try write(items, of: carving, from: storage, into: extract.path)
+      files = try EndingSignals.deferred { try write(items, of: carving, from: storage, into: extract.path) }
       reporter.note(
         "\(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.printable)"
       )
