@@ -76,7 +76,8 @@ public struct CapabilityGrants: Equatable, Sendable {
     func table(_ name: String, _ grants: [(holder: Holder, names: [String])]) -> String? {
       if grants.isEmpty { return nil }
       let entries = grants.map { grant in
-        "\t\t\(text(grant.holder.name)): [\n" + grant.names.map { "\t\t\t\(text($0))" }.joined(separator: ",\n")
+        "\t\t\(text(grant.holder.name)): [\n"
+          + grant.names.map { "\t\t\t\(text($0))" }.joined(separator: ",\n")
           + "\n\t\t]"
       }
       return "\t\"\(name)\": {\n" + entries.joined(separator: ",\n") + "\n\t}"
@@ -171,7 +172,8 @@ extension CapabilityGrants {
   /// - Throws: ``PolicyError`` if the file is not to be trusted or malformed, ``AdministrationError`` if it cannot be
   ///   changed; then it is as before.
   public static func add(
-    _ capabilities: Capabilities, to holder: Holder, in places: [ExecutionPolicy.Place] = ExecutionPolicy.Place.known
+    _ capabilities: Capabilities, to holder: Holder,
+    in places: [ExecutionPolicy.Place] = ExecutionPolicy.Place.known
   ) throws -> (file: FilePath, held: [String]) {
     try requireRoot()
     try requireExistence(of: holder)
@@ -237,6 +239,8 @@ extension CapabilityGrants {
       case .user(let name): getpwnam(name) != nil
       case .group(let name): getgrnam(name) != nil
       }
-    guard isThere else { throw AdministrationError(.unknownName, "there is no \(holder.kind) \(holder.name)") }
+    guard isThere else {
+      throw AdministrationError(.unknownName, "there is no \(holder.kind) \(holder.name)")
+    }
   }
 }

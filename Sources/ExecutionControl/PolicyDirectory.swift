@@ -93,7 +93,9 @@ struct PolicyDirectory: ~Copyable {
     guard status.st_mode & S_IFMT == S_IFREG else { throw unusable(path, "is not a regular file") }
     try requireTrust(status, path)
     let bytes: [UInt8]
-    do { bytes = try file.readToEnd(limit: limit + 1) } catch { throw Self.unusable(path, error, consequence) }
+    do { bytes = try file.readToEnd(limit: limit + 1) } catch {
+      throw Self.unusable(path, error, consequence)
+    }
     guard bytes.count <= limit else {
       throw unusable(path, "is longer than \(limit) bytes")
     }

@@ -153,7 +153,9 @@ public struct SiteSettings: Equatable, Sendable {
     alwaysUsesNVIDIA = alwaysUsesNVIDIA || other.alwaysUsesNVIDIA
     alwaysUsesAMD = alwaysUsesAMD || other.alwaysUsesAMD
     // The fewest of those that a file names.
-    rootCapabilities = RootCapabilities.allCases.first { [rootCapabilities, other.rootCapabilities].contains($0) }
+    rootCapabilities = RootCapabilities.allCases.first {
+      [rootCapabilities, other.rootCapabilities].contains($0)
+    }
   }
 
   // MARK: Directives

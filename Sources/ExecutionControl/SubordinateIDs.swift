@@ -55,7 +55,8 @@ public struct SubordinateIDs: Equatable, Sendable {
   private static func ownership(_ line: ArraySlice<UInt8>, _ keys: [[UInt8]]) -> Ownership {
     let isDisabled = line.first == 0x21
     let rest = isDisabled ? line.dropFirst() : line
-    for key in keys where rest.count > key.count && rest[rest.startIndex + key.count] == 0x3A && rest.starts(with: key) {
+    for key in keys
+    where rest.count > key.count && rest[rest.startIndex + key.count] == 0x3A && rest.starts(with: key) {
       return isDisabled ? .disabled : .enabled
     }
     return .none
@@ -75,7 +76,9 @@ public struct SubordinateIDs: Equatable, Sendable {
   }
 
   private static func number(_ field: ArraySlice<UInt8>) -> UInt32? {
-    guard !field.isEmpty, field.count <= 10, field.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+    guard !field.isEmpty, field.count <= 10, field.allSatisfy({ (0x30...0x39).contains($0) }) else {
+      return nil
+    }
     return UInt32(String(decoding: field, as: UTF8.self))
   }
 
@@ -98,7 +101,11 @@ public struct SubordinateIDs: Equatable, Sendable {
       case .none: continue
       case .disabled: answer.isDisabled = true
       case .enabled:
-        if let range = Self.range(line) { answer.ranges.append(range) } else { answer.faulty.append(index + 1) }
+        if let range = Self.range(line) {
+          answer.ranges.append(range)
+        } else {
+          answer.faulty.append(index + 1)
+        }
       }
     }
     return answer
@@ -121,7 +128,9 @@ public struct SubordinateIDs: Equatable, Sendable {
   /// Makes a change.
   ///
   /// - Throws: ``AdministrationError`` if the user has no range to change, or none is free.
-  mutating func apply(_ change: Change, _ name: String, _ number: UInt32, _ file: FilePath) throws(AdministrationError) {
+  mutating func apply(_ change: Change, _ name: String, _ number: UInt32, _ file: FilePath)
+    throws(AdministrationError)
+  {
     let keys = Self.keys(name, number)
     let own = lines.indices.filter { Self.ownership(lines[$0], keys) != .none }
     guard change == .add || !own.isEmpty else {
@@ -136,9 +145,11 @@ public struct SubordinateIDs: Equatable, Sendable {
       // A last line without an end would run into the new one.
       let bytes = bytes
       self = SubordinateIDs(
-        reading: bytes + (isEnded || bytes.isEmpty ? [] : [0x0A]) + Array("\(number):\(start):\(Self.size)\n".utf8))
+        reading: bytes + (isEnded || bytes.isEmpty ? [] : [0x0A])
+          + Array("\(number):\(start):\(Self.size)\n".utf8))
     case .remove: lines = lines.indices.filter { !own.contains($0) }.map { lines[$0] }
-    case .enable: for index in own where lines[index].first == 0x21 { lines[index] = lines[index].dropFirst() }
+    case .enable:
+      for index in own where lines[index].first == 0x21 { lines[index] = lines[index].dropFirst() }
     case .disable: for index in own where lines[index].first != 0x21 { lines[index] = [0x21] + lines[index] }
     }
   }
@@ -172,7 +183,9 @@ public struct SubordinateIDs: Equatable, Sendable {
     guard geteuid() == 0 else {
       throw AdministrationError(.notRoot, "only root may change /etc/subuid and /etc/subgid")
     }
-    guard let entry = getpwnam(name) else { throw AdministrationError(.unknownName, "there is no user \(name)") }
+    guard let entry = getpwnam(name) else {
+      throw AdministrationError(.unknownName, "there is no user \(name)")
+    }
     let number = entry.pointee.pw_uid
     let users = try AdministratorsFile(changing: "subuid", in: directory, limit: maximumBytes)
     let groups = try AdministratorsFile(changing: "subgid", in: directory, limit: maximumBytes)

@@ -19,8 +19,10 @@ import Testing
 
   /// No number wraps around, and nothing but digits is a number.
   @Test(arguments: [
-    "alice:4294967295:1", "alice:4294967294:2", "alice:4294967295:65536", "alice:1:4294967295", "alice:x:1", "alice:1:x",
-    "alice:-1:1", "alice:+1:1", "alice: 1:1", "alice:1:0", "alice:1:", "alice::1", "alice:1", "alice:", "alice:1:2:3",
+    "alice:4294967295:1", "alice:4294967294:2", "alice:4294967295:65536", "alice:1:4294967295", "alice:x:1",
+    "alice:1:x",
+    "alice:-1:1", "alice:+1:1", "alice: 1:1", "alice:1:0", "alice:1:", "alice::1", "alice:1", "alice:",
+    "alice:1:2:3",
     "alice:18446744073709551617:1", "alice:1:99999999999999999999", "alice:0x10:1", "alice:١:1",
   ])
   func linesThatAreNoRanges(line: String) {
@@ -38,14 +40,18 @@ import Testing
     #expect(answer.isDisabled && answer.ranges.isEmpty && answer.faulty.isEmpty)
   }
 
-  @Test(arguments: ["", "\n", "a", "a\n", "# comment\n\nx:y\n", "no end\n\n:"]) func everyByteStays(text: String) {
+  @Test(arguments: ["", "\n", "a", "a\n", "# comment\n\nx:y\n", "no end\n\n:"]) func everyByteStays(
+    text: String
+  ) {
     #expect(SubordinateIDs(reading: Array(text.utf8)).bytes == Array(text.utf8))
   }
 }
 
 /// `capability.json`, as text.
 @Suite struct CapabilityGrantsTests {
-  private func grants(_ text: String) throws -> CapabilityGrants { try CapabilityGrants(reading: Array(text.utf8)) }
+  private func grants(_ text: String) throws -> CapabilityGrants {
+    try CapabilityGrants(reading: Array(text.utf8))
+  }
 
   @Test func theRuntimesForm() throws {
     let text =
@@ -57,13 +63,16 @@ import Testing
     #expect(CapabilityGrants().bytes == Array("{}".utf8))
   }
 
-  @Test(arguments: ["", " \n", "{}", #"{"users":{}}"#, #"{"users":null,"groups":null}"#, #"{"users":{"a":null}}"#])
+  @Test(arguments: [
+    "", " \n", "{}", #"{"users":{}}"#, #"{"users":null,"groups":null}"#, #"{"users":{"a":null}}"#,
+  ])
   func nothing(text: String) throws {
     #expect(try grants(text) == CapabilityGrants())
   }
 
   @Test(arguments: [
-    "x", "[]", "1", #"{"users":[]}"#, #"{"users":{"a":"CAP_CHOWN"}}"#, #"{"users":{"a":[1]}}"#, #"{"user":{}}"#,
+    "x", "[]", "1", #"{"users":[]}"#, #"{"users":{"a":"CAP_CHOWN"}}"#, #"{"users":{"a":[1]}}"#,
+    #"{"user":{}}"#,
     #"{"users":{},"users":{}}"#, #"{"users":{"a":[]}"#, "\u{FEFF}{}",
   ])
   func malformed(text: String) {
@@ -72,7 +81,8 @@ import Testing
 
   @Test func ofRoot() throws {
     let grants = try grants(
-      #"{"users":{"root":["CAP_KILL","net_raw","CAP_NEWER"],"x":["CAP_BPF"]},"groups":{"root":["CAP_CHOWN"]}}"#)
+      #"{"users":{"root":["CAP_KILL","net_raw","CAP_NEWER"],"x":["CAP_BPF"]},"groups":{"root":["CAP_CHOWN"]}}"#
+    )
     #expect(grants.ofRoot().names == ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW"])
   }
 }

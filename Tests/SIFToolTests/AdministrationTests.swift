@@ -118,7 +118,9 @@ import Testing
         rm -f /etc/subuid /etc/subgid; \(script); cp /etc/passwd before; siftool config fakeroot --add nobody; echo $?
         cmp before /etc/passwd && [ ! -s /etc/subgid ] && ls /etc | grep -c lock
         """)
-      #expect(answer.text == (reason.contains("room") ? "1\n0\n" : "7\n0\n"), "\(script): \(answer.text) \(answer.errors)")
+      #expect(
+        answer.text == (reason.contains("room") ? "1\n0\n" : "7\n0\n"),
+        "\(script): \(answer.text) \(answer.errors)")
       #expect(answer.errors.contains(reason), "\(answer.errors)")
     }
     let many = try root(
@@ -202,22 +204,26 @@ import Testing
   @Test func whatTheyAre() throws {
     let all = try Siftool.check("capability", "avail").text.split(separator: "\n")
     // The kernel's own list of names, by way of libcap.
-    let known = try Shell.check("capsh --explain=all 2>/dev/null || true; capsh --decode=000001ffffffffff").text
+    let known = try Shell.check("capsh --explain=all 2>/dev/null || true; capsh --decode=000001ffffffffff")
+      .text
     for line in all {
       let name = line.prefix { $0 != ":" }.lowercased()
       #expect(known.contains(name) && line.count > 30, "\(line)")
     }
     #expect(all.count == 41)
-    #expect(try Siftool.check("capability", "avail", "net_raw").text.hasPrefix("CAP_NET_RAW:           use raw"))
+    #expect(
+      try Siftool.check("capability", "avail", "net_raw").text.hasPrefix("CAP_NET_RAW:           use raw"))
     #expect(try Siftool.run("capability", "avail", "nonsense").status == 64)
   }
 
   @Test func filesOfGrantsThatAreNotToBeTrusted() throws {
     for (script, reason) in [
-      ("echo '{' > F", "is malformed (it is not JSON"), ("echo '[]' > F", "is malformed (it is not a JSON object"),
+      ("echo '{' > F", "is malformed (it is not JSON"),
+      ("echo '[]' > F", "is malformed (it is not a JSON object"),
       ("echo '{\"users\":{\"root\":\"all\"}}' > F", "is malformed"),
       ("ln -s /etc/passwd F", "is a symbolic link"), ("touch F; chown 65534 F", "belongs to user 65534"),
-      ("touch F; chmod 664 F", "can be written by users other than root"), ("mkfifo F", "is not a regular file"),
+      ("touch F; chmod 664 F", "can be written by users other than root"),
+      ("mkfifo F", "is not a regular file"),
       ("truncate -s 2M F", "is longer than 1048576 bytes"), ("mkdir F", "is not a regular file"),
     ] {
       let answer = try root(
@@ -245,7 +251,8 @@ import Testing
       """)
     #expect(
       answer.text == "64\n64\n64\n64\n64\n64\n64\n64\n64\n64\n0\n", "\(answer.text) \(answer.errors)")
-    let ordinary = try ordinary("siftool capability add -u nobody kill; echo $?; siftool capability list; echo $?")
+    let ordinary = try ordinary(
+      "siftool capability add -u nobody kill; echo $?; siftool capability list; echo $?")
     #expect(ordinary.text == "7\n1\n" && ordinary.errors.contains("only root may"), "\(ordinary.errors)")
   }
 }

@@ -52,7 +52,8 @@ import Testing
     let off = try with("!nobody:200000:65536\n", Self.maps)
     #expect(off.text == " 0 65534 1\n" && off.errors.contains("switched off"), "\(off.errors)")
     let ignored = try with(
-      "nobody:200000:65536\n", "siftool exec --fakeroot --ignore-subuid plain.sif cat /proc/self/uid_map | tr -s ' '")
+      "nobody:200000:65536\n",
+      "siftool exec --fakeroot --ignore-subuid plain.sif cat /proc/self/uid_map | tr -s ' '")
     #expect(ignored.text == " 0 65534 1\n", "\(ignored.errors)")
   }
 

@@ -36,7 +36,10 @@ import Testing
       ("", "sets --keep-privs --drop-caps all --add-caps kill", "0000000000000000\n"),
       ("", "sets --no-privs --add-caps kill,chown --drop-caps chown", "0000000000000020\n"),
       ("root default capabilities = full", "sets; sets --no-privs", "all\n0000000000000000\n"),
-      ("root default capabilities = full", "sets --userns; sets --security uid:1", "0000000000000000\n0000000000000000\n"),
+      (
+        "root default capabilities = full", "sets --userns; sets --security uid:1",
+        "0000000000000000\n0000000000000000\n"
+      ),
       ("root default capabilities = no", "sets; sets --keep-privs", "0000000000000000\nall\n"),
       ("root default capabilities = file", "sets", "0000000000000000\n"),
       (
@@ -53,8 +56,12 @@ import Testing
       #expect(answer.text == expected, "\(configuration) \(script): \(answer.text) \(answer.errors)")
     }
     let names = try root(
-      "", "siftool exec --keep-privs --drop-caps net_raw plain.sif grep CapEff /proc/self/status | cut -f 2 | xargs -I X capsh --decode=X")
-    #expect(names.text.contains("cap_chown") && !names.text.contains("cap_net_raw"), "\(names.text) \(names.errors)")
+      "",
+      "siftool exec --keep-privs --drop-caps net_raw plain.sif grep CapEff /proc/self/status | cut -f 2 | xargs -I X capsh --decode=X"
+    )
+    #expect(
+      names.text.contains("cap_chown") && !names.text.contains("cap_net_raw"), "\(names.text) \(names.errors)"
+    )
   }
 
   @Test func onlyForRoot() throws {
@@ -64,7 +71,10 @@ import Testing
       t --keep-privs; t --no-privs; t --allow-setuid --add-caps all; t --security uid:1; t --security gid:1; t --fakeroot --keep-privs
       """)
     #expect(answer.text == "7\n7\n7\n7\n7\n7\n", "\(answer.text) \(answer.errors)")
-    #expect(answer.errors.split(separator: "\n").allSatisfy { $0.contains("only root can ask for that: ") || $0.contains("subuid") })
+    #expect(
+      answer.errors.split(separator: "\n").allSatisfy {
+        $0.contains("only root can ask for that: ") || $0.contains("subuid")
+      })
   }
 
   @Test func wrongCommandLines() throws {

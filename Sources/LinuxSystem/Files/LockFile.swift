@@ -15,7 +15,8 @@ public struct LockFile: ~Copyable {
     let lock = FilePath(file.string + ".lock")
     let own = FilePath("\(file.string).\(getpid())")
     _ = own.withPlatformString { unlink($0) }
-    let content = try OwnedDescriptor(opening: own, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+    let content = try OwnedDescriptor(
+      opening: own, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
     defer { _ = own.withPlatformString { unlink($0) } }
     // The other programs expect a NUL after the digits.
     try SystemError.writeAll(Array("\(getpid())\0".utf8).span.bytes, to: content.rawValue)
@@ -44,11 +45,14 @@ public struct LockFile: ~Copyable {
   /// Removes a lock whose process is gone. Returns whether the lock may be tried at once.
   private static func removeStale(_ lock: FilePath) throws(SystemError) -> Bool {
     let file: OwnedDescriptor
-    do { file = try OwnedDescriptor(opening: lock, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) } catch {
+    do {
+      file = try OwnedDescriptor(opening: lock, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+    } catch {
       guard error.errno == .noSuchFileOrDirectory else { throw error }
       return true
     }
-    let text = String(decoding: try file.readToEnd(limit: 32).prefix { (0x30...0x39).contains($0) }, as: UTF8.self)
+    let text = String(
+      decoding: try file.readToEnd(limit: 32).prefix { (0x30...0x39).contains($0) }, as: UTF8.self)
     guard let process = pid_t(text), process > 0 else {
       throw SystemError(errno: Errno(rawValue: EBADMSG), operation: "read the lock", path: lock)
     }

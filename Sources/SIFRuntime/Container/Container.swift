@@ -57,6 +57,7 @@ public struct Container {
   ///   program's exit status or by its signal.
   /// - Throws: ``RuntimeError`` if the program was not started.
   public func run() throws -> Never {
+    try Self.checkThreads()
     try checkSite()
     if !options.isFakeRoot { try identity.checkHome() }
     let privileges = try ProgramPrivileges(options, ownsUsers: needsUserNamespace)
@@ -150,7 +151,8 @@ public struct Container {
     let site = options.site
     if needsUserNamespace, options.ignoresUserNamespaces {
       throw RuntimeError(
-        .unavailable, "this start needs a user namespace: only root can do without, and then is not root inside by itself")
+        .unavailable,
+        "this start needs a user namespace: only root can do without, and then is not root inside by itself")
     }
     try options.label?.check(showsProcesses: site.showsProcesses)
     if needsUserNamespace, !site.allowsUsers {

@@ -121,8 +121,10 @@ public struct ContainerOptions: Sendable {
   public var instanceName: String?
   /// Returns the text for standard error, and the exit status, if the program cannot be started. It is called
   /// beforehand for every failure: by the time of the failure, the launcher has replaced this program.
+  ///
+  /// By default the status is that of shells: 127 if the program does not exist, 126 if it cannot be executed.
   public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {
-    (Array("\(VisibleText.line("\($0)"))\n".utf8), 1)
+    (Array("\(VisibleText.line("\($0)"))\n".utf8), $0.code == .notFound ? 127 : 126)
   }
   /// Receives notes about things that differ from what was requested, but are not errors.
   public var onNote: @Sendable (String) -> Void = { _ in }

@@ -35,7 +35,8 @@ struct Identity {
       } ?? []
     var numbers = [gid_t](repeating: 0, count: 65536)
     let count = getgroups(Int32(numbers.count), &numbers)
-    let known = other?.groups.isEmpty ?? true ? Array(numbers.prefix(Int(max(count, 0)))) : other?.groups ?? []
+    let known =
+      other?.groups.isEmpty ?? true ? Array(numbers.prefix(Int(max(count, 0)))) : other?.groups ?? []
     var found: [(String, gid_t)] = []
     for number in [group] + known
     where !found.contains(where: { $0.1 == number }) {

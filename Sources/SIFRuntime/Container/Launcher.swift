@@ -43,7 +43,9 @@ final class LauncherFile {
 
   /// Makes a user its owner, who alone can execute it.
   func give(to user: uid_t) throws(SystemError) {
-    if let number = content?.rawValue { try SystemError.check("give the launcher away") { fchown(number, user, gid_t.max) } }
+    if let number = content?.rawValue {
+      try SystemError.check("give the launcher away") { fchown(number, user, gid_t.max) }
+    }
   }
 
   /// Fills the file, once, and closes it: a file that is open for writing cannot be executed.
@@ -145,7 +147,9 @@ struct LauncherImage {
       add(messages: plan.report, for: []) { _ in foreign },
       Self.ignored, 0, 0, 0,
     ]
-    for (index, word) in (words + confinement).enumerated() { bytes.put(littleEndian: word, at: place + index * 8) }
+    for (index, word) in (words + confinement).enumerated() {
+      bytes.put(littleEndian: word, at: place + index * 8)
+    }
     putHeaders()
   }
 

@@ -17,7 +17,8 @@ struct RangeMapping {
     let groups = Self.read("/etc/subgid", identity, own: identity.group)
     for note in users.notes + groups.notes { onNote(note) }
     let tools = (FuseMount.find("newuidmap"), FuseMount.find("newgidmap"))
-    guard !users.ranges.isEmpty, !groups.ranges.isEmpty, let userTool = tools.0, let groupTool = tools.1 else {
+    guard !users.ranges.isEmpty, !groups.ranges.isEmpty, let userTool = tools.0, let groupTool = tools.1
+    else {
       onNote(Self.whyNone(identity.name, users, groups))
       return nil
     }
@@ -25,7 +26,8 @@ struct RangeMapping {
       let count = ranges.reduce(0) { $0 + UInt64($1.count) }
       // The program nobody of most systems is number 65534.
       if count < 65534 {
-        onNote("\(file) gives \(identity.name) \(count) numbers: files of numbers beyond cannot be made inside")
+        onNote(
+          "\(file) gives \(identity.name) \(count) numbers: files of numbers beyond cannot be made inside")
       }
     }
     helpers = [
@@ -70,7 +72,8 @@ struct RangeMapping {
       reading.ranges = apart(answer.ranges, own: own)
       if reading.ranges.count > most {
         reading.ranges = Array(reading.ranges.prefix(most))
-        reading.notes.append("\(file.string) has more ranges than the kernel can map: the first \(most) are used")
+        reading.notes.append(
+          "\(file.string) has more ranges than the kernel can map: the first \(most) are used")
       }
     } catch {
       if error.errno != .noSuchFileOrDirectory { reading.notes = ["\(error)"] }

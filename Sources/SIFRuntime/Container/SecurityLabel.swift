@@ -39,7 +39,8 @@ public struct SecurityLabel: Sendable, Equatable {
 
   /// Makes a label; nil if the text cannot be one.
   public init?(_ module: Module, _ name: String) {
-    guard !name.isEmpty, name.utf8.count <= Self.longest, name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+    guard !name.isEmpty, name.utf8.count <= Self.longest, name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
+    else {
       return nil
     }
     self.module = module
@@ -50,11 +51,14 @@ public struct SecurityLabel: Sendable, Equatable {
   func check(showsProcesses: Bool) throws(RuntimeError) {
     guard module.isActive else {
       throw RuntimeError(
-        .unavailable, "the kernel has no \(module.name), or it is switched off: the program cannot get \(name)")
+        .unavailable,
+        "the kernel has no \(module.name), or it is switched off: the program cannot get \(name)")
     }
     guard showsProcesses else {
       throw RuntimeError(
-        .unavailable, "\(module.name) is asked through /proc, which the site's configuration leaves out (\"mount proc = no\")")
+        .unavailable,
+        "\(module.name) is asked through /proc, which the site's configuration leaves out (\"mount proc = no\")"
+      )
     }
   }
 

@@ -12,7 +12,8 @@ extension SystemCallFilter {
     try filter.allowOtherArchitectures()
     try filter.addSiblings()
     for name in [
-      "chown", "fchown", "lchown", "fchownat", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid",
+      "chown", "fchown", "lchown", "fchownat", "setuid", "setgid", "setreuid", "setregid", "setresuid",
+      "setresgid",
       "setgroups", "setfsuid", "setfsgid",
     ] {
       try filter.refuse(name, 0)

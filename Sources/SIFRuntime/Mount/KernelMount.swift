@@ -31,9 +31,13 @@ public enum KernelMount {
     }
     // Until the mount exists, only the open descriptor keeps the loop device set up.
     return try withExtendedLifetime(loop) { () throws(RuntimeError) in
-      guard case .luks(let opened) = volume.partition.encryption else { return try mount(loop.path, target, flags) }
+      guard case .luks(let opened) = volume.partition.encryption else {
+        return try mount(loop.path, target, flags)
+      }
       let mapping = try map(volume, opened, over: loop.path)
-      return try withExtendedLifetime(mapping) { () throws(RuntimeError) in try mount(mapping.path, target, flags) }
+      return try withExtendedLifetime(mapping) { () throws(RuntimeError) in
+        try mount(mapping.path, target, flags)
+      }
     }
   }
 

@@ -6,7 +6,7 @@ import StrictJSON
 
 struct CapabilityCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "capability", abstract: "Manage the capabilities that users and groups are granted.",
+    subcommand: "capability", abstract: "Manage the capabilities that users and groups are granted.",
     discussion: """
       The grants are in capability.json, in /etc/singularity or else /etc/apptainer. Here they count for root, if \
       singularity.conf says "root default capabilities = file": a user needs no grant for exec --add-caps, which gives \
@@ -24,8 +24,10 @@ struct CapabilityCommand: ParsableCommand {
 
 /// Whose grant is meant.
 struct GrantHolderOptions: ParsableArguments {
-  @Option(name: [.customShort("u"), .long], help: ArgumentHelp("The user.", valueName: "name")) var user: String?
-  @Option(name: [.customShort("g"), .long], help: ArgumentHelp("The group.", valueName: "name")) var group: String?
+  @Option(name: [.customShort("u"), .long], help: ArgumentHelp("The user.", valueName: "name")) var user:
+    String?
+  @Option(name: [.customShort("g"), .long], help: ArgumentHelp("The group.", valueName: "name")) var group:
+    String?
 
   func validate() throws {
     guard (user == nil) != (group == nil) else { throw ValidationError("give one of --user and --group") }
@@ -37,7 +39,7 @@ struct GrantHolderOptions: ParsableArguments {
 
 struct CapabilityAddCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "add", abstract: "Grant capabilities to a user or a group (root only).")
+    subcommand: "add", abstract: "Grant capabilities to a user or a group (root only).")
 
   @OptionGroup var who: GrantHolderOptions
   @Argument(help: "Names of capabilities, separated by commas; all means every one.") var capabilities:
@@ -58,7 +60,7 @@ struct CapabilityAddCommand: ReportingCommand {
 
 struct CapabilityDropCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "drop", abstract: "Take granted capabilities back (root only).")
+    subcommand: "drop", abstract: "Take granted capabilities back (root only).")
 
   @OptionGroup var who: GrantHolderOptions
   @Argument(help: "Names of capabilities, separated by commas; all means every one.") var capabilities:
@@ -74,7 +76,7 @@ struct CapabilityDropCommand: ReportingCommand {
 }
 
 struct CapabilityListCommand: ToolCommand {
-  static let configuration = CommandConfiguration(commandName: "list", abstract: "List the grants.")
+  static let configuration = CommandConfiguration(subcommand: "list", abstract: "List the grants.")
 
   @Argument(help: "The name of a user or group; all of them by default.") var name: String?
   @OptionGroup(title: "Output") var output: JSONOption
@@ -82,7 +84,9 @@ struct CapabilityListCommand: ToolCommand {
   var printsJSON: Bool { output.json }
 
   func execute() throws {
-    let grants = try CapabilityGrants.configured().all.filter { name == nil || name == "all" || $0.holder.name == name }
+    let grants = try CapabilityGrants.configured().all.filter {
+      name == nil || name == "all" || $0.holder.name == name
+    }
     if output.json {
       return try Console.write(document: [
         JSONMember(
@@ -90,7 +94,8 @@ struct CapabilityListCommand: ToolCommand {
           .array(
             grants.map { grant in
               .object([
-                JSONMember("name", .string(grant.holder.name)), JSONMember("kind", .string(grant.holder.kind)),
+                JSONMember("name", .string(grant.holder.name)),
+                JSONMember("kind", .string(grant.holder.kind)),
                 JSONMember("capabilities", .array(grant.names.map { .string($0) })),
               ])
             }))
@@ -108,7 +113,7 @@ struct CapabilityListCommand: ToolCommand {
 
 struct CapabilityAvailCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "avail", abstract: "Say what the capabilities are.")
+    subcommand: "avail", abstract: "Say what the capabilities are.")
 
   @Argument(help: "Names of capabilities, separated by commas; every one by default.") var capabilities:
     CapabilitiesArgument?
@@ -134,7 +139,8 @@ struct CapabilityAvailCommand: ToolCommand {
     try Console.write(
       lines: names.map { name in
         let label = "\(name):"
-        return label + String(repeating: " ", count: max(23 - label.count, 1)) + CapabilityDescriptions.text(of: name)
+        return label + String(repeating: " ", count: max(23 - label.count, 1))
+          + CapabilityDescriptions.text(of: name)
       })
   }
 }

@@ -45,7 +45,10 @@ enum CapabilityDescriptions {
       ("CAP_AUDIT_READ", "read the kernel's audit log"),
       ("CAP_PERFMON", "measure the performance of the whole machine"),
       ("CAP_BPF", "load BPF programs and make their maps"),
-      ("CAP_CHECKPOINT_RESTORE", "save and restore processes: choose their numbers, and open the files that they map"),
+      (
+        "CAP_CHECKPOINT_RESTORE",
+        "save and restore processes: choose their numbers, and open the files that they map"
+      ),
     ]
   }
 }

@@ -4,7 +4,7 @@ import ExecutionControl
 
 struct ConfigFakerootCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fakeroot", abstract: "Give a user ids for exec --fakeroot, or take them away (root only).",
+    subcommand: "fakeroot", abstract: "Give a user ids for exec --fakeroot, or take them away (root only).",
     discussion: """
       Changes /etc/subuid and /etc/subgid. A new range has 65536 numbers, the highest that are free. --disable puts ! before \
       the user's lines, and --enable takes it away.

@@ -15,7 +15,8 @@ struct PrivilegeOptions: ParsableArguments {
         Without such ids root is the only user: calls that change owners and users succeed without doing anything.
         """))
   var fakeroot = false
-  @Flag(help: "With --fakeroot: be the only user even if /etc/subuid gives you more.") var ignoreSubuid = false
+  @Flag(help: "With --fakeroot: be the only user even if /etc/subuid gives you more.") var ignoreSubuid =
+    false
   @Flag(help: "With --fakeroot: let calls that need other users fail where there are none.")
   var ignoreFakerootCommand = false
   @Flag(help: "Refuse to start a program that needs a user namespace.") var ignoreUserns = false
@@ -28,8 +29,10 @@ struct PrivilegeOptions: ParsableArguments {
       valueName: "names"))
   var dropCaps: [CapabilitiesArgument] = []
   @Flag(help: "Keep every capability of root (root only).") var keepPrivs = false
-  @Flag(help: "Keep no capability, whatever the site's configuration leaves to root (root only).") var noPrivs = false
-  @Flag(help: "Let set-user-id programs of the image change the user (root only; needs SYS_ADMIN to be kept).")
+  @Flag(help: "Keep no capability, whatever the site's configuration leaves to root (root only).")
+  var noPrivs = false
+  @Flag(
+    help: "Let set-user-id programs of the image change the user (root only; needs SYS_ADMIN to be kept).")
   var allowSetuid = false
   @Option(
     help: ArgumentHelp(
@@ -43,7 +46,9 @@ struct PrivilegeOptions: ParsableArguments {
   var security: [BytesArgument] = []
 
   func validate() throws {
-    guard !keepPrivs || !noPrivs else { throw ValidationError("--keep-privs and --no-privs exclude each other") }
+    guard !keepPrivs || !noPrivs else {
+      throw ValidationError("--keep-privs and --no-privs exclude each other")
+    }
     _ = try SecurityChoice(security)
   }
 
@@ -61,7 +66,9 @@ struct PrivilegeOptions: ParsableArguments {
     options.label = choice.label
     options.seccomp = try choice.profile.map { path in
       let bytes = try OptionFile.content(of: path)
-      return try ToolFailure.reading("--security") { try SeccompProfile(parsing: bytes, file: path.printable) }
+      return try ToolFailure.reading("--security") {
+        try SeccompProfile(parsing: bytes, file: path.printable)
+      }
     }
   }
 }
@@ -91,12 +98,16 @@ private struct SecurityChoice {
         guard user?.user == nil else { throw ValidationError("--security uid:N can be given once") }
         user = ProcessUser(user: number, groups: user?.groups ?? [])
       case "gid":
-        let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { Self.number(String($0)) }
+        let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map {
+          Self.number(String($0))
+        }
         guard numbers.count <= 65536, !numbers.contains(nil) else {
           throw ValidationError(
             "--security gid:N[:N...] takes the numbers of groups, not \"\(value.printable)\"")
         }
-        guard user?.groups.isEmpty ?? true else { throw ValidationError("--security gid:N can be given once") }
+        guard user?.groups.isEmpty ?? true else {
+          throw ValidationError("--security gid:N can be given once")
+        }
         user = ProcessUser(user: user?.user, groups: numbers.compactMap(\.self))
       default:
         throw ValidationError(
