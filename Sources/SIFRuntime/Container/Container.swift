@@ -31,6 +31,8 @@ public struct Container {
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
     if options.service != nil { options.namespaces.insert(.process) }
+    if options.namespaces.contains(.network), options.network == nil { options.network = .loopback }
+    if options.network != nil { options.namespaces.insert(.network) }
     let forbidden: [(Bool, Namespaces, String)] = [
       (options.site.allowsMessages, .messages, "message queues and shared memory"),
       (options.site.allowsProcesses, .process, "processes"),
@@ -78,14 +80,21 @@ public struct Container {
       limits.entrance = made.entrance.rawValue
       limits.group = made.path
       group = consume made
+    } else if options.service != nil, let made = LimitedGroup.counting() {
+      limits.entrance = made.entrance.rawValue
+      limits.group = made.path
+      group = consume made
     }
     let (root, unpacked) = try unpack()
     // The servers stay outside: in the container's mount namespace they would keep that namespace alive.
     let layers = try LayerMounter(
       root, image: image, options, fuseOptions, usesKernel: !needsUserNamespace && !options.usesFuse)
-    try enterNamespaces(keeping: capabilities)
+    let network = try ContainerNetwork(options, ownsUsers: needsUserNamespace, isWatched: isWatched)
+    try enterNamespaces(keeping: capabilities, network)
     func start() throws -> ProgramStart {
-      try prepare(root, workingDirectory, overlay, layers, unpacked, capabilities, limits, mask)
+      try prepare(
+        root, workingDirectory, overlay, layers, unpacked, capabilities, limits, mask,
+        nameServer: network?.nameServer)
     }
     guard isWatched else { throw try start().execute() }
     let onFork = {
@@ -93,14 +102,17 @@ public struct Container {
       for image in unpacked { image.letGo() }
     }
     let status = try ProcessMonitor.run(
-      options.service.map { .service($0.processName, limits.filters) } ?? .program, onFork: onFork,
+      options.service.map { .service($0.processName, limits.filters, boots: options.action == .boot) }
+        ?? .program,
+      onFork: onFork,
       onStart: { process in
         options.service?.onStart(
           RunningContainer(
             process: process, image: image, home: homeInside, isFakeRoot: options.isFakeRoot,
-            group: limits.group,
+            group: limits.group, isLimited: options.limits != nil,
             filters: limits.filters))
       }, start)
+    network?.end()
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
     // The remaining children end with the container, which has just ended.
@@ -194,13 +206,19 @@ public struct Container {
     return [(userHelper, arguments(identity.user, users)), (groupHelper, arguments(identity.group, groups))]
   }
 
-  private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
+  private func enterNamespaces(
+    keeping capabilities: Capabilities, _ network: ContainerNetwork?
+  ) throws(RuntimeError) {
     var wanted = options.namespaces
+    if let network, !network.isNew { wanted.remove(.network) }
+    let isNested = try network?.enterExisting() ?? false
+    // This user's numbers in the user namespace that the container's one is made in.
+    let outside = (user: geteuid(), group: getegid())
     // A process that stays above the program stays out of its mounts, so that they disappear with the program.
     if !isWatched { wanted.insert(.mount) }
     if needsUserNamespace { wanted.insert(.user) }
     if options.hostName != nil { wanted.insert(.hostName) }
-    let helpers = options.isFakeRoot ? mappingHelpers : nil
+    let helpers = options.isFakeRoot && !isNested ? mappingHelpers : nil
     if options.isFakeRoot, helpers == nil {
       options.onNote(
         "no range of users in /etc/subuid and /etc/subgid for \(identity.name), or no newuidmap (package uidmap): "
@@ -217,7 +235,7 @@ public struct Container {
     } else if needsUserNamespace {
       let (user, group) = options.isFakeRoot ? (0, 0) : (identity.user, identity.group)
       try translating(
-        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group)))
+        try Namespaces.mapSelf(user: (user, outside.user), group: (group, outside.group)))
     }
     if needsUserNamespace, !capabilities.contains(.administration) {
       // In another container the settings may be read-only.
@@ -226,8 +244,8 @@ public struct Container {
     try translating { () throws(SystemError) in
       if !isWatched { try Mounting.makePrivate() }
       if let name = options.hostName { try Namespaces.setHostName(name) }
-      if options.namespaces.contains(.network) { try Namespaces.bringUpLoopback() }
     }
+    try network?.connect()
   }
 
   /// The reason why this process has no namespaces of its own.
@@ -266,7 +284,7 @@ public struct Container {
   private func prepare(
     _ root: ContainerRoot, _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?,
     _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ capabilities: Capabilities,
-    _ limits: ProgramLimits, _ mask: mode_t
+    _ limits: ProgramLimits, _ mask: mode_t, nameServer: String?
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -276,6 +294,7 @@ public struct Container {
     }
     var options = options
     options.controlGroup = limits.group
+    options.networkServer = nameServer
     if options.isContained { options.terminal = CallersTerminal() }
     let plan = try MountPlan(options, identity, workingDirectory)
     try layers.copyTrees()
