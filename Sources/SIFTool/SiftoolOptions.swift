@@ -103,41 +103,41 @@ extension OptionTable {
       exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ network= \
-      network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ app= version
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
+      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ network= \
-      network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ app= version
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
+      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ network= \
-      network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ app= version
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
+      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       test...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid \
-      i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ network= \
-      network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ app= version
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
+      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= version
       """,
       "run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher app= version",
       """
@@ -153,20 +153,20 @@ extension OptionTable {
       verify key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
       e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
-      c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
+      keep-keyring add-caps=+ drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
       e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
-      c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
+      keep-keyring add-caps=+ drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ \
+      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
+      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",

@@ -29,6 +29,19 @@ struct DeviceOptions: ParsableArguments {
       valueName: "files"))
   var containlibs: [BytesArgument] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Not supported: mount the file system on the host, and bind the directory.", valueName: "spec"))
+  var fusemount: [String] = []
+
+  func validate() throws {
+    guard fusemount.isEmpty else {
+      throw ValidationError(
+        "--fusemount is not supported: start the FUSE program on the host, and bind the directory that it mounts on"
+      )
+    }
+  }
+
   func set(_ options: inout ContainerOptions) throws {
     var request = DriverRequest()
     if nvccli {
