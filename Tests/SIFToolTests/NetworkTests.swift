@@ -120,30 +120,35 @@ import Testing
     #expect(foreign.text == "7\n" && foreign.errors.contains("not a network namespace of this user"))
   }
 
-  @Test(arguments: [
-    "--network ''", "--network ,", "--network none,user", "--network user,x", "--network ../x",
-    "--network a,a",
-    "--network -x", "--network none --network-args portmap=1/tcp", "--network-args portmap=1/tcp",
-    "--network user --network-args ''", "--network user --network-args portmap",
-    "--network user --network-args portmap=",
-    "--network user --network-args portmap=0/tcp", "--network user --network-args portmap=65536/tcp",
-    "--network user --network-args portmap=80:80:80/tcp", "--network user --network-args portmap=+80/tcp",
-    "--network user --network-args portmap=80/sctp", "--network user --network-args portmap=80",
-    "--network user --network-args portmap=8080/tcp --network-args portmap=8080:1/tcp",
-    "--network user --network-args ipRange=10.0.0.0/8", "--network user --network-args 'portmap=1/tcp;;'",
-    "--network user --network-args other:portmap=1/tcp", "--network a --network-args ipRange=10.0.0.0/33",
-    "--network a --network-args ipRange=x/8", "--network a --network-args IP=1=2",
-    "--network a --network-args '=x'",
-    "--network a --network-args 'A B=x'", "--dns ''", "--dns 1.2.3", "--dns 1.2.3.4,", "--dns 1.2.3.4,x",
-    "--dns ::g",
-    "--dns '1.2.3.4;x'", "--dns 1.2.3.4%eth0", "--dns \"$(printf '1.2.3.4\\noptions x')\"",
-    "--network user --network-args $(seq -f 'portmap=%.0f/tcp' -s, 1 1001)",
-  ]) func wrongValues(options: String) throws {
-    let answer = try fixture.root("siftool exec \(options) plain.sif true")
-    #expect(answer.status == 64 && !answer.errors.contains("rror:"), "\(answer.status) \(answer.errors)")
+  @Test func wrongValues() throws {
+    let all = [
+      "--network ''", "--network ,", "--network none,user", "--network user,x", "--network ../x",
+      "--network a,a",
+      "--network -x", "--network none --network-args portmap=1/tcp", "--network-args portmap=1/tcp",
+      "--network user --network-args ''", "--network user --network-args portmap",
+      "--network user --network-args portmap=",
+      "--network user --network-args portmap=0/tcp", "--network user --network-args portmap=65536/tcp",
+      "--network user --network-args portmap=80:80:80/tcp", "--network user --network-args portmap=+80/tcp",
+      "--network user --network-args portmap=80/sctp", "--network user --network-args portmap=80",
+      "--network user --network-args portmap=8080/tcp --network-args portmap=8080:1/tcp",
+      "--network user --network-args ipRange=10.0.0.0/8", "--network user --network-args 'portmap=1/tcp;;'",
+      "--network user --network-args other:portmap=1/tcp", "--network a --network-args ipRange=10.0.0.0/33",
+      "--network a --network-args ipRange=x/8", "--network a --network-args IP=1=2",
+      "--network a --network-args '=x'",
+      "--network a --network-args 'A B=x'", "--dns ''", "--dns 1.2.3", "--dns 1.2.3.4,", "--dns 1.2.3.4,x",
+      "--dns ::g",
+      "--dns '1.2.3.4;x'", "--dns 1.2.3.4%eth0", "--dns \"$(printf '1.2.3.4\\noptions x')\"",
+      "--network user --network-args $(seq -f 'portmap=%.0f/tcp' -s, 1 1001)",
+    ]
+    for options in all {
+      let answer = try fixture.root("siftool exec \(options) plain.sif true")
+      #expect(
+        answer.status == 64 && answer.errors.hasPrefix("siftool: "),
+        "\(options): \(answer.status) \(answer.errors)")
+    }
   }
 
-  /// Given twice, the last value counts, as of every option with one value; lists add up.
+  /// An option with one value cannot be given twice; flags can, and lists add up.
   @Test func twice() throws {
     let answer = try fixture.root(
       """
@@ -151,7 +156,7 @@ import Testing
         '--dns 192.0.2.1 --dns 192.0.2.1' '--net --net --network none' '--hostname a --hostname b'; do
         APPTAINER_CONFIGDIR=$PWD/c siftool exec $o plain.sif true; echo $?; done
       """)
-    #expect(answer.text == String(repeating: "0\n", count: 7), "\(answer.text) \(answer.errors)")
+    #expect(answer.text == "64\n64\n0\n64\n0\n0\n64\n", "\(answer.text) \(answer.errors)")
   }
 
   /// A port that is taken, and one that only root may use.
