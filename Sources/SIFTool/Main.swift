@@ -24,7 +24,7 @@ enum Main {
     }
     let line: CommandLineGrammar.Line
     do throws(CommandLineGrammar.UsageError) {
-      line = try CommandLineGrammar(.siftool).read(arguments)
+      line = try CommandLineGrammar(.siftool, otherNames: ["caps": "capability"]).read(arguments)
     } catch {
       return report(
         ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON, error.command)

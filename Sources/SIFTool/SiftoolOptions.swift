@@ -104,8 +104,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
       no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
       memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
@@ -114,8 +115,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
       no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
       memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
@@ -124,8 +126,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
       no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
       memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
@@ -134,8 +137,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
       no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot keep-keyring add-caps=+ \
-      drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ apply-cgroups= memory= \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
       memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
@@ -153,26 +157,34 @@ extension OptionTable {
       verify key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
       e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
-      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ \
-      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
-      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= boot version
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= \
+      network-args=+ netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command \
+      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
+      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
       e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
-      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ network= network-args=+ netns-path= dns=+ sharens security=+ \
-      apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
-      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= boot version
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= \
+      network-args=+ netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command \
+      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
+      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
       "config: version",
       "config check: json version",
+      "config fakeroot: a/add r/remove e/enable d/disable version",
+      "capability: version",
+      "capability add: u/user= g/group= q/quiet no-progress version",
+      "capability drop: u/user= g/group= q/quiet no-progress version",
+      "capability list: json version",
+      "capability avail: json version",
       "completion: version",
       "version: json version",
     ])

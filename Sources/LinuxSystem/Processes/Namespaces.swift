@@ -110,16 +110,13 @@ public struct NetworkNamespace: ~Copyable {
   /// Moves this process, which must have one thread, into the namespace.
   ///
   /// A user who may not do that in the own user namespace enters the namespace's one first, if it is the user's.
-  ///
-  /// - Returns: whether this process is now in another user namespace.
-  public func enter() throws(SystemError) -> Bool {
+  public func enter() throws(SystemError) {
     let (number, path) = (descriptor.rawValue, descriptor.path)
     func enter() throws(SystemError) {
       try SystemError.check("enter", path) { linux_setns(number, linux_clone_network) }
     }
     do throws(SystemError) {
       try enter()
-      return false
     } catch {
       guard error.errno == .notPermitted else { throw error }
       let owner = linux_namespace_owner(number)
@@ -127,7 +124,6 @@ public struct NetworkNamespace: ~Copyable {
       let users = OwnedDescriptor(adopting: owner, path: "user namespace")
       guard linux_setns(users.rawValue, linux_clone_user) == 0 else { throw error }
       try enter()
-      return true
     }
   }
 }

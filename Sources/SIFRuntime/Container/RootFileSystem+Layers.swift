@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The layers of a root: what is mounted for each, and how they become one file system.
 extension RootFileSystem {
-  private static let flags: MountFlags = [.noSetID, .noDevices]
+  private var flags: MountFlags { layers.flags }
   private var overlayPlace: FilePath { stage.appending("overlay") }
 
   /// Whether the image itself can be written. Then no places are made in it.
@@ -114,7 +114,7 @@ extension RootFileSystem {
     _ lowers: [FilePath], upper: Upper?, on target: FilePath
   ) throws(SystemError) {
     var data = "lowerdir=\(lowers.map(\.string).joined(separator: ":"))"
-    var flags = Self.flags
+    var flags = flags
     if let directories = upper {
       data += ",upperdir=\(directories.upper.pathOfDescriptor),workdir=\(directories.work.pathOfDescriptor)"
     } else {

@@ -33,12 +33,10 @@ struct ContainerNetwork {
   /// The name server that the container has to use; nil for those of the host.
   var nameServer: String? { guardian?.nameServer }
 
-  /// Enters a namespace that exists, if that is what was asked for.
-  ///
-  /// - Returns: whether this process has changed its user namespace for that.
-  func enterExisting() throws(RuntimeError) -> Bool {
-    guard case .namespace(let path) = request else { return false }
-    do throws(SystemError) { return try NetworkNamespace(opening: path).enter() } catch {
+  /// Enters a namespace that exists, if that is what was asked for, and its user namespace if this user needs that.
+  func enterExisting() throws(RuntimeError) {
+    guard case .namespace(let path) = request else { return }
+    do throws(SystemError) { try NetworkNamespace(opening: path).enter() } catch {
       switch error.errno {
       case .invalidArgument:
         throw RuntimeError(.invalidArgument, "\(path.string) is not a network namespace")
@@ -51,9 +49,7 @@ struct ContainerNetwork {
   }
 
   /// Whether a namespace has to be made.
-  var isNew: Bool {
-    if case .namespace = request { false } else { true }
-  }
+  var isNew: Bool { request.isNew }
 
   /// Connects the namespace that this process has made.
   func connect() throws(RuntimeError) {

@@ -84,6 +84,11 @@ public enum NetworkRequest: Sendable, Equatable {
     }
   }
 
+  /// Whether a namespace has to be made for it.
+  var isNew: Bool {
+    if case .namespace = self { false } else { true }
+  }
+
   static func wrong(_ message: String) -> RuntimeError { RuntimeError(.invalidArgument, message) }
 }
 

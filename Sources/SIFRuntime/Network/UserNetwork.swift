@@ -154,7 +154,8 @@ struct UserNetwork: NetworkProvider {
       // As root it would become another user, who may not enter the namespace.
       if geteuid() == 0 { arguments += ["--runas", "0:0"] }
       // It gives up the right to look into a process of the host's root, so it gets that namespace as its standard output.
-      return arguments + (ownsUsers ? ["\(target)"] : ["--netns-only", "--no-netns-quit", "--netns", "/proc/self/fd/1"])
+      guard !ownsUsers else { return arguments + ["\(target)"] }
+      return arguments + ["--netns-only", "--no-netns-quit", "--netns", "/proc/self/fd/1"]
     case .slirp:
       let socket = control.map { ["--api-socket", $0.appending("socket").string] } ?? []
       return ["--configure", "--mtu=65520", "--ready-fd=0"] + socket + ["\(target)", "tap0"]
