@@ -21,6 +21,43 @@ chroot "$2" /bin/true; status=$?; umount "$2"; wait; exit $status
 END
 ratio 21 1.20 "exec /bin/true, user namespace" "$siftool exec --userns $room/plain.sif /bin/true" \
   "unshare -Urm sh $room/by-hand $room/plain $room/m"
+# Twenty binds, against none.
+mkdir "$room/shared"
+binds=$(for i in $(seq 20); do printf -- '--bind %s:/tmp/bind-%d ' "$room/shared" "$i"; mkdir -p "/tmp/bind-$i"; done)
+ratio 21 1.50 "exec /bin/true, 20 binds against none" "$siftool exec $binds$room/plain.sif /bin/true" \
+  "$siftool exec $room/plain.sif /bin/true"
+rmdir /tmp/bind-*
+# Services: an instance until it answers, against its program alone; and a program in it, against one in a new container.
+cp /bin/busybox "$room/rootfs/bin/busybox"
+printf '#!/bin/busybox sh\nexec busybox nc -lk -p 18931 -e /bin/busybox echo ready\n' > "$room/startscript"
+mkdir -p "$room/rootfs/.singularity.d" && install -m 755 "$room/startscript" "$room/rootfs/.singularity.d/startscript"
+"$siftool" pack "$room/rootfs" "$room/service.sif" --plain --arch amd64 --quiet
+export APPTAINER_CONFIGDIR=$room/configuration
+answer="until busybox nc 127.0.0.1 18931 < /dev/null 2> /dev/null | grep -q ready; do :; done"
+ratio 11 2.50 "instance start to the first answer, against exec" \
+  "$siftool instance start $room/service.sif web 2> /dev/null; $answer; $siftool instance stop -F web 2> /dev/null" \
+  "$siftool exec --pid $room/service.sif busybox sh /.singularity.d/startscript & server=\$!; $answer; kill -9 \$server; wait \$server || true"
+"$siftool" instance start "$room/service.sif" web 2> /dev/null
+ratio 21 0.70 "exec in an instance, against a new container" "$siftool exec instance://web /bin/true" \
+  "$siftool exec --pid $room/service.sif /bin/true"
+"$siftool" instance stop -F web 2> /dev/null
+# Two ranks of Open MPI, against themselves without a container: the time between them, as they measure it.
+mpicc -O2 -o "$room/ranks" "$here/../Tests/Scripts/ranks.c"
+cat > "$room/ping" <<'END'
+set -euo pipefail
+pong() { mpirun --allow-run-as-root --oversubscribe -np 2 "$@" 1048576 2000 2> /dev/null | tail -n 1 | sed 's/$/ s/'; }
+root=(--bind /usr:/usr:ro --bind /lib:/lib:ro --bind /lib64:/lib64:ro --bind /etc/openmpi:/etc/openmpi:ro --bind "$2/ranks:/ranks")
+for _ in $(seq 5); do
+  a=$(pong "$1" exec --userns --sharens "${root[@]}" "$2/plain.sif" /ranks | cut -d' ' -f1)
+  b=$(pong "$2/ranks" | cut -d' ' -f1)
+  echo "$a $b"
+done | sort -n | awk '{ r[NR] = $1 / $2; a[NR] = $1; b[NR] = $2 } END { n = asort_(r); m = r[int((n + 1) / 2)]
+  printf "| MPI ping-pong of 1 MiB, --sharens against no container | %.1f ms | %.1f ms | %.2f | 1.05 | %s |\n",
+    a[3] * 1000, b[3] * 1000, m, m <= 1.05 ? "ok" : "OVER"; exit m > 1.05 }
+  function asort_(r, i, j, t) { for (i = 1; i in r; i++) for (j = i; j > 1 && r[j] < r[j - 1]; j--) { t = r[j]; r[j] = r[j - 1]; r[j - 1] = t }
+    return i - 1 }'
+END
+bash "$room/ping" "$siftool" "$room" || status=1
 # A file of an ext3 overlay, against the same server alone, read by the same program. It is so large that the starts do not
 # matter.
 (cd "$room" && "$siftool" overlay create --size 2560 --sparse layer.img && head -c 2G /dev/urandom > noise)

@@ -13,6 +13,8 @@ public struct AcceleratorError: Fault, Equatable, Sendable {
     case malformed = "malformed-device-specification"
     /// A specification that others than root can change, and root is to use it.
     case untrusted = "untrusted-device-specification"
+    /// The host lacks a program that was asked for.
+    case missingProgram = "missing-driver-program"
     /// The operating system refused; ``AcceleratorError/system`` says why.
     case system
   }
@@ -38,7 +40,7 @@ public struct AcceleratorError: Fault, Equatable, Sendable {
   public var kind: FaultKind {
     switch code {
     case .invalidName: .argument
-    case .unknownDevice, .untrusted: .other
+    case .unknownDevice, .untrusted, .missingProgram: .other
     case .malformed: .malformed
     case .system: .system
     }

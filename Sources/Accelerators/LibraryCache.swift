@@ -50,9 +50,10 @@ public struct LibraryCache: Sendable {
 }
 
 /// Programs of the host, as its user finds them.
-enum HostPrograms {
+package enum HostPrograms {
   /// The first executable file of that name in the directories of `PATH`, then in other directories.
-  static func find(_ name: String, path: String? = nil, besides others: [FilePath] = []) -> FilePath? {
+  package static func find(_ name: String, path: String? = nil, besides others: [FilePath] = []) -> FilePath?
+  {
     let own = path ?? getenv("PATH").map { String(cString: $0) } ?? ""
     let directories = own.split(separator: ":").map { FilePath(String($0)) }.filter(\.isAbsolute) + others
     for directory in directories {

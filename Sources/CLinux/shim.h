@@ -16,6 +16,7 @@
 #include <linux/loop.h>
 #include <linux/openat2.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -28,6 +29,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // The headers only define these with _GNU_SOURCE.
@@ -278,6 +281,39 @@ static inline int linux_interface_up(int socket, const char *name) {
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   return ioctl(socket, SIOCSIFFLAGS, &request);
 }
+
+// Addresses of sockets are passed as pointers to another type. Returns a connected socket.
+static inline int linux_connect_local(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) { errno = ENAMETOOLONG; return -1; }
+  strcpy(address.sun_path, path);
+  int number = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (number < 0 || connect(number, (struct sockaddr *)&address, sizeof address) == 0) return number;
+  int reason = errno;
+  close(number);
+  errno = reason;
+  return -1;
+}
+// Whether a port of all addresses can be used. The address is free again at once.
+static inline int linux_probe_port(uint16_t port, int datagrams) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  int number = socket(AF_INET, (datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0), yes = 1;
+  // Connections of an earlier server that are not quite over do not count.
+  if (number >= 0 && !datagrams) setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  int status = number < 0 ? -1 : bind(number, (struct sockaddr *)&address, sizeof address);
+  int reason = errno;
+  if (number >= 0) close(number);
+  errno = reason;
+  return status == 0;
+}
+
+// Files of namespaces have a file system of their own (NSFS_MAGIC); NS_GET_NSTYPE and NS_GET_USERNS, as ioctl is variadic.
+static inline int linux_is_namespace(int file) {
+  struct statfs system;
+  return fstatfs(file, &system) == 0 && system.f_type == 0x6e736673;
+}
+static inline int linux_namespace_type(int file) { return ioctl(file, 0xb703); }
+static inline int linux_namespace_owner(int file) { return ioctl(file, 0xb701); }
 
 // Control messages are read and written with macros. Each message has one descriptor and one byte of data.
 static inline int linux_send_descriptor(int socket, int descriptor) {

@@ -204,7 +204,7 @@ public struct SiteSettings: Equatable, Sendable {
     let setUser = "no part of this runtime has the set-user-id bit"
     let loop = "loop devices are used only for encrypted volumes that root mounts"
     let programs = "this runtime needs no such program"
-    let cni = "networks of the Container Network Interface are not set up here"
+    let cni = "networks of the Container Network Interface are for root, and in known directories"
     return [
       "allow setuid": setUser, "allow setuid-mount encrypted": setUser,
       "allow setuid-mount squashfs": setUser,
@@ -215,7 +215,7 @@ public struct SiteSettings: Equatable, Sendable {
       "mount slave":
         "a container always sees what the host mounts later, and the host nothing of a container's mounts",
       "mount devpts": "a /dev of the container's own always has terminals",
-      "use nvidia-container-cli": "NVIDIA's driver is set up without that program",
+      "use nvidia-container-cli": "NVIDIA's driver is set up by that program only with --nvccli",
       "enable overlay": "an overlay lies over an image only if an option or the image asks for it",
       "enable underlay": "places that an image lacks are made by the way that the kernel has",
       "oci mode": "images are always run natively",

@@ -50,6 +50,7 @@ public struct InstanceRecord: Sendable, Equatable {
         JSONMember("fakeroot", .bool(container.isFakeRoot)), JSONMember("boot", .string(boot)),
         // A 64-bit number without a sign.
         JSONMember("start", .string("\(processStart)")),
+        JSONMember("limited", .bool(container.isLimited)),
         JSONMember("group", container.group.map { .string(Self.text($0)) } ?? .null),
         JSONMember(
           "filters",
@@ -141,7 +142,7 @@ public struct InstanceRecord: Sendable, Equatable {
       name: name, user: try text("user"),
       container: RunningContainer(
         process: try process("pid"), image: try path("image"), home: try path("home"), isFakeRoot: isFakeRoot,
-        group: group, filters: filters),
+        group: group, isLimited: value["limited"] != .bool(false), filters: filters),
       processStart: start, master: try process("ppid"), boot: try text("boot"),
       outputLog: try path("logOutPath"),
       errorLog: try path("logErrPath"))

@@ -30,10 +30,12 @@ public struct InstanceStarter: Sendable {
   ///
   /// - Parameters:
   ///   - image: the image's path, for the programs' variables.
+  ///   - keeper: called in the background with the work of the process that waits for the container.
   ///   - onLog: receives what the start has written to the log of errors.
   /// - Throws: `RuntimeError` or ``InstanceError`` if the container was not started; then nothing is left.
   public func start(
-    _ root: ContainerRoot, image: FilePath, _ options: ContainerOptions, onLog: ([UInt8]) -> Void
+    _ root: ContainerRoot, image: FilePath, _ options: ContainerOptions,
+    keeper: (() -> Int32) -> Int32 = { $0() }, onLog: ([UInt8]) -> Void
   ) throws -> InstanceRecord {
     let logs: InstanceLogs
     do { logs = try store.openLogs(name) } catch {
@@ -59,10 +61,12 @@ public struct InstanceStarter: Sendable {
         } onEnd: {
           claim.remove()
         }
-        do { try Container(root, image: image, options).run() } catch {
-          claim.remove()
-          tell(report, RuntimeError(any: error).bytes)
-          return 1
+        return keeper {
+          do { try Container(root, image: image, options).run() } catch {
+            claim.remove()
+            tell(report, RuntimeError(any: error).bytes)
+            return 1
+          }
         }
       }
     }

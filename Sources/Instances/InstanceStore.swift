@@ -170,6 +170,37 @@ public struct InstanceStore: Sendable {
     }
   }
 
+  /// Removes the log files of an instance that nobody knows by name.
+  func removeLogs(_ name: String) {
+    guard let directory = try? directory("logs", makes: false) else { return }
+    for file in ["\(name).out", "\(name).err"] { _ = try? directory.remove(Array(file.utf8)) }
+  }
+
+  /// Opens a file that is only for locks, beside the instances.
+  func openLock(_ name: String) throws(InstanceError) -> OwnedDescriptor {
+    guard let directory = try directory(Self.family, makes: true) else {
+      throw InstanceError(.system, "the directory of instances is gone")
+    }
+    return try translating { () throws(SystemError) in
+      try directory.openBeneath(Array(name.utf8), flags: O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o600)
+    }
+  }
+
+  /// Whether a file for locks still has its name.
+  func isLock(_ name: String, _ file: borrowing OwnedDescriptor) -> Bool {
+    guard let directory = try? directory(Self.family, makes: false), let own = try? file.status(),
+      let named = try? directory.status(of: Array(name.utf8))
+    else { return false }
+    return own.st_ino == named.st_ino && own.st_dev == named.st_dev
+  }
+
+  /// Removes a file for locks.
+  func removeLock(_ name: String) {
+    if let directory = try? directory(Self.family, makes: false) {
+      _ = try? directory.remove(Array(name.utf8))
+    }
+  }
+
   // MARK: Finding
 
   /// The running instances whose names match a pattern of the shell's, sorted by name. What ended instances left behind

@@ -103,40 +103,44 @@ extension OptionTable {
       exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc \
-      n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command \
-      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
-      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc \
-      n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command \
-      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
-      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc \
-      n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command \
-      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
-      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
       """
       test...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home pwd= \
       writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ e/cleanenv no-env=+ \
-      no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc \
-      n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command \
-      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
-      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain \
+      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= network-args=+ \
+      netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns \
+      add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= \
+      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
       blkio-weight= blkio-weight-device=+ app= version
       """,
       "run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher app= version",
@@ -152,23 +156,25 @@ extension OptionTable {
       instance start...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher \
       verify key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
-      e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid \
-      ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid \
-      security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
-      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= version
+      e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= \
+      network-args=+ netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command \
+      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
+      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash env=+ env-file=+ \
-      e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ cdi-dirs= containlibs=+ c/contain \
-      C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring f/fakeroot ignore-subuid \
-      ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid \
-      security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= \
-      cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ app= pid-file= version
+      e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm device=+ cdi-dirs= containlibs=+ \
+      fusemount=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns keep-keyring network= \
+      network-args=+ netns-path= dns=+ sharens f/fakeroot ignore-subuid ignore-fakeroot-command \
+      ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= \
+      memory= memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
+      blkio-weight= blkio-weight-device=+ app= pid-file= boot version
       """,
-      "instance list: l/logs u/user= j/json version",
+      "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
       "config: version",

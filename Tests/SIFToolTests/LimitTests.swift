@@ -54,6 +54,9 @@ import Testing
         22
         left 0.0
         cpuset cpu io memory pids
+        1
+        max
+        left 0.0
 
         """, "\(answer.text) \(answer.errors)")
   }

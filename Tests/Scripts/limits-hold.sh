@@ -23,3 +23,10 @@ for n in 11 22; do
   siftool exec --pids-limit $n $i sh -c "touch /tmp/on$n; while [ ! -e /tmp/go ]; do sleep 0.1; done; cat /sys/fs/cgroup/pids.max" >> $TMPDIR/both & done
 while [ ! -e /tmp/on11 ] || [ ! -e /tmp/on22 ]; do sleep 0.1; done; cat $top/siftool-*/pids.max | sort
 touch /tmp/go; wait; sort $TMPDIR/both; left; cat $top/cgroup.subtree_control
+# An instance without limits is counted all the same.
+export APPTAINER_CONFIGDIR=$TMPDIR/c
+siftool instance start $i counted 2> /dev/null
+siftool instance stats --json counted | grep -c '"current": [1-9]'
+siftool exec instance://counted cat /sys/fs/cgroup/pids.max
+siftool instance stop counted 2> /dev/null
+left

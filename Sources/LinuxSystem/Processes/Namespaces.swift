@@ -86,3 +86,44 @@ public struct Namespaces: OptionSet, Sendable {
     try SystemError.check("bring up the loopback interface") { linux_interface_up(any.rawValue, "lo") }
   }
 }
+
+/// A network namespace that exists, opened by its file, such as `/proc/NUMBER/ns/net` or `/run/netns/NAME`.
+public struct NetworkNamespace: ~Copyable {
+  private let descriptor: OwnedDescriptor
+
+  /// Opens a network namespace.
+  ///
+  /// - Throws: ``SystemError``; `EINVAL` if the file is not one of a network namespace. Other files are not opened: that
+  ///   could have effects.
+  public init(opening path: FilePath) throws(SystemError) {
+    let other = SystemError(errno: .invalidArgument, operation: "enter", path: path)
+    let named = try OwnedDescriptor.naming(path)
+    guard linux_is_namespace(named.rawValue) != 0 else { throw other }
+    let file = try OwnedDescriptor(opening: named.pathOfDescriptor, flags: O_RDONLY)
+    guard linux_is_namespace(file.rawValue) != 0, linux_namespace_type(file.rawValue) == linux_clone_network
+    else {
+      throw other
+    }
+    descriptor = file
+  }
+
+  /// Moves this process, which must have one thread, into the namespace.
+  ///
+  /// A user who may not do that in the own user namespace enters the namespace's one first, if it is the user's.
+  public func enter() throws(SystemError) {
+    let (number, path) = (descriptor.rawValue, descriptor.path)
+    func enter() throws(SystemError) {
+      try SystemError.check("enter", path) { linux_setns(number, linux_clone_network) }
+    }
+    do throws(SystemError) {
+      try enter()
+    } catch {
+      guard error.errno == .notPermitted else { throw error }
+      let owner = linux_namespace_owner(number)
+      guard owner >= 0 else { throw error }
+      let users = OwnedDescriptor(adopting: owner, path: "user namespace")
+      guard linux_setns(users.rawValue, linux_clone_user) == 0 else { throw error }
+      try enter()
+    }
+  }
+}

@@ -17,6 +17,9 @@ public struct ProcessHandle: ~Copyable {
     descriptor = OwnedDescriptor(adopting: number, path: "process")
   }
 
+  /// The descriptor's number.
+  package var rawValue: Int32 { descriptor.rawValue }
+
   /// Sends a signal.
   public func send(_ signal: Int32) throws(SystemError) {
     let number = descriptor.rawValue

@@ -33,6 +33,8 @@ public struct Container {
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
     if options.service != nil { options.namespaces.insert(.process) }
+    if options.namespaces.contains(.network), options.network == nil { options.network = .loopback }
+    if options.network != nil { options.namespaces.insert(.network) }
     let forbidden: [(Bool, Namespaces, String)] = [
       (options.site.allowsMessages, .messages, "message queues and shared memory"),
       (options.site.allowsProcesses, .process, "processes"),
@@ -43,8 +45,10 @@ public struct Container {
       options.onNote(
         "the site's configuration allows no container to have \(what) of its own: it has the host's")
     }
+    // In the user namespace of a network that exists, the programs that map ranges have no rights.
+    let isInside = geteuid() != 0 && options.network?.isNew == false
     mapping =
-      options.isFakeRoot && !options.ignoresRanges ? RangeMapping(identity, options.onNote) : nil
+      options.isFakeRoot && !options.ignoresRanges && !isInside ? RangeMapping(identity, options.onNote) : nil
     options.pretendsUsers = options.isFakeRoot && mapping == nil && !options.showsSingleUser
     self.options = options
   }
@@ -87,14 +91,21 @@ public struct Container {
       limits.entrance = made.entrance.rawValue
       limits.group = made.path
       group = consume made
+    } else if options.service != nil, let made = LimitedGroup.counting() {
+      limits.entrance = made.entrance.rawValue
+      limits.group = made.path
+      group = consume made
     }
     let (root, unpacked) = try unpack()
     // The servers stay outside: in the container's mount namespace they would keep that namespace alive.
     let layers = try LayerMounter(
       root, image: image, options, fuseOptions, usesKernel: !needsUserNamespace && !options.usesFuse)
-    try enterNamespaces(keeping: capabilities)
+    let network = try ContainerNetwork(options, ownsUsers: needsUserNamespace, isWatched: isWatched)
+    try enterNamespaces(keeping: capabilities, network)
     func start() throws -> ProgramStart {
-      try prepare(root, workingDirectory, overlay, layers, unpacked, privileges, limits, mask)
+      try prepare(
+        root, workingDirectory, overlay, layers, unpacked, privileges, limits, mask,
+        nameServer: network?.nameServer)
     }
     guard isWatched else { throw try start().execute() }
     let onFork = {
@@ -102,14 +113,17 @@ public struct Container {
       for image in unpacked { image.letGo() }
     }
     let status = try ProcessMonitor.run(
-      options.service.map { .service($0.processName, limits.filters) } ?? .program, onFork: onFork,
+      options.service.map { .service($0.processName, limits.filters, boots: options.action == .boot) }
+        ?? .program,
+      onFork: onFork,
       onStart: { process in
         options.service?.onStart(
           RunningContainer(
             process: process, image: image, home: homeInside, isFakeRoot: options.isFakeRoot,
-            group: limits.group,
+            group: limits.group, isLimited: options.limits != nil,
             filters: limits.filters))
       }, start)
+    network?.end()
     if let message = group.take()?.end() { options.onNote(message) }
     overlay?.letGo()
     // The remaining children end with the container, which has just ended.
@@ -198,8 +212,14 @@ public struct Container {
 
   private var hasRanges: Bool { mapping != nil }
 
-  private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
+  private func enterNamespaces(
+    keeping capabilities: Capabilities, _ network: ContainerNetwork?
+  ) throws(RuntimeError) {
     var wanted = options.namespaces
+    if let network, !network.isNew { wanted.remove(.network) }
+    try network?.enterExisting()
+    // This user's numbers in the user namespace that the container's one is made in.
+    let outside = (user: geteuid(), group: getegid())
     // A process that stays above the program stays out of its mounts, so that they disappear with the program.
     if !isWatched { wanted.insert(.mount) }
     if needsUserNamespace { wanted.insert(.user) }
@@ -215,7 +235,7 @@ public struct Container {
     } else if needsUserNamespace {
       let (user, group) = options.isFakeRoot ? (0, 0) : (identity.user, identity.group)
       try translating(
-        try Namespaces.mapSelf(user: (user, identity.user), group: (group, identity.group)))
+        try Namespaces.mapSelf(user: (user, outside.user), group: (group, outside.group)))
     }
     if needsUserNamespace, !capabilities.contains(.administration) {
       // In another container the settings may be read-only.
@@ -224,8 +244,8 @@ public struct Container {
     try translating { () throws(SystemError) in
       if !isWatched { try Mounting.makePrivate() }
       if let name = options.hostName { try Namespaces.setHostName(name) }
-      if options.namespaces.contains(.network) { try Namespaces.bringUpLoopback() }
     }
+    try network?.connect()
   }
 
   /// The reason why this process has no namespaces of its own.
@@ -264,7 +284,7 @@ public struct Container {
   private func prepare(
     _ root: ContainerRoot, _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?,
     _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ privileges: ProgramPrivileges,
-    _ limits: ProgramLimits, _ mask: mode_t
+    _ limits: ProgramLimits, _ mask: mode_t, nameServer: String?
   ) throws -> ProgramStart {
     if isWatched {
       try translating { () throws(SystemError) in
@@ -274,6 +294,7 @@ public struct Container {
     }
     var options = options
     options.controlGroup = limits.group
+    options.networkServer = nameServer
     if options.isContained { options.terminal = CallersTerminal() }
     let plan = try MountPlan(options, identity, workingDirectory)
     try layers.copyTrees()

@@ -65,6 +65,8 @@ public struct ContainerGuest {
     do throws(SystemError) {
       let file = try OwnedDescriptor(opening: group.appending("cgroup.procs"), flags: O_WRONLY)
       try SystemError.check("enter", group) { write(file.rawValue, "0", 1) }
+    } catch  where !container.isLimited {
+      // The program is not counted. That is no reason to say something at each start.
     } catch {
       options.onNote("the container's limits do not count for this program: \(error.errno.description)")
     }

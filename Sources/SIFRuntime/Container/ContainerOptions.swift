@@ -18,6 +18,10 @@ public struct ContainerOptions: Sendable {
     case test([[UInt8]])
     /// The image's startscript, with arguments.
     case start([[UInt8]])
+    /// The image's init, `/sbin/init`, as the first process.
+    case boot
+    /// Nothing: the container is for the programs of guests.
+    case hold
 
     /// The word for it.
     var name: String {
@@ -26,7 +30,7 @@ public struct ContainerOptions: Sendable {
       case .run: "run"
       case .shell: "shell"
       case .test: "test"
-      case .start: "start"
+      case .start, .boot, .hold: "start"
       }
     }
 
@@ -36,6 +40,7 @@ public struct ContainerOptions: Sendable {
       case .exec(let arguments), .run(let arguments), .shell(let arguments), .test(let arguments),
         .start(let arguments):
         arguments
+      case .boot, .hold: []
       }
     }
   }
@@ -44,6 +49,8 @@ public struct ContainerOptions: Sendable {
   public var action: Action
   /// The files and directories of the host that the container sees.
   public var binds: [Bind] = []
+  /// A program of the host that sets up a driver in the container's root; nil for none.
+  public var driverProgram: DriverProgram?
   /// Whether the container gets an empty home, /tmp and /var/tmp of its own, and a minimal /dev.
   public var isContained = false
   /// Whether to leave out the home directory of the host.
@@ -67,6 +74,12 @@ public struct ContainerOptions: Sendable {
   public var cleansEnvironment = false
   /// The namespaces besides the mount namespace.
   public var namespaces: Namespaces = []
+  /// The network of the container's own; nil for the host's, or a loopback interface if ``namespaces`` asks for one.
+  public var network: NetworkRequest?
+  /// The addresses of the name servers; empty for the host's.
+  public var nameServers: [String] = []
+  /// The name server of the container's own network; nil for the host's.
+  var networkServer: String?
   /// The host name inside.
   public var hostName: String?
   /// Whether to create a user namespace even as root.
@@ -128,6 +141,16 @@ public struct ContainerOptions: Sendable {
   }
   /// Receives notes about things that differ from what was requested, but are not errors.
   public var onNote: @Sendable (String) -> Void = { _ in }
+
+  /// Changes the options into those of a container that boots the image's init.
+  public mutating func bootsAs(_ name: String) {
+    action = .boot
+    isContained = true
+    if network == nil { namespaces.insert(.network) }
+    namespaces.insert(.hostName)
+    // The kernel takes no longer one.
+    if hostName == nil { hostName = String(name.prefix(64)) }
+  }
 
   /// Makes options that only say what to start.
   public init(_ action: Action) { self.action = action }

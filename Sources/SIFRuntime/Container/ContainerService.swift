@@ -34,12 +34,14 @@ public struct RunningContainer: Sendable, Equatable {
   public var isFakeRoot: Bool
   /// The control group; nil for the caller's.
   public var group: FilePath?
+  /// Whether the control group has limits: otherwise the kernel only counts in it.
+  public var isLimited: Bool
   /// The filters of system calls that every program gets.
   public var filters: [SystemCallFilter]
 
   /// Makes it from its parts.
   public init(
-    process: Int32, image: FilePath, home: FilePath, isFakeRoot: Bool, group: FilePath?,
+    process: Int32, image: FilePath, home: FilePath, isFakeRoot: Bool, group: FilePath?, isLimited: Bool,
     filters: [SystemCallFilter]
   ) {
     self.process = process
@@ -47,6 +49,7 @@ public struct RunningContainer: Sendable, Equatable {
     self.home = home
     self.isFakeRoot = isFakeRoot
     self.group = group
+    self.isLimited = isLimited
     self.filters = filters
   }
 }

@@ -122,9 +122,14 @@ struct MountPlan {
     let site = options.site
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath]
     where site.showsNameServers || file != "/etc/resolv.conf" {
+      if let made = NetworkFiles.content(of: file, options) {
+        add(file: file, made)
+        continue
+      }
       // Bind these read-only: a user who owns them could otherwise write to them.
       try bind(file, .usual, [.readOnly, .noSetID, .noDevices])
     }
+    if let name = options.hostName { add(file: "/etc/hostname", Array("\(name)\n".utf8)) }
     for place in ["/tmp", "/var/tmp"] as [FilePath] where site.showsTemporary {
       if options.isContained {
         add(place, .memory(mode: "1777"), .own)

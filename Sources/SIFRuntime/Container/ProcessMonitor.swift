@@ -22,8 +22,9 @@ enum ProcessMonitor {
     case program
     /// The same, but the namespace stays when its program has ended; its first process has this name.
     ///
-    /// The filters of system calls are for the process that holds the namespaces.
-    case service(String, [SystemCallFilter])
+    /// The filters of system calls are for the process that holds the namespaces. If it boots, the program itself is the
+    /// first process.
+    case service(String, [SystemCallFilter], boots: Bool)
     /// A program in the namespace of processes of another container.
     case guest
   }
@@ -68,6 +69,11 @@ enum ProcessMonitor {
           ProcessPrivacy.set(isPrivate: true)
           // It comes before the program: whoever looks for it takes the oldest child.
           try holder?.start()
+          if kind.boots {
+            old.holdOnly()
+            tell(report, program.execute())
+            return 127
+          }
           var theirs: OwnedDescriptor?
           let mine = try OwnedDescriptor.socketPair(&theirs)
           let (own, other) = (mine.rawValue, theirs?.rawValue ?? -1)
@@ -115,7 +121,8 @@ enum ProcessMonitor {
     }
     if text.isEmpty { onStart(process) }
     let status = wait(for: process, forwarded) { signal in
-      if let index = forwarded.firstIndex(of: signal) { kill(process, messages[index]) }
+      // An init knows nothing of messages.
+      if let index = forwarded.firstIndex(of: signal) { kill(process, kind.boots ? signal : messages[index]) }
     }
     old.holdOnly()
     if let failure = RuntimeError(bytes: text) { throw failure }
@@ -217,10 +224,14 @@ extension ProcessMonitor.Kind {
   fileprivate var isService: Bool { name != nil }
 
   fileprivate var name: String? {
-    if case .service(let name, _) = self { name } else { nil }
+    if case .service(let name, _, _) = self { name } else { nil }
+  }
+
+  fileprivate var boots: Bool {
+    if case .service(_, _, true) = self { true } else { false }
   }
 
   fileprivate var filters: [SystemCallFilter]? {
-    if case .service(_, let filters) = self { filters } else { nil }
+    if case .service(_, let filters, _) = self { filters } else { nil }
   }
 }

@@ -42,6 +42,10 @@ struct ProgramStart {
         return
       }
       arguments = script
+    case .boot: arguments = [Array("/sbin/init".utf8)]
+    case .hold:
+      try write(endingWith: 0)
+      return
     }
     try write(options)
   }

@@ -1,3 +1,4 @@
+import Accelerators
 import CLinux
 import Glibc
 import LinuxSystem
@@ -112,6 +113,9 @@ struct RootFileSystem {
     }
     for file in files { try translating(try file.protect(placed, beneath: place)) }
     plan.closeTrees()
+    do throws(AcceleratorError) {
+      try options.driverProgram?.run(root, inUserNamespace: options.usesUserNamespace)
+    } catch { throw RuntimeError(.unavailable, error.message) }
     try translating(try Mounting.pivotRoot(to: root))
   }
 

@@ -37,6 +37,9 @@ struct LimitedGroup: ~Copyable {
     memory = limits.memory
   }
 
+  /// Makes a group without limits, in which the kernel counts what is used; nil if none can be had here.
+  static func counting() -> LimitedGroup? { try? LimitedGroup(.none) }
+
   private static func entrance(of group: borrowing ControlGroup) throws(RuntimeError) -> OwnedDescriptor {
     do { return try group.entrance() } catch { throw RuntimeError(error) }
   }

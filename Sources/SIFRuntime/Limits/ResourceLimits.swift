@@ -25,8 +25,16 @@ public struct ResourceLimits: Sendable {
   /// The memory limit in bytes; nil for none.
   private(set) var memory: Int64?
 
-  /// The controllers that are needed.
-  var controllers: Set<String> { Set(limits.flatMap { $0.files.map(\.controller) }) }
+  /// The controllers that are needed: without limits those that count.
+  var controllers: Set<String> {
+    limits.isEmpty && devices.isEmpty
+      ? ["memory", "pids"] : Set(limits.flatMap { $0.files.map(\.controller) })
+  }
+
+  /// No limits.
+  static let none = ResourceLimits()
+
+  private init() {}
 
   /// Reads limits in the runtimes' TOML form.
   ///

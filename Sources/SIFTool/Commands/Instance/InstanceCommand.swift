@@ -39,7 +39,7 @@ struct InstanceStartCommand: ToolCommand {
     [BytesArgument] = []
 
   func execute() throws {
-    try container.startInstance(name, of: image, .start(arguments.map(\.bytes)), pidFile: service.pidFile)
+    try container.startInstance(name, of: image, .start(arguments.map(\.bytes)), service)
   }
 }
 
@@ -56,7 +56,7 @@ struct InstanceRunCommand: ToolCommand {
     [BytesArgument] = []
 
   func execute() throws {
-    try container.startInstance(name, of: image, .run(arguments.map(\.bytes)), pidFile: service.pidFile)
+    try container.startInstance(name, of: image, .run(arguments.map(\.bytes)), service)
   }
 }
 
@@ -65,6 +65,11 @@ struct ServiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Write the number of the instance's first process to a file.", valueName: "file"))
   var pidFile: OutputArgument?
+  @Flag(
+    help: ArgumentHelp(
+      "Start the image's /sbin/init as the first process, in place of a script (root only).",
+      discussion: "The instance gets what --contain, --net and --uts give, and its name as the host name."))
+  var boot = false
 }
 
 /// The user whose instances are meant.
@@ -84,6 +89,7 @@ struct InstanceListCommand: ToolCommand {
 
   @Argument(help: "A pattern of names.") var pattern = "*"
   @Flag(name: [.customShort("l"), .long], help: "Show the log files instead of the image.") var logs = false
+  @Flag(name: [.customShort("a"), .long], help: "Also list the containers of --sharens.") var all = false
   @OptionGroup var user: InstanceUserOption
   @OptionGroup(title: "Output") var output: InstanceJSONOption
 
@@ -95,7 +101,9 @@ struct InstanceListCommand: ToolCommand {
 
   func execute() throws {
     let reporter = Reporter()
-    let instances = try user.store.list(matching: pattern) { reporter.warn($0.message) }
+    let instances = try user.store.list(matching: pattern) { reporter.warn($0.message) }.filter {
+      all || !SharedContainer.isName($0.name)
+    }
     if output.json {
       return try Console.write(document: [
         JSONMember(

@@ -15,6 +15,8 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup(title: "Variables") var variables: VariableOptions
   @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
+  @OptionGroup(title: "Network") var network: NetworkOptions
+  @OptionGroup var sharing: SharingOption
   @OptionGroup(title: "Privileges") var privileges: PrivilegeOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup var app: AppOption
@@ -24,9 +26,10 @@ struct ContainerOptionGroup: ParsableArguments {
   /// In place of an image, `instance://NAME` means a container that runs already.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
     if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action) }
+    if sharing.sharens { return try share(image, action) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
-    let root = try volume.openRoot(image) { request in try files.set(&request) }
+    let root = try openRoot(image)
     let container = Container(
       root, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
     try container.run()
@@ -40,18 +43,51 @@ struct ContainerOptionGroup: ParsableArguments {
     try ContainerGuest(in: instance.container, options).run(try instance.open())
   }
 
+  private func openRoot(_ image: PathArgument) throws -> ContainerRoot {
+    try volume.openRoot(image) { request in
+      try files.set(&request)
+      devices.set(&request)
+    }
+  }
+
+  /// Starts a program in the container that the children of this process's parent share; the first of them starts it.
+  private func share(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+    let descriptors = Forking.openDescriptors()
+    let reporter = Reporter()
+    let path = try ImageMounts.absolute(image.path)
+    let shared = try SharedContainer(in: InstanceStore())
+    let instance = try shared.join(image: path, callers: descriptors ?? []) {
+      (try openRoot(image), try options(.hold, []))
+    } onLog: { log in
+      for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
+    }
+    try ContainerGuest(in: instance.container, try options(action, descriptors)).run(try instance.open())
+  }
+
   /// Starts an instance, and returns when its program runs.
   func startInstance(
-    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, pidFile: OutputArgument?
+    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, _ service: ServiceOptions
   ) throws {
+    guard !sharing.sharens else {
+      throw ToolFailure.usage("--sharens is for exec, run, shell and test: an instance is shared by its name")
+    }
+    let boots = service.boot
+    if boots {
+      guard geteuid() == 0, !isolation.userns, !privileges.fakeroot else {
+        throw ToolFailure.usage(
+          "--boot starts the init of an image, which only root can, without a user namespace")
+      }
+    }
     let store = try InstanceStore()
     let starter = try InstanceStarter(name, in: store)
     let reporter = Reporter()
     let instance: InstanceRecord
     do {
-      let root = try volume.openRoot(image) { request in try files.set(&request) }
+      let root = try openRoot(image)
+      var options = try options(action, [])
+      if boots { options.bootsAs(name) }
       instance = try starter.start(
-        root, image: try ImageMounts.absolute(image.path), try options(action, [])
+        root, image: try ImageMounts.absolute(image.path), options
       ) { log in
         for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
       }
@@ -59,7 +95,7 @@ struct ContainerOptionGroup: ParsableArguments {
       starter.giveUp()
       throw error
     }
-    if let pidFile { write(instance.container.process, to: pidFile, reporter) }
+    if let file = service.pidFile { write(instance.container.process, to: file, reporter) }
     reporter.note("instance \(name) started (process \(instance.container.process))")
   }
 
@@ -95,9 +131,21 @@ struct ContainerOptionGroup: ParsableArguments {
       )
     }
     options.onNote = { reporter.note($0) }
+    try network.set(&options, isSeparate: isolation.net)
     try devices.set(&options)
     return options
   }
+}
+
+/// A container for several programs.
+struct SharingOption: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      "Share one container with the other programs that the same parent starts so.",
+      discussion:
+        "For the ranks of a parallel job, which then read each other's memory. The container ends with the last."
+    ))
+  var sharens = false
 }
 
 /// The files of the host that are visible inside, and the places where the program can write.

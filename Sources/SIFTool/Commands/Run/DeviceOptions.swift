@@ -8,6 +8,9 @@ import SystemPackage
 struct DeviceOptions: ParsableArguments {
   @Flag(help: "Use NVIDIA GPUs: show the host's driver libraries, programs and devices.") var nv = false
   @Flag(help: "Use AMD GPUs: show the host's driver libraries, programs and devices.") var rocm = false
+  @Flag(help: "Have the host's nvidia-container-cli set up NVIDIA's driver; implies --writable-tmpfs.")
+  var nvccli =
+    false
   @Flag(help: "Use no NVIDIA GPUs, although the site's configuration says so.") var noNv = false
   @Flag(help: "Use no AMD GPUs, although the site's configuration says so.") var noRocm = false
   @Option(
@@ -26,9 +29,27 @@ struct DeviceOptions: ParsableArguments {
       valueName: "files"))
   var containlibs: [BytesArgument] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Not supported: mount the file system on the host, and bind the directory.", valueName: "spec"))
+  var fusemount: [String] = []
+
+  func validate() throws {
+    guard fusemount.isEmpty else {
+      throw ValidationError(
+        "--fusemount is not supported: start the FUSE program on the host, and bind the directory that it mounts on"
+      )
+    }
+  }
+
   func set(_ options: inout ContainerOptions) throws {
     var request = DriverRequest()
-    if nv || options.site.alwaysUsesNVIDIA && !noNv { request.vendors.insert(.nvidia) }
+    if nvccli {
+      options.driverProgram = try DriverProgram(
+        ProgramVariables.ofProcess(), isContained: options.isContained, onNote: options.onNote)
+    } else if nv || options.site.alwaysUsesNVIDIA && !noNv {
+      request.vendors.insert(.nvidia)
+    }
     if rocm || options.site.alwaysUsesAMD && !noRocm { request.vendors.insert(.rocm) }
     request.devices = try device.flatMap { try $0.split(separator: ",").map { try DeviceName(String($0)) } }
     if let cdiDirs { request.directories = Self.paths(cdiDirs) }
@@ -37,6 +58,11 @@ struct DeviceOptions: ParsableArguments {
     // The caller's own variables come after these, and win.
     options.environment =
       options.drivers.variables.map { ($0.name, Array($0.value.utf8)) } + options.environment
+  }
+
+  /// The program writes to the container.
+  func set(_ request: inout RootRequest) {
+    if nvccli, !request.isWritable, request.overlays.isEmpty { request.writesToMemory = true }
   }
 
   private static func paths(_ list: BytesArgument) -> [FilePath] {
