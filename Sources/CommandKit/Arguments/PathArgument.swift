@@ -80,6 +80,9 @@ package enum ArgumentBytes {
     return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in arguments[index].map(encode) }
   }
 
+  /// The value of a variable of the process; nil if it is not set.
+  package static func variable(_ name: String) -> String? { getenv(name).map(encode) }
+
   private static func encode(_ argument: UnsafeMutablePointer<CChar>) -> String {
     // Text that has such characters itself is kept as bytes too.
     if let text = String(validatingCString: argument), !hasStandIns(text) { return text }

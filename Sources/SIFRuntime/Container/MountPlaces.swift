@@ -71,6 +71,8 @@ struct PlacedMount {
   let path: FilePath
   /// What the image has there; nil if another mount covers the target.
   let place: ImagePlace?
+  /// What the link leads to that the place becomes; nil if something is mounted there.
+  var link: FilePath?
 }
 
 /// The places of a plan's mounts: which ones are left out, and in which order the others are laid.
@@ -123,6 +125,18 @@ enum MountPlaces {
   private static func sorted<Element>(_ list: [Element], by path: (Element) -> FilePath) -> [Element] {
     let depths = list.map { path($0).components.count }
     return list.indices.sorted { (depths[$0], $0) < (depths[$1], $1) }.map { list[$0] }
+  }
+
+  /// Has links lead to what other mounts show, where the image lets both have their places.
+  static func makeLinks(_ all: inout [PlacedMount]) {
+    for index in all.indices {
+      guard case .link(let target, _) = all[index].planned.content, !isCovered(all[index], all),
+        let place = all[index].place, place.missing.isEmpty != place.isDirectory,
+        let shown = all.first(where: { $0.planned.target == target.removingLastComponent() }),
+        shown.place?.isDirectory ?? true
+      else { continue }
+      all[index].link = target
+    }
   }
 
   /// Whether another mount covers the place, so that the image does not need to have it.
