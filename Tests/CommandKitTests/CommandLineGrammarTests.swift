@@ -81,7 +81,7 @@ import Testing
     #expect(fault("key", "old") == "key has no command old")
     #expect(fault("list", "--json=yes", "x") == "--json takes no value")
     #expect(fault("list", "-q=1", "x") == "-q takes no value")
-    #expect(fault("exec", "--nv=yes", "x") == "--nv takes no value but true or false")
+    #expect(fault("exec", "--json=yes", "x") == "--json takes no value but true or false")
     #expect(fault("list", "--id") == "--id needs a value")
     #expect(fault("list", "--id", "--json") == "--id needs a value")
     #expect(fault("list", "---", "x") == "list has no option ---")

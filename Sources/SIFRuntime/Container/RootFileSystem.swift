@@ -70,11 +70,12 @@ struct RootFileSystem {
       try ImagePlace(of: mount, in: top, at: image)
     }
     if canHaveLinks { MountPlaces.makeLinks(&all) }
+    let covers = MountPlaces.Covers(all)
     var placed: [PlacedMount] = []
     var hasSkeleton = false
     var withoutPlace: [String] = []
     for mount in all {
-      if let place = mount.place, !MountPlaces.isCovered(mount, all) {
+      if let place = mount.place, !covers.cover(mount) {
         switch try provide(mount, at: place, top) {
         case .present: break
         case .made: hasSkeleton = true
@@ -104,8 +105,9 @@ struct RootFileSystem {
     let root = try merge(lowers, hasSkeleton, own)
     try onRoot(root)
     let place = try naming(root)
+    let covering = MountPlaces.Covers(placed)
     for mount in placed {
-      try lay(mount, place, placed)
+      try lay(mount, place, placed, covering)
       // Protect each mount before the next one, so that a user's bind over one of these files stays visible.
       if identity.user == 0 {
         try translating(try protectMachine(at: mount.planned.target, beneath: place))
@@ -261,12 +263,13 @@ struct RootFileSystem {
 
   /// Mounts one thing at its place.
   private func lay(
-    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount]
+    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount],
+    _ covers: MountPlaces.Covers
   ) throws(RuntimeError) {
     guard placed.link == nil else { return }
     let mount = placed.planned
     // A file lies in place of a link, unless what is bound above it has one there.
-    let isExact = !mount.isDirectory && placed.place != nil && !MountPlaces.isCovered(placed, all)
+    let isExact = !mount.isDirectory && placed.place != nil && !covers.cover(placed)
     let place: OwnedDescriptor
     do {
       place = try root.openInRoot(placed.path, flags: linux_o_path | (isExact ? O_NOFOLLOW : 0))
@@ -278,7 +281,7 @@ struct RootFileSystem {
           "cannot bind to \(mount.target.string): \(error.errno.description) in what is bound above it",
           system: error)
       }
-      return try lay(placed, root, all)
+      return try lay(placed, root, all, covers)
     }
     if isExact, isLink(place) {
       guard !mount.isOptional else { return }
