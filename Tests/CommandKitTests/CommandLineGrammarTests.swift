@@ -119,7 +119,7 @@ import Testing
       tool: "tool",
       lines: [": ", "exec...: contain H/home= pwd|cwd= env-file=+ overlay=+ memory-swap!", "list: contain"])
     var line = try CommandLineGrammar(table).read(arguments)
-    try OptionVariables.runtimes.add(to: &line, of: table) { variables[$0] }
+    try OptionVariables.runtimes.add(to: &line, of: table, variables: variables)
     return line
   }
 

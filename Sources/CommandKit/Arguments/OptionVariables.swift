@@ -41,20 +41,22 @@ package struct OptionVariables: Sendable {
 
   /// Adds the options that variables stand for to a command line that starts a program, unless it has them already.
   ///
-  /// - Parameter value: the value of a variable; nil if it is not set.
+  /// - Parameter variables: the variables by their names; nil for those of this process.
   /// - Throws: ``CommandLineGrammar/UsageError`` for a flag's variable that is neither true nor false.
   package func add(
     to line: inout CommandLineGrammar.Line, of table: OptionTable,
-    value: (String) -> String? = ArgumentBytes.variable
+    variables: [String: String]? = nil
   ) throws(CommandLineGrammar.UsageError) {
     guard let command = table.command(at: line.command), command.startsProgram, !line.isHelp else { return }
+    let variables = variables ?? ArgumentBytes.variables(beginningWith: prefixes)
+    guard !variables.isEmpty else { return }
     var added: [String] = []
     for text in lines {
       let words = text.split(separator: " ")
       let isList = words[0].hasSuffix(",")
       guard let option = command.option(named: String(isList ? words[0].dropLast() : words[0])),
         !line.given.contains(option.name),
-        let (name, text) = firstSet(of: words.dropFirst(), value)
+        let (name, text) = firstSet(of: words.dropFirst(), variables)
       else { continue }
       switch option.value {
       case .none:
@@ -75,12 +77,12 @@ package struct OptionVariables: Sendable {
   }
 
   private func firstSet(
-    of ends: ArraySlice<Substring>, _ value: (String) -> String?
+    of ends: ArraySlice<Substring>, _ variables: [String: String]
   ) -> (name: String, value: String)? {
     for prefix in prefixes {
       for end in ends {
         // One that is empty is as good as not set.
-        if let text = value(prefix + end), !text.isEmpty { return (prefix + end, text) }
+        if let text = variables[prefix + end], !text.isEmpty { return (prefix + end, text) }
       }
     }
     return nil

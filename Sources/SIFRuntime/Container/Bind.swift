@@ -114,7 +114,9 @@ public struct Bind: Sendable, Equatable {
   }
 
   /// Splits a text into binds, and each bind into its parts.
-  static func split(_ text: [UInt8]) -> [[[UInt8]]] {
+  ///
+  /// - Parameter isList: whether a comma separates two binds.
+  static func split(_ text: [UInt8], isList: Bool = true) -> [[[UInt8]]] {
     var binds: [[[UInt8]]] = [[[]]]
     var rest = text[...]
     while let byte = rest.popFirst() {
@@ -122,7 +124,7 @@ public struct Bind: Sendable, Equatable {
       switch byte {
       case 0x5C where rest.first.map { [0x5C, 0x3A, 0x2C].contains($0) } == true:
         binds[last][binds[last].count - 1].append(rest.removeFirst())
-      case 0x2C: binds.append([[]])
+      case 0x2C where isList: binds.append([[]])
       case 0x3A: binds[last].append([])
       default: binds[last][binds[last].count - 1].append(byte)
       }

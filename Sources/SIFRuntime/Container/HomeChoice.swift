@@ -20,8 +20,7 @@ public struct HomeChoice: Sendable, Equatable {
 
   /// Reads `source[:target]`. A backslash takes away the meaning of a following colon, comma or backslash.
   public static func parse(_ text: [UInt8]) throws(RuntimeError) -> HomeChoice {
-    // A comma has no meaning here.
-    let parts = Bind.split(text.flatMap { $0 == 0x2C ? [0x5C, $0] : [$0] })[0]
+    let parts = Bind.split(text, isList: false)[0]
     guard parts.count <= 2, let source = parts.first, !source.isEmpty, parts.last?.isEmpty == false else {
       throw RuntimeError(
         .invalidArgument, "a home is SOURCE[:TARGET], not \"\(String(decoding: text, as: UTF8.self))\"")

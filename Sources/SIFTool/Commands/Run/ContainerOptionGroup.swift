@@ -35,7 +35,8 @@ struct ContainerOptionGroup: ParsableArguments {
     if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action, shell) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
-    let root = try volume.openRoot(image, set)
+    let binds = try binds
+    let root = try volume.openRoot(image) { try set(&$0, binds) }
     var options = try options(action, descriptors)
     options.shell = shell
     let container = Container(root, image: try ImageMounts.absolute(image.path), options)
@@ -60,7 +61,8 @@ struct ContainerOptionGroup: ParsableArguments {
     let reporter = Reporter()
     let instance: InstanceRecord
     do {
-      let root = try volume.openRoot(image, set)
+      let binds = try binds
+      let root = try volume.openRoot(image) { try set(&$0, binds) }
       instance = try starter.start(
         root, image: try ImageMounts.absolute(image.path), try options(action, [])
       ) { log in
@@ -86,9 +88,9 @@ struct ContainerOptionGroup: ParsableArguments {
   }
 
   /// Asks for what the root is made of.
-  private func set(_ request: inout RootRequest) throws {
+  private func set(_ request: inout RootRequest, _ binds: [Bind]) throws {
     try files.set(&request)
-    request.binds = try binds
+    request.binds = binds
     compatibility.change(&request)
     if files.underlay { request.writesElseToMemory = false }
   }
