@@ -17,12 +17,14 @@ def commands(command, path):
         if argument["kind"] == "positional":
             starts_program |= argument["parsingStrategy"] == "allRemainingInput"
             continue
-        names = {name["kind"]: name["name"] for name in argument["names"]}
-        if names["long"] == "help":
+        names = {}
+        for name in argument["names"]:
+            names.setdefault(name["kind"], []).append(name["name"])
+        if names["long"] == ["help"]:
             continue
-        word = names["long"]
+        word = "|".join(names["long"])
         if "short" in names:
-            word = f"{names['short']}/{word}"
+            word = f"{names['short'][0]}/{word}"
         if argument["kind"] == "option":
             if argument["isRepeating"]:
                 word += "=+"

@@ -22,12 +22,14 @@ enum Main {
     } catch {
       return report(error, of: nil, CommandLineGrammar.Line(command: Array(arguments.prefix(1))))
     }
-    let line: CommandLineGrammar.Line
+    var line: CommandLineGrammar.Line
     do throws(CommandLineGrammar.UsageError) {
       line = try CommandLineGrammar(.siftool, otherNames: ["caps": "capability"]).read(arguments)
+      try OptionVariables.runtimes.add(to: &line, of: .siftool)
     } catch {
       return report(
-        ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON, error.command)
+        ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON,
+        CommandLineGrammar.Line(command: error.command))
     }
     var command: any ParsableCommand
     do {
@@ -38,7 +40,7 @@ enum Main {
     do {
       try (command as? any ToolCommand)?.checkCommandLine(given: line.given)
     } catch {
-      return report(ToolFailure(error), asJSON: line.wantsJSON, line.command)
+      return report(ToolFailure(error), asJSON: line.wantsJSON, line)
     }
     do {
       try command.run()
@@ -70,7 +72,7 @@ enum Main {
   private static func reportParsing(_ error: any Error, _ line: CommandLineGrammar.Line) -> ExitStatus {
     guard SiftoolCommand.exitCode(for: error) == .success else {
       return report(
-        ToolFailure.usage(sentence(of: error, line.arguments)), asJSON: line.wantsJSON, line.command)
+        ToolFailure.usage(sentence(of: error, line.arguments)), asJSON: line.wantsJSON, line)
     }
     do {
       let text = SiftoolCommand.fullMessage(for: error)
@@ -114,17 +116,23 @@ enum Main {
       return reportParsing(error, line)
     }
     let asJSON = (command as? any ToolCommand)?.printsJSON ?? false
-    return report(ToolFailure(error), asJSON: asJSON, line.command)
+    return report(ToolFailure(error), asJSON: asJSON, line)
   }
 
-  private static func report(_ failure: ToolFailure, asJSON: Bool, _ command: [String]) -> ExitStatus {
+  private static func report(
+    _ failure: ToolFailure, asJSON: Bool, _ line: CommandLineGrammar.Line
+  ) -> ExitStatus {
+    var failure = failure
+    if failure.status == .usage {
+      failure = ToolFailure(.usage, code: failure.code, failure.message + line.origin(of: failure.message))
+    }
     if asJSON, !failure.isReported {
       // If this cannot be written either, stderr still has the message.
       try? Console.write(document: [JSONMember("error", failure.json)])
     }
     if !failure.message.isEmpty { Console.say(failure.message, .failure) }
     if failure.status == .usage {
-      Console.note("Try '\((["siftool"] + command + ["--help"]).joined(separator: " "))'.")
+      Console.note("Try '\((["siftool"] + line.command + ["--help"]).joined(separator: " "))'.")
     }
     return failure.status
   }

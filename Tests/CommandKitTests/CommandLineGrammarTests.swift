@@ -7,7 +7,8 @@ import Testing
     OptionTable(
       tool: "tool",
       lines: [
-        ": version", "exec...: B/bind=+ c/contain H/home= swap! json", "list: json id= q/quiet", "key: ",
+        ": version", "exec...: B/bind=+ c/contain H/home= swap! json pwd|cwd= env-file=+",
+        "list: json id= q/quiet", "key: ",
         "key new: user-id=",
       ]))
 
@@ -80,9 +81,88 @@ import Testing
     #expect(fault("key", "old") == "key has no command old")
     #expect(fault("list", "--json=yes", "x") == "--json takes no value")
     #expect(fault("list", "-q=1", "x") == "-q takes no value")
+    #expect(fault("exec", "--json=yes", "x") == "--json takes no value but true or false")
     #expect(fault("list", "--id") == "--id needs a value")
     #expect(fault("list", "--id", "--json") == "--id needs a value")
     #expect(fault("list", "---", "x") == "list has no option ---")
+  }
+
+  @Test func severalNames() throws {
+    for name in ["pwd", "cwd"] {
+      #expect(try read("exec", "--\(name)", "/a", "x") == ["exec", "--pwd", "/a", "--", "x"])
+    }
+    #expect(
+      fault("exec", "--pwd", "/a", "--cwd=/a", "x") == "--cwd is given twice, and takes one value")
+  }
+
+  @Test func truthValues() throws {
+    for form in ["--contain=true", "--contain=1", "-c=T", "--contain=false,--contain"] {
+      let words = form.split(separator: ",").map(String.init)
+      #expect(
+        try grammar.read(["exec"] + words + ["x"]).arguments == ["exec", "--contain", "--", "x"], "\(form)")
+    }
+    for form in ["--contain=false", "-c=0", "--contain,--contain=False"] {
+      let words = form.split(separator: ",").map(String.init)
+      let line = try grammar.read(["exec"] + words + ["x"])
+      #expect(line.arguments == ["exec", "--", "x"] && line.given == ["contain"], "\(form)")
+    }
+    for bad in ["", "yes", "tRUE", "2"] {
+      #expect(
+        fault("exec", "--contain=\(bad)", "x") == "--contain takes no value but true or false", "\(bad)")
+    }
+  }
+
+  // MARK: Variables
+
+  private func line(_ arguments: [String], _ variables: [String: String]) throws -> CommandLineGrammar.Line {
+    let table = OptionTable(
+      tool: "tool",
+      lines: [": ", "exec...: contain H/home= pwd|cwd= env-file=+ overlay=+ memory-swap!", "list: contain"])
+    var line = try CommandLineGrammar(table).read(arguments)
+    try OptionVariables.runtimes.add(to: &line, of: table, variables: variables)
+    return line
+  }
+
+  @Test func variablesStandForOptions() throws {
+    let all = [
+      "SINGULARITY_HOME": "/s", "APPTAINER_HOME": "/a", "SINGULARITY_CONTAIN": "True", "APPTAINER_PWD": "/p",
+      "SINGULARITY_CWD": "/c", "APPTAINER_ENV_FILE": "a, b,,", "SINGULARITY_OVERLAY": "a, b",
+      "APPTAINER_MEMORY_SWAP": "-1", "APPTAINER_NETWORK": "none",
+    ]
+    let line = try line(["exec", "x", "y"], all)
+    #expect(
+      line.arguments == [
+        "exec", "--contain", "--env-file", "a", "--env-file", "b", "--home", "/a", "--memory-swap=-1",
+        "--overlay", "a, b", "--pwd", "/p", "--", "x", "y",
+      ])
+    #expect(line.given.isEmpty && line.variables["home"] == "APPTAINER_HOME")
+    #expect(
+      line.origin(of: "--home: no; --pwd: no")
+        == " (--home is from APPTAINER_HOME, --pwd is from APPTAINER_PWD)")
+    // The command line wins.
+    let other = ["exec", "--home=/h", "--contain=false", "--cwd", "/w", "--overlay", "o", "x"]
+    #expect(
+      try self.line(other, all).arguments == [
+        "exec", "--env-file", "a", "--env-file", "b", "--memory-swap=-1", "--home", "/h", "--pwd", "/w",
+        "--overlay",
+        "o", "--", "x",
+      ])
+  }
+
+  @Test func variablesWithoutEffect() throws {
+    for (name, value) in [("APPTAINER_CONTAIN", "false"), ("APPTAINER_HOME", ""), ("CONTAIN", "1")] {
+      #expect(try line(["exec", "x"], [name: value]).arguments == ["exec", "--", "x"], "\(name)")
+    }
+    #expect(try line(["list", "x"], ["APPTAINER_CONTAIN": "1"]).arguments == ["list", "--", "x"])
+    #expect(try line(["exec", "--help"], ["APPTAINER_CONTAIN": "x"]).arguments == ["exec", "--help"])
+    // One that is empty leaves the next one its turn.
+    #expect(
+      try line(["exec", "x"], ["APPTAINER_CONTAIN": "", "SINGULARITY_CONTAIN": "t"]).arguments == [
+        "exec", "--contain", "--", "x",
+      ])
+    #expect(throws: CommandLineGrammar.UsageError.self) {
+      try line(["exec", "x"], ["SINGULARITY_CONTAIN": "yes"])
+    }
   }
 
   @Test func optionsGivenTwice() throws {

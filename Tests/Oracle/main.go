@@ -4,12 +4,15 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -64,6 +67,26 @@ func verify(ring openpgp.KeyRing, data []byte, now func() time.Time) error {
 func main() {
 	arguments := os.Args[2:]
 	switch os.Args[1] {
+	case "csv": // < a text in hexadecimal on each line > its records, or "bad"
+		scanner := bufio.NewScanner(os.Stdin)
+		for scanner.Scan() {
+			text, err := hex.DecodeString(scanner.Text())
+			check(err)
+			reader := csv.NewReader(bytes.NewReader(text))
+			reader.FieldsPerRecord = -1
+			records, err := reader.ReadAll()
+			if err != nil {
+				fmt.Println("bad")
+				continue
+			}
+			for _, record := range records {
+				for _, field := range record {
+					fmt.Printf("%x,", field)
+				}
+				fmt.Print(";")
+			}
+			fmt.Println()
+		}
 	case "clearsign": // KEYS TIME < text > block
 		entity := keys(arguments[0])[0]
 		w, err := clearsign.Encode(os.Stdout, entity.PrivateKey, &packet.Config{Time: clock(arguments[1])})

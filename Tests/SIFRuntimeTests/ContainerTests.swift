@@ -1,4 +1,5 @@
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import SIFRuntime
@@ -11,10 +12,90 @@ import Testing
     #expect(try parse("a b:/c:ro,/d::rw") == [Bind("a b", at: "/c", isReadOnly: true), Bind("/d", at: "/d")])
     #expect(try parse(#"/a\:b\,c\\d\e:/x/./y//z/"#) == [Bind(#"/a:b,c\d\e"#, at: "/x/y/z")])
     for bad in [
-      "", ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a,", "/a,,/b", "/a:/b:", "/",
-      "/a:/.",
+      ":", ":/a", "/a:/b:rx", "/a:/b:ro:x", "/a:b", "a", "/a:/b/../c", "/a:/b:", "/", "/a:/.", "/a,ro",
+      "/a:/b,ro",
+      "/a:/b:image-src=", "/a:/b:id=0", "/a:/b:id=x", "/a:/b:id=+1", "/a:/b:id=4294967296", "/a:/b:id",
+      "/a:/b:rw,id=1", "/a:/b:ro=1",
     ] {
       #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
+    }
+    #expect(try parse("").isEmpty && parse(",").isEmpty)
+    #expect(try parse("/a,,/b,") == [Bind("/a", at: "/a"), Bind("/b", at: "/b")])
+  }
+
+  @Test func bindsOfImages() throws {
+    func parse(_ text: String) throws -> [Bind] { try Bind.parse(Array(text.utf8)) }
+    var first = try Bind("/a", at: "/b", isReadOnly: true)
+    first.part = Bind.ImagePart(object: 3, path: "/x,y")
+    var second = try Bind("/c", at: "/d", isReadOnly: true)
+    second.part = Bind.ImagePart(path: "/")
+    second.isPassedOn = false
+    #expect(
+      try parse(#"/a:/b:image-src=/x\,y,id=3,/c:/d:ro,nonested,image-src=/,/e"#) == [
+        first, second, Bind("/e", at: "/e"),
+      ])
+  }
+
+  @Test func mounts() throws {
+    func parse(_ text: String) throws -> [Bind] { try Bind.parse(mounts: Array(text.utf8)) }
+    #expect(
+      try parse("type=bind,source=/a,target=/b\n\nsrc=/c:d,dst=/e,readonly=false\r\n") == [
+        Bind("/a", at: "/b"), Bind("/c:d", at: "/e", isReadOnly: true),
+      ])
+    #expect(
+      try parse(#""source=/a,""b"",c","destination=/d""#) == [Bind(#"/a,"b",c"#, at: "/d")])
+    var part = try Bind("i", at: "/b", isReadOnly: true)
+    part.part = Bind.ImagePart(object: 2, path: "/p")
+    #expect(try parse("src=i,dst=/b,image-src=/p,id=2") == [part])
+    #expect(try parse("").isEmpty && parse("\n\r\n").isEmpty)
+    for bad in [
+      "src=/a", "dst=/a", "source=,target=/b", "source,target=/b", "type=tmpfs,source=/a,target=/b",
+      "type,src=/a,dst=/b", "src=/a,dst=/b,rw", "src=/a,dst=/b,bind-propagation=shared", "src=/a,dst=b",
+      "src=/a,dst=/b,", "src=/a,dst=/", #"src="/a",dst=/b"#, #""src=/a,dst=/b"#, #""src=/a"x,dst=/b"#, "\"\"",
+      "src=/a,dst=/b,id=", "src=/a,dst=/b,image-src",
+    ] {
+      #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
+    }
+  }
+
+  /// With the package of Go that the runtimes use as the peer.
+  @Test func commaSeparatedValues() throws {
+    var random = SeededRandom(seed: UInt64.random(in: 0...UInt64.max))
+    let alphabet = Array("\"\"\",,,ab= \n\n\r\r".utf8)
+    let texts = (0..<20_000).map { _ in
+      (0..<Int.random(in: 0...12, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) }
+    }
+    func hexadecimal(_ bytes: [UInt8]) -> String {
+      bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
+    let answer = try GoOracle.run(
+      ["csv"], input: Array(texts.map { hexadecimal($0) + "\n" }.joined().utf8))
+    let lines = answer.text.split(separator: "\n", omittingEmptySubsequences: false)
+    try #require(answer.status == 0 && lines.count == texts.count + 1, "\(answer.errors)")
+    for (text, line) in zip(texts, lines) {
+      let ours =
+        (try? CommaSeparated.records(of: text, isMultiline: true)).map { records in
+          records.map { $0.map { hexadecimal($0) + "," }.joined() + ";" }.joined()
+        } ?? "bad"
+      #expect(ours == line, "\(hexadecimal(text))")
+    }
+  }
+
+  @Test func homes() throws {
+    func parse(_ text: String) throws -> HomeChoice { try HomeChoice.parse(Array(text.utf8)) }
+    #expect(try parse("/a") == HomeChoice("/a", at: "/a"))
+    #expect(try parse(#"/a\:b,c:/d/./e"#) == HomeChoice("/a:b,c", at: "/d/e"))
+    for bad in ["", ":", "a", "a:/b", "/a:", "/a:b", "/a:/b:/c", "/a:/", "/a:/b/../c", "/"] {
+      #expect(throws: RuntimeError.self, "\(bad)") { try parse(bad) }
+    }
+  }
+
+  @Test func times() {
+    for (text, milliseconds) in [("1m", 60_000), ("1h2m3.5s", 3_723_500), ("10ms", 10), ("1ns", 1)] {
+      #expect(ScriptPatience(text)?.milliseconds == milliseconds, "\(text)")
+    }
+    for bad in ["", "1", "m", "-1s", "0s", "1x", "1s ", "1e3s", "nan s", "9999999999h", "1.2.3s", "s1"] {
+      #expect(ScriptPatience(bad) == nil, "\(bad)")
     }
   }
 

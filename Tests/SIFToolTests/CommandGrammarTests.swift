@@ -18,6 +18,7 @@ import Testing
     let path: [String]
     let options: [Option]
     let hasCommands: Bool
+    let startsProgram: Bool
 
     var name: String { path.isEmpty ? "siftool" : path.joined(separator: " ") }
 
@@ -35,7 +36,12 @@ import Testing
         return Option(names: names, isFlag: kind == "flag", isList: argument["isRepeating"]?.bool ?? false)
       }
       let inner = (command["subcommands"]?.elements ?? []).filter { $0["commandName"]?.text != "help" }
-      return [Command(path: path, options: options, hasCommands: !inner.isEmpty)]
+      let startsProgram = (command["arguments"]?.elements ?? []).contains {
+        $0["kind"]?.text == "positional" && $0["parsingStrategy"]?.text == "allRemainingInput"
+      }
+      return [
+        Command(path: path, options: options, hasCommands: !inner.isEmpty, startsProgram: startsProgram)
+      ]
         + inner.flatMap { all($0, path + [$0["commandName"]?.text ?? ""]) }
     }
     return all(try #require(help["command"]), [])
@@ -97,7 +103,9 @@ import Testing
       for option in command.options where option.long != "--help" {
         for name in option.names {
           if option.isFlag {
-            try expectUsage(command.path + [name + "=x"], "\(name) takes no value", command)
+            try expectUsage(
+              command.path + [name + "=x"],
+              "\(name) takes no value\(command.startsProgram ? " but true or false" : "")", command)
             continue
           }
           try expectUsage(command.path + [name], "\(name) needs a value", command)

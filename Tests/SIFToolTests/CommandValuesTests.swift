@@ -116,7 +116,10 @@ import Testing
       ),
       ("pack rootfs x.sif --level=-1", "--level: level -1 of zstd; 1...22 are possible"),
       ("pack rootfs x.sif --label a=1 --label a=2", "--label a is given twice, and is one label"),
-      ("exec --bind '' plain.sif true", "--bind: a bind is SOURCE[:TARGET[:ro|rw]], not \"\""),
+      (
+        "exec --bind : plain.sif true",
+        "--bind: a bind is SOURCE[:TARGET[:OPTIONS]] with options of ro, rw, image-src=PATH, id=N and nonested, not \":\""
+      ),
       ("exec --env X plain.sif true", "--env: \"X\" is not an assignment NAME=VALUE"),
       (
         "exec --env-file text plain.sif true",

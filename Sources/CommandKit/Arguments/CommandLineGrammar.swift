@@ -12,6 +12,8 @@ package struct CommandLineGrammar {
     package var arguments: [String] = []
     /// The names of the options that were given, without dashes.
     package var given: Set<String> = []
+    /// The names of the options that variables stand for, and the variables (``OptionVariables``).
+    package var variables: [String: String] = [:]
 
     /// A line with its parts.
     package init(command: [String] = [], arguments: [String] = [], given: Set<String> = []) {
@@ -95,6 +97,12 @@ package struct CommandLineGrammar {
 
   private func name(of path: [String]) -> String { path.isEmpty ? table.tool : path.joined(separator: " ") }
 
+  /// An option with its value, for the parser.
+  static func arguments(_ option: OptionTable.Option, _ value: String) -> [String] {
+    // The parser takes a value that begins with a dash for an option, and finds no value in an empty one after "=".
+    value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]
+  }
+
   private struct Fault: Error {
     let sentence: String
   }
@@ -164,7 +172,8 @@ package struct CommandLineGrammar {
         }
         guard option.value != .none else {
           let isJoined = letters.first == "="
-          try add(option, "-\(letter)", joined: isJoined ? String(letters) : nil)
+          try add(option, "-\(letter)", joined: isJoined ? String(letters.dropFirst()) : nil)
+          guard !isJoined else { return }
           continue
         }
         let isJoined = !letters.isEmpty
@@ -180,9 +189,19 @@ package struct CommandLineGrammar {
     ) throws(Fault) {
       let isFirst = given.insert(option.name).inserted
       guard option.value != .none else {
-        guard joined == nil else { throw Fault(sentence: "\(spelling) takes no value") }
-        // A flag may be repeated.
-        if isFirst { options.append("--\(option.name)") }
+        var isOn = true
+        if let joined {
+          // The runtimes take a truth value after every flag.
+          guard command.startsProgram else { throw Fault(sentence: "\(spelling) takes no value") }
+          guard let value = TruthValue.read(joined) else {
+            throw Fault(sentence: "\(spelling) takes no value but true or false")
+          }
+          isOn = value
+        }
+        // A flag may be repeated, and the last one counts.
+        let argument = "--\(option.name)"
+        if !isOn { options.removeAll { $0 == argument } }
+        if isOn, isFirst || !options.contains(argument) { options.append(argument) }
         return
       }
       guard isFirst || option.value == .list else {
@@ -193,8 +212,7 @@ package struct CommandLineGrammar {
         value = rest.popFirst()
       }
       guard let value else { throw Fault(sentence: "\(spelling) needs a value") }
-      // The parser takes a value that begins with a dash for an option, and finds no value in an empty one after "=".
-      options += value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]
+      options += CommandLineGrammar.arguments(option, value)
     }
   }
 }

@@ -2,7 +2,7 @@
 ///
 /// It has one line per command, such as `key list: secret keyring= q/quiet json`. A name is a flag; with `=` it takes
 /// one value, with `=+` it may be repeated and gives a list, and with `!` its value may begin with a dash. A letter and
-/// a slash before the name are its short form. The name of the command ends with `...` if everything after its first
+/// a slash before the name are its short form; more names may follow the first one after a bar. The name of the command ends with `...` if everything after its first
 /// operand belongs to a program. The line without a name is that of the tool itself.
 package struct OptionTable: Sendable {
   /// One option of a command.
@@ -16,6 +16,8 @@ package struct OptionTable: Sendable {
 
     /// The name after two dashes.
     package var name: String
+    /// Its other names.
+    package var otherNames: [String] = []
     /// The letter after one dash.
     package var letter: Unicode.Scalar?
     /// The values that it takes.
@@ -34,7 +36,9 @@ package struct OptionTable: Sendable {
     package let startsProgram: Bool
 
     /// The option with a name.
-    package func option(named name: String) -> Option? { options.first { $0.name == name } }
+    package func option(named name: String) -> Option? {
+      options.first { $0.name == name || $0.otherNames.contains(name) }
+    }
 
     /// The option with a letter.
     package func option(of letter: Unicode.Scalar) -> Option? { options.first { $0.letter == letter } }
@@ -94,7 +98,9 @@ package struct OptionTable: Sendable {
       option.letter = name.unicodeScalars.first
       name = name[slash...].dropFirst()
     }
-    option.name = String(name)
+    let names = name.split(separator: "|")
+    option.name = names.first.map(String.init) ?? ""
+    option.otherNames = names.dropFirst().map(String.init)
     return option
   }
 }

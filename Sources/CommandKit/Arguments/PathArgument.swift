@@ -80,6 +80,20 @@ package enum ArgumentBytes {
     return (1..<max(Int(CommandLine.argc), 1)).compactMap { index in arguments[index].map(encode) }
   }
 
+  /// The variables of the process whose names begin with one of some texts.
+  package static func variables(beginningWith starts: [String]) -> [String: String] {
+    var found: [String: String] = [:]
+    var next = environ
+    while let text = next.pointee {
+      next += 1
+      guard starts.contains(where: { strncmp(text, $0, $0.utf8.count) == 0 }), let equals = strchr(text, 0x3D)
+      else { continue }
+      let name = UnsafeRawBufferPointer(start: text, count: equals - text)
+      found[String(decoding: name, as: UTF8.self)] = encode(equals + 1)
+    }
+    return found
+  }
+
   private static func encode(_ argument: UnsafeMutablePointer<CChar>) -> String {
     // Text that has such characters itself is kept as bytes too.
     if let text = String(validatingCString: argument), !hasStandIns(text) { return text }

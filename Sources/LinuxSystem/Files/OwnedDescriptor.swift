@@ -146,3 +146,26 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: number, path: path)
   }
 }
+
+/// The number of descriptors that this process may have open at once (`ulimit -n`).
+public struct DescriptorLimit {
+  private let old: rlimit?
+
+  /// Raises the limit as far as this process may.
+  public static func raise() -> DescriptorLimit {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else {
+      return DescriptorLimit(old: nil)
+    }
+    let old = limit
+    limit.rlim_cur = limit.rlim_max
+    return DescriptorLimit(old: setrlimit(resource, &limit) == 0 ? old : nil)
+  }
+
+  /// Sets it back.
+  public func restore() {
+    guard var old else { return }
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &old)
+  }
+}

@@ -35,6 +35,7 @@ public struct Container {
     if options.service != nil { options.namespaces.insert(.process) }
     if options.namespaces.contains(.network), options.network == nil { options.network = .loopback }
     if options.network != nil { options.namespaces.insert(.network) }
+    options.site = options.omittedMounts.applied(to: options.site)
     let forbidden: [(Bool, Namespaces, String)] = [
       (options.site.allowsMessages, .messages, "message queues and shared memory"),
       (options.site.allowsProcesses, .process, "processes"),
@@ -63,7 +64,7 @@ public struct Container {
   public func run() throws -> Never {
     try Self.checkThreads()
     try checkSite()
-    if !options.isFakeRoot { try identity.checkHome() }
+    try Identity.check(home: identity.home(options))
     let privileges = try ProgramPrivileges(options, ownsUsers: needsUserNamespace)
     let capabilities = privileges.capabilities
     var limits = ProgramLimits()
@@ -84,6 +85,7 @@ public struct Container {
     // Everything made for the container has the permissions that are asked for, and the program the caller's umask.
     let mask = umask(0)
     defer { umask(mask) }
+    let programMask: mode_t = options.usesDefaultMask ? 0o022 : mask
     // This comes first, because this process may have to move to another control group for it.
     var group: LimitedGroup?
     if let resources = options.limits {
@@ -104,7 +106,7 @@ public struct Container {
     try enterNamespaces(keeping: capabilities, network)
     func start() throws -> ProgramStart {
       try prepare(
-        root, workingDirectory, overlay, layers, unpacked, privileges, limits, mask,
+        root, workingDirectory, overlay, layers, unpacked, privileges, limits, programMask,
         nameServer: network?.nameServer)
     }
     guard isWatched else { throw try start().execute() }
@@ -119,7 +121,7 @@ public struct Container {
       onStart: { process in
         options.service?.onStart(
           RunningContainer(
-            process: process, image: image, home: homeInside, isFakeRoot: options.isFakeRoot,
+            process: process, image: image, home: identity.home(options), isFakeRoot: options.isFakeRoot,
             group: limits.group, isLimited: options.limits != nil,
             filters: limits.filters))
       }, start)
@@ -140,16 +142,18 @@ public struct Container {
 
   /// Unpacks every squashfs that nothing can mount here, or all of them if that is asked for.
   private func unpack() throws(RuntimeError) -> (ContainerRoot, [UnpackedImage]) {
-    guard options.unpacks || !canMount else { return (root, []) }
+    guard options.unpacks || !canMount && !options.neverUnpacks else { return (root, []) }
     var (root, unpacked) = (root, [UnpackedImage]())
     func unpack(_ layer: inout ContainerRoot.Layer) throws(RuntimeError) {
       guard case .squashfs(let volume) = layer else { return }
-      let image = try UnpackedImage(volume, isPrivileged: !needsUserNamespace, options.onNote)
+      let image = try UnpackedImage(
+        volume, in: options.temporaryDirectory, isPrivileged: !needsUserNamespace, options.onNote)
       layer = .directory(image.directory)
       unpacked.append(image)
     }
     try unpack(&root.base)
     for index in root.layers.indices { try unpack(&root.layers[index]) }
+    for index in root.bound.indices { try unpack(&root.bound[index].layer) }
     root.needsOwnRoot = !unpacked.isEmpty
     return (root, unpacked)
   }
@@ -184,17 +188,22 @@ public struct Container {
         .unavailable,
         "the site's configuration allows no container to have a host name of its own (\"allow uts ns = no\")")
     }
-    if !site.allowsUserBinds, !options.binds.isEmpty {
-      throw RuntimeError(
-        .invalidArgument, "the site's configuration allows users no binds (\"user bind control = no\")")
+    guard site.allowsUserBinds else {
+      if !options.binds.isEmpty { throw Self.allowsNo("binds") }
+      if options.home != nil { throw Self.allowsNo("home of their own") }
+      if options.workDirectory != nil { throw Self.allowsNo("work directory") }
+      if !options.scratchDirectories.isEmpty { throw Self.allowsNo("scratch directories") }
+      return
     }
+  }
+
+  private static func allowsNo(_ what: String) -> RuntimeError {
+    RuntimeError(
+      .invalidArgument, "the site's configuration allows users no \(what) (\"user bind control = no\")")
   }
 
   /// Whether one of our processes stays above the program.
   private var isWatched: Bool { options.namespaces.contains(.process) || options.limits != nil }
-
-  /// The home directory in the container.
-  private var homeInside: FilePath { options.isFakeRoot ? "/root" : identity.home }
 
   // MARK: The server
 
@@ -296,6 +305,8 @@ public struct Container {
     options.controlGroup = limits.group
     options.networkServer = nameServer
     if options.isContained { options.terminal = CallersTerminal() }
+    // Every mount of the plan is an open file until it is laid.
+    let descriptors = DescriptorLimit.raise()
     let plan = try MountPlan(options, identity, workingDirectory)
     try layers.copyTrees()
     let files = try openFiles(root)
@@ -308,6 +319,7 @@ public struct Container {
       try overlay?.keep(while: root)
       for image in unpacked { try image.keep(while: root) }
     }
+    descriptors.restore()
     if !isWatched { layers.settle() }
     // From here on the image's own names are looked up. This process now holds no directory of the host, and
     // may do no more than the program.

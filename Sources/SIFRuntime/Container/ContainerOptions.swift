@@ -55,6 +55,14 @@ public struct ContainerOptions: Sendable {
   public var isContained = false
   /// Whether to leave out the home directory of the host.
   public var hidesHome = false
+  /// Another home than the user's; nil for the user's.
+  public var home: HomeChoice?
+  /// A directory of the host for what ``isContained`` and ``scratchDirectories`` would have in memory.
+  public var workDirectory: FilePath?
+  /// More directories that can be written, in memory or in ``workDirectory``.
+  public private(set) var scratchDirectories: [FilePath] = []
+  /// The default mounts that are left out.
+  public var omittedMounts = OmittedMounts()
   /// The working directory inside; nil for the host's, if it exists in the container.
   public var workingDirectory: FilePath?
   /// The parts of the host's drivers that the program gets. Places for them that the container cannot have are left out
@@ -123,6 +131,10 @@ public struct ContainerOptions: Sendable {
   public var usesFuse = false
   /// Whether to unpack a squashfs into a temporary directory even if it could be mounted.
   public var unpacks = false
+  /// Whether a squashfs that cannot be mounted is an error, instead of being unpacked.
+  public var neverUnpacks = false
+  /// The directory for unpacked images; nil for TMPDIR.
+  public var temporaryDirectory: FilePath?
   /// Whether to use an underlay even if the kernel has overlays: to show the places that the image lacks by
   /// binding everything around them.
   public var usesUnderlay = false
@@ -142,6 +154,13 @@ public struct ContainerOptions: Sendable {
   /// Receives notes about things that differ from what was requested, but are not errors.
   public var onNote: @Sendable (String) -> Void = { _ in }
 
+  /// The shell that ``Action/shell(_:)`` starts, a path in the container or a name in PATH; nil for the image's.
+  public var shell: FilePath?
+  /// Whether the program's umask is 0022 instead of the caller's.
+  public var usesDefaultMask = false
+  /// How long a script of the image may take that sets variables.
+  public var scriptPatience = ScriptPatience()
+
   /// Changes the options into those of a container that boots the image's init.
   public mutating func bootsAs(_ name: String) {
     action = .boot
@@ -154,4 +173,12 @@ public struct ContainerOptions: Sendable {
 
   /// Makes options that only say what to start.
   public init(_ action: Action) { self.action = action }
+
+  /// Adds scratch directories, whose places in the container are separated by commas.
+  public mutating func addScratch(_ text: [UInt8]) throws(RuntimeError) {
+    for part in text.split(separator: 0x2C) {
+      let place = try Bind.place(FilePath(bytes: Array(part)), of: "a scratch directory")
+      if !scratchDirectories.contains(place) { scratchDirectories.append(place) }
+    }
+  }
 }

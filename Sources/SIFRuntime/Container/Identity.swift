@@ -57,9 +57,14 @@ struct Identity {
     !field.isEmpty && field.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0x3A }
   }
 
+  /// The home directory in a container.
+  func home(_ options: ContainerOptions) -> FilePath {
+    options.home?.target ?? (options.isFakeRoot ? "/root" : home)
+  }
+
   /// Refuses a home directory that would add fields or users to the container's list of users.
-  func checkHome() throws(RuntimeError) {
-    guard Self.isListed(home.bytes) else {
+  static func check(home: FilePath) throws(RuntimeError) {
+    guard isListed(home.bytes) else {
       throw RuntimeError(
         .invalidArgument,
         "the home directory \(home.string) has a colon or a control character in its name, which a list of users "

@@ -74,7 +74,9 @@ struct ImageEnvironment {
       set("\(name)_CONTAINER", image.bytes)
       set("\(name)_NAME", FilePath(root: nil, image.components.suffix(1)).bytes)
     }
-    let binds = Array(options.binds.map(\.target.bytes).joined(separator: [0x2C]))
+    // A container inside sees them here, so they are its sources, too.
+    let binds = Array(
+      options.binds.filter(\.isPassedOn).map(\.target.quotedForBinds).joined(separator: [0x2C]))
     for name in ["SINGULARITY", "APPTAINER"] {
       set("\(name)_BIND", binds)
       if !options.evaluatesVariables { set("\(name)_NO_EVAL", "1") }
@@ -82,6 +84,9 @@ struct ImageEnvironment {
     set("APPTAINER_COMMAND", options.action.name)
     set("APPTAINER_APPNAME", options.app ?? "")
     if let app = options.app { set("SINGULARITY_APPNAME", app) }
+    if case .shell = options.action, let shell = options.shell {
+      for prefix in ["SINGULARITY", "APPTAINER"] { set("\(prefix)_SHELL", shell.bytes) }
+    }
     if let name = options.instanceName {
       for prefix in ["SINGULARITY", "APPTAINER"] { set("\(prefix)_INSTANCE", name) }
     }
@@ -125,7 +130,7 @@ struct ImageEnvironment {
     case .fault(let place, let sentence):
       options.onNote("\(place): \(sentence): nothing in this file is done")
     case .needsShell(let place, let what):
-      guard let shell = ImageShell() else {
+      guard let shell = ImageShell(options.scriptPatience) else {
         options.onNote("\(place): the image has no shell for \(what): nothing in this file is done")
         return
       }

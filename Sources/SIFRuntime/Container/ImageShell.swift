@@ -6,7 +6,8 @@ import SystemPackage
 
 /// A shell of the image, for scripts that need one (spec/runtime.md "The environment").
 ///
-/// It runs under the program's own limits, in a process that may not look into this one, and has a minute.
+/// It runs under the program's own limits, in a process that may not look into this one, and has a minute, or
+/// as long as was asked for.
 struct ImageShell {
   /// How a script ended.
   enum End {
@@ -19,7 +20,7 @@ struct ImageShell {
 
   private let path: String
   private let isBash: Bool
-  private static let seconds = 60
+  private let patience: ScriptPatience
   /// Variables that a shell makes itself, or would not let be set.
   private static let own: Set<String> = [
     "_", "PWD", "OLDPWD", "SHLVL", "PPID", "UID", "EUID", "GROUPS", "IFS", "OPTIND", "SHELLOPTS", "BASHOPTS",
@@ -30,12 +31,13 @@ struct ImageShell {
   private static let ending = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
 
   /// The image's bash, or else its other shell; nil if it has none.
-  init?() {
+  init?(_ patience: ScriptPatience) {
     guard let found = ["/bin/bash", "/bin/sh"].first(where: { ContainerFiles.allows(FilePath($0), X_OK) })
     else {
       return nil
     }
     path = found
+    self.patience = patience
     isBash = found.hasSuffix("bash")
   }
 
@@ -58,7 +60,7 @@ struct ImageShell {
     do {
       let launcher = try LauncherFile(inMemory: LauncherImage(plan))
       let report = try OwnedDescriptor.memory(named: "variables")
-      let status = try Self.run(launcher, report.rawValue, limits)
+      let status = try run(launcher, report.rawValue, limits)
       lseek(report.rawValue, 0, SEEK_SET)
       return take(try report.readToEnd(limit: ContainerFiles.longest), status, passed, &reader)
     } catch {
@@ -93,7 +95,7 @@ struct ImageShell {
     _ report: [UInt8], _ status: Int32?, _ passed: [String: ScriptReader.Variable],
     _ reader: inout ScriptReader
   ) -> End {
-    guard let status else { return .failed("it was ended after a minute") }
+    guard let status else { return .failed("it was ended after \(patience.text)") }
     let first = String(decoding: report.prefix { $0 != 0x0A }, as: UTF8.self)
     guard first == "done" || first.hasPrefix("exit=") else {
       return .failed("its shell ended with status \(status)")
@@ -123,13 +125,13 @@ struct ImageShell {
   // MARK: The process
 
   /// Runs the shell and waits for its end. Returns its exit status; nil if it took too long.
-  private static func run(
+  private func run(
     _ launcher: LauncherFile, _ report: Int32, _ limits: ProgramLimits
   ) throws -> Int32? {
     // The shell has the same user. It must not look into this process, which has seen the host; nor must what it may
     // leave running. The program that this process becomes is open again.
     ProcessPrivacy.set(isPrivate: true)
-    let waited = SignalSet(ProcessMonitor.withMessages(ending) + [SIGCHLD])
+    let waited = SignalSet(ProcessMonitor.withMessages(Self.ending) + [SIGCHLD])
     let old = waited.hold()
     defer { old.holdOnly() }
     let shell = try Forking.child {
@@ -148,30 +150,35 @@ struct ImageShell {
     return wait(for: shell, waited)
   }
 
-  private static func wait(for shell: pid_t, _ waited: SignalSet) -> Int32? {
-    var start = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &start)
+  private func wait(for shell: pid_t, _ waited: SignalSet) -> Int32? {
+    let end = Self.milliseconds + patience.milliseconds
     var status: Int32 = 0
     while true {
       let ended = waitpid(shell, &status, WNOHANG)
       if ended == shell { return Forking.exitStatus(status) }
       if ended < 0, linux_errno() != EINTR { return 0 }
-      var now = timespec()
-      clock_gettime(CLOCK_MONOTONIC, &now)
-      guard now.tv_sec - start.tv_sec < seconds else {
-        end(shell)
+      let left = end - Self.milliseconds
+      guard left > 0 else {
+        Self.end(shell)
         return nil
       }
-      guard let number = waited.wait(milliseconds: 200).map(ProcessMonitor.signal), ending.contains(number)
+      guard let number = waited.wait(milliseconds: min(left, 200)).map(ProcessMonitor.signal),
+        Self.ending.contains(number)
       else {
         continue
       }
-      end(shell)
+      Self.end(shell)
       // As if the signal had come without a script in the way. The first process of a namespace does not end by it.
       SignalSet([number]).letThrough()
       raise(number)
       _exit(128 + number)
     }
+  }
+
+  private static var milliseconds: Int {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
   }
 
   private static func end(_ shell: pid_t) {

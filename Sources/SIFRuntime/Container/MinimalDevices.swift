@@ -62,9 +62,11 @@ enum MinimalDevices {
 
   /// Fills an empty directory.
   ///
-  /// - Parameter terminal: shown as `console`, a name that programs can find it by.
+  /// - Parameters:
+  ///   - terminal: shown as `console`, a name that programs can find it by.
+  ///   - hasTerminals: whether programs can make terminals.
   static func make(
-    in directory: borrowing OwnedDescriptor, terminal: CallersTerminal?
+    in directory: borrowing OwnedDescriptor, terminal: CallersTerminal?, hasTerminals: Bool
   ) throws(SystemError) {
     // This process still has the host's root, so /dev is the host's.
     var devices = names.map { (name: $0, source: FilePath("/dev/\($0)")) }
@@ -83,10 +85,12 @@ enum MinimalDevices {
       try directory.makeSymlink(Array(name.utf8), target: Array(target.utf8))
     }
     for name in ["pts", "shm"] { try directory.makeDirectory(Array(name.utf8), mode: 0o755) }
-    let terminals = try directory.openDirectory(Array("pts".utf8))
-    try Mounting.mount(
-      "devpts", "devpts", on: terminals.pathOfDescriptor, .noSetID,
-      data: "newinstance,mode=620,ptmxmode=666")
+    if hasTerminals {
+      let terminals = try directory.openDirectory(Array("pts".utf8))
+      try Mounting.mount(
+        "devpts", "devpts", on: terminals.pathOfDescriptor, .noSetID,
+        data: "newinstance,mode=620,ptmxmode=666")
+    }
     let memory = try directory.openDirectory(Array("shm".utf8))
     try Mounting.mount(
       "tmpfs", "shm", on: memory.pathOfDescriptor, [.noSetID, .noDevices], data: "mode=1777")

@@ -71,6 +71,8 @@ struct PlacedMount {
   let path: FilePath
   /// What the image has there; nil if another mount covers the target.
   let place: ImagePlace?
+  /// What the link leads to that the place becomes; nil if something is mounted there.
+  var link: FilePath?
 }
 
 /// The places of a plan's mounts: which ones are left out, and in which order the others are laid.
@@ -84,14 +86,16 @@ enum MountPlaces {
     _ mounts: [PlannedMount], _ note: (String) -> Void,
     _ resolve: (PlannedMount) throws(RuntimeError) -> ImagePlace
   ) throws(RuntimeError) -> [PlacedMount] {
-    var placed: [PlacedMount] = []
+    // There may be thousands, so that none is compared with all others.
+    var placed: [PlacedMount?] = []
+    // By the target: the directory's place.
+    var directories: [FilePath: PlacedMount] = [:]
+    // By the place: those that were requested, and whether there is a default.
+    var requested: [FilePath: Int] = [:]
+    var defaults: Set<FilePath> = []
     for mount in sorted(mounts, by: { $0.target }) {
-      let above = placed.last {
-        $0.planned.isDirectory && $0.planned.target != mount.target
-          && mount.target.isBeneath($0.planned.target)
-      }
       let one: PlacedMount
-      if let above {
+      if let above = mount.target.ancestors.lazy.compactMap({ directories[$0] }).first {
         let rest = mount.target.components.dropFirst(above.planned.target.components.count)
         one = PlacedMount(planned: mount, path: above.path.appending(rest), place: nil)
       } else {
@@ -104,19 +108,21 @@ enum MountPlaces {
         continue
       }
       switch mount.purpose {
-      case .requested: placed.removeAll { $0.planned.purpose == .requested && $0.path == one.path }
-      case .kernel: break
+      case .requested:
+        if let other = requested.updateValue(placed.count, forKey: one.path) { placed[other] = nil }
+      case .kernel: defaults.insert(one.path)
       case .ofCaller where ImagePrograms.contain(one.path): continue
       case .own, .usual, .ofCaller, .driver:
-        if placed.contains(where: { $0.planned.purpose != .requested && $0.path == one.path }) { continue }
+        guard defaults.insert(one.path).inserted else { continue }
       }
+      if mount.isDirectory { directories[mount.target] = one }
       placed.append(one)
     }
-    let requested = placed.filter { $0.planned.purpose == .requested }
-    placed.removeAll { one in
-      one.planned.purpose != .requested && requested.contains { one.path.isBeneath($0.path) }
+    let left = placed.compactMap { $0 }.filter { one in
+      one.planned.purpose == .requested
+        || requested[one.path] == nil && !one.path.ancestors.contains { requested[$0] != nil }
     }
-    return sorted(placed) { $0.path }
+    return sorted(left) { $0.path }
   }
 
   /// Sorts by depth. Mounts of the same depth keep their order.
@@ -125,15 +131,44 @@ enum MountPlaces {
     return list.indices.sorted { (depths[$0], $0) < (depths[$1], $1) }.map { list[$0] }
   }
 
-  /// Whether another mount covers the place, so that the image does not need to have it.
-  static func isCovered(_ mount: PlacedMount, _ all: [PlacedMount]) -> Bool {
-    mount.place == nil
-      || all.contains { $0.planned.isDirectory && $0.path != mount.path && mount.path.isBeneath($0.path) }
+  /// Has links lead to what other mounts show, where the image lets both have their places.
+  static func makeLinks(_ all: inout [PlacedMount]) {
+    let covers = Covers(all)
+    for index in all.indices {
+      guard case .link(let target, _) = all[index].planned.content, !covers.cover(all[index]),
+        let place = all[index].place, place.missing.isEmpty != place.isDirectory,
+        let shown = all.first(where: { $0.planned.target == target.removingLastComponent() }),
+        shown.place?.isDirectory ?? true
+      else { continue }
+      all[index].link = target
+    }
+  }
+
+  /// The directories among mounts, which cover the places beneath them.
+  struct Covers {
+    private let directories: Set<FilePath>
+
+    init(_ all: [PlacedMount]) { directories = Set(all.filter(\.planned.isDirectory).map(\.path)) }
+
+    /// Whether another mount covers the place, so that the image does not need to have it.
+    func cover(_ mount: PlacedMount) -> Bool {
+      mount.place == nil || mount.path.ancestors.contains { directories.contains($0) }
+    }
   }
 
   /// The reason for leaving out a mount that would hide the whole image.
   static func isRoot(_ target: FilePath) -> String {
     "\(target.string) is the container's root, by a link of the image: nothing is mounted over it"
+  }
+}
+
+extension FilePath {
+  /// The directories above an absolute path, the nearest first.
+  fileprivate var ancestors: [FilePath] {
+    var all: [FilePath] = []
+    var path = self
+    while path.removeLastComponent() { all.append(path) }
+    return all
   }
 }
 

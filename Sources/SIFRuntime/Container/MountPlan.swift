@@ -12,6 +12,10 @@ struct PlannedMount {
     case bind(HostTree)
     /// An empty directory in memory, with its permission bits.
     case memory(mode: String)
+    /// A directory of the host in place of one in memory.
+    case work(HostTree)
+    /// A link to a file that another mount of the plan shows, or else the file itself.
+    case link(FilePath, HostTree)
     /// A new /proc with the processes of the container's own namespace.
     case processes
     /// A new /sys for the container's own namespaces; the host's, if the kernel does not allow that.
@@ -49,6 +53,15 @@ struct PlannedMount {
       self.copy = .some(copy)
     }
 
+    /// Copies what is mounted at an open file or directory, which has no path on the host.
+    init(of place: borrowing OwnedDescriptor, _ flags: MountFlags) throws(SystemError) {
+      let copy = try Mounting.copy(of: place.pathOfDescriptor)
+      try Mounting.restrict(copy, flags)
+      status = try copy.status()
+      path = nil
+      self.copy = .some(copy)
+    }
+
     /// Attaches the copy to the tree, once. Its descriptor is closed afterwards.
     func attach(to target: FilePath) throws(SystemError) {
       guard let copy = copy.take() else { return }
@@ -81,23 +94,34 @@ struct PlannedMount {
 
   var isOptional: Bool { purpose == .usual || purpose == .ofCaller || purpose == .driver }
 
-  /// Whether it is an empty directory in memory.
-  var isMemory: Bool {
-    if case .memory = content { true } else { false }
+  /// Whether it is a directory of the container's own, in which places for other mounts can be made.
+  var isOwn: Bool {
+    switch content {
+    case .memory, .work: true
+    default: false
+    }
+  }
+
+  /// The tree of the host that it shows.
+  var shownTree: HostTree? {
+    switch content {
+    case .bind(let tree), .work(let tree), .link(_, let tree): tree
+    default: nil
+    }
   }
 
   var isDirectory: Bool {
     switch content {
     case .bind(let source): source.isDirectory
-    case .file: false
-    case .memory, .processes, .system, .devices, .files: true
+    case .file, .link: false
+    case .memory, .work, .processes, .system, .devices, .files: true
     }
   }
 
   /// The copies of trees of the host that this mount has.
   var hostTrees: [HostTree] {
     switch content {
-    case .bind(let tree), .system(let tree): [tree]
+    case .bind(let tree), .system(let tree), .work(let tree), .link(_, let tree): [tree]
     case .devices(let devices): devices.map(\.tree)
     case .files(let files): files.map(\.tree)
     case .memory, .processes, .file: []
@@ -117,38 +141,42 @@ struct MountPlan {
   init(
     _ options: ContainerOptions, _ identity: Identity, _ directory: CallersDirectory
   ) throws(RuntimeError) {
-    home = options.isFakeRoot ? "/root" : identity.home
+    home = identity.home(options)
     try addKernel(options)
     let site = options.site
+    let omitted = options.omittedMounts
     for file in ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"] as [FilePath]
-    where site.showsNameServers || file != "/etc/resolv.conf" {
+    where !omitted.leavesOut(file) && (site.showsNameServers || file != "/etc/resolv.conf") {
       if let made = NetworkFiles.content(of: file, options) {
         add(file: file, made)
-        continue
+      } else if file == "/etc/resolv.conf" {
+        try addNameServers()
+      } else {
+        // Bind these read-only: a user who owns them could otherwise write to them.
+        try bind(file, .usual, [.readOnly, .noSetID, .noDevices])
       }
-      // Bind these read-only: a user who owns them could otherwise write to them.
-      try bind(file, .usual, [.readOnly, .noSetID, .noDevices])
     }
     if let name = options.hostName { add(file: "/etc/hostname", Array("\(name)\n".utf8)) }
-    for place in ["/tmp", "/var/tmp"] as [FilePath] where site.showsTemporary {
+    let work = try options.workDirectory.map { (path) throws(RuntimeError) in try WorkDirectory(path) }
+    for (place, name) in [("/tmp", "tmp"), ("/var/tmp", "var_tmp")] as [(FilePath, FilePath.Component)]
+    where site.showsTemporary {
       if options.isContained {
-        add(place, .memory(mode: "1777"), .own)
+        try addOwn(place, work, [name], mode: 0o1777, .own)
       } else {
         try bind(place, .usual)
       }
     }
-    // A home directory of / is the root of the image.
-    if !options.hidesHome, site.showsHome, home != "/" {
-      if options.isContained {
-        add(home, .memory(mode: "700"), .ofCaller)
-      } else if identity.home != "/" {
-        try bind(identity.home, at: home, .ofCaller)
-      }
-    }
+    try addHome(options, identity, work)
     try add(options.drivers, isContained: options.isContained, options.onNote)
-    try add(site, options.onNote)
-    if !options.isContained, site.allowsUserBinds { add(directory, options, identity) }
-    for one in options.binds {
+    try add(site, omitted, options.onNote)
+    if !options.isContained, site.allowsUserBinds, !omitted.kinds.contains(.workingDirectory) {
+      add(directory, options, identity)
+    }
+    for place in options.scratchDirectories {
+      try addOwn(place, work, ["scratch"] + place.components, mode: work == nil ? 0o755 : 0o750, .requested)
+    }
+    // What images have is added when they are mounted.
+    for one in options.binds where one.part == nil {
       do {
         var flags: MountFlags = [.noSetID, .noDevices]
         if one.isReadOnly { flags.insert(.readOnly) }
@@ -163,10 +191,12 @@ struct MountPlan {
   }
 
   /// The site's own binds. What does not exist on this host is left out with a note.
-  private mutating func add(_ site: SiteSettings, _ onNote: (String) -> Void) throws(RuntimeError) {
+  private mutating func add(
+    _ site: SiteSettings, _ omitted: OmittedMounts, _ onNote: (String) -> Void
+  ) throws(RuntimeError) {
     var binds: [Bind] = []
     for text in site.binds { binds += try Bind.parse(Array(text.utf8)) }
-    for bind in binds {
+    for bind in binds where !omitted.leavesOut(bind.target) {
       var flags: MountFlags = [.noSetID, .noDevices]
       if bind.isReadOnly { flags.insert(.readOnly) }
       do throws(SystemError) {
@@ -199,7 +229,9 @@ struct MountPlan {
       // This replaces the host's: the program cannot change it, and does not see the groups of others.
       add("/sys/fs/cgroup", .bind(try Self.tree(group, restricted)), .kernel)
     }
-    if options.isContained || options.site.devices == .minimal {
+    if options.omittedMounts.kinds.contains(.devices) {
+      // The caller wants none.
+    } else if options.isContained || options.site.devices == .minimal {
       // A read-only bind of a device can still be written to. It keeps root, who owns the device, from changing its
       // permissions.
       let devices = try options.drivers.devices.map { (device) throws(RuntimeError) in
@@ -209,6 +241,62 @@ struct MountPlan {
     } else if options.site.devices == .host {
       try bind("/dev", .kernel, .noSetID)
     }
+  }
+
+  /// A directory of the container's own: in the work directory, if there is one, or in memory.
+  private mutating func addOwn(
+    _ place: FilePath, _ work: WorkDirectory?, _ parts: [FilePath.Component], mode: mode_t,
+    _ purpose: PlannedMount.Purpose
+  ) throws(RuntimeError) {
+    if let tree = try work?.tree(parts, mode: mode) {
+      add(place, .work(tree), purpose)
+    } else {
+      add(place, .memory(mode: String(mode, radix: 8)), purpose)
+    }
+  }
+
+  /// The home directory. One that is / is the root of the image.
+  private mutating func addHome(
+    _ options: ContainerOptions, _ identity: Identity, _ work: WorkDirectory?
+  ) throws(RuntimeError) {
+    guard !options.hidesHome, options.site.showsHome, home != "/" else { return }
+    if let choice = options.home {
+      let tree: PlannedMount.HostTree
+      do { tree = try PlannedMount.HostTree(choice.source, [.noSetID, .noDevices]) } catch {
+        if let old = Self.tooOld(error) { throw old }
+        throw RuntimeError(
+          .system, "\(choice.source.string) cannot be the home: \(error.errno.description)", system: error)
+      }
+      guard tree.isDirectory else {
+        throw RuntimeError(
+          .invalidArgument, "\(choice.source.string) cannot be the home: it is not a directory")
+      }
+      add(home, .bind(tree), .requested)
+    } else if options.isContained {
+      try addOwn(home, work, ["home"], mode: 0o700, .ofCaller)
+    } else if identity.home != "/" {
+      try bind(identity.home, at: home, .ofCaller)
+    }
+  }
+
+  /// The file that names the servers for host names. Programs that keep it in /run replace it there, so that a container
+  /// has to see the directory.
+  private mutating func addNameServers() throws(RuntimeError) {
+    let file: FilePath = "/etc/resolv.conf"
+    let flags: MountFlags = [.readOnly, .noSetID, .noDevices]
+    let target = (try? ImageMounts.resolve(file)) ?? file
+    let directory = target.removingLastComponent()
+    guard directory.isBeneath("/run"), directory != "/run",
+      let tree = try? PlannedMount.HostTree(file, flags), !tree.isDirectory,
+      let servers = try? PlannedMount.HostTree(directory, flags)
+    else { return try bind(file, .usual, flags) }
+    add(directory, .bind(servers), .usual)
+    add(file, .link(target, tree), .usual)
+  }
+
+  /// Adds what binds show of images.
+  mutating func add(image tree: PlannedMount.HostTree, at target: FilePath) {
+    add(target, .bind(tree), .requested)
   }
 
   /// The directory of the drivers' libraries, where images of the runtimes look for them.

@@ -81,8 +81,9 @@ struct ProgramChoice {
     return [Array(path.utf8)] + rest
   }
 
-  /// The shell.
+  /// The shell: the one that was asked for, or else the image's.
   func shell(_ rest: [[UInt8]]) throws(RuntimeError) -> [[UInt8]] {
+    if let chosen = options.shell { return [chosen.bytes] + rest }
     let shells: [String] = ["/bin/bash", Self.sh]
     guard let shell = shells.first(where: Self.canExecute) else {
       throw RuntimeError(.notFound, "the image has no shell, neither /bin/bash nor /bin/sh")

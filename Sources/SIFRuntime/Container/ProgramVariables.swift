@@ -28,7 +28,11 @@ public enum ProgramVariables {
       let isQuoted = text.count > 1 && text.first == 0x22 && text.last == 0x22
       return [try variable(isQuoted ? text.dropFirst().dropLast() : text[...], isList: false)]
     }
-    return try fields(of: text).map { (field) throws(RuntimeError) in try variable(field[...], isList: true) }
+    let fields: [[UInt8]]
+    do { fields = try CommaSeparated.records(of: text, isMultiline: false).flatMap { $0 } } catch {
+      throw misplacedQuote(text)
+    }
+    return try fields.map { (field) throws(RuntimeError) in try variable(field[...], isList: true) }
   }
 
   private static func variable(_ text: ArraySlice<UInt8>, isList: Bool) throws(RuntimeError) -> Variable {
@@ -46,33 +50,6 @@ public enum ProgramVariables {
     var message = "\(place)\"\(shown(text))\" is not an assignment NAME=VALUE"
     if isList { message += "; if a value contains a comma, write '\"NAME=VALUE\"'" }
     return RuntimeError(.invalidArgument, message)
-  }
-
-  /// The fields of a CSV record.
-  private static func fields(of text: [UInt8]) throws(RuntimeError) -> [[UInt8]] {
-    var fields: [[UInt8]] = []
-    var rest = text[...]
-    while true {
-      var field: [UInt8] = []
-      if rest.first == 0x22 {
-        rest.removeFirst()
-        while true {
-          guard let byte = rest.popFirst() else { throw misplacedQuote(text) }
-          if byte == 0x22 {
-            guard rest.first == 0x22 else { break }
-            rest.removeFirst()
-          }
-          field.append(byte)
-        }
-        guard rest.isEmpty || rest.first == 0x2C else { throw misplacedQuote(text) }
-      } else {
-        field = Array(rest.prefix { $0 != 0x2C })
-        rest = rest.dropFirst(field.count)
-        guard !field.contains(0x22) else { throw misplacedQuote(text) }
-      }
-      fields.append(field)
-      guard rest.popFirst() != nil else { return fields }
-    }
   }
 
   private static func misplacedQuote(_ text: [UInt8]) -> RuntimeError {

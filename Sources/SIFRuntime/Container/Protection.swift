@@ -25,7 +25,7 @@ struct OpenImage {
   func protect(_ mounts: [PlacedMount], beneath root: borrowing OwnedDescriptor) throws(SystemError) {
     guard status.st_mode & S_IFMT == S_IFREG else { return }
     for mount in mounts {
-      guard case .bind(let tree) = mount.planned.content, let source = tree.path else { continue }
+      guard let source = mount.planned.shownTree?.path else { continue }
       for path in paths where path.isBeneath(source) {
         let place = mount.path.appending(path.components.dropFirst(source.components.count))
         try protect(place, beneath: root)

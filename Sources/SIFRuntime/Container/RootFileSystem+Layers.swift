@@ -11,6 +11,37 @@ extension RootFileSystem {
   /// Whether the image itself can be written. Then no places are made in it.
   var isBaseWritten: Bool { if case .base = parts.writes { true } else { false } }
 
+  /// Whether places can be links: only if no file that was written earlier can lie over them.
+  var canHaveLinks: Bool {
+    switch parts.writes {
+    case .none, .memory: true
+    case .directory, .ext, .base: false
+    }
+  }
+
+  /// Mounts the images whose files are bound, and plans the binds.
+  func addImages(to plan: inout MountPlan) throws {
+    let first = parts.all.count - parts.bound.count
+    for (index, bound) in parts.bound.enumerated() {
+      let place = stage.appending("bound-\(index)")
+      try make(place)
+      try layers.mount(first + index, on: place)
+      let top = try translating(try OwnedDescriptor.naming(place))
+      for bind in options.binds where bind.image == bound.name {
+        guard let part = bind.part else { continue }
+        do throws(SystemError) {
+          let file = try top.openInRoot(part.path, flags: linux_o_path)
+          plan.add(image: try .init(of: file, [.noSetID, .noDevices, .readOnly]), at: bind.target)
+        } catch {
+          throw RuntimeError(
+            .invalidArgument,
+            "cannot bind \(part.path.string) of \(bind.source.string): \(error.errno.description)",
+            system: error)
+        }
+      }
+    }
+  }
+
   /// Mounts the image and the layers over it. ``image`` shows all of them together.
   ///
   /// - Returns: the directories to merge with others, the topmost first.

@@ -63,18 +63,21 @@ struct RootFileSystem {
     if !isBaseWritten || identity.user != 0 && !options.isFakeRoot { addLists(to: &plan, identity, top) }
     if options.pretendsUsers { addAptOption(to: &plan, top) }
 
+    try addImages(to: &plan)
     let own = try translating(try top.status())
     // The skeleton lies over the image, so its root has to look like the image's.
     Self.copyAttributes(own, to: skeleton)
     let image = image
-    let all = try MountPlaces.settle(plan.mounts, options.onNote) { (mount) throws(RuntimeError) in
+    var all = try MountPlaces.settle(plan.mounts, options.onNote) { (mount) throws(RuntimeError) in
       try ImagePlace(of: mount, in: top, at: image)
     }
+    if canHaveLinks { MountPlaces.makeLinks(&all) }
+    let covers = MountPlaces.Covers(all)
     var placed: [PlacedMount] = []
     var hasSkeleton = false
     var withoutPlace: [String] = []
     for mount in all {
-      if let place = mount.place, !MountPlaces.isCovered(mount, all) {
+      if let place = mount.place, !covers.cover(mount) {
         switch try provide(mount, at: place, top) {
         case .present: break
         case .made: hasSkeleton = true
@@ -104,8 +107,9 @@ struct RootFileSystem {
     let root = try merge(lowers, hasSkeleton, own)
     try onRoot(root)
     let place = try naming(root)
+    let covering = MountPlaces.Covers(placed)
     for mount in placed {
-      try lay(mount, place, placed)
+      try lay(mount, place, placed, covering)
       // Protect each mount before the next one, so that a user's bind over one of these files stays visible.
       if identity.isStartedByRoot {
         try translating(try protectMachine(at: mount.planned.target, beneath: place))
@@ -185,6 +189,7 @@ struct RootFileSystem {
     _ mount: PlacedMount, at place: ImagePlace, _ top: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Provision {
     let isDirectory = mount.planned.isDirectory
+    if let target = mount.link { return try build(place.existing, place.missing, .link(target), top) }
     if place.missing.isEmpty {
       return place.isDirectory == isDirectory
         ? .present
@@ -197,7 +202,14 @@ struct RootFileSystem {
         "\(place.found.string) is not a directory in the image: nothing can be bound beneath it")
     }
     if isBaseWritten { return .missing }
-    return try build(place.existing, place.missing, isDirectory, top)
+    return try build(place.existing, place.missing, isDirectory ? .directory : .file, top)
+  }
+
+  /// What a place in the skeleton is.
+  private enum PlaceKind {
+    case directory
+    case file
+    case link(FilePath)
   }
 
   /// Makes a place in the skeleton.
@@ -206,17 +218,26 @@ struct RootFileSystem {
   ///   - existing: the directory of the image, with links resolved.
   ///   - missing: the rest of the path beneath it.
   private func build(
-    _ existing: [FilePath.Component], _ missing: [FilePath.Component], _ isDirectory: Bool,
+    _ existing: [FilePath.Component], _ missing: [FilePath.Component], _ kind: PlaceKind,
     _ top: borrowing OwnedDescriptor
   ) throws(RuntimeError) -> Provision {
     var path = skeleton
     for (index, name) in (existing + missing).enumerated() {
       path.append(name)
       let isLast = index == existing.count + missing.count - 1
-      if isLast, !isDirectory {
+      switch kind {
+      case .file where isLast:
         _ = try translating(
           try OwnedDescriptor(opening: path, flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o644))
         return .made
+      case .link(let target) where isLast:
+        try translating { () throws(SystemError) in
+          try SystemError.check("create", path) {
+            path.withPlatformString { path in target.withPlatformString { symlink($0, path) } }
+          }
+        }
+        return .made
+      default: break
       }
       guard path.withPlatformString({ mkdir($0, 0o755) }) == 0 else {
         guard errno == EEXIST else {
@@ -247,11 +268,13 @@ struct RootFileSystem {
 
   /// Mounts one thing at its place.
   private func lay(
-    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount]
+    _ placed: PlacedMount, _ root: borrowing OwnedDescriptor, _ all: [PlacedMount],
+    _ covers: MountPlaces.Covers
   ) throws(RuntimeError) {
+    guard placed.link == nil else { return }
     let mount = placed.planned
     // A file lies in place of a link, unless what is bound above it has one there.
-    let isExact = !mount.isDirectory && placed.place != nil && !MountPlaces.isCovered(placed, all)
+    let isExact = !mount.isDirectory && placed.place != nil && !covers.cover(placed)
     let place: OwnedDescriptor
     do {
       place = try root.openInRoot(placed.path, flags: linux_o_path | (isExact ? O_NOFOLLOW : 0))
@@ -263,7 +286,7 @@ struct RootFileSystem {
           "cannot bind to \(mount.target.string): \(error.errno.description) in what is bound above it",
           system: error)
       }
-      return try lay(placed, root, all)
+      return try lay(placed, root, all, covers)
     }
     if isExact, isLink(place) {
       guard !mount.isOptional else { return }
@@ -279,6 +302,7 @@ struct RootFileSystem {
     do throws(SystemError) {
       switch mount.content {
       case .bind(let source): try source.attach(to: target)
+      case .work(let source), .link(_, let source): try source.attach(to: target)
       case .memory(let mode):
         try Mounting.mount(
           "tmpfs", "tmpfs", on: target, [.noSetID, .noDevices], data: "mode=\(mode)\(memoryLimit)")
@@ -291,7 +315,9 @@ struct RootFileSystem {
       case .devices(let devices):
         try Mounting.mount("tmpfs", "devices", on: target, .noSetID, data: "mode=755")
         let directory = try root.openInRoot(placed.path, flags: O_RDONLY | O_DIRECTORY)
-        try MinimalDevices.make(in: directory, terminal: options.terminal)
+        try MinimalDevices.make(
+          in: directory, terminal: options.terminal,
+          hasTerminals: !options.omittedMounts.kinds.contains(.terminals))
         for (path, tree) in devices { try MinimalDevices.add(tree, at: path, in: directory) }
       case .files(let files):
         let flags: MountFlags = [.noSetID, .noDevices]
@@ -337,13 +363,12 @@ struct RootFileSystem {
     let above = all.last {
       $0.planned.isDirectory && $0.path != placed.path && placed.path.isBeneath($0.path)
     }
-    guard let own = above, own.planned.isMemory else { return false }
-    var path = own.path
-    for name in placed.path.components.dropFirst(own.path.components.count) {
-      guard let directory = try? root.openInRoot(path, flags: O_RDONLY | O_DIRECTORY) else { return false }
-      path.append(name)
-      let isLast = path == placed.path
+    guard let own = above, own.planned.isOwn else { return false }
+    guard var directory = try? root.openInRoot(own.path, flags: O_RDONLY | O_DIRECTORY) else { return false }
+    let names = Array(placed.path.components.dropFirst(own.path.components.count))
+    for (index, name) in names.enumerated() {
       let bytes = FilePath(root: nil, [name]).bytes
+      let isLast = index == names.count - 1
       if isLast, !mount.isDirectory {
         guard
           (try? directory.openBeneath(bytes, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)) != nil
@@ -351,6 +376,9 @@ struct RootFileSystem {
       } else if (try? directory.makeDirectory(bytes, mode: 0o755)) == nil {
         guard (try? directory.status(of: bytes)) != nil else { return false }
       }
+      guard !isLast else { return true }
+      guard let next = try? directory.openDirectory(bytes) else { return false }
+      directory = next
     }
     return true
   }

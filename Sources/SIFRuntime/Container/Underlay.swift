@@ -39,6 +39,10 @@ enum Underlay {
     }
     for name in names {
       guard let status = try places.status(of: name) else { continue }
+      if status.st_mode & S_IFMT == S_IFLNK {
+        try directory.makeSymlink(name, target: try places.symlinkTarget(of: name))
+        continue
+      }
       guard status.st_mode & S_IFMT == S_IFDIR else {
         _ = try directory.openBeneath(name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         continue

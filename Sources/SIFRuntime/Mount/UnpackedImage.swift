@@ -17,11 +17,15 @@ final class UnpackedImage {
 
   /// Unpacks a squashfs. This process must have one thread.
   ///
-  /// - Parameter isPrivileged: whether to set owners and to make device nodes, as root.
-  init(_ volume: ImageVolume, isPrivileged: Bool, _ onNote: (String) -> Void) throws(RuntimeError) {
-    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    let base = FilePath(parent.hasPrefix("/") ? parent : "/tmp")
-    var template = Array("\(base.string)/siftool-XXXXXX".utf8CString)
+  /// - Parameters:
+  ///   - parent: where the temporary directory is made; nil for TMPDIR.
+  ///   - isPrivileged: whether to set owners and to make device nodes, as root.
+  init(
+    _ volume: ImageVolume, in parent: FilePath?, isPrivileged: Bool, _ onNote: (String) -> Void
+  ) throws(RuntimeError) {
+    let usual = getenv("TMPDIR").map { FilePath(platformString: $0) }
+    let base = parent ?? usual.flatMap { $0.isAbsolute ? $0 : nil } ?? "/tmp"
+    var template = base.appending("siftool-XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
     guard mkdtemp(&template) != nil else {
       throw RuntimeError(
         SystemError(

@@ -38,6 +38,8 @@ public struct ContainerRoot: Sendable {
   public var base: Layer
   /// What lies over the image, the lowest first; read-only.
   public var layers: [Layer] = []
+  /// The images whose files binds show. They are no part of the root.
+  public internal(set) var bound: [BoundImage] = []
   /// What takes the writes.
   public var writes = Writes.none
 
@@ -47,9 +49,12 @@ public struct ContainerRoot: Sendable {
   /// A root that is one file system, read-only.
   public init(_ base: Layer) { self.base = base }
 
-  /// All that has to be mounted: the image, the layers over it, and the file system that takes the writes.
+  /// All that has to be mounted: the image, the layers over it, the file system that takes the writes, and the images
+  /// whose files are bound.
   var all: [Layer] {
-    if case .ext(let volume) = writes { [base] + layers + [.ext(volume)] } else { [base] + layers }
+    var all = [base] + layers
+    if case .ext(let volume) = writes { all.append(.ext(volume)) }
+    return all + bound.map(\.layer)
   }
 
   /// The volumes of ext3 among them.

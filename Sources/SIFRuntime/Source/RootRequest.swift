@@ -17,6 +17,10 @@ public struct RootRequest {
   public var overlays: [OverlayRequest] = []
   /// Whether the image itself is to be written: a directory, an ext3 file, or the overlay partition of a SIF image.
   public var isWritable = false
+  /// The binds, of which some may show files of images.
+  public var binds: [Bind] = []
+  /// Whether what is written stays in memory if nothing else takes it.
+  public var writesElseToMemory = false
   /// Whether what is written stays in memory.
   public var writesToMemory = false
   /// Checks the signatures of an image, which have to cover these objects.
@@ -39,6 +43,8 @@ public struct RootRequest {
     var root = try openImage(keys)
     if writesToMemory { root.writes = .memory }
     for overlay in overlays { try add(overlay, to: &root) }
+    if writesElseToMemory, case .none = root.writes { root.writes = .memory }
+    try addBoundImages(to: &root)
     return root
   }
 
@@ -47,6 +53,7 @@ public struct RootRequest {
     let storage = try FileStorage(opening: path)
     if let whole = try Partition(squashfs: storage) { return try volume(of: whole, storage) }
     let (partition, overlays) = try partition(of: storage)
+    try partition.requireSquashfs()
     for overlay in overlays {
       onNote(
         "object \(overlay.id) of \(path.string) is an overlay partition: it is not mounted, and its files are missing"
@@ -74,10 +81,11 @@ public struct RootRequest {
       return root
     }
     let (partition, overlays) = try partition(of: storage)
-    let opened = try partition.unlock(with: keys)
-    var root = ContainerRoot(.squashfs(try ImageVolume(opened)))
-    guard let image = partition.image else { return root }
+    // An overlay that can be written comes first.
+    var root = try base(of: partition, keys, isWritable: isWritable && !overlays.contains(where: Self.isExt))
     var hasWritable = false
+    if case .base = root.writes { hasWritable = true }
+    guard let image = partition.image else { return root }
     for overlay in overlays {
       let writes = isWritable && !hasWritable && Self.isExt(overlay)
       let layer = try layer(of: image, overlay, isWritable: writes)
@@ -92,6 +100,23 @@ public struct RootRequest {
       throw cannotWrite("it has no overlay partition with ext3, which `overlay create` makes")
     }
     return root
+  }
+
+  /// The file system of a partition.
+  ///
+  /// - Parameter isWritable: whether it is to be written, if it can be.
+  private func base(
+    of partition: Partition, _ keys: some VolumeKeyProvider, isWritable: Bool
+  ) throws -> ContainerRoot {
+    do { try partition.requireSquashfs() } catch {
+      guard let image = partition.image, let object = partition.object, Self.isExt(object) else {
+        throw error
+      }
+      var root = ContainerRoot(try layer(of: image, object, isWritable: isWritable))
+      if isWritable { root.writes = .base }
+      return root
+    }
+    return ContainerRoot(.squashfs(try ImageVolume(try partition.unlock(with: keys))))
   }
 
   private func openDirectory() throws -> ContainerRoot {
@@ -121,7 +146,6 @@ public struct RootRequest {
         try verify(image, [chosen.id] + overlays.map(\.id))
       }
     }
-    try partition.requireSquashfs()
     return (partition, overlays)
   }
 
@@ -146,14 +170,17 @@ public struct RootRequest {
   // MARK: Overlays
 
   private func add(_ overlay: OverlayRequest, to root: inout ContainerRoot) throws {
-    do {
-      try addLayers(of: overlay, to: &root)
-    } catch let error as SIFError {
-      throw error.naming(overlay.path)
+    try naming(overlay.path, "the overlay") { try addLayers(of: overlay, to: &root) }
+  }
+
+  /// Runs a body, and adds the file's name to failures that are about its contents.
+  func naming(_ path: FilePath, _ what: String, _ body: () throws -> Void) throws {
+    do { try body() } catch let error as SIFError {
+      throw error.naming(path)
     } catch let error as any Fault where !(error is RuntimeError) && !(error is ImageRefusal) {
       throw RuntimeError(
         error.kind == .malformed ? .malformed : .unsupportedFileSystem,
-        "the overlay \(overlay.path.string): \(error.description)")
+        "\(what) \(path.string): \(error.description)")
     }
   }
 
@@ -225,7 +252,7 @@ public struct RootRequest {
 
   // MARK: Kinds
 
-  private static func isDirectory(_ path: FilePath) throws(RuntimeError) -> Bool {
+  static func isDirectory(_ path: FilePath) throws(RuntimeError) -> Bool {
     var status = stat()
     return try translating { () throws(SystemError) in
       try SystemError.check("examine", path) { path.withPlatformString { stat($0, &status) } }
@@ -234,7 +261,7 @@ public struct RootRequest {
   }
 
   /// The length of an ext file system, of any version, that fills a file; nil for any other file.
-  private static func ext(_ storage: FileStorage) throws -> Int64? {
+  static func ext(_ storage: FileStorage) throws -> Int64? {
     let start = try Partition.start(in: storage)
     let magic = try storage.read(ContentMagic.ext.count, at: start + Int64(ContentMagic.extOffset))
     // A SIF image has its descriptors there.
@@ -248,7 +275,7 @@ public struct RootRequest {
     if case .partition(let metadata) = object.metadata { metadata.fileSystem == .ext3 } else { false }
   }
 
-  private func layer(
+  func layer(
     of image: Image, _ object: Descriptor, isWritable: Bool, mayFail: Bool = false
   ) throws -> ContainerRoot.Layer {
     guard Self.isExt(object) else {
@@ -292,7 +319,7 @@ public struct RootRequest {
     return try ExtVolume(writable, offset: offset, byteCount: byteCount, isWritable: true)
   }
 
-  private static func check(_ storage: FileStorage, _ kind: ImageKind) throws(ImageRefusal) {
+  static func check(_ storage: FileStorage, _ kind: ImageKind) throws(ImageRefusal) {
     try storage.withDescriptor { (file) throws(ImageRefusal) in
       try ExecutionCheck.require(layer: file, kind)
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxSystem
 public import SystemPackage
@@ -40,6 +41,30 @@ public final class SourceDirectory: Sendable {
     _ body: (borrowing OwnedDescriptor) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(directory)
+  }
+
+  /// The content of a regular file; nil if it does not exist. Links are looked up as in an image: they never lead out.
+  ///
+  /// - Throws: ``RuntimeError``, also for a file that is longer than `limit`, or not regular.
+  public func content(of path: FilePath, limit: Int) throws(RuntimeError) -> [UInt8]? {
+    let shown = self.path.appending(path.components).string
+    let content: [UInt8]
+    do throws(SystemError) {
+      let found = try directory.openInRoot(path, flags: linux_o_path)
+      guard try found.status().st_mode & S_IFMT == S_IFREG else {
+        throw SystemError(errno: .invalidArgument, operation: "read", path: path)
+      }
+      let file = try directory.openInRoot(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      content = try file.readToEnd(limit: limit + 1)
+    } catch {
+      if [.noSuchFileOrDirectory, .notDirectory].contains(error.errno) { return nil }
+      let reason = error.errno == .invalidArgument ? "it is not a regular file" : error.errno.description
+      throw RuntimeError(.system, "\(shown) cannot be read: \(reason)", system: error)
+    }
+    guard content.count <= limit else {
+      throw RuntimeError(.malformed, "\(shown) is longer than \(limit) bytes")
+    }
+    return content
   }
 
   /// Copies the directory and the mounts in it, in a new mount namespace.

@@ -12,6 +12,7 @@ import SystemPackage
 struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var volume: VolumeOptions
   @OptionGroup(title: "Files") var files: FileOptions
+  @OptionGroup(title: "Places") var places: PlaceOptions
   @OptionGroup(title: "Variables") var variables: VariableOptions
   @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
@@ -19,49 +20,68 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var sharing: SharingOption
   @OptionGroup(title: "Privileges") var privileges: PrivilegeOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup(title: "As in the runtimes") var compatibility: CompatibilityOptions
   @OptionGroup var app: AppOption
+
+  func validate() throws {
+    guard !files.unsquash || !compatibility.noTmpSandbox else {
+      throw ValidationError("--unsquash and --no-tmp-sandbox exclude each other")
+    }
+  }
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
   ///
   /// In place of an image, `instance://NAME` means a container that runs already.
-  func start(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
-    if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action) }
-    if sharing.sharens { return try share(image, action) }
+  ///
+  /// - Parameter shell: the shell to start in place of the image's.
+  func start(_ image: PathArgument, _ action: ContainerOptions.Action, shell: FilePath? = nil) throws {
+    if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action, shell) }
+    if sharing.sharens { return try share(image, action, shell) }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
     let root = try openRoot(image)
-    let container = Container(
-      root, image: try ImageMounts.absolute(image.path), try options(action, descriptors))
+    var options = try options(action, descriptors)
+    options.shell = shell
+    let container = Container(root, image: try ImageMounts.absolute(image.path), options)
     try container.run()
   }
 
   /// Starts a program in an instance. Of the options, those for the program count.
-  private func join(_ name: String, _ action: ContainerOptions.Action) throws {
+  private func join(_ name: String, _ action: ContainerOptions.Action, _ shell: FilePath?) throws {
     var options = try options(action, Forking.openDescriptors())
+    options.shell = shell
     options.instanceName = name
     let instance = try InstanceStore().find(name)
     try ContainerGuest(in: instance.container, options).run(try instance.open())
   }
 
   private func openRoot(_ image: PathArgument) throws -> ContainerRoot {
-    try volume.openRoot(image) { request in
+    let binds = try binds
+    return try volume.openRoot(image) { request in
       try files.set(&request)
+      request.binds = binds
       devices.set(&request)
+      compatibility.change(&request)
+      if files.underlay { request.writesElseToMemory = false }
     }
   }
 
   /// Starts a program in the container that the children of this process's parent share; the first of them starts it.
-  private func share(_ image: PathArgument, _ action: ContainerOptions.Action) throws {
+  private func share(
+    _ image: PathArgument, _ action: ContainerOptions.Action, _ shell: FilePath?
+  ) throws {
     let descriptors = Forking.openDescriptors()
     let reporter = Reporter()
     let path = try ImageMounts.absolute(image.path)
     let shared = try SharedContainer(in: InstanceStore())
     let instance = try shared.join(image: path, callers: descriptors ?? []) {
-      (try openRoot(image), try options(.hold, []))
+      (try openRoot(image), try self.options(.hold, []))
     } onLog: { log in
       for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
     }
-    try ContainerGuest(in: instance.container, try options(action, descriptors)).run(try instance.open())
+    var options = try options(action, descriptors)
+    options.shell = shell
+    try ContainerGuest(in: instance.container, options).run(try instance.open())
   }
 
   /// Starts an instance, and returns when its program runs.
@@ -110,6 +130,14 @@ struct ContainerOptionGroup: ParsableArguments {
     }
   }
 
+  /// The binds: those of variables first, so that options win.
+  private var binds: [Bind] {
+    get throws {
+      let asked = try ToolFailure.reading("--bind") { try files.bind.flatMap { try Bind.parse($0.bytes) } }
+      return try Bind.ofProcess() + asked + places.binds
+    }
+  }
+
   private func options(
     _ action: ContainerOptions.Action, _ descriptors: [Int32]?
   ) throws -> ContainerOptions {
@@ -118,10 +146,13 @@ struct ContainerOptionGroup: ParsableArguments {
     let reporter = Reporter()
     options.app = app.app
     options.site = try SiteSettings.configured()
-    try files.set(&options)
+    files.set(&options)
+    options.binds = try binds
+    try places.set(&options)
     try variables.set(&options)
     isolation.set(&options)
     try privileges.set(&options)
+    compatibility.change(&options)
     options.limits = try limits.resources()
     options.report = {
       let failure = ToolFailure($0)
@@ -155,14 +186,16 @@ struct FileOptions: ParsableArguments {
     help: ArgumentHelp(
       "Make a file or directory of the host visible in the container (repeatable).",
       discussion: """
-        The target is the same path by default; ro makes it read-only. Put a backslash before a colon or comma that \
-        belongs to a path.
+        The target is the same path by default; ro makes it read-only. With image-src=PATH or id=N the source is an \
+        image, of which a path or a partition is shown. Put a backslash before a colon or comma that belongs to a path.
         """,
-      valueName: "source[:target[:ro]]"))
+      valueName: "source[:target[:options]]"))
   var bind: [BytesArgument] = []
   @Flag(help: "Hide the home directory.") var noHome = false
-  @Option(help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
-  var pwd: DirectoryArgument?
+  @Option(
+    name: [.customLong("pwd"), .customLong("cwd")],
+    help: ArgumentHelp("The program's working directory, a path in the container.", valueName: "dir"))
+  var pwd: BytesArgument?
   @Flag(help: "Make every file writable; changes are kept in memory and lost at the end.") var writableTmpfs =
     false
   @Option(
@@ -206,11 +239,9 @@ struct FileOptions: ParsableArguments {
     request.writesToMemory = writableTmpfs
   }
 
-  func set(_ options: inout ContainerOptions) throws {
-    options.binds =
-      try Bind.ofProcess() + ToolFailure.reading("--bind") { try bind.flatMap { try Bind.parse($0.bytes) } }
+  func set(_ options: inout ContainerOptions) {
     options.hidesHome = noHome
-    options.workingDirectory = pwd?.path
+    options.workingDirectory = pwd?.given.map { FilePath(bytes: $0) }
     options.usesUnderlay = underlay
     options.usesFuse = fuse
     options.unpacks = unsquash

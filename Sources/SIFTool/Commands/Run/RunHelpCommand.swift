@@ -1,7 +1,10 @@
 import ArgumentParser
 import Bytes
 import CommandKit
+import Glibc
+import SIFRuntime
 import Squash
+import SystemPackage
 
 struct RunHelpCommand: ToolCommand {
   static let configuration = CommandConfiguration(
@@ -21,12 +24,40 @@ struct RunHelpCommand: ToolCommand {
 
   func execute() throws {
     let path = app.app.map { "scif/apps/\($0)/scif/runscript.help" } ?? ".singularity.d/runscript.help"
+    let found =
+      if let directory = try directory {
+        try directory.content(of: FilePath(path), limit: Int(Self.longest))
+      } else {
+        try help(at: path)
+      }
+    guard let text = found else {
+      Reporter().note(app.app.map { "the app \($0) has no help" } ?? "the image has no help")
+      return
+    }
+    var lines = text.split(separator: 0x0A, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    try Console.write(lines: lines.map { String(decoding: $0, as: UTF8.self) }, keepsTabs: true)
+  }
+
+  /// The directory, if the image is one.
+  private var directory: SourceDirectory? {
+    get throws {
+      var status = stat()
+      guard source.image.path.withPlatformString({ stat($0, &status) }) == 0,
+        status.st_mode & S_IFMT == S_IFDIR
+      else { return nil }
+      guard source.id == nil else { throw ToolFailure.usage("--id does not apply to a directory") }
+      return try SourceDirectory(opening: source.image.path)
+    }
+  }
+
+  /// The help in a squashfs; nil if there is none.
+  private func help(at path: String) throws -> [UInt8]? {
     let reader = try SquashReader(try source.open())
     let entry: Entry
     do { entry = try reader.lookup(Array(path.utf8), followLast: true) } catch {
       guard error.code == .notFound else { throw error }
-      Reporter().note(app.app.map { "the app \($0) has no help" } ?? "the image has no help")
-      return
+      return nil
     }
     guard let layout = entry.inode.layout else {
       throw SquashError(.notRegularFile, "not a regular file", path: entry.path)
@@ -38,9 +69,7 @@ struct RunHelpCommand: ToolCommand {
     try reader.read(layout) { (offset, bytes) throws(SquashError) in
       text += [UInt8](repeating: 0, count: max(Int(offset) - text.count, 0)) + bytes
     }
-    var lines = text.split(separator: 0x0A, omittingEmptySubsequences: false)
-    if lines.last?.isEmpty == true { lines.removeLast() }
-    try Console.write(lines: lines.map { String(decoding: $0, as: UTF8.self) }, keepsTabs: true)
+    return text
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import SIFRuntime
+import SystemPackage
 
 struct ShellCommand: ToolCommand {
   static let configuration = CommandConfiguration(
@@ -14,10 +15,18 @@ struct ShellCommand: ToolCommand {
       """)
 
   @OptionGroup var container: ContainerOptionGroup
+  @Option(
+    name: [.customShort("s"), .long],
+    help: ArgumentHelp("Start this shell, a path in the container or a name in its PATH.", valueName: "shell")
+  )
+  var shell: BytesArgument?
   @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
   @Argument(parsing: .captureForPassthrough, help: "The arguments of the shell.") var arguments:
     [BytesArgument] =
       []
 
-  func execute() throws { try container.start(image, .shell(arguments.map(\.bytes))) }
+  func execute() throws {
+    try container.start(
+      image, .shell(arguments.map(\.bytes)), shell: shell?.given.map { FilePath(bytes: $0) })
+  }
 }
