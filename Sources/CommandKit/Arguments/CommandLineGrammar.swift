@@ -182,7 +182,14 @@ package struct CommandLineGrammar {
       }
     }
 
-    private func unknown(_ option: String) -> Fault { Fault(sentence: "\(name) has no option \(option)") }
+    private func unknown(_ option: String) -> Fault {
+      let bare = String(option.prefix { $0 != " " })
+      let reason =
+        command.startsProgram
+        ? RefusedOptions.reason(ofProgram: bare)
+        : command.path.isEmpty ? RefusedOptions.reason(ofTool: bare) : nil
+      return Fault(sentence: "\(name) has no option \(option)\(reason.map { ": \($0)" } ?? "")")
+    }
 
     private mutating func add(
       _ option: OptionTable.Option, _ spelling: String, joined: String?
