@@ -103,45 +103,53 @@ extension OptionTable {
       exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
-      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
-      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
+      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm \
+      device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc n/net uts \
+      hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
+      ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
+      allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
+      disable-cache no-setgroups app= version
       """,
       """
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
-      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
-      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
+      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm \
+      device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc n/net uts \
+      hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
+      ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
+      allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
+      disable-cache no-setgroups app= version
       """,
       """
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
-      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
-      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= s/shell= version
+      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm \
+      device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc n/net uts \
+      hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
+      ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
+      allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
+      disable-cache no-setgroups app= s/shell= version
       """,
       """
       test...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
-      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
-      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
-      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
-      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
+      S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli no-nv no-rocm \
+      device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc n/net uts \
+      hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
+      ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
+      allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
+      disable-cache no-setgroups app= version
       """,
       "run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher app= version",
       """
@@ -156,25 +164,27 @@ extension OptionTable {
       instance start...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher \
       verify key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= \
-      W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv \
-      no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= \
-      u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
-      runscript-timeout= oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= \
-      pid-file= version
+      W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli \
+      no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc \
+      n/net uts hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens \
+      f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs \
+      no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
+      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
+      no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
+      no-compat sif-fuse disable-cache no-setgroups app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ \
       no-home pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= \
-      W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv \
-      no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= \
-      u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
-      runscript-timeout= oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= \
-      pid-file= version
+      W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm nvccli \
+      no-nv no-rocm device=+ cdi-dirs= containlibs=+ fusemount=+ c/contain C/containall p/pid i/ipc \
+      n/net uts hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens \
+      f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs \
+      no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
+      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
+      no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
+      no-compat sif-fuse disable-cache no-setgroups app= pid-file= boot version
       """,
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
