@@ -12,6 +12,7 @@ let programs: [(name: String, modules: [String])] = [
   ("volume-facts", ["LUKS", "SIF"]),
   ("account", ["Forensics", "SIF"]),
   ("run", ["Partitions", "SIF", "SIFRuntime"]),
+  ("read-output", ["Partitions", "SIF", "SIFRuntime"]),
 ]
 
 let package = Package(

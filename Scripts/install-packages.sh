@@ -12,7 +12,7 @@ declare -A sets=(
   [test]="siftool cryptsetup-bin gocryptfs golang-go golang-github-sylabs-sif-dev golang-github-cloudflare-circl-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp sq openssh-client openssl
     python3 python3-cryptography python3-jsonschema attr zstd bzip2 e2fsprogs time util-linux chromium
     strace qemu-system-x86 busybox-static xz-utils sleuthkit munge slurmctld slurmd slurm-client
-    fuse3 fuse2fs fuse-overlayfs squashfuse uidmap keyutils procps iproute2 golang-github-containers-common"
+    fuse3 fuse2fs fuse-overlayfs squashfuse uidmap libcap2-bin keyutils procps iproute2 golang-github-containers-common"
 )
 missing=()
 for set in "$@"; do

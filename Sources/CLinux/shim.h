@@ -222,6 +222,16 @@ static inline int linux_effective_capabilities(uint64_t *effective) {
   return status;
 }
 
+// prctl is variadic.
+static inline int linux_prctl_get_parent_signal(int *signal_number) { return prctl(PR_GET_PDEATHSIG, signal_number); }
+
+// Only declared with _GNU_SOURCE. All three numbers of this thread become the same.
+static inline int linux_setresuid(uid_t user) { return (int)syscall(SYS_setresuid, user, user, user); }
+static inline int linux_setresgid(gid_t group) { return (int)syscall(SYS_setresgid, group, group, group); }
+static inline int linux_setgroups(size_t count, const gid_t *groups) {
+  return (int)syscall(SYS_setgroups, count, groups);
+}
+
 // ioctl is variadic. The device shows a window of the file, and frees itself after its last close.
 static inline int linux_loop_free_number(int control) { return ioctl(control, LOOP_CTL_GET_FREE); }
 static inline int linux_loop_configure(

@@ -25,9 +25,11 @@ public struct PolicyError: Fault, Equatable, Sendable {
   }
 
   /// Makes the refusal of an unusable policy.
-  static func unusable(_ file: String, _ reason: String) -> PolicyError {
-    PolicyError(
-      .unusable, "\(file) \(reason): until that is repaired, its policy denies every image")
+  static func unusable(
+    _ file: String, _ reason: String,
+    _ consequence: String = "until that is repaired, its policy denies every image"
+  ) -> PolicyError {
+    PolicyError(.unusable, "\(file) \(reason): \(consequence)")
   }
 
   /// A stable word for scripts.

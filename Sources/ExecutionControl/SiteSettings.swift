@@ -13,6 +13,16 @@ public struct SiteSettings: Equatable, Sendable {
     case none = "no"
   }
 
+  /// The capabilities that root keeps in a container, unless an option says otherwise.
+  public enum RootCapabilities: String, Sendable, CaseIterable {
+    /// None.
+    case empty = "no"
+    /// Those that `capability.json` grants to root.
+    case granted = "file"
+    /// All that root has.
+    case full
+  }
+
   /// Whether a container may have message queues and shared memory of its own.
   public var allowsMessages = true
   /// Whether a container may have processes of its own.
@@ -47,6 +57,9 @@ public struct SiteSettings: Equatable, Sendable {
   public var alwaysUsesNVIDIA = false
   /// Whether every container gets AMD's driver.
   public var alwaysUsesAMD = false
+
+  /// The capabilities of root; nil if the file does not say it.
+  public var rootCapabilities: RootCapabilities?
 
   /// Makes settings as if there were no file.
   public init() {}
@@ -139,6 +152,10 @@ public struct SiteSettings: Equatable, Sendable {
     allowsUserBinds = allowsUserBinds && other.allowsUserBinds
     alwaysUsesNVIDIA = alwaysUsesNVIDIA || other.alwaysUsesNVIDIA
     alwaysUsesAMD = alwaysUsesAMD || other.alwaysUsesAMD
+    // The fewest of those that a file names.
+    rootCapabilities = RootCapabilities.allCases.first {
+      [rootCapabilities, other.rootCapabilities].contains($0)
+    }
   }
 
   // MARK: Directives
@@ -159,6 +176,7 @@ public struct SiteSettings: Equatable, Sendable {
     if directive.value.isEmpty { return }
     switch directive.name {
     case "mount dev": devices = try directive.choice()
+    case "root default capabilities": rootCapabilities = try directive.choice() as RootCapabilities
     case "sessiondir max size":
       guard let number = Int(directive.value), number > 0, number < 1 << 40 else {
         throw PolicySyntaxError("\"\(directive.name)\" is a number of MiB, not \"\(directive.value)\"")
@@ -176,7 +194,7 @@ public struct SiteSettings: Equatable, Sendable {
     if switches[name] != nil { return .honoured }
     if let reason = withoutEffect[name] { return .none(reason) }
     switch name {
-    case "mount dev", "sessiondir max size", "bind path": return .honoured
+    case "mount dev", "sessiondir max size", "bind path", "root default capabilities": return .honoured
     case let name where name.hasPrefix("limit container") || name.hasPrefix("allow container"): return .limits
     default: return .unknown
     }
@@ -204,7 +222,6 @@ public struct SiteSettings: Equatable, Sendable {
       "tmp sandbox": "images are unpacked only when they cannot be mounted",
       "memory fs type": "directories in memory are always of type tmpfs, which can be limited",
       "enable fusemount": "there is no option to start FUSE programs",
-      "root default capabilities": "root has no capabilities in a container unless an option asks for them",
       "allow net users": cni, "allow net groups": cni, "allow net networks": cni,
       "cni configuration path": cni,
       "cni plugin path": cni,

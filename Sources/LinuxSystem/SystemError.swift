@@ -10,12 +10,15 @@ public struct SystemError: Fault, Equatable, Sendable {
   public let operation: String
   /// The file that it was about, if it has a name.
   public let path: FilePath?
+  /// A clause that says more than the kernel's reason, such as `it is a FIFO`; nil if that reason is enough.
+  public let detail: String?
 
   /// Makes an error from its parts.
-  public init(errno: Errno, operation: String, path: FilePath? = nil) {
+  public init(errno: Errno, operation: String, path: FilePath? = nil, detail: String? = nil) {
     self.errno = errno
     self.operation = operation
     self.path = path
+    self.detail = detail
   }
 
   /// The same word for every failed call.
@@ -27,7 +30,7 @@ public struct SystemError: Fault, Equatable, Sendable {
   /// One sentence without a final stop: `cannot open image.sif: No such file or directory`.
   public var description: String {
     let object = path.map { " \($0.printable)" } ?? ""
-    return "cannot \(operation)\(object): \(errno.description)"
+    return "cannot \(operation)\(object): \(detail ?? errno.description)"
   }
 
   /// All system calls go through this function: it repeats a call that a signal interrupted, and turns -1

@@ -50,6 +50,8 @@ public struct RuntimeError: Fault, Equatable, Sendable {
     case fileSystemProgram
     /// An overlay whose files belong to the user who is root inside.
     case overlayOfRoot
+    /// A program that keeps every capability.
+    case everyCapability
     /// A control group that this user may divide.
     case ownControlGroup
   }

@@ -24,7 +24,7 @@ enum Main {
     }
     var line: CommandLineGrammar.Line
     do throws(CommandLineGrammar.UsageError) {
-      line = try CommandLineGrammar(.siftool).read(arguments)
+      line = try CommandLineGrammar(.siftool, otherNames: ["caps": "capability"]).read(arguments)
       try OptionVariables.runtimes.add(to: &line, of: .siftool)
     } catch {
       return report(

@@ -56,7 +56,7 @@ struct SiftoolCommand: ParsableCommand {
           MountCommand.self, UnmountCommand.self, OverlayCommand.self,
         ]),
       CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
-      CommandGroup(name: "Administer", subcommands: [ConfigCommand.self]),
+      CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])
 }

@@ -35,6 +35,7 @@ private enum SiftoolRemedies {
       case .fileSystemProgram: nil
       case .overlayOfRoot: "; --fakeroot needs one that `siftool overlay create --fakeroot` made"
       case .fuseHelper: "; `siftool exec` and `siftool extract` do not need it"
+      case .everyCapability: "; --keep-privs and --add-caps SYS_ADMIN keep it"
       case .ownControlGroup: "; start it as `systemd-run --user --scope -p Delegate=yes siftool …`"
       case nil: nil
       }

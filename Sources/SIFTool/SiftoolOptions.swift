@@ -104,8 +104,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
       S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
+      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns \
+      keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ \
+      keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
       memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
       blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
       oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
@@ -115,8 +116,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
       S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
+      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns \
+      keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ \
+      keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
       memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
       blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
       oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
@@ -126,8 +128,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
       S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
+      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns \
+      keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ \
+      keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
       memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
       blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
       oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= s/shell= version
@@ -137,8 +140,9 @@ extension OptionTable {
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \
       S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv no-rocm device=+ \
-      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns f/fakeroot \
-      keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= memory-reservation= \
+      cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= u/userns \
+      keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ \
+      keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
       memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
       blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
       oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= version
@@ -158,11 +162,11 @@ extension OptionTable {
       no-home pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= \
       W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv \
       no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= \
-      u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
-      runscript-timeout= oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= \
-      pid-file= version
+      u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ \
+      drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
+      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
+      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
+      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= pid-file= version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
@@ -170,17 +174,23 @@ extension OptionTable {
       no-home pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= \
       W/workdir= S/scratch=+ no-mount=+ env=+ env-file=+ e/cleanenv no-env=+ no-eval nv rocm no-nv \
       no-rocm device=+ cdi-dirs= containlibs=+ c/contain C/containall p/pid i/ipc n/net uts hostname= \
-      u/userns f/fakeroot keep-keyring add-caps=+ drop-caps=+ security=+ apply-cgroups= memory= \
-      memory-reservation= memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! \
-      blkio-weight= blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
-      runscript-timeout= oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= \
-      pid-file= version
+      u/userns keep-keyring f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ \
+      drop-caps=+ keep-privs no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= \
+      memory-swap! cpus= cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= \
+      blkio-weight-device=+ compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= \
+      oom-kill-disable no-init no-compat sif-fuse disable-cache no-setgroups app= pid-file= version
       """,
       "instance list: l/logs u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
       "config: version",
       "config check: json version",
+      "config fakeroot: a/add r/remove e/enable d/disable version",
+      "capability: version",
+      "capability add: u/user= g/group= q/quiet no-progress version",
+      "capability drop: u/user= g/group= q/quiet no-progress version",
+      "capability list: json version",
+      "capability avail: json version",
       "completion: version",
       "version: json version",
     ])

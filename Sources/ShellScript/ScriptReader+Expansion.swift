@@ -15,6 +15,9 @@ extension ScriptReader {
     }
   }
 
+  /// The memory of a field besides its text.
+  private static let bytesOfField = 48
+
   /// The value of a word as one text, which is not split.
   mutating func text(of word: ShellWord) throws(ShellStop) -> [UInt8] { try pattern(of: word).bytes }
 
@@ -43,8 +46,9 @@ extension ScriptReader {
     return all
   }
 
-  private func finish(_ fields: inout Fields, _ place: Place) throws(ShellStop) {
+  private mutating func finish(_ fields: inout Fields, _ place: Place) throws(ShellStop) {
     guard fields.isStarted else { return }
+    try use(Self.bytesOfField, place)
     guard !fields.current.selectsFiles else { throw .needsShell(place, "a pattern of file names") }
     fields.done.append(fields.current.bytes)
     fields.current = ShellPattern()
@@ -92,6 +96,7 @@ extension ScriptReader {
       if parameter.name == "@", isQuoted, fields.splits {
         for (index, argument) in arguments.enumerated() {
           if index > 0 { try finish(&fields, place) }
+          try use(argument.count, place)
           fields.add(argument, isActive: false)
         }
         return

@@ -53,7 +53,7 @@ import Testing
       expectFailure(try Siftool.run(command, directory.file("nothing")), 7, "No such file or directory")
     }
     expectFailure(try Siftool.run("del", "1", fifo), 5, "a FIFO")
-    expectFailure(try Siftool.run("new", fifo), 7, "not a regular file")
+    expectFailure(try Siftool.run("new", fifo), 7, "it is a FIFO")
     expectFailure(try Siftool.run("add", image, directory.path, "--datatype", "7"), 7, "directory")
     for count in [0, 1, 31, 32, 41, 42, 100, 127] {
       let cut = try directory.write("cut.sif", Array(try Tool.read(image).prefix(count)))

@@ -12,6 +12,7 @@ import Testing
     try Shell.check(
       """
       mkdir -p rootfs/etc rootfs/bin; printf 'ID=example\\n' > rootfs/etc/os-release; cp -L /bin/true rootfs/bin/true
+      cp /bin/busybox rootfs/bin/sh
       cp "$KEYS/rsa2048.pub.asc" release.asc; cp "$KEYS/rsa2048.sec.asc" secret.asc; chmod 600 secret.asc
       """, environment: ["KEYS": Fixture.path("keys")], in: directory)
     let answer = try run("pack-and-sign", "rootfs", "app.sif", "secret.asc")
@@ -43,6 +44,7 @@ import Testing
     (["list-files"], "rootfs.squashfs"), (["pack-and-sign", "none", "new.sif", "secret.asc"], "none"),
     (["pack-and-sign", "rootfs", "new.sif", "release.asc"], "release.asc"),
     (["pack-and-sign", "rootfs", "new.sif", "none.asc"], "none.asc"), (["run"], "app.sif"),
+    (["read-output"], "app.sif"),
     (["verify-in-ci", "app.sif", "none.asc"], "none.asc"),
     (["verify-in-ci", "none.sif", "release.asc"], "none.sif"),
     (["volume-facts"], "secret.sif"),
@@ -94,6 +96,17 @@ import Testing
     #expect(try run("volume-facts").text == "LUKS2, aes-xts-plain64\nkey slot 0: pbkdf2\n")
   }
 
+  @Test func outputOfAProgram() throws {
+    let script = "echo a; echo b; exit 3"
+    #expect(try run("read-output", "/bin/sh", "-c", script).text == "2 lines, then exit status 3\n")
+    #expect(try run("read-output", "/bin/sh", "-c", "kill -9 $$").text == "0 lines, then signal 9\n")
+    // More than a pipe holds.
+    let long = try run("read-output", "/bin/sh", "-c", "seq 100000")
+    #expect(long.text == "100000 lines, then exit status 0\n", "\(long.errors)")
+    let missing = try run("read-output", "/bin/none")
+    #expect(missing.text == "0 lines, then exit status 127\n" && missing.errors.contains("/bin/none"))
+  }
+
   @Test func account() throws {
     try Shell.check("cp app.sif evidence.sif", in: directory)
     let lines = try run("account").text.split(separator: "\n").map { $0.split(separator: " ") }
@@ -127,6 +140,7 @@ import Testing
     ("Sources/ImageTrust/Documentation.docc/FirstProgram.md", "verify-in-ci"),
     ("Sources/Forensics/Documentation.docc/FirstProgram.md", "account"),
     ("Sources/SIFRuntime/Documentation.docc/FirstProgram.md", "run"),
+    ("Sources/SIFRuntime/Documentation.docc/ProgramOutput.md", "read-output"),
     ("Sources/ImageBuild/Documentation.docc/FirstProgram.md", "pack-and-sign"),
   ])
   func documentedPrograms(page: String, program: String) throws {

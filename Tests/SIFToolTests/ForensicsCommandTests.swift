@@ -232,6 +232,20 @@ import Testing
     #expect(!high.isEmpty && high.allSatisfy { $0["confidence"]?.text == "high" })
   }
 
+  /// A signal while items are written: what is there goes again, and the signal ends the process.
+  @Test(arguments: [1, 2, 3])
+  func interruptedExtractionLeavesNothing(write: Int) throws {
+    let directory = try Scratch()
+    let image = try Self.specimen(in: directory)
+    let answer = try Tool.run([
+      "strace", "-f", "-qq", "-o", directory.file("trace"), "-e", "trace=pwrite64", "-e",
+      "inject=pwrite64:signal=TERM:when=\(write)", Fixture.siftool, "carve", image, "--extract",
+      directory.file("found"),
+    ])
+    #expect(answer.status == 128 + SIGTERM && answer.text.isEmpty, "\(answer.status) \(answer.errors)")
+    #expect(try Tool.check(["ls", directory.path]).text == "specimen.sif\ntrace\n")
+  }
+
   // MARK: Salvage
 
   @Test func salvagedImagesVerify() throws {

@@ -53,6 +53,9 @@ import Testing
     #expect(try text("hash", "secret.sif").contains("secret.sif#2/etc/file"))
     #expect(try text("bodyfile", "secret.sif").contains("secret.sif#2/etc/file"))
     #expect(try text("report", "secret.sif").contains("aes-256-gcm"))
+    // The map draws the partition as an encrypted one.
+    try Siftool.check("map", "secret.sif", "--svg", "map.svg", in: fixture.directory)
+    #expect(String(decoding: try fixture.directory.read("map.svg"), as: UTF8.self).contains("#7a4fa3"))
     _ = try text("extract", "secret.sif", "-C", "out", "--quiet")
     #expect(try Shell.run("diff -r rootfs out", in: fixture.directory).text == "")
     for command in ["ls", "cat", "tar", "extract", "decrypt", "exec", "run", "mount"] {

@@ -222,7 +222,7 @@ import Testing
         user.k="v"
 
         400
-        siftool: cannot replace what is not a regular file DIR/mine/pipe.manifest.ndjson: File exists
+        siftool: cannot replace DIR/mine/pipe.manifest.ndjson: it is a FIFO
         7
         ls: cannot access 'mine/pipe': No such file or directory
         siftool: cannot create DIR/mine/out.manifest.ndjson: File exists

@@ -160,7 +160,9 @@ private struct RealFiles: ScriptFiles {
     let braces = String(repeating: "${A:-", count: 3000) + String(repeating: "}", count: 3000)
     let writing = "for i in \(words); do for j in \(words); do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaa; done; done"
     let star = "A=" + String(repeating: "a", count: 20000) + "\nexport B=${A%%*a*a*a*a*a*ab}"
-    for script in [doubling, loops, nested, "A=\(braces)", writing, star] {
+    // A word costs more memory than its text.
+    let short = "A='x x x x '\n" + String(repeating: "A=\"$A$A\"\n", count: 16) + ": $A $A $A"
+    for script in [doubling, loops, nested, "A=\(braces)", writing, star, short] {
       guard case .fault = Self.ours(script).2 else {
         Issue.record("\(script.prefix(60)): \(Self.ours(script).2)")
         continue

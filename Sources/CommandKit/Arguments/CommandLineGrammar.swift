@@ -40,9 +40,15 @@ package struct CommandLineGrammar {
   private static let reserved = ["--experimental-dump-help", "---completion"]
 
   private let table: OptionTable
+  private let otherNames: [String: String]
 
   /// The grammar of a tool.
-  package init(_ table: OptionTable) { self.table = table }
+  ///
+  /// - Parameter otherNames: commands of the tool by names that they have besides their own.
+  package init(_ table: OptionTable, otherNames: [String: String] = [:]) {
+    self.table = table
+    self.otherNames = otherNames
+  }
 
   /// Finds the command, and puts the other arguments into the form for the parser.
   package func read(_ arguments: [String]) throws(UsageError) -> Line {
@@ -83,6 +89,7 @@ package struct CommandLineGrammar {
 
   /// The name of a command, if it is one.
   private func require(_ word: String, of path: [String]) throws(UsageError) -> String {
+    if path.isEmpty, let name = otherNames[word] { return name }
     guard table.command(at: path + [word]) == nil else { return word }
     let quoted = word.isEmpty ? "\"\"" : word
     throw UsageError(sentence: "\(name(of: path)) has no command \(quoted)", command: path, wantsJSON: false)

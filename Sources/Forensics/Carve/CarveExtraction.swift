@@ -37,7 +37,8 @@ extension CarvedItem {
   /// - Parameters:
   ///   - storage: the image.
   ///   - directory: the directory for the file. An existing file is an error.
-  /// - Throws: ``SIFError`` if the file cannot be made or written; the incomplete file is removed.
+  /// - Throws: ``SIFError`` if the file cannot be made or written, and within ``EndingSignals/deferred(_:)`` if a signal has
+  ///   come; the incomplete file is removed.
   public func extract(
     from storage: any Storage, into directory: borrowing OwnedDescriptor
   ) throws(SIFError) -> ExtractedItem {
@@ -70,6 +71,7 @@ extension CarvedItem {
         try Self.naming(path) { () throws(SystemError) in try file.write(bytes, at: position) }
       }
       position += piece.count
+      try Self.naming(path) { () throws(SystemError) in try EndingSignals.checkNone() }
     }
     if let failure = counter.failure ?? hasher.failure { throw failure }
     try Self.naming(path) { () throws(SystemError) in try file.truncate(to: length) }

@@ -99,7 +99,8 @@ extension ImageMap {
     case .gap, .trailing, .unknown: (.unclaimed, region.what)
     case .object:
       switch region.dataType {
-      case .partition?: (region.measure.content == .luks ? .encrypted : .partition, region.what)
+      case .partition?:
+        (region.measure.content == .luks || region.isDeclaredEncrypted ? .encrypted : .partition, region.what)
       case .signature?: (.signature, region.what)
       default: (.object, region.what)
       }

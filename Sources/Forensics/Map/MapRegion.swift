@@ -1,3 +1,4 @@
+import Partitions
 public import SIF
 
 /// A run of bytes of an image's file that belongs to one thing (spec/forensics.md, "Map").
@@ -41,6 +42,8 @@ public struct MapRegion: Sendable {
   public let objectID: UInt32?
   /// The type of that object.
   public let dataType: DataType?
+  /// Whether that object's descriptor says that it is encrypted.
+  let isDeclaredEncrypted: Bool
   /// The first slot, for regions in the descriptor table.
   public let slot: Int?
   /// The number of slots, for regions in the descriptor table.
@@ -62,6 +65,7 @@ public struct MapRegion: Sendable {
     length = range.upperBound - range.lowerBound
     objectID = object?.id
     dataType = object?.dataType
+    isDeclaredEncrypted = object?.isEncryptedSquashfs ?? false
     self.slot = slot
     slotCount = slots
     self.what = what

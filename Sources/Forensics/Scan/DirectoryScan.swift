@@ -153,7 +153,9 @@ public struct DirectoryScan: ~Copyable {
         guard !isDone(path), shard.contains(name) else { return nil }
         return try sniff(descriptor, status, path: path)
       default:
-        throw SystemError(errno: .invalidArgument, operation: "scan something other than a file or directory")
+        throw SystemError(
+          errno: .invalidArgument, operation: "scan", path: root,
+          detail: "it is \(FileKind.name(status.st_mode))")
       }
     } catch {
       return .obstacle(ScanObstacle(path: path, error: error))

@@ -30,7 +30,8 @@ public struct ReplacementFile: ~Copyable {
         throw SystemError(errno: .isDirectory, operation: "replace", path: path)
       }
       guard old.st_mode & S_IFMT == S_IFREG else {
-        throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
+        throw SystemError(
+          errno: .fileExists, operation: "replace", path: path, detail: "it is \(FileKind.name(old.st_mode))")
       }
       // Without the right to write the file, it may not be replaced either, even if the directory allows it.
       try SystemError.check("write", path) {

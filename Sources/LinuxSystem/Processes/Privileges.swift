@@ -29,8 +29,7 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
 
   /// The names, separated by commas.
   public var description: String {
-    Self.names.indices.filter { rawValue & (1 << UInt64($0)) != 0 }.map { "CAP_\(Self.names[$0])" }
-      .joined(separator: ", ")
+    names.joined(separator: ", ")
   }
 
   /// `CAP_SYS_ADMIN`: mounts, namespaces, and much else.
@@ -60,10 +59,17 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     return Capabilities(rawValue: bits)
   }
 
+  /// The names, in the order of their bits.
+  public var names: [String] {
+    Self.names.indices.filter { rawValue & (1 << UInt64($0)) != 0 }.map { "CAP_\(Self.names[$0])" }
+  }
+
   /// Keeps only these capabilities, for this process and for every program that it becomes.
   ///
   /// The others cannot come back, neither through set-id programs nor through file capabilities.
-  public func keepAlone() throws(SystemError) {
+  ///
+  /// - Parameter mayChangeUser: whether set-id programs still change the user. They get no capability beyond these.
+  public func keepAlone(mayChangeUser: Bool = false) throws(SystemError) {
     let (readBound, dropBound, noNewPrivileges, ambient): (Int32, Int32, Int32, Int32) = (23, 24, 38, 47)
     var bit: UInt = 0
     // The kernel may know more capabilities than this program, so go through all that the kernel knows.
@@ -80,7 +86,39 @@ public struct Capabilities: OptionSet, Sendable, Hashable, CustomStringConvertib
     for bit in 0..<UInt(64) where rawValue & (1 << UInt64(bit)) != 0 {
       try SystemError.check("keep a capability") { linux_prctl(ambient, 2, bit) }
     }
+    if mayChangeUser { return }
     try SystemError.check("forbid new privileges") { linux_prctl(noNewPrivileges, 1, 0) }
+  }
+}
+
+/// The user and the groups that this process takes on in place of its own.
+public struct ProcessUser: Sendable, Equatable {
+  /// The user; nil for this process's.
+  public var user: uid_t?
+  /// The groups, the primary one first; empty for this process's.
+  public var groups: [gid_t]
+
+  /// A user, groups, or both.
+  public init(user: uid_t?, groups: [gid_t]) {
+    self.user = user
+    self.groups = groups
+  }
+
+  /// Takes them on. This process, which must have one thread, keeps its capabilities until it executes a program.
+  public func become() throws(SystemError) {
+    let capabilities = try Capabilities.effective()
+    // The kernel forgets the signal that this process gets when its parent ends.
+    var signalOfEnd: Int32 = 0
+    _ = linux_prctl_get_parent_signal(&signalOfEnd)
+    defer { linux_prctl(PR_SET_PDEATHSIG, UInt(signalOfEnd), 0) }
+    try SystemError.check("keep the capabilities") { linux_prctl(PR_SET_KEEPCAPS, 1, 0) }
+    if let first = groups.first {
+      try SystemError.check("set the groups") { linux_setgroups(groups.count, groups) }
+      try SystemError.check("set the group") { linux_setresgid(first) }
+    }
+    if let user { try SystemError.check("set the user") { linux_setresuid(user) } }
+    // The kernel has taken away the effective ones.
+    try SystemError.check("keep the capabilities") { linux_set_capabilities(capabilities.rawValue, 0) }
   }
 }
 

@@ -84,13 +84,22 @@ public enum EndingSignals {
 
   /// Does work that has to be undone or finished when one of these signals comes; the signal ends the process after it.
   ///
-  /// The work asks ``wait(toRead:)`` before each step that may take long. Signals that the process ignores stay ignored.
+  /// The work asks ``wait(toRead:)`` or ``checkNone()`` before each step that may take long. Signals that the process ignores stay ignored.
   public static func deferred<Result: ~Copyable, Failure: Error>(
     _ work: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let old = SignalSet(numbers.filter { linux_is_ignored($0) == 0 }).hold()
     defer { old.holdOnly() }
     return try work()
+  }
+
+  /// Asks whether to go on with work that is deferred, before each step that takes a while.
+  ///
+  /// - Throws: ``SystemError`` with `EINTR` if one of these signals, held back, has come.
+  public static func checkNone() throws(SystemError) {
+    let pending = SignalSet.pending
+    guard numbers.contains(where: pending.contains) else { return }
+    throw SystemError(errno: .interrupted, operation: "go on")
   }
 
   /// Waits until a descriptor gives bytes or its end.

@@ -43,7 +43,7 @@ public final class FileStorage: Storage {
     let mode =
       try translating { () throws(SystemError) in try file.descriptor.status().st_mode } & S_IFMT
     guard mode == S_IFREG || mode == S_IFBLK else {
-      throw SIFError(.notSIF, "not a SIF image: it is \(Self.kind(mode))", path: path)
+      throw SIFError(.notSIF, "not a SIF image: it is \(FileKind.name(mode))", path: path)
     }
   }
 
@@ -68,16 +68,6 @@ public final class FileStorage: Storage {
     } catch {
       guard error.errno == .notPermitted else { throw error }
       return nil
-    }
-  }
-
-  private static func kind(_ mode: mode_t) -> String {
-    switch mode {
-    case S_IFDIR: "a directory"
-    case S_IFIFO: "a FIFO"
-    case S_IFCHR: "a character device"
-    case S_IFSOCK: "a socket"
-    default: "not a regular file"
     }
   }
 

@@ -12,6 +12,8 @@ public struct Container {
   private let identity: Identity
   /// Whether to create a user namespace; always true without privilege.
   private let needsUserNamespace: Bool
+  /// The ranges of users and groups that root has inside.
+  private let mapping: RangeMapping?
 
   /// Makes a container for a program of a squashfs.
   ///
@@ -27,7 +29,7 @@ public struct Container {
     self.root = root
     self.image = image
     var options = options
-    identity = Identity()
+    identity = Identity(options.programUser)
     needsUserNamespace = geteuid() != 0 || options.isFakeRoot || options.usesUserNamespace
     options.usesUserNamespace = needsUserNamespace
     if options.service != nil { options.namespaces.insert(.process) }
@@ -42,6 +44,9 @@ public struct Container {
       options.onNote(
         "the site's configuration allows no container to have \(what) of its own: it has the host's")
     }
+    mapping =
+      options.isFakeRoot && !options.ignoresRanges ? RangeMapping(identity, options.onNote) : nil
+    options.pretendsUsers = options.isFakeRoot && mapping == nil && !options.showsSingleUser
     self.options = options
   }
 
@@ -53,15 +58,19 @@ public struct Container {
   ///   program's exit status or by its signal.
   /// - Throws: ``RuntimeError`` if the program was not started.
   public func run() throws -> Never {
+    try Self.checkThreads()
     try checkSite()
     try Identity.check(home: identity.home(options))
-    let capabilities = try keptCapabilities()
+    let privileges = try ProgramPrivileges(options, ownsUsers: needsUserNamespace)
+    let capabilities = privileges.capabilities
     var limits = ProgramLimits()
     limits.filters = [
       try SystemCallFilter.forEveryProgram(
         ownsHost: !needsUserNamespace && !capabilities.contains(.administration),
         hidesKeys: !options.keepsKeyring)
     ]
+    if options.pretendsUsers { limits.filters += [try SystemCallFilter.ofSingleUser()] }
+    limits.label = options.label
     if let profile = options.seccomp {
       limits.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
@@ -87,7 +96,7 @@ public struct Container {
       root, image: image, options, fuseOptions, usesKernel: !needsUserNamespace && !options.usesFuse)
     try enterNamespaces(keeping: capabilities)
     func start() throws -> ProgramStart {
-      try prepare(root, workingDirectory, overlay, layers, unpacked, capabilities, limits, programMask)
+      try prepare(root, workingDirectory, overlay, layers, unpacked, privileges, limits, programMask)
     }
     guard isWatched else { throw try start().execute() }
     let onFork = {
@@ -144,6 +153,12 @@ public struct Container {
   /// Refuses what the administrators' settings do not allow.
   private func checkSite() throws(RuntimeError) {
     let site = options.site
+    if needsUserNamespace, options.ignoresUserNamespaces {
+      throw RuntimeError(
+        .unavailable,
+        "this start needs a user namespace: only root can do without, and then is not root inside by itself")
+    }
+    try options.label?.check(showsProcesses: site.showsProcesses)
     if needsUserNamespace, !site.allowsUsers {
       throw RuntimeError(
         .unavailable, "the site's configuration allows no user namespaces (\"allow user ns = no\")")
@@ -190,18 +205,7 @@ public struct Container {
 
   // MARK: Namespaces
 
-  private var hasRanges: Bool { options.isFakeRoot && mappingHelpers != nil }
-
-  /// The programs that map ranges of users and groups, with their arguments, if this user may use them.
-  private var mappingHelpers: [(program: FilePath, arguments: [String])]? {
-    guard let users = identity.range(in: "/etc/subuid"), let groups = identity.range(in: "/etc/subgid"),
-      let userHelper = FuseMount.find("newuidmap"), let groupHelper = FuseMount.find("newgidmap")
-    else { return nil }
-    func arguments(_ own: UInt32, _ range: (start: UInt32, count: UInt32)) -> [String] {
-      ["0", "\(own)", "1", "1", "\(range.start)", "\(range.count)"]
-    }
-    return [(userHelper, arguments(identity.user, users)), (groupHelper, arguments(identity.group, groups))]
-  }
+  private var hasRanges: Bool { mapping != nil }
 
   private func enterNamespaces(keeping capabilities: Capabilities) throws(RuntimeError) {
     var wanted = options.namespaces
@@ -209,13 +213,7 @@ public struct Container {
     if !isWatched { wanted.insert(.mount) }
     if needsUserNamespace { wanted.insert(.user) }
     if options.hostName != nil { wanted.insert(.hostName) }
-    let helpers = options.isFakeRoot ? mappingHelpers : nil
-    if options.isFakeRoot, helpers == nil {
-      options.onNote(
-        "no range of users in /etc/subuid and /etc/subgid for \(identity.name), or no newuidmap (package uidmap): "
-          + "root is the only user inside")
-    }
-    let mapper = try helpers.map { (helpers) throws(RuntimeError) in try MappingProcess(helpers) }
+    let mapper = try mapping.map { (mapping) throws(RuntimeError) in try MappingProcess(mapping.helpers) }
     do { try wanted.enter() } catch { throw cannotEnter(error) }
     // The kernel lets this user write the ID maps only of a process that others may look into.
     let wasPrivate = ProcessPrivacy.isPrivate
@@ -263,7 +261,7 @@ public struct Container {
   }
 
   /// Whether this process is a program of a container of ours.
-  private static var isInside: Bool { getenv("SIFTOOL_CONTAINER") != nil }
+  static var isInside: Bool { getenv("SIFTOOL_CONTAINER") != nil }
 
   private static var whoAllowsNone: String {
     isInside ? "the container around this one allows none" : "the system allows none"
@@ -274,7 +272,7 @@ public struct Container {
   /// Builds the root, enters it, and gives up everything that the program must not have.
   private func prepare(
     _ root: ContainerRoot, _ workingDirectory: CallersDirectory, _ overlay: LockedOverlay?,
-    _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ capabilities: Capabilities,
+    _ layers: LayerMounter, _ unpacked: [UnpackedImage], _ privileges: ProgramPrivileges,
     _ limits: ProgramLimits, _ mask: mode_t
   ) throws -> ProgramStart {
     if isWatched {
@@ -294,6 +292,7 @@ public struct Container {
     let upper = try overlay?.tree()
     let built = try RootFileSystem(options, root, layers)
     let launcher = try built.makeLauncher()
+    if let user = options.programUser?.user { try translating(try launcher.give(to: user)) }
     if let upper, let overlay { try built.place(overlay: upper, of: overlay.path) }
     try built.enter(plan, identity, files) { (root) throws(RuntimeError) in
       try overlay?.keep(while: root)
@@ -305,40 +304,12 @@ public struct Container {
     // may do no more than the program.
     overlay?.letGo()
     try translating { () throws(SystemError) in
-      try capabilities.keepAlone()
+      try privileges.takeEffect()
       if !options.keepsKeyring { try SessionKeyring.replace() }
     }
     umask(mask)
     try WorkingDirectory.enter(options, workingDirectory, home: plan.home, plan.directoryFailure)
     return try ProgramStart(options, image: image, home: plan.home, limits, launcher)
-  }
-
-  /// The capabilities that the program keeps. In its own user namespace it can have any; outside, those of
-  /// this process.
-  private func keptCapabilities() throws(RuntimeError) -> Capabilities {
-    try Self.keptCapabilities(options, ownsUsers: needsUserNamespace)
-  }
-
-  static func keptCapabilities(
-    _ options: ContainerOptions, ownsUsers: Bool
-  ) throws(RuntimeError) -> Capabilities {
-    let byDefault: Capabilities = options.isFakeRoot ? .ownContainer : []
-    let wanted = byDefault.union(options.addedCapabilities).subtracting(options.droppedCapabilities)
-    guard !ownsUsers else { return wanted }
-    // execve(2) drops all capabilities outside the bounding set.
-    let bound = try translating(try Capabilities.bounding())
-    let own = try translating(try Capabilities.effective()).intersection(bound)
-    guard own.contains(.ofSets) || bound.isSubset(of: wanted) else {
-      throw RuntimeError(
-        .unavailable, "this root lacks CAP_SETPCAP, which giving up other capabilities needs",
-        lacking: Self.isInside ? .outerCapabilities : .privilegedNamespaces)
-    }
-    guard options.addedCapabilities == .all || own.isSuperset(of: wanted) else {
-      throw RuntimeError(
-        .unavailable,
-        "this process lacks the capability \(wanted.subtracting(own).description)")
-    }
-    return wanted.intersection(own)
   }
 
   /// The files that the root is made of.

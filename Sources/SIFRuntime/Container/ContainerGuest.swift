@@ -26,14 +26,18 @@ public struct ContainerGuest {
     // The numbers above were those of the processes only if they are still there.
     guard !handle.hasEnded, !holder.hasEnded else { throw RuntimeError(.notFound, "the container has ended") }
     let ownsUsers = foreign.contains(.user)
-    let capabilities = try Container.keptCapabilities(options, ownsUsers: ownsUsers)
+    try options.label?.check(showsProcesses: true)
+    let privileges = try ProgramPrivileges(options, ownsUsers: ownsUsers)
+    let capabilities = privileges.capabilities
     var limits = ProgramLimits()
     limits.filters = container.filters
+    limits.label = options.label
     if let profile = options.seccomp {
       limits.filters += [try profile.compile(capabilities: capabilities, onNote: options.onNote)]
     }
     let directory = CallersDirectory()
     let launcher = try translating(try LauncherFile())
+    if let user = options.programUser?.user { try translating(try launcher.give(to: user)) }
     enterGroup()
     let mask = umask(0)
     umask(mask)
@@ -46,7 +50,7 @@ public struct ContainerGuest {
     ProcessPrivacy.set(isPrivate: true)
     let status = try ProcessMonitor.run(.guest, onFork: {}) {
       try translating { () throws(SystemError) in
-        try capabilities.keepAlone()
+        try privileges.takeEffect()
         if !options.keepsKeyring { try SessionKeyring.replace() }
       }
       try WorkingDirectory.enter(options, directory, home: container.home, nil)

@@ -85,6 +85,22 @@ public struct ContainerOptions: Sendable {
   public var addedCapabilities: Capabilities = []
   /// Default capabilities to drop.
   public var droppedCapabilities: Capabilities = []
+  /// The capabilities of root; nil for those of the site's configuration.
+  public var rootCapabilities: SiteSettings.RootCapabilities?
+  /// Whether set-id programs of the image change the user. Only root can ask for that.
+  public var allowsSetID = false
+  /// The user and groups that the program runs as in place of root.
+  public var programUser: ProcessUser?
+  /// The confinement by a security module of the kernel.
+  public var label: SecurityLabel?
+  /// Whether to be root of one user even if there are ranges of others.
+  public var ignoresRanges = false
+  /// Whether to refuse a start that needs a user namespace.
+  public var ignoresUserNamespaces = false
+  /// Whether calls that need other users fail for root of one user, as the kernel says.
+  public var showsSingleUser = false
+  /// Whether such calls succeed without doing anything: root is the only user.
+  var pretendsUsers = false
   /// Whether the program has the caller's session keyring, and may use the keys of the user.
   public var keepsKeyring = false
   /// The system calls that the program may make; nil for all.
@@ -117,8 +133,10 @@ public struct ContainerOptions: Sendable {
   public var instanceName: String?
   /// Returns the text for standard error, and the exit status, if the program cannot be started. It is called
   /// beforehand for every failure: by the time of the failure, the launcher has replaced this program.
+  ///
+  /// By default the status is that of shells: 127 if the program does not exist, 126 if it cannot be executed.
   public var report: @Sendable (RuntimeError) -> (message: [UInt8], status: UInt8) = {
-    (Array("\(VisibleText.line("\($0)"))\n".utf8), 1)
+    (Array("\(VisibleText.line("\($0)"))\n".utf8), $0.code == .notFound ? 127 : 126)
   }
   /// Receives notes about things that differ from what was requested, but are not errors.
   public var onNote: @Sendable (String) -> Void = { _ in }

@@ -7,6 +7,8 @@ struct Identity {
   /// The numbers outside.
   let user: uid_t
   let group: gid_t
+  /// Whether root of the machine starts the program.
+  let isStartedByRoot: Bool
   /// The name, home directory, shell and other facts (GECOS) from the host's list of users; substitutes if it does not
   /// know the user.
   let name: String
@@ -16,9 +18,10 @@ struct Identity {
   /// The user's groups, with their names; the primary group comes first.
   let groups: [(name: String, number: gid_t)]
 
-  /// The identity of this process's user.
-  init() {
-    (user, group) = (geteuid(), getegid())
+  /// The identity of this process's user, or of another one that the program is to run as.
+  init(_ other: ProcessUser? = nil) {
+    isStartedByRoot = geteuid() == 0
+    (user, group) = (other?.user ?? geteuid(), other?.groups.first ?? getegid())
     let entry = getpwuid(user)
     name =
       entry.map { String(cString: $0.pointee.pw_name) }.flatMap(Self.listed) ?? (user == 0 ? "root" : "user")
@@ -32,8 +35,10 @@ struct Identity {
       } ?? []
     var numbers = [gid_t](repeating: 0, count: 65536)
     let count = getgroups(Int32(numbers.count), &numbers)
+    let known =
+      other?.groups.isEmpty ?? true ? Array(numbers.prefix(Int(max(count, 0)))) : other?.groups ?? []
     var found: [(String, gid_t)] = []
-    for number in [group] + numbers.prefix(Int(max(count, 0)))
+    for number in [group] + known
     where !found.contains(where: { $0.1 == number }) {
       let name = getgrgid(number).map { String(cString: $0.pointee.gr_name) }.flatMap(Self.listed)
       found.append((name ?? "group\(number)", number))
@@ -123,21 +128,4 @@ struct Identity {
   }
 
   private static func text(_ lines: [[UInt8]]) -> [UInt8] { lines.flatMap { $0 + [0x0A] } }
-
-  // MARK: Ranges of numbers
-
-  /// The first range that a file such as /etc/subuid gives this user: its start and its length.
-  func range(in file: FilePath) -> (start: UInt32, count: UInt32)? {
-    guard let text = try? OwnedDescriptor(opening: file, flags: O_RDONLY).readToEnd(limit: 16 << 20) else {
-      return nil
-    }
-    for line in Self.lines(text) {
-      let fields = line.split(separator: 0x3A).map { String(decoding: $0, as: UTF8.self) }
-      guard fields.count == 3, fields[0] == name || fields[0] == "\(user)", let start = UInt32(fields[1]),
-        let count = UInt32(fields[2]), count > 0, !start.addingReportingOverflow(count).overflow
-      else { continue }
-      return (start, count)
-    }
-    return nil
-  }
 }

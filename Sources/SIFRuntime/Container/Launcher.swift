@@ -31,12 +31,21 @@ final class LauncherFile {
   }
 
   /// Makes the file, empty, in memory without a name.
-  init() throws(SystemError) {
+  ///
+  /// - Parameter mode: who may execute it.
+  init(mode: mode_t = 0o500) throws(SystemError) {
     let number = try SystemError.check("make a file in memory") { linux_memory_file("launcher") }
     let file = OwnedDescriptor(adopting: number, path: "launcher")
-    try file.setPermissions(0o500)
+    try file.setPermissions(mode)
     program = try OwnedDescriptor.naming(file.pathOfDescriptor)
     content = consume file
+  }
+
+  /// Makes a user its owner, who alone can execute it.
+  func give(to user: uid_t) throws(SystemError) {
+    if let number = content?.rawValue {
+      try SystemError.check("give the launcher away") { fchown(number, user, gid_t.max) }
+    }
   }
 
   /// Fills the file, once, and closes it: a file that is open for writing cannot be executed.
@@ -57,6 +66,8 @@ final class LauncherFile {
 struct LauncherPlan {
   /// Filters of system calls, in the order in which they are installed.
   var filters: [SystemCallFilter]
+  /// What confines the program besides.
+  var label: SecurityLabel?
   /// The paths to try in turn. The first one that exists and can be executed is the program.
   var candidates: [[UInt8]]
   /// All arguments, the program's name first.
@@ -76,7 +87,7 @@ struct LauncherImage {
   private static let address: UInt64 = 0x40_0000
   private static let headerBytes = MemoryLayout<Elf64_Ehdr>.size + 2 * MemoryLayout<Elf64_Phdr>.size
   /// The length of the plan, in 64-bit words.
-  private static let planLength = 11
+  private static let planLength = 15
   private static let ignored: UInt64 = 1
   /// The number of Linux's error numbers, and one entry for all others.
   private static let messageCount: Int32 = 135
@@ -89,6 +100,7 @@ struct LauncherImage {
     ESTALE,
     EUCLEAN, EREMOTEIO, EKEYREJECTED,
   ]
+  private static let expectedOfLabels: Set<Int32> = [ENOENT, EACCES, EPERM, EINVAL, ENOMEM, ENOTDIR]
   private static let expectedOfFilters: Set<Int32> = [EACCES, EBUSY, EINVAL, EFAULT, ENOMEM, ESRCH]
 
   private(set) var bytes: [UInt8]
@@ -113,7 +125,18 @@ struct LauncherImage {
     }
     let foreign = RuntimeError(
       .notExecutable, "cannot run the program: it leads to /proc/self/exe, which is not in the image")
-    let words = [
+    var confinement: [UInt64] = [0, 0, 0, 0]
+    if let label = plan.label {
+      let text = label.text
+      let messages = add(messages: plan.report, for: Self.expectedOfLabels) { reason in
+        RuntimeError(
+          .unavailable,
+          "the kernel does not give \(label.name) of \(label.module.name) to the program: "
+            + (reason?.description ?? "an unknown error"))
+      }
+      confinement = [add(label.file + [0]), add(text), UInt64(text.count), messages]
+    }
+    let words: [UInt64] = [
       add(filters + [0, 0]),
       add(messages: plan.report, for: Self.expectedOfFilters) {
         RuntimeError(
@@ -122,9 +145,11 @@ struct LauncherImage {
       add(texts: plan.candidates), add(texts: plan.arguments), add(texts: plan.environment),
       add(messages: plan.report, for: Self.expected, plan.failure),
       add(messages: plan.report, for: []) { _ in foreign },
-      Self.ignored,
+      Self.ignored, 0, 0, 0,
     ]
-    for (index, word) in words.enumerated() { bytes.put(littleEndian: word, at: place + index * 8) }
+    for (index, word) in (words + confinement).enumerated() {
+      bytes.put(littleEndian: word, at: place + index * 8)
+    }
     putHeaders()
   }
 

@@ -7,6 +7,8 @@ final class LayerMounter {
   private let image: FilePath
   private let usesKernel: Bool
   private let isFakeRoot: Bool
+  /// What nothing in the layers may do.
+  let flags: MountFlags
   private let onNote: (String) -> Void
   private var servers: [Int: ImageServer] = [:]
   private var trees: [Int: PlannedMount.HostTree] = [:]
@@ -24,6 +26,7 @@ final class LayerMounter {
     self.image = image
     self.usesKernel = usesKernel
     isFakeRoot = options.isFakeRoot
+    flags = options.allowsSetID ? [.noDevices] : [.noSetID, .noDevices]
     onNote = options.onNote
     let all = root.all
     for (index, layer) in all.enumerated() {
@@ -54,7 +57,7 @@ final class LayerMounter {
   func copyTrees() throws(RuntimeError) {
     for (index, layer) in root.all.enumerated() {
       guard case .directory(let directory) = layer else { continue }
-      var flags: MountFlags = [.noSetID, .noDevices]
+      var flags = flags
       if case .base = root.writes, index == 0 {} else { flags.insert(.readOnly) }
       trees[index] = try directory.tree(flags)
     }
@@ -66,11 +69,11 @@ final class LayerMounter {
     switch root.all[index] {
     case .squashfs(let volume):
       if usesKernel, !volume.needsFuse {
-        do { return try KernelMount.mount(volume, on: target).keep() } catch {
+        do { return try KernelMount.mount(volume, on: target, flags).keep() } catch {
           onNote("the kernel cannot mount it (\(error)): mounting through FUSE")
         }
       }
-      try servers[index]?.serve(try FuseMount.mount(image, on: target))
+      try servers[index]?.serve(try FuseMount.mount(image, on: target, flags))
     case .directory:
       try translating { () throws(SystemError) in try trees[index]?.attach(to: target) }
     case .ext(let volume):
@@ -82,7 +85,7 @@ final class LayerMounter {
           error.code, "\(volume.storage.path.string): \(error.message)", system: error.system,
           lacking: error.lacking)
       }
-      var flags: MountFlags = [.noSetID, .noDevices]
+      var flags = flags
       if !volume.isWritable { flags.insert(.readOnly) }
       try Self.attach(mount, flags, to: target)
     }
@@ -102,7 +105,7 @@ final class LayerMounter {
       guard isFakeRoot, case .ext = root.writes else { throw error }
       throw RuntimeError(error.code, error.message, system: error.system, lacking: .overlayOfRoot)
     }
-    var flags: MountFlags = [.noSetID, .noDevices]
+    var flags = flags
     if upper == nil { flags.insert(.readOnly) }
     try Self.attach(mount, flags, to: target)
   }

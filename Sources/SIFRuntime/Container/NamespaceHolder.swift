@@ -12,7 +12,8 @@ struct NamespaceHolder {
 
   /// Prepares the process, while this one still sees the host.
   init(_ filters: [SystemCallFilter]) throws(RuntimeError) {
-    launcher = try translating(try LauncherFile())
+    // By the time that it starts, this process may have another user.
+    launcher = try translating(try LauncherFile(mode: 0o555))
     let plan = LauncherPlan(
       filters: filters, candidates: [], arguments: [], environment: [], report: { _ in ([0x0A], 1) }
     ) { _ in RuntimeError(.system, "") }

@@ -62,6 +62,8 @@ enum ProcessMonitor {
             try NamespaceHolder(filters)
           }
           let program = try prepare()
+          // A change of the user takes the signal above away for a moment.
+          guard poll(&other, 1, 0) == 0 else { return 1 }
           // The program has the same user. It must not look into this process, which has seen the host.
           ProcessPrivacy.set(isPrivate: true)
           // It comes before the program: whoever looks for it takes the oldest child.

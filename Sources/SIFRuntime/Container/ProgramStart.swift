@@ -72,7 +72,7 @@ struct ProgramStart {
       candidates = [arguments[0]]
     }
     let plan = LauncherPlan(
-      filters: limits.filters, candidates: candidates, arguments: arguments,
+      filters: limits.filters, label: limits.label, candidates: candidates, arguments: arguments,
       environment: variables.environment,
       report: options.report
     ) { reason in

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The layers of a root: what is mounted for each, and how they become one file system.
 extension RootFileSystem {
-  private static let flags: MountFlags = [.noSetID, .noDevices]
+  private var flags: MountFlags { layers.flags }
   private var overlayPlace: FilePath { stage.appending("overlay") }
 
   /// Whether the image itself can be written. Then no places are made in it.
@@ -31,7 +31,7 @@ extension RootFileSystem {
         guard let part = bind.part else { continue }
         do throws(SystemError) {
           let file = try top.openInRoot(part.path, flags: linux_o_path)
-          plan.add(image: try .init(of: file, Self.flags.union(.readOnly)), at: bind.target)
+          plan.add(image: try .init(of: file, [.readOnly, .noSetID, .noDevices]), at: bind.target)
         } catch {
           throw RuntimeError(
             .invalidArgument,
@@ -145,7 +145,7 @@ extension RootFileSystem {
     _ lowers: [FilePath], upper: Upper?, on target: FilePath
   ) throws(SystemError) {
     var data = "lowerdir=\(lowers.map(\.string).joined(separator: ":"))"
-    var flags = Self.flags
+    var flags = flags
     if let directories = upper {
       data += ",upperdir=\(directories.upper.pathOfDescriptor),workdir=\(directories.work.pathOfDescriptor)"
     } else {

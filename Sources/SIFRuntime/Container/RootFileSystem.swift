@@ -60,6 +60,7 @@ struct RootFileSystem {
     let top = try naming(image)
     // Root of a directory that can be written keeps its own lists.
     if !isBaseWritten || identity.user != 0 && !options.isFakeRoot { addLists(to: &plan, identity, top) }
+    if options.pretendsUsers { addAptOption(to: &plan, top) }
 
     try addImages(to: &plan)
     let own = try translating(try top.status())
@@ -109,7 +110,7 @@ struct RootFileSystem {
     for mount in placed {
       try lay(mount, place, placed, covering)
       // Protect each mount before the next one, so that a user's bind over one of these files stays visible.
-      if identity.user == 0 {
+      if identity.isStartedByRoot {
         try translating(try protectMachine(at: mount.planned.target, beneath: place))
       }
     }

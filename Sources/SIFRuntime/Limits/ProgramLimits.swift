@@ -10,6 +10,8 @@ struct ProgramLimits: Sendable {
   var entrance: Int32?
   /// The filters of system calls. The launcher installs them in this order.
   var filters: [SystemCallFilter] = []
+  /// The confinement by a security module, which begins with the program.
+  var label: SecurityLabel?
 
   /// Enters the group.
   func begin() throws(RuntimeError) {

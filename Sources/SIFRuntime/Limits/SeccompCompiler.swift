@@ -17,7 +17,7 @@ extension SeccompProfile {
   public func compile(
     capabilities: Capabilities, onNote: (String) -> Void
   ) throws(RuntimeError) -> SystemCallFilter {
-    let context = try Context(defaultAction, file)
+    let context = try FilterBuilder(defaultAction, file)
     for architecture in architectures { try context.add(architecture: architecture) }
     let kernel = KernelVersion.current()
     var conditions = 0
@@ -120,16 +120,9 @@ extension SystemCallFilter {
   /// - Parameter hidesKeys: whether the program has no access to the kernel's keys. Every process of a user
   ///   can use the user's keys if it knows their numbers, whatever its session keyring is.
   static func forEveryProgram(ownsHost: Bool, hidesKeys: Bool) throws(RuntimeError) -> SystemCallFilter {
-    let context = try Context(SCMP_ACT_ALLOW, "the filter of every program")
+    let context = try FilterBuilder(SCMP_ACT_ALLOW, "the filter of every program")
     try context.allowOtherArchitectures()
-    #if arch(x86_64)
-      let others = ["x86", "x32"]
-    #elseif arch(arm64)
-      let others = ["arm"]
-    #else
-      let others: [String] = []
-    #endif
-    for name in others { try context.add(architecture: seccomp_arch_resolve_name(name)) }
+    try context.addSiblings()
     for request in [TIOCSTI, TIOCLINUX] {
       // The kernel only looks at the lower half of the argument.
       try context.refuse("ioctl", EPERM, argument: 1, mask: UInt64(UInt32.max), value: UInt64(request))
@@ -151,7 +144,7 @@ extension SystemCallFilter {
 }
 
 /// A filter that libseccomp is building.
-private struct Context: ~Copyable {
+struct FilterBuilder: ~Copyable {
   private let context: scmp_filter_ctx
   private let file: String
 
@@ -174,6 +167,18 @@ private struct Context: ~Copyable {
   borrowing func allowOtherArchitectures() throws(RuntimeError) {
     let status = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW)
     guard status == 0 else { throw failure("other architectures", status) }
+  }
+
+  /// Adds the other architectures whose programs this machine's kernel may run.
+  borrowing func addSiblings() throws(RuntimeError) {
+    #if arch(x86_64)
+      let others = ["x86", "x32"]
+    #elseif arch(arm64)
+      let others = ["arm"]
+    #else
+      let others: [String] = []
+    #endif
+    for name in others { try add(architecture: seccomp_arch_resolve_name(name)) }
   }
 
   borrowing func add(architecture: UInt32) throws(RuntimeError) {

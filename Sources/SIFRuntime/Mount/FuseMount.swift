@@ -15,14 +15,17 @@ public enum FuseMount {
   /// - Parameters:
   ///   - image: the name that the list of mounts shows.
   ///   - target: a directory.
+  ///   - flags: what nothing in it may do; it is always read-only.
   /// - Returns: the device that the server answers on.
-  public static func mount(_ image: FilePath, on target: FilePath) throws(RuntimeError) -> OwnedDescriptor {
+  public static func mount(
+    _ image: FilePath, on target: FilePath, _ flags: MountFlags = [.noSetID, .noDevices]
+  ) throws(RuntimeError) -> OwnedDescriptor {
     let device = try openDevice()
     let data =
       "fd=\(device.rawValue),rootmode=40000,user_id=\(geteuid()),group_id=\(getegid()),"
       + "default_permissions,allow_other"
     do {
-      try Mounting.mount(type, image, on: target, [.readOnly, .noSetID, .noDevices], data: data)
+      try Mounting.mount(type, image, on: target, flags.union(.readOnly), data: data)
     } catch {
       if error.errno.rawValue == ENODEV {
         throw RuntimeError(.unavailable, "the kernel has no FUSE", system: error)

@@ -15,8 +15,11 @@ public enum KernelMount {
   ///
   /// This process must have one thread.
   ///
+  /// - Parameter flags: what nothing in it may do.
   /// - Throws: ``RuntimeError`` if the kernel cannot mount it: it lacks a driver, a free device or the right.
-  public static func mount(_ volume: ImageVolume, on target: FilePath) throws(RuntimeError) -> Mount {
+  public static func mount(
+    _ volume: ImageVolume, on target: FilePath, _ flags: MountFlags = [.noSetID, .noDevices]
+  ) throws(RuntimeError) -> Mount {
     guard !volume.needsFuse else {
       throw RuntimeError(.unavailable, "the kernel cannot decrypt the files of gocryptfs")
     }
@@ -28,9 +31,13 @@ public enum KernelMount {
     }
     // Until the mount exists, only the open descriptor keeps the loop device set up.
     return try withExtendedLifetime(loop) { () throws(RuntimeError) in
-      guard case .luks(let opened) = volume.partition.encryption else { return try mount(loop.path, target) }
+      guard case .luks(let opened) = volume.partition.encryption else {
+        return try mount(loop.path, target, flags)
+      }
       let mapping = try map(volume, opened, over: loop.path)
-      return try withExtendedLifetime(mapping) { () throws(RuntimeError) in try mount(mapping.path, target) }
+      return try withExtendedLifetime(mapping) { () throws(RuntimeError) in
+        try mount(mapping.path, target, flags)
+      }
     }
   }
 
@@ -44,8 +51,10 @@ public enum KernelMount {
     }
   }
 
-  private static func mount(_ device: FilePath, _ target: FilePath) throws(RuntimeError) -> Mount {
+  private static func mount(
+    _ device: FilePath, _ target: FilePath, _ flags: MountFlags
+  ) throws(RuntimeError) -> Mount {
     try translating(
-      try Mount("squashfs", device, on: target, [.readOnly, .noSetID, .noDevices]))
+      try Mount("squashfs", device, on: target, flags.union(.readOnly)))
   }
 }

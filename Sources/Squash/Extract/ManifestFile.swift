@@ -54,7 +54,9 @@ package final class ManifestFile: Sendable {
     }
     guard continues else { throw SystemError(errno: .fileExists, operation: "create", path: path) }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw SystemError(errno: .fileExists, operation: "replace what is not a regular file", path: path)
+      throw SystemError(
+        errno: .fileExists, operation: "replace", path: path, detail: "it is \(FileKind.name(status.st_mode))"
+      )
     }
     old = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     state = Mutex(State(file: try Self.file(path, isNamed: isNamed)))

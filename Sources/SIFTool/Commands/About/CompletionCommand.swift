@@ -5,7 +5,7 @@ extension CompletionShell: @retroactive ExpressibleByArgument {}
 
 struct CompletionCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "completion", abstract: "Print the completion script for a shell: bash, zsh or fish.")
+    subcommand: "completion", abstract: "Print the completion script for a shell: bash, zsh or fish.")
 
   @Argument(help: "The shell.") var shell: CompletionShell
 

@@ -23,7 +23,7 @@ enum ToolVersion {
 
 struct VersionCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "version", abstract: "Display the versions of the tool and of the image format.")
+    subcommand: "version", abstract: "Display the versions of the tool and of the image format.")
 
   @OptionGroup(title: "Output") var output: JSONOption
 

@@ -5,13 +5,13 @@ import StrictJSON
 
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Read the administrators' configuration.",
-    subcommands: [ConfigCheckCommand.self])
+    subcommand: "config", abstract: "Read and change the administrators' configuration.",
+    subcommands: [ConfigCheckCommand.self, ConfigFakerootCommand.self])
 }
 
 struct ConfigCheckCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Say what each directive of the configuration does here.",
+    subcommand: "check", abstract: "Say what each directive of the configuration does here.",
     discussion: """
       Reads /etc/singularity/singularity.conf and /etc/apptainer/apptainer.conf as exec does. A directive is honoured, limits \
       the images that may be run, has no effect here for the reason that is printed, or is unknown.

@@ -5,7 +5,7 @@ import SIF
 
 struct AddCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "add", abstract: "Add a data object to an image.",
+    subcommand: "add", abstract: "Add a data object to an image.",
     discussion: """
       The image changes in one step: a reader sees it either without the object or with it. If the file cannot be \
       read, the disk is full or the command is interrupted, the image stays as it was.

@@ -5,7 +5,7 @@ import SIF
 
 struct CompactCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "compact", abstract: "Rewrite an image without dead bytes.",
+    subcommand: "compact", abstract: "Rewrite an image without dead bytes.",
     discussion: """
       Removes gaps, deleted descriptors and everything after the last object; keeps every object, id, group, link \
       and signature. The new image replaces the old one once it is complete.

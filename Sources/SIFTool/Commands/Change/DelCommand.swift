@@ -4,7 +4,7 @@ import SIF
 
 struct DelCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "del", abstract: "Delete a data object from an image.",
+    subcommand: "del", abstract: "Delete a data object from an image.",
     discussion: "The object's bytes stay in the file unless --zero or --compact removes them.")
 
   @Argument(help: "The object's id.") var id: ObjectID

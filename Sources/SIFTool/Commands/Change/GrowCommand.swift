@@ -4,7 +4,7 @@ import SIF
 
 struct GrowCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "grow", abstract: "Rewrite an image with room for more objects.",
+    subcommand: "grow", abstract: "Rewrite an image with room for more objects.",
     discussion: "Keeps every byte of the old image. The new image replaces it once it is complete.")
 
   @Argument(help: "The image.") var image: PathArgument

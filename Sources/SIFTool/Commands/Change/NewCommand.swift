@@ -7,7 +7,7 @@ import SystemPackage
 
 struct NewCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Make a new, empty image.",
+    subcommand: "new", abstract: "Make a new, empty image.",
     discussion: "If an image of that name exists, it is replaced once the new one is complete.")
 
   @Argument(help: "The new image.") var image: OutputArgument

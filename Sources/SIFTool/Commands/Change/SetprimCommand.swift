@@ -4,7 +4,7 @@ import SIF
 
 struct SetprimCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "setprim", abstract: "Make a system partition the primary one.")
+    subcommand: "setprim", abstract: "Make a system partition the primary one.")
 
   @Argument(help: "The partition's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument

@@ -8,7 +8,7 @@ import StrictJSON
 
 struct DecryptCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decrypt", abstract: "Decrypt an image's squashfs into a new image.",
+    subcommand: "decrypt", abstract: "Decrypt an image's squashfs into a new image.",
     discussion: """
       The new image holds exactly the bytes that were encrypted. Messages with the key, and signatures that are no \
       longer valid, are dropped; everything else stays.

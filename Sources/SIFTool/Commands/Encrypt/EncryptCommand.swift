@@ -8,7 +8,7 @@ import StrictJSON
 
 struct EncryptCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "encrypt", abstract: "Encrypt an image's squashfs into a new image.",
+    subcommand: "encrypt", abstract: "Encrypt an image's squashfs into a new image.",
     discussion: """
       The squashfs becomes a LUKS2 volume that the container runtimes can mount. No privilege is needed. Other \
       objects, groups and links stay; signatures that are no longer valid are dropped.

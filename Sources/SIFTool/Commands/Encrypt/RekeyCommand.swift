@@ -7,7 +7,7 @@ import StrictJSON
 
 struct RekeyCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rekey", abstract: "Change who can open an encrypted image, in place.",
+    subcommand: "rekey", abstract: "Change who can open an encrypted image, in place.",
     discussion: """
       Adds the new key, then removes the one that opened the image. If it is interrupted in between, one of them \
       still opens the image. The squashfs is not encrypted again, and the volume's own key stays: a person who kept an \

@@ -8,7 +8,7 @@ import StrictJSON
 
 struct BodyfileCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bodyfile", abstract: "Write the times of an image and of every file in its partitions.",
+    subcommand: "bodyfile", abstract: "Write the times of an image and of every file in its partitions.",
     discussion: """
       Writes a body file of the Sleuth Kit, from which mactime makes a timeline. The times of the image itself, its \
       objects and its file systems are entries too, marked ($SIF_HEADER), ($SIF_DESCRIPTOR) and ($SQUASHFS).

@@ -10,7 +10,7 @@ import SystemPackage
 
 struct CarveCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "carve", abstract: "Find deleted objects, and everything else outside of objects.",
+    subcommand: "carve", abstract: "Find deleted objects, and everything else outside of objects.",
     discussion: """
       Searches gaps, padding, trailing bytes and unused descriptors for squashfs, LUKS, ext, OpenPGP, PEM, JSON, ELF, \
       tar, gzip, Zstandard and images within the image. Data without a structure of its own extends to its neighbours. \
@@ -49,7 +49,7 @@ struct CarveCommand: ReportingCommand {
     let items = carving.items.filter { $0.confidence >= minConfidence }
     var files: [ExtractedItem] = []
     if let extract {
-      files = try write(items, of: carving, from: storage, into: extract.path)
+      files = try EndingSignals.deferred { try write(items, of: carving, from: storage, into: extract.path) }
       reporter.note(
         "\(files.count) file\(files.count == 1 ? "" : "s") and manifest.json are in \(extract.path.printable)"
       )

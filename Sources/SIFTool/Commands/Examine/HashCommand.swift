@@ -9,7 +9,7 @@ import StrictJSON
 
 struct HashCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hash", abstract: "Hash an image, its objects, and every file in its partitions.",
+    subcommand: "hash", abstract: "Hash an image, its objects, and every file in its partitions.",
     discussion: """
       Writes one line per digest, as sha256sum does. The names are IMAGE, IMAGE#ID for an object, and \
       IMAGE#ID/PATH for a file. With --against, prints for each name whether it is the same, changed, missing, new \

@@ -6,7 +6,7 @@ import StrictJSON
 
 struct MapCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "map", abstract: "Account for every byte of an image, exactly once.",
+    subcommand: "map", abstract: "Account for every byte of an image, exactly once.",
     discussion: """
       Lists header, launch script, every slot of the descriptor table, objects, padding, gaps and trailing bytes, each \
       with its SHA-256, its entropy, the kind of its content, and the signatures that cover it. The image is never \

@@ -6,7 +6,7 @@ import StrictJSON
 
 struct ReportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Write a report on an image: one page of HTML, or JSON.",
+    subcommand: "report", abstract: "Write a report on an image: one page of HTML, or JSON.",
     discussion: """
       The report has acquisition facts with the file's SHA-256 before and after, header, objects, a drawing of the \
       file, signatures and their coverage, encryption, definition file, labels, environment, remarkable files, \

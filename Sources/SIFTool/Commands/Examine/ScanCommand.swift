@@ -10,7 +10,7 @@ import SystemPackage
 
 struct ScanCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "scan", abstract: "Find SIF images in directories and write a record of each.",
+    subcommand: "scan", abstract: "Find SIF images in directories and write a record of each.",
     discussion: """
       Recognizes images by their content. A record is a JSON object on one line, with facts, findings, and the verdict \
       of verification. A file that cannot be read gets a record too. Symbolic links are not followed.

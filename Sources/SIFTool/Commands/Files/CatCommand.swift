@@ -5,7 +5,7 @@ import Squash
 
 struct CatCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cat", abstract: "Write files from an image's squashfs to standard output.",
+    subcommand: "cat", abstract: "Write files from an image's squashfs to standard output.",
     discussion: "Symbolic links are followed, but never lead out of the image.")
 
   @OptionGroup var source: SquashOptions

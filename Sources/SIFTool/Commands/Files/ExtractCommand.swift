@@ -11,7 +11,7 @@ import SystemPackage
 
 struct ExtractCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "extract", abstract: "Extract files from an image's squashfs into a directory.",
+    subcommand: "extract", abstract: "Extract files from an image's squashfs into a directory.",
     discussion: """
       Nothing is ever written outside the directory. Only root can set owners, device nodes, set-id bits and some \
       extended attributes; for other users they are recorded in a manifest beside the directory, one JSON object per \

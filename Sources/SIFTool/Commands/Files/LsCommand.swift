@@ -9,7 +9,7 @@ import StrictJSON
 
 struct LsCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ls", abstract: "List files in an image's squashfs.",
+    subcommand: "ls", abstract: "List files in an image's squashfs.",
     discussion:
       "A symbolic link at the end of a path is not followed. Characters that could disturb a terminal are escaped."
   )

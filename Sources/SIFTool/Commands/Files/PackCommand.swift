@@ -11,7 +11,7 @@ import SystemPackage
 
 struct PackCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pack", abstract: "Make a runnable image from a root file system.",
+    subcommand: "pack", abstract: "Make a runnable image from a root file system.",
     discussion: """
       The root file system is a directory or a tar archive (plain, gzip or zstd; - is standard input). The image \
       gets its name when it is complete. With SOURCE_DATE_EPOCH or --deterministic, the same input gives the same \

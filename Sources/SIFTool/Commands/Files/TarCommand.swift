@@ -8,7 +8,7 @@ import Squash
 
 struct TarCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tar", abstract: "Write files from an image's squashfs into a POSIX pax archive.",
+    subcommand: "tar", abstract: "Write files from an image's squashfs into a POSIX pax archive.",
     discussion: """
       The archive keeps owners, times, extended attributes, hard links, holes and device nodes. GNU tar restores \
       extended attributes with --xattrs --xattrs-include='*'.

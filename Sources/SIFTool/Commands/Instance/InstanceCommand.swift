@@ -8,7 +8,7 @@ import StrictJSON
 
 struct InstanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "instance", abstract: "Run containers in the background.",
+    subcommand: "instance", abstract: "Run containers in the background.",
     discussion: """
       An instance is a container with a name. It stays when its program has ended, until it is stopped. exec, run, shell and \
       test take instance://NAME in place of an image.
@@ -25,7 +25,7 @@ struct InstanceCommand: ParsableCommand {
 
 struct InstanceStartCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "start", abstract: "Start an instance with the image's startscript.",
+    subcommand: "start", abstract: "Start an instance with the image's startscript.",
     discussion: """
       The command returns when the startscript runs. What it prints goes to log files, which `instance list --logs` names. \
       Options go before the image; everything after the name belongs to the startscript.
@@ -45,7 +45,7 @@ struct InstanceStartCommand: ToolCommand {
 
 struct InstanceRunCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Start an instance with the image's runscript.",
+    subcommand: "run", abstract: "Start an instance with the image's runscript.",
     discussion: "As `instance start`, but with the runscript in place of the startscript.")
 
   @OptionGroup var container: ContainerOptionGroup
@@ -79,7 +79,7 @@ struct InstanceUserOption: ParsableArguments {
 
 struct InstanceListCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List running instances.", discussion: "Lists your instances on this host."
+    subcommand: "list", abstract: "List running instances.", discussion: "Lists your instances on this host."
   )
 
   @Argument(help: "A pattern of names.") var pattern = "*"
@@ -147,7 +147,7 @@ enum TableText {
 
 struct InstanceStopCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "stop", abstract: "Stop instances.",
+    subcommand: "stop", abstract: "Stop instances.",
     discussion: """
       The instance's first process passes the signal on to its program. An instance that has not ended in time is killed \
       with all its processes.
@@ -217,7 +217,7 @@ struct SignalArgument: ExpressibleByArgument {
 
 struct InstanceStatsCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "stats", abstract: "Show what an instance uses.",
+    subcommand: "stats", abstract: "Show what an instance uses.",
     discussion:
       "Shows processor time, memory, block input and output, and processes each second, until it is ended.")
 

@@ -7,7 +7,7 @@ import StrictJSON
 
 struct CheckCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Find every structural fault of an image.",
+    subcommand: "check", abstract: "Find every structural fault of an image.",
     discussion: """
       Each finding has a severity, a code, the offset of a byte, and a sentence. The exit code is 5 if there are \
       errors; with warnings and notes alone it is 0. An encrypted partition's header is checked, and with its key \

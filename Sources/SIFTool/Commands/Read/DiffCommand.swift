@@ -5,7 +5,7 @@ import StrictJSON
 
 struct DiffCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "diff", abstract: "Compare two images field by field and object by object.",
+    subcommand: "diff", abstract: "Compare two images field by field and object by object.",
     discussion: "The exit code is 0 if the images are the same, and 1 if they differ.")
 
   @Argument(help: "The first image.") var first: PathArgument

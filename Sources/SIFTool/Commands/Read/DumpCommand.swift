@@ -6,7 +6,7 @@ import SIF
 
 struct DumpCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "dump", abstract: "Write the bytes of a data object to standard output.")
+    subcommand: "dump", abstract: "Write the bytes of a data object to standard output.")
 
   @Argument(help: "The object's id.") var id: ObjectID
   @Argument(help: "The image.") var image: PathArgument

@@ -4,7 +4,7 @@ import SIF
 
 struct HeaderCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "header", abstract: "Display the global header of an image.")
+    subcommand: "header", abstract: "Display the global header of an image.")
 
   @Argument(help: "The image.") var image: PathArgument
   @OptionGroup(title: "Output") var output: JSONOption

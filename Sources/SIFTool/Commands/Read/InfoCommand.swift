@@ -6,7 +6,7 @@ import StrictJSON
 
 struct InfoCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "info", abstract: "Display the facts about a data object.",
+    subcommand: "info", abstract: "Display the facts about a data object.",
     discussion: """
       For an encrypted partition, --encryption and --json show what its header says; that needs no key. If an option \
       gives the key, the partition is also opened.

@@ -7,7 +7,7 @@ import StrictJSON
 
 struct InspectCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect",
+    subcommand: "inspect",
     abstract:
       "Show an image on one page: header, objects, labels, definition file, signatures and encryption.",
     discussion: """

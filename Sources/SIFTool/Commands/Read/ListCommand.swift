@@ -5,7 +5,7 @@ import StrictJSON
 
 struct ListCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the data objects of an image.")
+    subcommand: "list", abstract: "List the data objects of an image.")
 
   @Argument(help: "The image.") var image: PathArgument
   @OptionGroup(title: "Output") var output: JSONOption

@@ -16,6 +16,7 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup(title: "Variables") var variables: VariableOptions
   @OptionGroup(title: "Devices") var devices: DeviceOptions
   @OptionGroup(title: "Isolation") var isolation: IsolationOptions
+  @OptionGroup(title: "Privileges") var privileges: PrivilegeOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "As in the runtimes") var compatibility: CompatibilityOptions
   @OptionGroup var app: AppOption
@@ -116,8 +117,8 @@ struct ContainerOptionGroup: ParsableArguments {
     try places.set(&options)
     try variables.set(&options)
     isolation.set(&options)
+    try privileges.set(&options)
     compatibility.change(&options)
-    options.seccomp = try limits.seccomp()
     options.limits = try limits.resources()
     options.report = {
       let failure = ToolFailure($0)
@@ -246,7 +247,7 @@ struct VariableOptions: ParsableArguments {
   }
 }
 
-/// How the program is separated from the host, and the capabilities that it keeps.
+/// How the program is separated from the host.
 struct IsolationOptions: ParsableArguments {
   @Flag(name: [.customShort("c"), .long], help: "Use an empty /tmp, /var/tmp and home, and a minimal /dev.")
   var contain = false
@@ -263,20 +264,8 @@ struct IsolationOptions: ParsableArguments {
   @Flag(help: "Use a separate host name.") var uts = false
   @Option(help: ArgumentHelp("The host name in the container.", valueName: "name")) var hostname: String?
   @Flag(name: [.customShort("u"), .long], help: "Use a user namespace even as root.") var userns = false
-  @Flag(
-    name: [.customShort("f"), .long],
-    help: "Be root in the container, with the user and group ids that /etc/subuid and /etc/subgid give you.")
-  var fakeroot = false
   @Flag(help: "Keep access to the caller's kernel keyring, which Kerberos may need.") var keepKeyring =
     false
-  @Option(
-    help: ArgumentHelp("Keep these capabilities, separated by commas (repeatable).", valueName: "names"))
-  var addCaps: [CapabilitiesArgument] = []
-  @Option(
-    help: ArgumentHelp(
-      "Drop these of the default capabilities, separated by commas; all drops every one (repeatable).",
-      valueName: "names"))
-  var dropCaps: [CapabilitiesArgument] = []
 
   func validate() throws {
     if let hostname, hostname.isEmpty || hostname.utf8.count > 64 {
@@ -297,26 +286,6 @@ struct IsolationOptions: ParsableArguments {
     if uts { options.namespaces.insert(.hostName) }
     options.hostName = hostname
     options.usesUserNamespace = userns
-    options.isFakeRoot = fakeroot
     options.keepsKeyring = keepKeyring
-    options.addedCapabilities = addCaps.reduce(into: []) { $0.formUnion($1.set) }
-    options.droppedCapabilities = dropCaps.reduce(into: []) { $0.formUnion($1.set) }
-  }
-}
-
-/// Names of capabilities, separated by commas; `all` means every one.
-struct CapabilitiesArgument: ExpressibleByArgument {
-  let set: Capabilities
-
-  init?(argument: String) {
-    var set: Capabilities = []
-    for name in argument.split(separator: ",") {
-      guard let one = name.lowercased() == "all" ? .all : Capabilities(named: String(name)) else {
-        return nil
-      }
-      set.formUnion(one)
-    }
-    guard !set.isEmpty else { return nil }
-    self.set = set
   }
 }

@@ -5,7 +5,7 @@ import SIFRuntime
 
 struct ExecCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "exec", abstract: "Run a program of an image.",
+    subcommand: "exec", abstract: "Run a program of an image.",
     discussion: """
       The program sees the image as its root directory, and from the host /proc, /sys, /dev, /tmp, /var/tmp, your \
       home and the working directory. It runs as you, without capabilities. The command ends with the program's \

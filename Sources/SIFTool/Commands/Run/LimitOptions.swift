@@ -10,11 +10,6 @@ import SystemPackage
 /// The limits that `exec`, `run` and `shell` set to a program.
 struct LimitOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp(
-      "Allow only the system calls in a profile, which has the runtimes' JSON form.",
-      valueName: "seccomp:file"))
-  var security: [BytesArgument] = []
-  @Option(
     help: ArgumentHelp("Set the limits in a file, which has the runtimes' TOML form.", valueName: "file"))
   var applyCgroups: PathArgument?
   @Option(help: ArgumentHelp("Limit memory, for example to 512M.", valueName: "size")) var memory:
@@ -51,49 +46,6 @@ struct LimitOptions: ParsableArguments {
     if applyCgroups != nil, !(try limitsOfOptions().isEmpty) {
       throw ValidationError("--apply-cgroups and options for single limits exclude each other")
     }
-    for text in security.map(\.bytes) { _ = try Self.profile(text) }
-    guard security.count <= 1 else { throw ValidationError("--security seccomp:FILE can be given once") }
-  }
-
-  /// The file of `seccomp:FILE`. The other values that the runtimes take are refused.
-  private static func profile(_ text: [UInt8]) throws -> FilePath {
-    let kind = String(decoding: text.prefix { $0 != 0x3A }, as: UTF8.self)
-    let value = Array(text.drop { $0 != 0x3A }.dropFirst())
-    switch kind {
-    case "seccomp" where !value.isEmpty: return FilePath(bytes: value)
-    case "seccomp": throw ValidationError("--security seccomp:FILE names a profile")
-    case "uid", "gid":
-      throw ValidationError(
-        "--security \(kind) is not supported: the program runs as you, or with --fakeroot as root in the container"
-      )
-    case "selinux", "apparmor":
-      throw ValidationError(
-        "--security \(kind) is not supported: start siftool itself under the label or profile, and the program keeps it"
-      )
-    default: throw ValidationError("--security takes seccomp:FILE")
-    }
-  }
-
-  /// Reads the profile of system calls.
-  func seccomp() throws -> SeccompProfile? {
-    guard let text = security.first else { return nil }
-    let path = try Self.profile(text.bytes)
-    let bytes = try Self.content(of: path)
-    return try ToolFailure.reading("--security") {
-      try SeccompProfile(parsing: bytes, file: path.printable)
-    }
-  }
-
-  private static let longest = 1 << 20
-
-  /// A short file's content.
-  private static func content(of path: FilePath) throws -> [UInt8] {
-    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY | O_CLOEXEC)
-    let bytes = try file.readToEnd(limit: longest + 1)
-    guard bytes.count <= longest else {
-      throw ToolFailure.usage("\(path.printable) is longer than \(longest) bytes")
-    }
-    return bytes
   }
 
   // MARK: Resource limits
@@ -101,7 +53,7 @@ struct LimitOptions: ParsableArguments {
   /// The limits from the file or the options; nil if there are none.
   func resources() throws -> ResourceLimits? {
     if let path = applyCgroups?.path {
-      let bytes = try Self.content(of: path)
+      let bytes = try OptionFile.content(of: path)
       return try ToolFailure.reading("--apply-cgroups") {
         try ResourceLimits(parsing: bytes, file: path.printable)
       }

@@ -10,7 +10,7 @@ import SystemPackage
 
 struct MountCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "mount", abstract: "Mount an image's squashfs on a directory, read-only.",
+    subcommand: "mount", abstract: "Mount an image's squashfs on a directory, read-only.",
     discussion: """
       For root, the kernel mounts it, through a loop device that is removed with the mount. For other users, a \
       server in the background serves it through FUSE until it is unmounted. Set-id bits and device nodes have no \

@@ -8,13 +8,13 @@ import SystemPackage
 
 struct OverlayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "overlay", abstract: "Make writable layers for images.",
+    subcommand: "overlay", abstract: "Make writable layers for images.",
     subcommands: [OverlayCreateCommand.self])
 }
 
 struct OverlayCreateCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "create", abstract: "Make a writable layer: an ext3 file, or a partition of an image.",
+    subcommand: "create", abstract: "Make a writable layer: an ext3 file, or a partition of an image.",
     discussion: """
       A file that does not exist becomes a layer for exec --overlay. An image gets the layer as one more partition, \
       unless it is signed or encrypted. The program mke2fs (package e2fsprogs) makes the file system.

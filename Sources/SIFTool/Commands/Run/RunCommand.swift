@@ -4,7 +4,7 @@ import SIFRuntime
 
 struct RunCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run the runscript of an image.",
+    subcommand: "run", abstract: "Run the runscript of an image.",
     discussion: """
       The runscript is /.singularity.d/runscript in the image. It sees the same files of the host as a program of \
       `siftool exec`, and the command ends with its exit status. Options go before the image; everything after the \

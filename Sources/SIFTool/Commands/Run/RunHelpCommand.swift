@@ -8,7 +8,7 @@ import SystemPackage
 
 struct RunHelpCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run-help", abstract: "Show the help that the author of an image wrote.",
+    subcommand: "run-help", abstract: "Show the help that the author of an image wrote.",
     discussion: """
       The help is the file /.singularity.d/runscript.help in the image, or scif/runscript.help of an app. Nothing is \
       mounted, and no program of the image runs.

@@ -5,7 +5,7 @@ import SystemPackage
 
 struct ShellCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "shell", abstract: "Start a shell in an image.",
+    subcommand: "shell", abstract: "Start a shell in an image.",
     discussion: """
       The shell is the image's /bin/bash, or /bin/sh if there is none. It sees the same files of the host as a \
       program of `siftool exec`. Options go before the image; everything after the image belongs to the shell.

@@ -4,7 +4,7 @@ import SIFRuntime
 
 struct TestCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "test", abstract: "Run the test of an image.",
+    subcommand: "test", abstract: "Run the test of an image.",
     discussion: """
       The test is /.singularity.d/test in the image, which its author wrote to see whether it works. The command ends \
       with its exit status, or with 0 if the image has no test. It sees the same files of the host as a program of \

@@ -4,7 +4,7 @@ import SIFRuntime
 
 struct UnmountCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "unmount", abstract: "Unmount an image.",
+    subcommand: "unmount", abstract: "Unmount an image.",
     discussion: "Only unmounts what `siftool mount` has mounted, and ends its loop device or server.")
 
   @Argument(help: "The directory that the image is mounted on.") var directory: DirectoryArgument

@@ -9,7 +9,7 @@ import StrictJSON
 
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "key", abstract: "Make and manage the OpenPGP keys that sign images.",
+    subcommand: "key", abstract: "Make and manage the OpenPGP keys that sign images.",
     discussion: "The key rings are those of the container runtimes. No command uses the network.",
     subcommands: [
       KeyNewCommand.self, KeyListCommand.self, KeyImportCommand.self, KeyExportCommand.self,
@@ -19,7 +19,7 @@ struct KeyCommand: ParsableCommand {
 
 struct KeyNewCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "new", abstract: "Make a key: Ed25519, or RSA with --rsa.",
+    subcommand: "new", abstract: "Make a key: Ed25519, or RSA with --rsa.",
     discussion: "Prints the fingerprint. The passphrase protects the secret key.")
 
   @Option(help: ArgumentHelp("The owner: \"Name <address>\".", valueName: "user id")) var userId: String
@@ -56,7 +56,7 @@ struct KeyNewCommand: ReportingCommand {
 
 struct KeyListCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the keys in a key ring.")
+    subcommand: "list", abstract: "List the keys in a key ring.")
 
   @Flag(help: "List the secret keys.") var secret = false
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
@@ -83,7 +83,7 @@ struct KeyListCommand: ReportingCommand {
 
 struct KeyImportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Add the keys in a file to the key rings.",
+    subcommand: "import", abstract: "Add the keys in a file to the key rings.",
     discussion:
       """
       Secret keys go into both key rings. Parts of a public key that are already there, such as a revocation, stay. A \
@@ -109,7 +109,7 @@ struct KeyImportCommand: ReportingCommand {
 
 struct KeyExportCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write an armored key to standard output.")
+    subcommand: "export", abstract: "Write an armored key to standard output.")
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String
   @Flag(help: "Write the secret key, with the passphrase that it has.") var secret = false
@@ -133,7 +133,7 @@ struct KeyExportCommand: ReportingCommand {
 
 struct KeyRemoveCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Remove a key from a key ring.",
+    subcommand: "remove", abstract: "Remove a key from a key ring.",
     discussion: "Only one key ring changes: the public one, or with --secret the secret one.")
 
   @Argument(help: "The key's fingerprint.") var fingerprint: String

@@ -6,7 +6,7 @@ import SIF
 
 struct SignCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sign", abstract: "Sign the objects of an image.",
+    subcommand: "sign", abstract: "Sign the objects of an image.",
     discussion: """
       Adds one signature for each group of objects, or for the chosen groups and objects. Asks for a passphrase \
       only on a terminal, and writes nothing but the image.

@@ -5,7 +5,7 @@ import SIF
 
 struct VerifyCommand: ToolCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Verify the signatures of an image.",
+    subcommand: "verify", abstract: "Verify the signatures of an image.",
     discussion: """
       Reports every signature and every object, then the verdict. Keys come from files and key rings, never from the \
       network.
