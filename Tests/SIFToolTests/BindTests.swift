@@ -102,7 +102,7 @@ import Testing
       """
       echo text > text; siftool new none.sif; mkdir -p dir
       for b in text:/m:image-src=/ dir:/m:id=1 none.sif:/m:image-src=/ none.sif:/m:id=1 s.sqfs:/m:id=1 s.sqfs:/m:image-src=/nothing s.sqfs:/m:image-src=/out s.sqfs:/m:image-src=/,rw s.sqfs:/m:image-src= nothing:/m:image-src=/; do
-        t -B $b $i true; done; head -c 300 s.sqfs > cut.sqfs; t -B cut.sqfs:/m:image-src=/ $i true
+        t -B $b $i true; done; head -c 120 s.sqfs > cut.sqfs; t -B cut.sqfs:/m:image-src=/ $i true
       """, isRoot: isRoot)
     #expect(
       wrong.text == "= 1\n= 64\n= 64\n= 1\n= 64\n= 64\n= 64\n= 64\n= 64\n= 7\n= 5\n",
