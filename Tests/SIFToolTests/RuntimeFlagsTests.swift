@@ -29,10 +29,10 @@ import Testing
       "\($0) < /dev/null 2>&1 | head -c 20000; echo \"=${PIPESTATUS[0]}\"; echo '~~~'"
     }
     try fixture.directory.write("script", "export LC_ALL=C\n" + lines.joined(separator: "\n"))
+    try Shell.check("chmod 644 script", in: fixture.directory)
     return try [
       ("root", fixture.root("exec bash script")), ("nobody", fixture.ordinary("exec bash script")),
-    ].map {
-      user, answer in
+    ].map { user, answer in
       let parts = answer.text.split(separator: "~~~\n", omittingEmptySubsequences: false).map(
         String.init)
       try #require(parts.count == commands.count + 1, "\(answer.errors)")
