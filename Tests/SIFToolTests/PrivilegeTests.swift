@@ -149,10 +149,7 @@ import Testing
   @Test(arguments: ["", "--fuse", "--writable-tmpfs"]) func setUserIDs(options: String) throws {
     try Shell.check(
       """
-      echo '#include <stdio.h>
-      #include <unistd.h>
-      int main(void) { printf("%d %d\\n", getuid(), geteuid()); return 0; }' > who.c
-      gcc -static -o rootfs/bin/who who.c; chown 7:7 rootfs/bin/who; chmod 4755 rootfs/bin/who
+      gcc -static -o rootfs/bin/who \(Fixture.script("who.c")); chown 7:7 rootfs/bin/who; chmod 4755 rootfs/bin/who
       install -m 755 -d bound; cp -p rootfs/bin/who bound/who; siftool pack rootfs set.sif --plain --arch amd64
       """, in: fixture.directory)
     let answer = try fixture.root(
