@@ -162,7 +162,7 @@ import Testing
       """
       export APPTAINER_CONFIGDIR=$PWD/configuration/stale; place=$APPTAINER_CONFIGDIR/instances/siftool/$(hostname)/root
       siftool instance start service.sif x 2> /dev/null; cp $place/x/x.json saved; try() { siftool exec instance://x true 2> /dev/null; echo $?; }
-      sleep 300 & other=$!; sed "s/\"pid\": [0-9]*/\"pid\": $other/" saved > $place/x/x.json; try; siftool instance stop -F x 2> /dev/null; kill -0 $other && echo lives; kill $other
+      sleep 300 & other=$!; sed 's/"pid": [0-9]*/"pid": '$other'/' saved > $place/x/x.json; try; siftool instance stop -F x 2> /dev/null; kill -0 $other && echo lives; kill $other
       cp saved $place/x/x.json; chown 65534 $place/x/x.json; try; chown 0 $place/x/x.json; try
       chown 65534 $place; try; chown 0 $place; siftool instance stop -F x 2> /dev/null; echo $?
       """)

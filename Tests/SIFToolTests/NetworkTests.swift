@@ -162,8 +162,8 @@ import Testing
   /// A port that is taken, and one that only root may use.
   @Test func unavailablePorts() throws {
     let tun = """
-      mknod -m 666 tun c 10 200; mount --bind tun /dev/net/tun
-      mknod -m 666 fuse-device c 10 229; mount --bind fuse-device /dev/fuse
+      d=\(fixture.directory.path); [ -e $d/tun ] || mknod -m 666 $d/tun c 10 200; mount --bind $d/tun /dev/net/tun
+      [ -e $d/fuse-device ] || mknod -m 666 $d/fuse-device c 10 229; mount --bind $d/fuse-device /dev/fuse
       """
     let script = """
       socat TCP-LISTEN:18099,reuseaddr - < /dev/null & sleep 0.5; siftool exec --network user --network-args portmap=18099/tcp plain.sif true; echo $?
@@ -177,7 +177,7 @@ import Testing
       devices: "\(tun); mount --bind /dev/null /usr/bin/pasta; mount --bind /dev/null /usr/bin/slirp4netns")
     #expect(none.text == "7\n" && none.errors.contains("needs the program pasta"), "\(none.errors)")
     let closed = try fixture.ordinary(
-      "siftool exec --network user plain.sif true; echo $?", devices: "\(tun); chmod 600 tun")
+      "siftool exec --network user plain.sif true; echo $?", devices: "\(tun); chmod 600 $d/tun")
     #expect(
       closed.text == "7\n" && closed.errors.contains("needs the device /dev/net/tun"), "\(closed.errors)")
   }
@@ -212,12 +212,12 @@ import Testing
   /// A name server of the host itself is asked through the container's network.
   @Test func localNameServer() throws {
     let devices = """
-      mknod -m 666 tun c 10 200; mount --bind tun /dev/net/tun; mknod -m 666 fuse-device c 10 229; mount --bind fuse-device /dev/fuse
-      printf 'search example.org\\nnameserver 127.0.0.53\\n' > resolv; mount --bind resolv /etc/resolv.conf
+      d=\(fixture.directory.path); [ -e $d/tun ] || mknod -m 666 $d/tun c 10 200; mount --bind $d/tun /dev/net/tun; [ -e $d/fuse-device ] || mknod -m 666 $d/fuse-device c 10 229; mount --bind $d/fuse-device /dev/fuse
+      printf 'search example.org\\nnameserver 127.0.0.53\\n' > $d/resolv; chmod 644 $d/resolv; mount --bind $d/resolv /etc/resolv.conf
       """
     let script = "siftool exec --network user plain.sif cat /etc/resolv.conf"
     let pasta = try fixture.ordinary(
-      script, devices: devices.replacing("resolv;", with: "resolv; chmod 644 resolv;"))
+      script, devices: devices)
     #expect(pasta.text == "nameserver 169.254.1.1\nsearch example.org\n", "\(pasta.text) \(pasta.errors)")
   }
 }

@@ -74,7 +74,7 @@ traffic() {
         gateway=$(ip route | sed -n "s/default via \([^ ]*\).*/\1/p")
         for i in $(seq 20); do
           (echo inside; sleep 1) | timeout 9 nc ${gateway:-10.0.2.2} 18090 > /mnt/got; [ -s /mnt/got ] && break; done
-        timeout 60 /usr/bin/socat UDP-RECVFROM:18081 SYSTEM:"echo datagram" &
+        timeout 60 /usr/bin/socat UDP-RECVFROM:18081 SYSTEM:"read x; echo datagram" &
         (sleep 0.2; echo ready > /mnt/ready) & echo answer | timeout 60 nc -l -p 8080; wait' 2> errors > out) &
     container=$!
     until_ test -s ready
@@ -157,6 +157,8 @@ described() {
 
 # Programs find a display of the host, as with the runtimes: by its socket in /tmp, or by the network's.
 display() {
+  mkdir -p -m 1777 /tmp/.X11-unix
+  mount -t tmpfs -o mode=1777 none /tmp/.X11-unix
   exec 3> number
   Xvfb -displayfd 3 -ac -screen 0 640x480x24 2> /dev/null &
   server=$!
