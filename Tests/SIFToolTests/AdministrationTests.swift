@@ -159,6 +159,12 @@ import Testing
     }
     """
 
+  @Test func grantsAsJSON() throws {
+    let answer = try root("siftool capability add -u nobody CAP_NET_RAW; siftool capability list --json")
+    #expect(answer.text.contains("\"CAP_NET_RAW\""), "\(answer.text) \(answer.errors)")
+    #expect(try JSONSchema.faults(of: answer.output, schema: "capability-list") == "")
+  }
+
   @Test func grantsComeAndGo() throws {
     let answer = try root(
       """

@@ -113,7 +113,7 @@ import Testing
     let prefixes = ["SINGULARITY_", "APPTAINER_"]
     for prefix in prefixes {
       let commands = rows.map { row in
-        "env '\(prefix)\(row[0])=\(row[1] == "ignored" ? "x" : row[3])' siftool exec plain.sif env"
+        "env '\(prefix)\(row[0])=\(row[1] == "ignored" ? "x" : row[3])' siftool exec plain.sif /bin/env"
       }
       for (user, answers) in try answers(commands) {
         for (row, answer) in zip(rows, answers) {
@@ -135,7 +135,7 @@ import Testing
     let rows = try Self.rows("Variables that are not options")
     try #require(rows.count > 12)
     let commands = rows.map {
-      "env '\($0[0])' siftool exec \($0[2].contains("--cleanenv, too") ? "--cleanenv" : "") plain.sif env"
+      "env '\($0[0])' siftool exec \($0[2].contains("--cleanenv, too") ? "--cleanenv" : "") plain.sif /bin/env"
     }
     for (user, answers) in try answers(commands) {
       for (row, answer) in zip(rows, answers) {

@@ -39,6 +39,7 @@ import Testing
     try validate(infos, against: "info")
     try validate([try Siftool.check("version", "--json").output], against: "version")
     try validate([try Siftool.check("mount", "--list", "--json").output], against: "mount")
+    try validate([try Siftool.check("capability", "avail", "--json").output], against: "capability-avail")
     let other = Fixture.path("images/plain-types.sif")
     let diff = try Siftool.run("diff", "--json", image, other)
     #expect(diff.status == 1)

@@ -73,6 +73,10 @@ import Testing
       #expect(
         lines == ["no effect", "honoured", "unknown", "limits images", ""], "\(answer.text) \(answer.errors)")
     }
+    for answer in try both("allow setuid = yes\nbind path = /a\nfoo = bar", "config check --json") {
+      let document = Array(answer.output.dropLast(2))
+      #expect(try JSONSchema.faults(of: document, schema: "config-check") == "", "\(answer.text)")
+    }
     for answer in try both("mount home = perhaps", "config check") {
       #expect(answer.text != "0\n" && answer.errors.contains("line 1"), "\(answer.text) \(answer.errors)")
     }

@@ -27,6 +27,9 @@ struct CompatibilityOptions: ParsableArguments {
   @Flag(help: .hidden) var noInit = false
   /// There is no other way to run than the one that it asks for.
   @Flag(help: .hidden) var noCompat = false
+  @Flag(help: .hidden) var noOci = false
+  /// A passphrase is asked for if an image needs one.
+  @Flag(help: .hidden) var passphrase = false
   /// Ignored by the runtimes, too.
   @Flag(help: .hidden) var sifFuse = false
   /// Nothing is kept.

@@ -77,7 +77,7 @@ struct ContainerOptionGroup: ParsableArguments {
     let instance = try shared.join(image: path, callers: descriptors ?? []) {
       (try openRoot(image), try self.options(.hold, []))
     } onLog: { log in
-      for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
+      Self.show(log, reporter)
     }
     var options = try options(action, descriptors)
     options.shell = shell
@@ -109,7 +109,7 @@ struct ContainerOptionGroup: ParsableArguments {
       instance = try starter.start(
         root, image: try ImageMounts.absolute(image.path), options
       ) { log in
-        for line in log.split(separator: 0x0A) { reporter.note(String(decoding: line, as: UTF8.self)) }
+        Self.show(log, reporter)
       }
     } catch {
       starter.giveUp()
@@ -117,6 +117,15 @@ struct ContainerOptionGroup: ParsableArguments {
     }
     if let file = service.pidFile { write(instance.container.process, to: file, reporter) }
     reporter.note("instance \(name) started (process \(instance.container.process))")
+  }
+
+  /// Shows what a start in the background has written. Lines of this tool begin with its name already.
+  private static func show(_ log: [UInt8], _ reporter: Reporter) {
+    let prefix = FrontEnd.current.line(.note, "")
+    for line in log.split(separator: 0x0A) {
+      let text = String(decoding: line, as: UTF8.self)
+      reporter.note(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+    }
   }
 
   /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
