@@ -109,8 +109,8 @@ extension OptionTable {
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
       cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
-      disable-cache no-setgroups app= version
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
+      passphrase sif-fuse disable-cache no-setgroups app= version
       """,
       """
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -122,8 +122,8 @@ extension OptionTable {
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
       cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
-      disable-cache no-setgroups app= version
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
+      passphrase sif-fuse disable-cache no-setgroups app= version
       """,
       """
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -135,8 +135,8 @@ extension OptionTable {
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
       cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
-      disable-cache no-setgroups app= s/shell= version
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
+      passphrase sif-fuse disable-cache no-setgroups app= s/shell= version
       """,
       """
       test...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -148,8 +148,8 @@ extension OptionTable {
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
       cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat sif-fuse \
-      disable-cache no-setgroups app= version
+      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
+      passphrase sif-fuse disable-cache no-setgroups app= version
       """,
       "run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher app= version",
       """
@@ -171,7 +171,7 @@ extension OptionTable {
       no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
       cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
       no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
-      no-compat sif-fuse disable-cache no-setgroups app= pid-file= boot version
+      no-compat no-oci passphrase sif-fuse disable-cache no-setgroups app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
@@ -184,7 +184,7 @@ extension OptionTable {
       no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
       cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
       no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
-      no-compat sif-fuse disable-cache no-setgroups app= pid-file= boot version
+      no-compat no-oci passphrase sif-fuse disable-cache no-setgroups app= pid-file= boot version
       """,
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
