@@ -101,6 +101,10 @@ import Testing
     "instance run": ["instance run IMAGE TEXT"],
     "instance list": ["instance list TEXT"], "instance stop": ["instance stop TEXT"],
     "instance stats": ["instance stats TEXT"], "config check": ["config check"],
+    "config fakeroot": ["config fakeroot --add TEXT", "config fakeroot TEXT"],
+    "capability add": ["capability add TEXT --user TEXT", "capability add CAP_CHOWN --user TEXT"],
+    "capability drop": ["capability drop CAP_CHOWN --group TEXT"],
+    "capability list": ["capability list TEXT"], "capability avail": ["capability avail TEXT"],
     "overlay create": ["overlay create CUT", "overlay create TEXT --create-dir TEXT"],
   ]
 
