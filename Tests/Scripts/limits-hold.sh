@@ -26,6 +26,8 @@ touch /tmp/go; wait; sort $TMPDIR/both; left; cat $top/cgroup.subtree_control
 # An instance without limits is counted all the same.
 export APPTAINER_CONFIGDIR=$TMPDIR/c
 siftool instance start $i counted 2> /dev/null
+(siftool exec instance://counted sh -c 'touch /tmp/in; exec sleep 60'; :) 2> /dev/null &
+while [ ! -e /tmp/in ]; do sleep 0.1; done
 siftool instance stats --json counted | grep -c '"current": [1-9]'
 siftool exec instance://counted cat /sys/fs/cgroup/pids.max
 siftool instance stop counted 2> /dev/null
