@@ -29,14 +29,18 @@ ratio 21 1.50 "exec /bin/true, 20 binds against none" "$siftool exec $binds$room
 rmdir /tmp/bind-*
 # Services: an instance until it answers, against its program alone; and a program in it, against one in a new container.
 cp /bin/busybox "$room/rootfs/bin/busybox"
-printf '#!/bin/busybox sh\nexec busybox nc -lk -p 18931 -e /bin/busybox echo ready\n' > "$room/startscript"
-mkdir -p "$room/rootfs/.singularity.d" && install -m 755 "$room/startscript" "$room/rootfs/.singularity.d/startscript"
+mkdir -p "$room/rootfs/.singularity.d" "$room/rootfs/www" && echo ready > "$room/rootfs/www/ready"
+printf '#!/bin/busybox sh\nexec busybox httpd -f -p 127.0.0.1:18931 -h /www\n' > "$room/startscript"
+install -m 755 "$room/startscript" "$room/rootfs/.singularity.d/startscript"
 "$siftool" pack "$room/rootfs" "$room/service.sif" --plain --arch amd64 --quiet
 export APPTAINER_CONFIGDIR=$room/configuration
-answer="until busybox nc 127.0.0.1 18931 < /dev/null 2> /dev/null | grep -q ready; do :; done"
+# A service that never answers fails the step.
+cat > "$room/answer" <<'END'
+for i in $(seq 2000); do busybox wget -q -O- http://127.0.0.1:18931/ready 2> /dev/null && exit 0; done; exit 1
+END
 ratio 11 2.50 "instance start to the first answer, against exec" \
-  "$siftool instance start $room/service.sif web 2> /dev/null; $answer; $siftool instance stop -F web 2> /dev/null" \
-  "$siftool exec --pid $room/service.sif busybox sh /.singularity.d/startscript & server=\$!; $answer; kill -9 \$server; wait \$server || true"
+  "$siftool instance start $room/service.sif web 2> /dev/null; sh $room/answer; $siftool instance stop -F web 2> /dev/null" \
+  "$siftool exec --pid $room/service.sif busybox sh /.singularity.d/startscript & server=\$!; sh $room/answer; kill -9 \$server; wait \$server || true"
 "$siftool" instance start "$room/service.sif" web 2> /dev/null
 ratio 21 0.70 "exec in an instance, against a new container" "$siftool exec instance://web /bin/true" \
   "$siftool exec --pid $room/service.sif /bin/true"
