@@ -17,7 +17,7 @@ struct AdministratorsFile: ~Copyable {
     guard geteuid() == 0 else {
       throw AdministrationError(.notRoot, "only root may change \(directory.appending(name).string)")
     }
-    // Before the lock: whoever can write the directory could make that a trap.
+    // This comes before the lock: another user who can write the directory could put a link in the place of the lock file.
     try Self.requireTrust(directory)
     let taken = try Self.lock(directory.appending(name))
     let content = try Self.read(name, in: directory, limit: limit)

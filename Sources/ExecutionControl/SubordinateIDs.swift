@@ -88,7 +88,7 @@ public struct SubordinateIDs: Equatable, Sendable {
     public var ranges: [Range] = []
     /// Whether there are ranges that are switched off.
     public var isDisabled = false
-    /// The numbers of the user's lines that are no ranges.
+    /// The numbers of those lines of the user that do not hold a range.
     public var faulty: [Int] = []
   }
 

@@ -7,8 +7,8 @@ public import SystemPackage
 /// The container that the children of one process share: one of them starts it, all of them run programs in it, and it
 /// ends with the last (spec/runtime.md "A container for several").
 ///
-/// Two files have locks. Whoever looks for the container, and starts it if there is none, has the one of the door. Every
-/// program has a shared lock of the other file; a process in the background, the keeper, waits until it can have that
+/// Two files have locks. A process takes the lock of the first one, the door, before it looks for the container or starts it.
+/// Every program has a shared lock of the other file; a process in the background, the keeper, waits until it can have that
 /// alone. The kernel releases the locks, whatever ends a process.
 public struct SharedContainer: Sendable {
   private static let prefix = "sharens_"

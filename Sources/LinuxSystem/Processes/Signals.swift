@@ -34,7 +34,7 @@ public struct SignalSet {
 
   /// Holds these signals back, too, in this thread and in the threads and children that it starts.
   ///
-  /// - Returns: what was held back before, for ``holdOnly()``.
+  /// - Returns: the signals that were held back before, for ``holdOnly()``.
   @discardableResult public func hold() -> SignalSet { changeMask(SIG_BLOCK) }
 
   /// Lets these signals through, including those that were held back.

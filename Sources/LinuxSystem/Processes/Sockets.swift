@@ -14,6 +14,17 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: ends[0], path: "socket")
   }
 
+  /// Makes a pipe, whose ends the next program does not inherit.
+  ///
+  /// - Parameter writing: receives the end to write to; setting it to nil closes that end.
+  /// - Returns: the end to read from.
+  package static func pipe(_ writing: inout OwnedDescriptor?) throws(SystemError) -> OwnedDescriptor {
+    var ends: [Int32] = [-1, -1]
+    try SystemError.check("make a pipe") { linux_pipe(&ends) }
+    writing = OwnedDescriptor(adopting: ends[1], path: "pipe")
+    return OwnedDescriptor(adopting: ends[0], path: "pipe")
+  }
+
   /// Sends a copy of a descriptor to the process at the other end of this socket.
   public func send(_ descriptor: borrowing OwnedDescriptor) throws(SystemError) {
     let number = descriptor.rawValue

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import LinuxSystem
 public import SystemPackage
@@ -42,14 +41,8 @@ extension Container {
   /// - Returns: the bytes, and how the program ended.
   /// - Throws: ``RuntimeError`` if the container was not started, or if the output cannot be read.
   public func output(limit: Int = 64 << 20) throws(RuntimeError) -> (bytes: [UInt8], end: ProgramEnd) {
-    var ends: [Int32] = [0, 0]
-    try translating { () throws(SystemError) in
-      try SystemError.check("make a pipe") {
-        ends.withUnsafeMutableBufferPointer { linux_pipe($0.baseAddress) }
-      }
-    }
-    var writing: OwnedDescriptor? = OwnedDescriptor(adopting: ends[1], path: "pipe")
-    var reading: OwnedDescriptor? = OwnedDescriptor(adopting: ends[0], path: "pipe")
+    var writing: OwnedDescriptor?
+    var reading: OwnedDescriptor? = try translating(try OwnedDescriptor.pipe(&writing))
     let child = try start([nil, writing?.rawValue, nil])
     writing = nil
     let bytes: [UInt8]

@@ -108,14 +108,10 @@ struct UserNetwork: NetworkProvider {
     let path = program.path
     let ownsUsers = ownsUsers
     return try translating { () throws(SystemError) in
-      var ends: [Int32] = [-1, -1]
-      try SystemError.check("make a pipe") {
-        ends.withUnsafeMutableBufferPointer { linux_pipe($0.baseAddress) }
-      }
-      let reading = OwnedDescriptor(adopting: ends[0], path: "pipe")
-      let writing = OwnedDescriptor(adopting: ends[1], path: "pipe")
+      var writing: OwnedDescriptor?
+      let reading = try OwnedDescriptor.pipe(&writing)
       let errors = try OwnedDescriptor.memory(named: "messages")
-      let (end, messages) = (writing.rawValue, errors.rawValue)
+      let (end, messages) = (writing?.rawValue ?? -1, errors.rawValue)
       let namespace = try OwnedDescriptor(opening: FilePath("/proc/\(target)/ns/net"), flags: O_RDONLY)
       let network = namespace.rawValue
       process = try Forking.child {
@@ -133,6 +129,7 @@ struct UserNetwork: NetworkProvider {
         _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         return 127
       }
+      writing = nil
       return Start(ready: reading, errors: errors)
     }
   }
