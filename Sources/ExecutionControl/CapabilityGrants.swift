@@ -182,7 +182,8 @@ extension CapabilityGrants {
     }
     if try !isThere(place.directory) {
       let status = place.directory.withPlatformString { mkdir($0, 0o755) }
-      guard status == 0 else {
+      // Another process may have made it meanwhile.
+      guard status == 0 || errno == EEXIST else {
         let error = SystemError(errno: Errno(rawValue: errno), operation: "create", path: place.directory)
         throw AdministrationError(.system, "\(error)", underlying: error)
       }

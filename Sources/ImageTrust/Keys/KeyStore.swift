@@ -196,7 +196,11 @@ public struct KeyStore: Sendable {
     where !path.isEmpty && !KeyRingFiles.exists(path) {
       do throws(SystemError) {
         _ = try SystemError.check("create", path) { path.withPlatformString { mkdir($0, 0o700) } }
-      } catch { throw .fault(error) }
+      } catch {
+        // Another process may have made it meanwhile.
+        if error.errno == .fileExists, KeyRingFiles.isDirectory(path) { continue }
+        throw .fault(error)
+      }
     }
   }
 }
