@@ -47,6 +47,7 @@ let package = Package(
     .library(name: "Accelerators", targets: ["Accelerators"]),
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Instances", targets: ["Instances"]),
+    .library(name: "Transport", targets: ["Transport"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -67,6 +68,8 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CYaml", providers: [.apt(["libyaml-dev"])]),
+    // Headers alone, as for CCryptsetup.
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     // toml++ is a header of C++; the shim that compiles it speaks C, so no other module is one of C++.
     .target(name: "CToml", linkerSettings: [.linkedLibrary("stdc++")]),
     // Linked for its start-up code alone: nobody imports it.
@@ -135,6 +138,9 @@ let package = Package(
       ]),
 
     module("Instances", ["Bytes", "CLinux", "LinuxSystem", "SIFRuntime", "StrictJSON", systemPackage]),
+
+    // Floor 5, network: only the tools may import it.
+    module("Transport", ["CCurl", "Bytes", "LinuxSystem", systemPackage]),
 
     // Floor 6, tools.
     module(

@@ -7,13 +7,14 @@ set -euo pipefail
 declare -A sets=(
   [build]="build-essential pkg-config libgcrypt20-dev libsodium-dev libsquashfs-dev libdeflate-dev zlib1g-dev libzstd-dev
     liblzma-dev liblz4-dev libgpg-error-dev libcryptsetup-dev libtomlplusplus-dev
-    libseccomp-dev libyaml-dev"
+    libseccomp-dev libyaml-dev libcurl4-openssl-dev"
   [demo]="openssl"
   [test]="siftool cryptsetup-bin gocryptfs golang-go golang-github-sylabs-sif-dev golang-github-cloudflare-circl-dev squashfs-tools squashfs-tools-ng libarchive-tools gnupg rnp sq openssh-client openssl
     python3 python3-cryptography python3-jsonschema attr zstd bzip2 e2fsprogs time util-linux chromium
     strace qemu-system-x86 busybox-static xz-utils sleuthkit munge slurmctld slurmd slurm-client
     fuse3 fuse2fs fuse-overlayfs squashfuse uidmap libcap2-bin keyutils procps iproute2 golang-github-containers-common
-    passt slirp4netns containernetworking-plugins iptables socat openmpi-bin libopenmpi-dev xvfb x11-utils"
+    passt slirp4netns containernetworking-plugins iptables socat openmpi-bin libopenmpi-dev xvfb x11-utils
+    docker-registry skopeo umoci tinyproxy-bin apache2-utils"
 )
 missing=()
 for set in "$@"; do
