@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ShellScript", targets: ["ShellScript"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
+    .library(name: "OCI", targets: ["OCI"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "Forensics", targets: ["Forensics"]),
@@ -99,6 +100,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
+    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
