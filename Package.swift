@@ -49,6 +49,8 @@ let package = Package(
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Instances", targets: ["Instances"]),
     .library(name: "Transport", targets: ["Transport"]),
+    .library(name: "Registry", targets: ["Registry"]),
+    .library(name: "ImageFetch", targets: ["ImageFetch"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -142,7 +144,12 @@ let package = Package(
     module("Instances", ["Bytes", "CLinux", "LinuxSystem", "SIFRuntime", "StrictJSON", systemPackage]),
 
     // Floor 5, network: only the tools may import it.
-    module("Transport", ["CCurl", "Bytes", "LinuxSystem", systemPackage]),
+    module("Transport", ["CCurl", "Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
+    module(
+      "Registry", ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "StrictJSON", "Transport", systemPackage]),
+    module(
+      "ImageFetch",
+      ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "Registry", "SIF", "Transport", systemPackage]),
 
     // Floor 6, tools.
     module(
