@@ -162,10 +162,11 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
-        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "LUKS",
+        "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
         "OpenPGP",
-        "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
+        "OCI", "PEMKeys", "Partitions", "Registry", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
+        systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

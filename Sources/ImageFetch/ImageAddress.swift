@@ -32,7 +32,9 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
     case "http", "https": self = .web(try HTTPAddress(text))
     default:
       throw FetchError(
-        .address, "\"\(scheme.prefix(40).printable)://\" is not a scheme that images are fetched by: docker://, oras://, https:// and http:// are")
+        .address,
+        "\"\(scheme.prefix(40).printable)://\" is not a scheme that images are fetched by: docker://, oras://, https:// and http:// are"
+      )
     }
   }
 

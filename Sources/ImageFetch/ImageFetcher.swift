@@ -63,7 +63,8 @@ public struct ImageFetcher: Sendable {
     let host = host ?? reference.host
     // What was given for this run is for the registry that the address names.
     let given = host == reference.host ? settings.credential : nil
-    let credential = try given ?? settings.credentials.credential(host: host, repository: reference.repository)
+    let credential =
+      try given ?? settings.credentials.credential(host: host, repository: reference.repository)
     return RegistryRepository(
       try RegistryClient(
         host: host, plainHTTP: settings.plainHTTP, credential: credential, client: client,
@@ -100,7 +101,9 @@ public struct ImageFetcher: Sendable {
     }
   }
 
-  private func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool) -> FileDownload {
+  private func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
+    -> FileDownload
+  {
     var download = FileDownload(to: destination, key: key)
     download.byteCount = byteCount
     download.replaces = replaces
@@ -120,7 +123,8 @@ public struct ImageFetcher: Sendable {
     if let digest { download.digest = (digest.algorithm, digest.hexadecimal) }
     let found = try download.run { _ in RandomAccessStream(file) }
     return FetchedImage(
-      path: destination, digest: Hexadecimal.text(found.digest), byteCount: length, received: 0, wasCached: true)
+      path: destination, digest: Hexadecimal.text(found.digest), byteCount: length, received: 0,
+      wasCached: true)
   }
 
   // MARK: A SIF image in a registry
@@ -131,12 +135,14 @@ public struct ImageFetcher: Sendable {
     let bytes = try OCIImage.manifest(descriptor, from: repository, platform: settings.platform).bytes
     let manifest = try OCIManifest(reading: bytes)
     let name = "oras://\(reference)"
-    guard [OCIMediaType.config, OCIMediaType.dockerConfig].allSatisfy({ $0 != manifest.config.mediaType }) else {
+    guard [OCIMediaType.config, OCIMediaType.dockerConfig].allSatisfy({ $0 != manifest.config.mediaType })
+    else {
       throw FetchError(.notSIF, "\(name) is an image of OCI, not a SIF image; docker:// makes one of it")
     }
     guard manifest.layers.count == 1, let layer = manifest.layers.first else {
       throw FetchError(
-        .notSIF, "\(name): ORAS SIF image should have a single layer, and this one has \(manifest.layers.count)")
+        .notSIF,
+        "\(name): ORAS SIF image should have a single layer, and this one has \(manifest.layers.count)")
     }
     return (repository, layer)
   }
@@ -156,7 +162,8 @@ public struct ImageFetcher: Sendable {
   }
 
   private func fetchArtifact(
-    _ reference: OCIReference, _ repository: RegistryRepository, _ layer: OCIDescriptor, _ destination: FilePath,
+    _ reference: OCIReference, _ repository: RegistryRepository, _ layer: OCIDescriptor,
+    _ destination: FilePath,
     _ replaces: Bool
   ) throws -> FetchedImage {
     var download = download(destination, key: layer.digest.description, layer.size, replaces)
@@ -209,7 +216,9 @@ public struct ImageFetcher: Sendable {
   ///
   /// - Parameter elsewhere: makes the path of a file that the caller removes when it is no longer needed.
   public func cached(_ address: ImageAddress, elsewhere: () throws -> FilePath) throws -> FilePath {
-    guard let cache = settings.cache else { return try pull(address, to: try elsewhere(), replacing: true).path }
+    guard let cache = settings.cache else {
+      return try pull(address, to: try elsewhere(), replacing: true).path
+    }
     switch address {
     case .oras(let reference):
       let (repository, layer) = try artifact(reference)

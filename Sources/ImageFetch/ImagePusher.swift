@@ -45,7 +45,9 @@ extension ImageFetcher {
     let repository = try repository(reference)
     var layer = OCIDescriptor(
       mediaType: OCIMediaType.sifLayer, digest: try digest(file, byteCount), size: byteCount)
-    layer.annotations = ["org.opencontainers.image.title": path.lastComponent?.string.printable ?? "image.sif"]
+    layer.annotations = [
+      "org.opencontainers.image.title": path.lastComponent?.string.printable ?? "image.sif"
+    ]
     let progress = settings.progress?(byteCount)
     let result = try repository.upload(file, layer, chunk: chunk, progress: progress)
     var config = try OCIDescriptor(mediaType: OCIMediaType.sifConfig, of: Self.emptyObject)

@@ -28,7 +28,9 @@ public struct AuthenticationChallenge: Equatable, Sendable {
     /// A token of RFC 9110 section 5.6.2; nil if there is none.
     private mutating func token() -> String? {
       let start = place
-      while let byte = next, byte > 0x20, byte < 0x7F, !"()<>@,;:\\\"/[]?={}".utf8.contains(byte) { place += 1 }
+      while let byte = next, byte > 0x20, byte < 0x7F, !"()<>@,;:\\\"/[]?={}".utf8.contains(byte) {
+        place += 1
+      }
       return start == place ? nil : String(decoding: bytes[start..<place], as: UTF8.self)
     }
 

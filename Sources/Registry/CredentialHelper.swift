@@ -11,7 +11,8 @@ struct CredentialHelper {
   init(_ name: String) throws(RegistryError) {
     guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }), name.utf8.count < 200 else {
       throw RegistryError(
-        .credentialFile, "\"\(name.prefix(100).printable)\" is not the name of a program that keeps credentials")
+        .credentialFile,
+        "\"\(name.prefix(100).printable)\" is not the name of a program that keeps credentials")
     }
     program = "docker-credential-\(name)"
   }

@@ -62,7 +62,9 @@ public final class RegistryClient: Sendable {
     // A host that the registry led to has no business with the registry's credentials.
     guard first.status == 401, first.address.origin == origin else { return first }
     let challenges = AuthenticationChallenge.challenges(in: first.fields.values("WWW-Authenticate"))
-    guard let challenge = challenges.first(where: { ["bearer", "basic"].contains($0.scheme) }) else { return first }
+    guard let challenge = challenges.first(where: { ["bearer", "basic"].contains($0.scheme) }) else {
+      return first
+    }
     if challenge.scheme == "basic" {
       guard let basic = credential.basic else {
         first.close()
@@ -118,22 +120,26 @@ public final class RegistryClient: Sendable {
     _ challenge: AuthenticationChallenge, _ scopes: [String], _ key: String, _ purpose: String
   ) throws -> String {
     guard let text = challenge.parameters["realm"] else {
-      throw RegistryError(.challenge, "cannot \(purpose): \(origin.authority) wants a token and names no place to get it")
+      throw RegistryError(
+        .challenge, "cannot \(purpose): \(origin.authority) wants a token and names no place to get it")
     }
     let realm: HTTPAddress
     do throws(TransportError) { realm = try HTTPAddress(text) } catch {
       throw RegistryError(
-        .challenge, "cannot \(purpose): \(origin.authority) names a token service that is none: \(error)", causedBy: error)
+        .challenge, "cannot \(purpose): \(origin.authority) names a token service that is none: \(error)",
+        causedBy: error)
     }
     guard realm.scheme == .https || origin.scheme == .http else {
       throw RegistryError(
         .challenge,
-        "cannot \(purpose): \(origin.authority) names the token service \(realm.origin), which is not encrypted")
+        "cannot \(purpose): \(origin.authority) names the token service \(realm.origin), which is not encrypted"
+      )
     }
     guard !LocalHosts.contains(realm.host) || LocalHosts.contains(origin.host) else {
       throw RegistryError(
         .challenge,
-        "cannot \(purpose): \(origin.authority) names a token service in this network, \(realm.origin), and is not in it")
+        "cannot \(purpose): \(origin.authority) names a token service in this network, \(realm.origin), and is not in it"
+      )
     }
     let service = challenge.parameters["service"]
     // What the registry names comes first: some token services look at the first scope only.
@@ -181,7 +187,8 @@ public final class RegistryClient: Sendable {
       let detail = Self.detail(exchange)
       throw RegistryError(
         .wrongLogin,
-        "\(exchange.address.origin) refuses the login for \(origin.authority) (\(exchange.status) \(HTTPStatus.name(exchange.status)))\(detail.map { ": \($0)" } ?? "")")
+        "\(exchange.address.origin) refuses the login for \(origin.authority) (\(exchange.status) \(HTTPStatus.name(exchange.status)))\(detail.map { ": \($0)" } ?? "")"
+      )
     }
     try Self.requireSuccess(exchange)
     return try Self.json(exchange, limit: 64 << 10)
@@ -195,7 +202,8 @@ public final class RegistryClient: Sendable {
   static func json(_ exchange: HTTPExchange, limit: Int) throws -> JSONValue {
     let bytes = try exchange.bytes(limit: limit)
     do throws(JSONError) {
-      return try JSONParser.parse(bytes, limits: JSONLimits(bytes: limit, depth: 32, keepsDuplicateKeys: true))
+      return try JSONParser.parse(
+        bytes, limits: JSONLimits(bytes: limit, depth: 32, keepsDuplicateKeys: true))
     } catch {
       let looks = bytes.first { $0 > 0x20 } == UInt8(ascii: "<") ? " (it looks like a web page)" : ""
       throw exchange.failure(.answer, "the answer is not JSON: \(error)\(looks)")
@@ -215,10 +223,13 @@ public final class RegistryClient: Sendable {
   /// What the registry says about an error, for people.
   private static func detail(_ exchange: HTTPExchange) -> String? {
     guard let bytes = try? exchange.bytes(limit: 64 << 10),
-      let value = try? JSONParser.parse(bytes, limits: JSONLimits(bytes: 64 << 10, depth: 16, keepsDuplicateKeys: true))
+      let value = try? JSONParser.parse(
+        bytes, limits: JSONLimits(bytes: 64 << 10, depth: 16, keepsDuplicateKeys: true))
     else { return nil }
     let first = value["errors"]?.elements?.first
-    let parts = [first?["code"]?.text, first?["message"]?.text ?? value["details"]?.text ?? value["message"]?.text]
+    let parts = [
+      first?["code"]?.text, first?["message"]?.text ?? value["details"]?.text ?? value["message"]?.text,
+    ]
     let words = parts.compactMap { $0 }.filter { !$0.isEmpty }
     return words.isEmpty ? nil : words.joined(separator: ": ")
   }

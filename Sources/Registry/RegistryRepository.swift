@@ -50,7 +50,8 @@ public final class RegistryRepository: OCIBlobSource {
       manifestRequest(.head, selector, purpose: purpose), scopes: pullScopes)
     // Some registries know no HEAD, or do not say everything in it; the answer to GET has the error's words, too.
     let text = exchange.fields["Docker-Content-Digest"]
-    if exchange.status == 200, let text, let digest = try? OCIDigest(text), let size = exchange.contentLength {
+    if exchange.status == 200, let text, let digest = try? OCIDigest(text), let size = exchange.contentLength
+    {
       exchange.close()
       return OCIDescriptor(mediaType: Self.mediaType(exchange), digest: digest, size: size)
     }
@@ -71,14 +72,17 @@ public final class RegistryRepository: OCIBlobSource {
     if let wanted = try? OCIDigest(selector) {
       guard wanted.algorithm != .sha256 || wanted == descriptor.digest else {
         throw OCIError(
-          .wrongDigest, "\(displayName): the manifest \(wanted) has the digest \(descriptor.digest): its bytes were changed")
+          .wrongDigest,
+          "\(displayName): the manifest \(wanted) has the digest \(descriptor.digest): its bytes were changed"
+        )
       }
     } else if let text = exchange.fields["Docker-Content-Digest"], let stated = try? OCIDigest(text),
       stated.algorithm == .sha256, stated != descriptor.digest
     {
       throw OCIError(
         .wrongDigest,
-        "\(displayName): the manifest of \(selector) has the digest \(descriptor.digest), and the registry states \(stated)")
+        "\(displayName): the manifest of \(selector) has the digest \(descriptor.digest), and the registry states \(stated)"
+      )
     }
     return (descriptor, bytes)
   }
@@ -122,7 +126,8 @@ public final class RegistryRepository: OCIBlobSource {
   /// Whether the repository has a blob.
   public func hasBlob(_ digest: OCIDigest) throws -> Bool {
     let exchange = try registry.send(
-      HTTPRequest(.head, address("blobs/\(digest)"), purpose: "look for \(digest.shortText) in \(displayName)"),
+      HTTPRequest(
+        .head, address("blobs/\(digest)"), purpose: "look for \(digest.shortText) in \(displayName)"),
       scopes: pushScopes)
     defer { exchange.close() }
     if exchange.status == 404 { return false }
@@ -165,13 +170,15 @@ public final class RegistryRepository: OCIBlobSource {
   public func referrers(_ digest: OCIDigest) throws -> OCIIndex {
     let exchange = try registry.send(
       HTTPRequest(
-        .get, address("referrers/\(digest)"), purpose: "list what belongs to \(displayName) \(digest.shortText)",
+        .get, address("referrers/\(digest)"),
+        purpose: "list what belongs to \(displayName) \(digest.shortText)",
         fields: HTTPFields([("Accept", OCIMediaType.index)])),
       scopes: pullScopes)
     if exchange.status == 200 { return try OCIIndex(reading: try exchange.bytes(limit: OCIIndex.longest)) }
     exchange.close()
     // Registries without that list have a tag in its place.
-    do { return try OCIIndex(reading: try manifest(digest.referrersTag).bytes) } catch let error as TransportError
+    do { return try OCIIndex(reading: try manifest(digest.referrersTag).bytes) } catch let error
+      as TransportError
       where error.code == .notFound
     {
       return OCIIndex([])

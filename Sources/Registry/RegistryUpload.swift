@@ -31,7 +31,8 @@ extension RegistryRepository {
     var chunk = chunk
     while true {
       do {
-        guard let place = try startUpload(descriptor, mountingFrom: tries == 0 ? repositories.first : nil) else {
+        guard let place = try startUpload(descriptor, mountingFrom: tries == 0 ? repositories.first : nil)
+        else {
           return .mounted
         }
         if let chunk {
@@ -66,7 +67,8 @@ extension RegistryRepository {
       address = address.adding([("mount", descriptor.digest.description), ("from", other)])
       scopes.append("repository:\(other):pull")
     }
-    let exchange = try registry.send(HTTPRequest(.post, address, purpose: purpose(descriptor)), scopes: scopes)
+    let exchange = try registry.send(
+      HTTPRequest(.post, address, purpose: purpose(descriptor)), scopes: scopes)
     try RegistryClient.requireSuccess(exchange)
     exchange.close()
     if other != nil, exchange.status == 201 { return nil }
@@ -134,9 +136,11 @@ extension RegistryRepository {
   private func state(
     of place: HTTPAddress, _ descriptor: OCIDescriptor, after error: TransportError
   ) throws -> (HTTPAddress, Int64) {
-    let exchange = try registry.send(HTTPRequest(.get, place, purpose: purpose(descriptor)), scopes: pushScopes)
+    let exchange = try registry.send(
+      HTTPRequest(.get, place, purpose: purpose(descriptor)), scopes: pushScopes)
     exchange.close()
-    guard exchange.status == 204, let range = exchange.fields["Range"]?.split(separator: "-"), range.count == 2,
+    guard exchange.status == 204, let range = exchange.fields["Range"]?.split(separator: "-"),
+      range.count == 2,
       let last = Int64(range[1]), (0..<descriptor.size).contains(last)
     else { throw error }
     // "0-0" stands for nothing as well as for one byte: sending that byte again does no harm where it is checked.

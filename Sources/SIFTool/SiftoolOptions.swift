@@ -189,6 +189,26 @@ extension OptionTable {
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
+      """
+      pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
+      docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= \
+      stall-timeout= retries= json q/quiet no-progress version
+      """,
+      """
+      push: annotation=+ join-index chunk-size= authfile= docker-username= docker-login no-https \
+      ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= stall-timeout= retries= \
+      json q/quiet no-progress version
+      """,
+      "registry: version",
+      """
+      registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \
+      client-key= insecure connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      """,
+      "registry logout: authfile= q/quiet no-progress version",
+      "registry list: authfile= json version",
+      "cache: version",
+      "cache list: T/type|types= v/verbose json version",
+      "cache clean: T/type|types= D/days= limit= n/dry-run f/force q/quiet no-progress version",
       "config: version",
       "config check: json version",
       "config fakeroot: a/add r/remove e/enable d/disable version",

@@ -38,7 +38,9 @@ public struct FileDownload {
   public func checkDestination() throws(SystemError) {
     var status = stat()
     guard destination.withPlatformString({ lstat($0, &status) }) == 0 else { return }
-    guard !replaces || status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFLNK else { return }
+    guard !replaces || status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFLNK else {
+      return
+    }
     throw SystemError(errno: .fileExists, operation: "write to", path: destination)
   }
 
@@ -74,7 +76,8 @@ public struct FileDownload {
         part.remove()
         throw TransportError(
           .answer,
-          "\(destination.printable): what was downloaded has the digest \(digest.algorithm.name):\(Hexadecimal.text(found)), and \(digest.hexadecimal) is right: its bytes were changed")
+          "\(destination.printable): what was downloaded has the digest \(digest.algorithm.name):\(Hexadecimal.text(found)), and \(digest.hexadecimal) is right: its bytes were changed"
+        )
       }
       try part.commit(replacing: replaces)
       return (received, found)
@@ -157,7 +160,8 @@ public struct FileDownload {
     }
     guard byteCount == nil || start + received == byteCount else {
       throw TransportError(
-        .broken, "\(destination.printable): the download ended after \(start + received) of \(byteCount ?? 0) bytes")
+        .broken,
+        "\(destination.printable): the download ended after \(start + received) of \(byteCount ?? 0) bytes")
     }
     return received
   }

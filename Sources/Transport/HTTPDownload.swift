@@ -78,7 +78,8 @@ public final class HTTPDownload: ByteStream, @unchecked Sendable {
         exchange.close()
         throw exchange.failure(
           .range,
-          "bytes from \(position) on were asked for, and the answer is \"\(exchange.fields["Content-Range"] ?? "a part")\"")
+          "bytes from \(position) on were asked for, and the answer is \"\(exchange.fields["Content-Range"] ?? "a part")\""
+        )
       }
       if let total = range.total { try agree(total, exchange) }
       self.exchange = exchange
@@ -90,7 +91,8 @@ public final class HTTPDownload: ByteStream, @unchecked Sendable {
     case 416:
       exchange.close()
       throw exchange.failure(
-        .range, "it has no bytes from \(position) on (\(exchange.fields["Content-Range"] ?? "no length is named"))")
+        .range,
+        "it has no bytes from \(position) on (\(exchange.fields["Content-Range"] ?? "no length is named"))")
     default: try exchange.requireSuccess()
     }
   }

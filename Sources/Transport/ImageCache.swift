@@ -64,7 +64,8 @@ public struct ImageCache: Sendable {
   /// The path of an entry, whether it exists or not.
   public func path(_ kind: Kind, _ name: String) -> FilePath {
     // A name comes from digests; anything else must not lead out of the directory.
-    let safe = String(decoding: name.utf8.map { $0 == 0x2F || $0 < 0x21 || $0 > 0x7E ? 0x5F : $0 }, as: UTF8.self)
+    let safe = String(
+      decoding: name.utf8.map { $0 == 0x2F || $0 < 0x21 || $0 > 0x7E ? 0x5F : $0 }, as: UTF8.self)
     return directory.appending(kind.rawValue).appending(safe.hasPrefix(".") ? "_" + safe : safe)
   }
 
@@ -221,7 +222,9 @@ public struct ImageCache: Sendable {
 
   private static func isLocked(_ path: FilePath) -> Bool {
     let lock = path.string.hasSuffix(".lock") ? path : FilePath(path.string + ".lock")
-    guard let file = try? OwnedDescriptor(opening: lock, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else { return false }
+    guard let file = try? OwnedDescriptor(opening: lock, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
+      return false
+    }
     return (try? file.lockWhole()) == false
   }
 }

@@ -25,7 +25,8 @@ struct PartialFile: ~Copyable {
       let file = try OwnedDescriptor(
         opening: path, flags: O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode: 0o600)
       guard try file.status().st_mode & S_IFMT == S_IFREG else {
-        throw SystemError(errno: .fileExists, operation: "write to", path: path, detail: "it is no regular file")
+        throw SystemError(
+          errno: .fileExists, operation: "write to", path: path, detail: "it is no regular file")
       }
       if try file.lockWhole() {
         // Whoever had the lock may have given the file its final name.
@@ -103,7 +104,8 @@ struct PartialFile: ~Copyable {
       }
       guard other.hasPrefix(name + "."), other.hasSuffix(".part") else { continue }
       let key = other.dropFirst(name.utf8.count + 1).dropLast(5)
-      guard key.utf8.count == 16, key.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+      guard key.utf8.count == 16,
+        key.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
       else { continue }
       let path = parent.appending(other)
       guard let file = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK),

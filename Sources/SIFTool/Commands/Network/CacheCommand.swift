@@ -40,13 +40,13 @@ extension ImageCache.Entry {
     .object([
       JSONMember("name", .string(Array(name.utf8).escapedName)), JSONMember("type", .string(kind.rawValue)),
       JSONMember("size", .integer(byteCount)),
-      JSONMember("time", .string(CivilTime(secondsSince1970: time).description)),
+      JSONMember("time", .string(CivilTime(seconds: time).iso8601)),
     ])
   }
 
   var line: String {
     let size = ByteText.decimal(byteCount)
-    return "\(kind.rawValue)  \(size)  \(CivilTime(secondsSince1970: time))  \(Array(name.utf8).escapedName)"
+    return "\(kind.rawValue)  \(size)  \(CivilTime(seconds: time).iso8601)  \(Array(name.utf8).escapedName)"
   }
 }
 
@@ -104,6 +104,7 @@ struct CacheCleanCommand: ReportingCommand {
       try cache.remove(entries)
     }
     reporter.note(
-      "\(entries.count) entries, \(ByteText.decimal(total))\(dryRun ? " would be" : "") removed from \(cache.directory.printable)")
+      "\(entries.count) entries, \(ByteText.decimal(total))\(dryRun ? " would be" : "") removed from \(cache.directory.printable)"
+    )
   }
 }

@@ -18,7 +18,8 @@ struct PullCommand: ReportingCommand {
       7 the server, the network or the disk failed.
       """)
 
-  @Argument(help: ArgumentHelp("The file (default: made from the address), and the address.", valueName: "operands"))
+  @Argument(
+    help: ArgumentHelp("The file (default: made from the address), and the address.", valueName: "operands"))
   var operands: [String]
   @Option(help: ArgumentHelp("The file.", valueName: "file")) var name: OutputArgument?
   @Option(
@@ -35,7 +36,8 @@ struct PullCommand: ReportingCommand {
   func validate() throws {
     guard (1...2).contains(operands.count) else {
       throw ValidationError(
-        operands.isEmpty ? "give an address, such as oras://host/repository:tag" : "give a file and an address, no more")
+        operands.isEmpty
+          ? "give an address, such as oras://host/repository:tag" : "give a file and an address, no more")
     }
     guard operands.count == 1 || name == nil else {
       throw ValidationError("--name and a file before the address exclude each other")
@@ -46,7 +48,8 @@ struct PullCommand: ReportingCommand {
     let text = operands[operands.count - 1]
     guard let address = try ImageAddress(text) else {
       throw ToolFailure.usage(
-        "\"\(ArgumentBytes.printable(text))\" has no scheme: give an address, such as oras://host/repository:tag")
+        "\"\(ArgumentBytes.printable(text))\" has no scheme: give an address, such as oras://host/repository:tag"
+      )
     }
     let fetcher = ImageFetcher(try fetch.settings(reporter))
     let destination = try destination(address)
@@ -66,7 +69,8 @@ struct PullCommand: ReportingCommand {
       ])
     } else {
       let from = image.wasCached ? "from the cache" : "\(ByteText.decimal(image.received)) received"
-      reporter.note("\(image.path.printable): \(ByteText.decimal(image.byteCount)), \(from), sha256:\(image.digest)")
+      reporter.note(
+        "\(image.path.printable): \(ByteText.decimal(image.byteCount)), \(from), sha256:\(image.digest)")
     }
   }
 
@@ -78,7 +82,9 @@ struct PullCommand: ReportingCommand {
   }
 
   private static var directoryOfEnvironment: FilePath? {
-    for name in ["APPTAINER_PULLDIR", "SINGULARITY_PULLDIR", "APPTAINER_PULLFOLDER", "SINGULARITY_PULLFOLDER"] {
+    for name in [
+      "APPTAINER_PULLDIR", "SINGULARITY_PULLDIR", "APPTAINER_PULLFOLDER", "SINGULARITY_PULLFOLDER",
+    ] {
       if let value = getenv(name), value.pointee != 0 { return FilePath(platformString: value) }
     }
     return nil

@@ -37,12 +37,14 @@ struct PushCommand: ReportingCommand {
   func execute(_ reporter: Reporter) throws {
     guard let target = try ImageAddress(address) else {
       throw ToolFailure.usage(
-        "\"\(ArgumentBytes.printable(address))\" has no scheme: give an address, such as oras://host/repository:tag")
+        "\"\(ArgumentBytes.printable(address))\" has no scheme: give an address, such as oras://host/repository:tag"
+      )
     }
     var notes: [String: String] = [:]
     for text in annotation {
       guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-        throw ToolFailure.usage("--annotation: \"\(ArgumentBytes.printable(text))\" is not of the form name=value")
+        throw ToolFailure.usage(
+          "--annotation: \"\(ArgumentBytes.printable(text))\" is not of the form name=value")
       }
       notes[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }

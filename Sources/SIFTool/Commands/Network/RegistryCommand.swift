@@ -27,11 +27,13 @@ private func registryHost(_ argument: String) throws -> String {
 
 struct RegistryLoginCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    subcommand: "login", abstract: "Keep the name and password for a registry, after asking it whether they are right.",
+    subcommand: "login",
+    abstract: "Keep the name and password for a registry, after asking it whether they are right.",
     discussion: "The password is asked for on the terminal, or read from standard input.")
 
   @Argument(help: "The registry's host, such as ghcr.io.") var host: String
-  @Option(name: [.short, .long], help: ArgumentHelp("The user's name.", valueName: "name")) var username: String?
+  @Option(name: [.short, .long], help: ArgumentHelp("The user's name.", valueName: "name")) var username:
+    String?
   @Flag(help: "Read the password from standard input.") var passwordStdin = false
   @Option(
     help: ArgumentHelp(
@@ -44,7 +46,9 @@ struct RegistryLoginCommand: ReportingCommand {
     let host = try registryHost(host)
     var user = username
     if user == nil {
-      guard !passwordStdin, SecretInput.canPrompt else { throw ToolFailure.usage("give the user's name with --username") }
+      guard !passwordStdin, SecretInput.canPrompt else {
+        throw ToolFailure.usage("give the user's name with --username")
+      }
       Console.prompt("User name: ")
       user = readLine(strippingNewline: true)
     }
@@ -54,12 +58,15 @@ struct RegistryLoginCommand: ReportingCommand {
     let secret: String
     if passwordStdin {
       var text = try SecretInput.readPassphrase(from: STDIN_FILENO, "standard input").text
-      while let last = text.unicodeScalars.last, last == "\n" || last == "\r" { text.unicodeScalars.removeLast() }
+      while let last = text.unicodeScalars.last, last == "\n" || last == "\r" {
+        text.unicodeScalars.removeLast()
+      }
       secret = text
     } else if let bytes = try SecretInput.prompt("Password or token: ") {
       secret = bytes.text
     } else {
-      throw ToolFailure.usage("there is no terminal to ask for the password on: give it with --password-stdin")
+      throw ToolFailure.usage(
+        "there is no terminal to ask for the password on: give it with --password-stdin")
     }
     guard !secret.isEmpty else { throw ToolFailure.usage("the password is empty") }
     let registry = try RegistryClient(
@@ -85,7 +92,8 @@ struct RegistryLogoutCommand: ReportingCommand {
     let host = try registryHost(host)
     let store = CredentialStore(file: authfile?.path)
     guard try store.remove(host: host) else {
-      throw ToolFailure(.failure, code: "not-found", "no login for \(host) is kept in \(store.file.printable)")
+      throw ToolFailure(
+        .failure, code: "not-found", "no login for \(host) is kept in \(store.file.printable)")
     }
     reporter.note("logged out of \(host)")
   }

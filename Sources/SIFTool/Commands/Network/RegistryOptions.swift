@@ -32,7 +32,9 @@ struct CredentialOptions: ParsableArguments {
 
   private static var fileOfEnvironment: PathArgument? {
     for name in ["APPTAINER_AUTHFILE", "SINGULARITY_AUTHFILE", "REGISTRY_AUTH_FILE"] {
-      if let value = getenv(name), value.pointee != 0 { return PathArgument(argument: String(cString: value)) }
+      if let value = getenv(name), value.pointee != 0 {
+        return PathArgument(argument: String(cString: value))
+      }
     }
     return nil
   }
@@ -40,7 +42,8 @@ struct CredentialOptions: ParsableArguments {
   /// What was given for this run; nil to look into files.
   func credential() throws -> RegistryCredential? {
     var user = dockerUsername
-    for name in ["APPTAINER_DOCKER_USERNAME", "SINGULARITY_DOCKER_USERNAME", "DOCKER_USERNAME"] where user == nil {
+    for name in ["APPTAINER_DOCKER_USERNAME", "SINGULARITY_DOCKER_USERNAME", "DOCKER_USERNAME"]
+    where user == nil {
       if let value = getenv(name), value.pointee != 0 { user = String(cString: value) }
     }
     var secret: String?
@@ -89,7 +92,9 @@ struct PlatformOptions: ParsableArguments {
   var platform: String?
 
   func validate() throws {
-    guard arch == nil || platform == nil else { throw ValidationError("--arch and --platform exclude each other") }
+    guard arch == nil || platform == nil else {
+      throw ValidationError("--arch and --platform exclude each other")
+    }
   }
 
   /// The platform; nil for this machine's.
