@@ -97,7 +97,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
-    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "Squash", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -123,7 +123,10 @@ let package = Package(
     // Floor 4, containers.
     module(
       "ImageBuild",
-      ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF", "Squash", "StrictJSON",
+        systemPackage,
+      ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
@@ -151,7 +154,7 @@ let package = Package(
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
         "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
-        "OpenPGP",
+        "OCI", "OpenPGP",
         "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

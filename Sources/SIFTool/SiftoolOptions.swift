@@ -81,6 +81,11 @@ extension OptionTable {
       threads= all-root no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= \
       kdf-time= sector-size= luks-offset= deterministic q/quiet no-progress version
       """,
+      """
+      pull: F/force platform= arch= compression= level= block-size= threads= all-root no-xattrs encrypt \
+      passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= luks-offset= \
+      deterministic q/quiet no-progress version
+      """,
       "map: svg= key=+ keyring=+ json q/quiet no-progress version",
       "carve: all min-confidence= extract= json q/quiet no-progress version",
       """
