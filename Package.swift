@@ -102,7 +102,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
-    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "Squash", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -128,7 +128,10 @@ let package = Package(
     // Floor 4, containers.
     module(
       "ImageBuild",
-      ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF", "Squash", "StrictJSON",
+        systemPackage,
+      ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
@@ -149,7 +152,10 @@ let package = Package(
       "Registry", ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "StrictJSON", "Transport", systemPackage]),
     module(
       "ImageFetch",
-      ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "Registry", "SIF", "Transport", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "ImageBuild", "LinuxSystem", "OCI", "Registry", "SIF", "Squash", "Transport",
+        systemPackage,
+      ]),
 
     // Floor 6, tools.
     module(
@@ -164,8 +170,8 @@ let package = Package(
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
         "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LUKS",
         "LinuxSystem",
-        "OpenPGP",
-        "OCI", "PEMKeys", "Partitions", "Registry", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
+        "OCI", "OpenPGP",
+        "PEMKeys", "Partitions", "Registry", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

@@ -58,6 +58,9 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether it names an image of OCI, of which a SIF image has to be made.
+  public var isContainer: Bool { if case .docker = self { true } else { false } }
+
   /// The address for people.
   public var description: String {
     switch self {

@@ -8,7 +8,7 @@ public import SystemPackage
 public import Transport
 
 /// How images are fetched and sent.
-public struct FetchSettings: Sendable {
+public struct FetchSettings {
   /// How servers are talked to.
   public var http = HTTPSettings()
   /// Whether registries are asked without encryption.
@@ -28,6 +28,9 @@ public struct FetchSettings: Sendable {
   /// Makes what is told about bytes that have come, from their number; 0 if that is not known.
   public var progress: (@Sendable (Int64) -> (@Sendable (Int64) -> Void)?)?
 
+  /// Makes a SIF image of an image of OCI: from the image, its name and the path; nil for the usual way.
+  public var makeImage: ((OCIImage, String, FilePath) throws -> Void)?
+
   /// Settings with the defaults.
   public init() {}
 }
@@ -36,8 +39,8 @@ public struct FetchSettings: Sendable {
 public struct FetchedImage: Sendable {
   /// The file.
   public let path: FilePath
-  /// Its SHA-256 digest, in hexadecimal digits.
-  public let digest: String
+  /// Its SHA-256 digest, in hexadecimal digits; nil for an image that was made here.
+  public let digest: String?
   /// Its length.
   public let byteCount: Int64
   /// How many bytes came over the network.
@@ -47,7 +50,7 @@ public struct FetchedImage: Sendable {
 }
 
 /// Fetches images to files, or to the cache.
-public struct ImageFetcher: Sendable {
+public struct ImageFetcher {
   /// How.
   public let settings: FetchSettings
   let client: HTTPClient
@@ -236,7 +239,7 @@ public struct ImageFetcher: Sendable {
     case .docker(let reference):
       let (repository, chosen) = try container(reference)
       return try cache.entry(.ociTemporary, chosen.digest.description) { path in
-        try convert(repository, chosen, path)
+        try convert(reference, repository, chosen, path)
       }
     }
   }

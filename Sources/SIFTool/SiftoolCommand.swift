@@ -57,7 +57,7 @@ struct SiftoolCommand: ParsableCommand {
         ]),
       CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
       CommandGroup(
-        name: "Network",
+        name: "Transfer",
         subcommands: [PullCommand.self, PushCommand.self, RegistryCommand.self, CacheCommand.self]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
