@@ -48,16 +48,8 @@ struct PushCommand: ReportingCommand {
       }
       notes[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }
-    var settings = FetchSettings()
-    settings.http = server.settings(reporter)
-    settings.plainHTTP = server.noHttps
-    settings.credentials = credentials.store
-    settings.credential = try credentials.credential()
-    settings.notice = { reporter.note($0) }
-    settings.progress = { total in
-      let bar = reporter.bar(total: total)
-      return { bar.advance(by: $0) }
-    }
+    let settings = try FetchSettings(
+      server.settings(reporter), plainHTTP: server.noHttps, credentials, reporter)
     let pushed = try image.named {
       try ImageFetcher(settings).push(
         image.path, to: target, chunk: chunkSize?.bytes, joining: joinIndex, annotations: notes)
