@@ -149,6 +149,72 @@ import Testing
     #expect(lost.status == 7 && lost.errors.contains("docker-credential-test"), "\(lost.errors)")
   }
 
+  /// An image that skopeo sends: a SIF is made of it, and programs start from its address. Nothing is fetched twice.
+  @Test func imagesOfOCI() throws {
+    let server = try registry()
+    let address = "docker://127.0.0.1:\(server.port)/images/box:v1"
+    try Shell.check(
+      """
+      umoci init --layout layout; umoci new --image layout:v1
+      umoci config --image layout:v1 --config.env GREETING=hello
+      mkdir -p root/bin; cp /bin/busybox root/bin/; ln -s busybox root/bin/sh; ln -s busybox root/bin/cat
+      umoci insert --image layout:v1 root /
+      echo one > one; umoci insert --image layout:v1 one /file
+      echo two > two; umoci insert --image layout:v1 two /file
+      skopeo copy -q --dest-tls-verify=false oci:layout:v1 \(address)
+      """, in: directory)
+    let pulled = try siftool("pull", "--no-https", "--deterministic", "box.sif", address)
+    #expect(pulled.status == 0, "\(pulled.errors)")
+    #expect(try siftool("cat", "box.sif", "file").text == "two\n")
+    // The same bytes as from the layout, but for the name that it came by.
+    #expect(try siftool("pull", "--deterministic", "again.sif", "oci:layout:v1").status == 0)
+    #expect(
+      try siftool("ls", "-l", "-R", "box.sif", "bin").text
+        == siftool("ls", "-l", "-R", "again.sif", "bin").text)
+    #expect(try siftool("check", "box.sif").status == 0)
+    let script = "echo $GREETING; cat /file"
+    for _ in 0..<2 {
+      let answer = try siftool("exec", "--no-https", address, "/bin/sh", "-c", script)
+      #expect(answer.text == "hello\ntwo\n", "\(answer.errors)")
+    }
+    #expect(try siftool("cache", "list", "-T", "oci-tmp").text.hasPrefix("1 entries"))
+    // Without the cache, and where nothing can be kept.
+    try Tool.check(["mkdir", directory.file("temporary")])
+    let alone = try siftool(
+      "exec", "--no-https", "--disable-cache", address, "/bin/sh", "-c", script,
+      environment: ["TMPDIR": directory.file("temporary")])
+    #expect(alone.text == "hello\ntwo\n", "\(alone.errors)")
+    #expect(try Tool.check(["ls", directory.file("temporary")]).text.isEmpty)
+    let nowhere = try siftool(
+      "exec", "--no-https", address, "/bin/sh", "-c", script, environment: ["SINGULARITY_CACHEDIR": "/proc"])
+    #expect(
+      nowhere.text == "hello\ntwo\n" && nowhere.errors.contains("the cache is not used"), "\(nowhere.errors)")
+    let missing = try siftool("exec", "--no-https", address + "-gone", "/bin/sh")
+    #expect(missing.status == 1 && missing.errors.contains("manifest unknown"), "\(missing.errors)")
+    let artifact = try siftool("pull", "--no-https", "x.sif", address.replacing("docker:", with: "oras:"))
+    #expect(
+      artifact.status == 5 && artifact.errors.contains("docker:// makes one of it"), "\(artifact.errors)")
+    // A finished image is not made anew.
+    #expect(try siftool("pull", "x.sif", "oras://127.0.0.1:1/a:1", "--encrypt").status == 64)
+  }
+
+  /// Several processes that need one image at once: one fetches it.
+  @Test func oneFetchForMany() throws {
+    let server = try registry()
+    let address = "oras://127.0.0.1:\(server.port)/images/box:1"
+    try Shell.check(
+      "mkdir -p root/bin; cp /bin/busybox root/bin/sh; siftool pack root box.sif -q", in: directory)
+    #expect(try siftool("push", "--no-https", "box.sif", address).status == 0)
+    let running = try (0..<4).map { _ in
+      try Siftool.start("exec", "--no-https", address, "/bin/sh", "-c", "echo inside", in: directory)
+    }
+    for answer in try running.map({ try $0.wait() }) {
+      #expect(answer.text == "inside\n", "\(answer.errors)")
+    }
+    #expect(try siftool("cache", "list").text.hasPrefix("1 entries"))
+    #expect(try Tool.check(["ls", directory.file(".singularity/cache/oras")]).text.hasPrefix("sha256:"))
+  }
+
   /// A registry that keeps copies of another one is asked first, and the other one if it has nothing.
   @Test func mirrors() throws {
     let origin = try registry()
