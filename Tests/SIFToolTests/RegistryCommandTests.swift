@@ -67,12 +67,28 @@ import Testing
   @Test func partsOfABigImage() throws {
     let server = try registry()
     try Shell.check(
-      "mkdir tree; head -c 3000000 /dev/urandom > tree/random; siftool pack tree c.sif -q", in: directory)
+      "mkdir tree; head -c 20000000 /dev/urandom > tree/random; siftool pack tree c.sif -q", in: directory)
     let address = "oras://127.0.0.1:\(server.port)/images/big:1"
-    let pushed = try siftool("push", "--no-https", "--chunk-size", "100K", "c.sif", address)
+    let pushed = try siftool("push", "--no-https", "--chunk-size", "3M", "c.sif", address)
     #expect(pushed.status == 0, "\(pushed.errors)")
     #expect(try siftool("pull", "--no-https", "d.sif", address).status == 0)
     #expect(try directory.read("d.sif") == directory.read("c.sif"))
+    let parts = try siftool("pull", "--no-https", "--connections", "3", "e.sif", address)
+    #expect(parts.status == 0, "\(parts.errors)")
+    #expect(try directory.read("e.sif") == directory.read("c.sif"))
+    // A web server that sends parts, and one that does not.
+    try Tool.check(["mv", directory.file("c.sif"), directory.file("image.sif")])
+    let web = try TestServer.start(
+      ["/usr/bin/python3", Fixture.script("lying-server.py"), directory.path],
+      portsFile: directory.file("ports"))
+    for way in ["ok", "untold"] {
+      let answer = try siftool(
+        "pull", "--force", "--connections", "3", "f.sif", "http://127.0.0.1:\(web.port)/\(way)/app.sif")
+      #expect(answer.status == 0, "\(answer.errors)")
+      #expect(try directory.read("f.sif") == directory.read("image.sif"))
+    }
+    let ranges = String(decoding: try directory.read("requests"), as: UTF8.self).split(separator: "\n")
+    #expect(ranges.count { $0.contains("bytes=4194304-8388607") } == 1)
   }
 
   /// One tag with an image for each architecture.
@@ -157,10 +173,10 @@ import Testing
       """
       umoci init --layout layout; umoci new --image layout:v1
       umoci config --image layout:v1 --config.env GREETING=hello
-      mkdir -p root/bin; cp /bin/busybox root/bin/; ln -s busybox root/bin/sh; ln -s busybox root/bin/cat
-      umoci insert --image layout:v1 root /
-      echo one > one; umoci insert --image layout:v1 one /file
-      echo two > two; umoci insert --image layout:v1 two /file
+      umoci unpack --image layout:v1 first; mkdir first/rootfs/bin; cp /bin/busybox first/rootfs/bin/
+      ln -s busybox first/rootfs/bin/sh; ln -s busybox first/rootfs/bin/cat; echo one > first/rootfs/file
+      umoci repack --image layout:v1 first
+      umoci unpack --image layout:v1 second; echo two > second/rootfs/file; umoci repack --image layout:v1 second
       skopeo copy -q --dest-tls-verify=false oci:layout:v1 \(address)
       """, in: directory)
     let pulled = try siftool("pull", "--no-https", "--deterministic", "box.sif", address)
