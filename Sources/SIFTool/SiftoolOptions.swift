@@ -207,19 +207,20 @@ extension OptionTable {
       """
       pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
       docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= \
-      stall-timeout= retries= compression= level= block-size= threads= all-root no-xattrs encrypt \
-      passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= luks-offset= \
-      deterministic json q/quiet no-progress version
+      stall-timeout= retries= connections= compression= level= block-size= threads= all-root no-xattrs \
+      encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= \
+      luks-offset= deterministic json q/quiet no-progress version
       """,
       """
       push: annotation=+ join-index chunk-size= authfile= docker-username= docker-login no-https \
       ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= stall-timeout= retries= \
-      json q/quiet no-progress version
+      connections= json q/quiet no-progress version
       """,
       "registry: version",
       """
       registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \
-      client-key= insecure connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      client-key= insecure connect-timeout= stall-timeout= retries= connections= q/quiet no-progress \
+      version
       """,
       "registry logout: authfile= q/quiet no-progress version",
       "registry list: authfile= json version",
