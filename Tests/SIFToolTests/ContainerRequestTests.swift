@@ -14,7 +14,7 @@ struct ContainerRequestTests {
     "netns-path": "/proc/self/ns/net", "add-caps": "CAP_CHOWN", "drop-caps": "all", "security": "uid:5",
     "memory": "1G", "memory-reservation": "64M", "memory-swap": "-1", "cpus": "1.5", "cpu-shares": "512",
     "cpuset-cpus": "0", "pids-limit": "-1", "blkio-weight": "10", "tmpdir": "/t", "runscript-timeout": "30s",
-    "hostname": "-h",
+    "hostname": "-h", "app": "a",
   ]
 
   /// The options that only the parser of the whole command reads: those on keys and signatures, those that it refuses, and
