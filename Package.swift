@@ -39,6 +39,7 @@ let package = Package(
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ShellScript", targets: ["ShellScript"]),
+    .library(name: "Definition", targets: ["Definition"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
@@ -96,6 +97,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
+    module("Definition", ["Bytes"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -159,7 +161,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "Bytes", "DSSE", "Definition", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust",
+        "LUKS",
         "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
@@ -189,6 +192,7 @@ let package = Package(
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
+    tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
