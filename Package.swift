@@ -39,6 +39,7 @@ let package = Package(
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ShellScript", targets: ["ShellScript"]),
+    .library(name: "Definition", targets: ["Definition"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "OCI", targets: ["OCI"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
@@ -102,6 +103,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
+    module("Definition", ["Bytes"]),
     module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "Squash", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
@@ -181,7 +183,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "Bytes", "DSSE", "Definition", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust",
+        "LUKS",
         "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
@@ -211,6 +214,7 @@ let package = Package(
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
+    tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),

@@ -33,7 +33,7 @@ extension PathArgument {
     settings.http = ServerOptions.defaults(reporter)
     settings.http.allowsPlainHTTP = noHttps
     settings.plainHTTP = noHttps
-    settings.credentials = CredentialStore(file: authfile ?? CredentialOptions.fileOfEnvironment?.path)
+    settings.credentials = CredentialStore(file: authfile ?? CredentialRequest.fileOfEnvironment?.path)
     settings.notice = { reporter.note($0) }
     return try ImageFetcher(settings).open(address)
   }

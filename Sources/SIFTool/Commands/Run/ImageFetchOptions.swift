@@ -8,14 +8,36 @@ import SystemPackage
 import Transport
 
 /// What an image argument that is an address needs: who asks, and how.
-struct ImageFetchOptions: ParsableArguments {
+struct ImageFetchOptions: SeparateGroup {
   @Flag(help: "Ask registries without encryption.") var noHttps = false
-  @OptionGroup var credentials: CredentialOptions
+  @Option(help: ArgumentHelp("The file with the credentials of registries.", valueName: "file"))
+  var authfile: PathArgument?
+  @Option(
+    help: ArgumentHelp(
+      "Log in to the registry with this name; the password is in DOCKER_PASSWORD.", valueName: "name"))
+  var dockerUsername: String?
+  @Flag(help: "Ask for the name and the password for the registry.") var dockerLogin = false
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
+
+  /// What they ask for.
+  var request: ImageFetchRequest {
+    ImageFetchRequest(
+      noHttps: noHttps,
+      credentials: CredentialRequest(file: authfile, user: dockerUsername, asks: dockerLogin))
+  }
+}
+
+/// How an image is fetched whose address is in the place of a path.
+struct ImageFetchRequest {
+  var noHttps = false
+  var credentials = CredentialRequest()
 
   /// An image that can be opened.
   struct Fetched {
     let image: PathArgument
-    fileprivate var isTemporary = false
+    /// Whether it was made for this one use.
+    var isTemporary = false
 
     /// Removes the file, if it was made for one use. It may be open.
     func remove() {
@@ -41,7 +63,7 @@ struct ImageFetchOptions: ParsableArguments {
         return failure.status.rawValue
       }
     }
-    CredentialOptions.forgetPasswords()
+    CredentialRequest.forgetPasswords()
     let answer = try helper.channel?.readToEnd(limit: 1 << 16) ?? []
     let status = try helper.wait()
     guard status == 0, let kind = answer.first else {
@@ -83,7 +105,7 @@ struct ImageFetchOptions: ParsableArguments {
 extension FetchSettings {
   /// How images are fetched and sent: what options say about servers and about who asks.
   init(
-    _ http: HTTPSettings, plainHTTP: Bool, _ credentials: CredentialOptions, _ reporter: Reporter
+    _ http: HTTPSettings, plainHTTP: Bool, _ credentials: CredentialRequest, _ reporter: Reporter
   ) throws {
     self.init()
     self.http = http

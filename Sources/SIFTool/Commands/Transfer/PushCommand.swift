@@ -49,7 +49,7 @@ struct PushCommand: ReportingCommand {
       notes[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }
     let settings = try FetchSettings(
-      server.settings(reporter), plainHTTP: server.noHttps, credentials, reporter)
+      server.settings(reporter), plainHTTP: server.noHttps, credentials.request, reporter)
     let pushed = try image.named {
       try ImageFetcher(settings).push(
         image.path, to: target, chunk: chunkSize?.bytes, joining: joinIndex, annotations: notes)

@@ -27,8 +27,21 @@ struct CredentialOptions: ParsableArguments {
   var dockerUsername: String?
   @Flag(help: "Ask for the name and the password on the terminal.") var dockerLogin = false
 
+  /// What they ask for.
+  var request: CredentialRequest {
+    CredentialRequest(file: authfile, user: dockerUsername, asks: dockerLogin)
+  }
+}
+
+/// Who asks registries: what was given for this run, and the files of logins.
+struct CredentialRequest {
+  var file: PathArgument?
+  var user: String?
+  /// Whether name and password are asked for.
+  var asks = false
+
   /// The files.
-  var store: CredentialStore { CredentialStore(file: (authfile ?? Self.fileOfEnvironment)?.path) }
+  var store: CredentialStore { CredentialStore(file: (file ?? Self.fileOfEnvironment)?.path) }
 
   static var fileOfEnvironment: PathArgument? {
     for name in ["APPTAINER_AUTHFILE", "SINGULARITY_AUTHFILE", "REGISTRY_AUTH_FILE"] {
@@ -50,7 +63,7 @@ struct CredentialOptions: ParsableArguments {
 
   /// What was given for this run; nil to look into files.
   func credential() throws -> RegistryCredential? {
-    var user = dockerUsername
+    var user = user
     for name in ["APPTAINER_DOCKER_USERNAME", "SINGULARITY_DOCKER_USERNAME", "DOCKER_USERNAME"]
     where user == nil {
       if let value = getenv(name), value.pointee != 0 { user = String(cString: value) }
@@ -60,7 +73,7 @@ struct CredentialOptions: ParsableArguments {
       // All of them are taken out of the environment, whichever counts.
       if let bytes = try SecretInput.environment(name) { secret = secret ?? bytes.text }
     }
-    if dockerLogin {
+    if asks {
       if user == nil {
         guard SecretInput.canPrompt else { throw ToolFailure.usage("--docker-login needs a terminal") }
         Console.prompt("User name: ")
@@ -127,7 +140,7 @@ struct FetchOptions: ParsableArguments {
   /// How images are fetched.
   func settings(_ reporter: Reporter) throws -> FetchSettings {
     var settings = try FetchSettings(
-      server.settings(reporter), plainHTTP: server.noHttps, credentials, reporter)
+      server.settings(reporter), plainHTTP: server.noHttps, credentials.request, reporter)
     settings.platform = try choice.chosen()
     settings.mirrors = mirror
     settings.cache = disableCache || Self.isCacheDisabled ? nil : ImageCache()
