@@ -48,6 +48,9 @@ let package = Package(
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Instances", targets: ["Instances"]),
     .library(name: "Transport", targets: ["Transport"]),
+    .library(name: "Library", targets: ["Library"]),
+    .library(name: "Keyserver", targets: ["Keyserver"]),
+    .library(name: "Remotes", targets: ["Remotes"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -141,6 +144,9 @@ let package = Package(
 
     // Floor 5, network: only the tools may import it.
     module("Transport", ["CCurl", "Bytes", "LinuxSystem", systemPackage]),
+    module("Library", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", "Transport", systemPackage]),
+    module("Keyserver", ["Bytes", "OpenPGP", "StrictJSON", "Transport"]),
+    module("Remotes", ["Bytes", "LinuxSystem", "StrictJSON", "Transport", "YAML", systemPackage]),
 
     // Floor 6, tools.
     module(
@@ -153,10 +159,11 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
-        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "LUKS",
+        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OpenPGP",
-        "PEMKeys", "Partitions", "SIF", "SIFRuntime", "Squash", "StrictJSON", systemPackage,
+        "PEMKeys", "Partitions", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
+        systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -182,6 +189,9 @@ let package = Package(
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("YAMLTests", ["StrictJSON", "YAML"]),
+    tests("KeyserverTests", ["Keyserver", "OpenPGP", "TestSupport"]),
+    tests("RemotesTests", ["Remotes", "StrictJSON", "TestSupport", "YAML"]),
+    tests("LibraryTests", ["Library", "StrictJSON", "TestSupport"]),
     tests("AcceleratorsTests", ["Accelerators", "LinuxSystem", "TestSupport", systemPackage]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),

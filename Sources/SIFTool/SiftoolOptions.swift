@@ -36,8 +36,8 @@ extension OptionTable {
       sif-id=+ deterministic q/quiet no-progress version
       """,
       """
-      verify: key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict q/quiet \
-      json version
+      verify: key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict \
+      keyserver=+ q/quiet json version
       """,
       "key: version",
       """
@@ -48,6 +48,9 @@ extension OptionTable {
       "key import: keyring= q/quiet no-progress version",
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
+      "key search: l/long-list u/url= json q/quiet no-progress version",
+      "key pull: u/url= keyring= q/quiet no-progress version",
+      "key push: u/url= keyring= q/quiet no-progress version",
       """
       encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
       sector-size= luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \

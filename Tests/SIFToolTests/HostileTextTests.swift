@@ -31,7 +31,8 @@ import Testing
       "verify IMAGE --keyring RING", "verify IMAGE --keyring RING --all --strict",
       "verify IMAGE --key PUBLIC",
       "verify IMAGE --key PUBLIC --sif-id 1", "verify IMAGE --keyring RING --legacy-insecure",
-      "verify IMAGE --key TEXT", "verify IMAGE --key PUBLIC --signer TEXT", "verify VERSION --key PUBLIC",
+      "verify IMAGE --keyserver TEXT", "verify IMAGE --key TEXT", "verify IMAGE --key PUBLIC --signer TEXT",
+      "verify VERSION --key PUBLIC",
     ],
     "key new": ["key new --user-id TEXT --no-passphrase --keyring NEW"],
     "key list": [
@@ -43,6 +44,15 @@ import Testing
     ],
     "key export": ["key export TEXT --keyring RING", "key export FINGERPRINT --keyring RING"],
     "key remove": ["key remove TEXT --keyring RING"],
+    // Nobody answers there; what servers say is in the tests of these commands.
+    "key search": ["key search TEXT --url http://127.0.0.1:1", "key search x --url TEXT"],
+    "key pull": [
+      "key pull TEXT --url http://127.0.0.1:1", "key pull FINGERPRINT --url hkp://127.0.0.1:1/TEXT",
+    ],
+    "key push": [
+      "key push TEXT --keyring RING --url http://127.0.0.1:1",
+      "key push FINGERPRINT --keyring RING --url TEXT",
+    ],
     "encrypt": [
       "encrypt IMAGE NEW --passphrase-file PHRASE --kdf pbkdf2 --kdf-time 1000",
       "encrypt IMAGE NEW --pem-path TEXT",
