@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ShellScript", targets: ["ShellScript"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
+    .library(name: "OCI", targets: ["OCI"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
     .library(name: "Partitions", targets: ["Partitions"]),
     .library(name: "Forensics", targets: ["Forensics"]),
@@ -48,9 +49,11 @@ let package = Package(
     .library(name: "SIFRuntime", targets: ["SIFRuntime"]),
     .library(name: "Instances", targets: ["Instances"]),
     .library(name: "Transport", targets: ["Transport"]),
+    .library(name: "Registry", targets: ["Registry"]),
     .library(name: "Library", targets: ["Library"]),
     .library(name: "Keyserver", targets: ["Keyserver"]),
     .library(name: "Remotes", targets: ["Remotes"]),
+    .library(name: "ImageFetch", targets: ["ImageFetch"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
   dependencies: [
@@ -102,6 +105,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
+    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -143,10 +147,15 @@ let package = Package(
     module("Instances", ["Bytes", "CLinux", "LinuxSystem", "SIFRuntime", "StrictJSON", systemPackage]),
 
     // Floor 5, network: only the tools may import it.
-    module("Transport", ["CCurl", "Bytes", "LinuxSystem", systemPackage]),
+    module("Transport", ["CCurl", "Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
+    module(
+      "Registry", ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "StrictJSON", "Transport", systemPackage]),
     module("Library", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", "Transport", systemPackage]),
     module("Keyserver", ["Bytes", "OpenPGP", "StrictJSON", "Transport"]),
     module("Remotes", ["Bytes", "LinuxSystem", "StrictJSON", "Transport", "YAML", systemPackage]),
+    module(
+      "ImageFetch",
+      ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "Registry", "SIF", "Transport", systemPackage]),
 
     // Floor 6, tools.
     module(
@@ -159,10 +168,11 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
-        "Gocryptfs", "ImageBuild", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
+        "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OpenPGP",
-        "PEMKeys", "Partitions", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
+        "OCI", "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

@@ -8,6 +8,8 @@ public import Transport
 public struct KeyserverClient: Sendable {
   /// The server.
   public let server: KeyserverAddress
+  /// Whether a login is sent: over an encrypted connection, or to this machine.
+  public let sendsLogin: Bool
   private let client: HTTPClient
   private let authorization: String?
 
@@ -30,9 +32,9 @@ public struct KeyserverClient: Sendable {
     settings.allowsPlainHTTP = server.address.scheme == .http
     self.server = server
     client = HTTPClient(settings)
-    let isSafe =
+    sendsLogin =
       server.address.scheme == .https || ["localhost", "127.0.0.1", "[::1]"].contains(server.address.host)
-    self.authorization = isSafe ? authorization : nil
+    self.authorization = sendsLogin ? authorization : nil
   }
 
   // MARK: Searching

@@ -52,3 +52,14 @@ extension RemoteClient {
     ]
   }
 }
+
+extension RemoteClient {
+  /// The key server that a remote names as its own, if its definition lists none; nil if it names none, or lists others.
+  ///
+  /// - Throws: ``RemoteError`` or ``TransportError``.
+  public func ownKeyserver(_ store: RemoteStore, _ name: String?) throws -> String? {
+    let remote = try store.settings().remote(name)
+    guard remote.content.keyservers == nil else { return nil }
+    return try services(of: remote).keyserver?.uri
+  }
+}

@@ -56,6 +56,9 @@ struct SiftoolCommand: ParsableCommand {
           MountCommand.self, UnmountCommand.self, OverlayCommand.self,
         ]),
       CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
+      CommandGroup(
+        name: "Network",
+        subcommands: [PullCommand.self, PushCommand.self, RegistryCommand.self, RemoteCommand.self, KeyserverCommand.self, CacheCommand.self]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])

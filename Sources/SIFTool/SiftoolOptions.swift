@@ -48,9 +48,9 @@ extension OptionTable {
       "key import: keyring= q/quiet no-progress version",
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
-      "key search: l/long-list u/url= json q/quiet no-progress version",
-      "key pull: u/url= keyring= q/quiet no-progress version",
-      "key push: u/url= keyring= q/quiet no-progress version",
+      "key search: l/long-list u/url= ca-file= json q/quiet no-progress version",
+      "key pull: u/url= ca-file= keyring= q/quiet no-progress version",
+      "key push: u/url= ca-file= keyring= q/quiet no-progress version",
       """
       encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
       sector-size= luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
@@ -192,6 +192,44 @@ extension OptionTable {
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
+      """
+      pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
+      docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= \
+      stall-timeout= retries= json q/quiet no-progress version
+      """,
+      """
+      push: annotation=+ join-index chunk-size= authfile= docker-username= docker-login no-https \
+      ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= stall-timeout= retries= \
+      json q/quiet no-progress version
+      """,
+      "registry: version",
+      """
+      registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \
+      client-key= insecure connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      """,
+      "registry logout: authfile= q/quiet no-progress version",
+      "registry list: authfile= json version",
+      "remote: version",
+      "remote add: g/global insecure no-default no-login tokenfile= ca-file= q/quiet no-progress version",
+      "remote use: g/global e/exclusive q/quiet no-progress version",
+      "remote remove: g/global q/quiet no-progress version",
+      "remote list: json q/quiet no-progress version",
+      "remote login: tokenfile= ca-file= q/quiet no-progress version",
+      "remote logout: q/quiet no-progress version",
+      "remote status: ca-file= json q/quiet no-progress version",
+      "remote get-login-password: ca-file= q/quiet no-progress version",
+      "keyserver: version",
+      "keyserver add: o/order= insecure ca-file= q/quiet no-progress version",
+      "keyserver remove: ca-file= q/quiet no-progress version",
+      "keyserver list: json q/quiet no-progress version",
+      """
+      keyserver login: u/username= password-stdin insecure tokenfile= ca-file= q/quiet no-progress \
+      version
+      """,
+      "keyserver logout: q/quiet no-progress version",
+      "cache: version",
+      "cache list: T/type|types= v/verbose json version",
+      "cache clean: T/type|types= D/days= limit= n/dry-run f/force q/quiet no-progress version",
       "config: version",
       "config check: json version",
       "config fakeroot: a/add r/remove e/enable d/disable version",

@@ -72,7 +72,8 @@ public final class HTTPClient: Sendable {
     }
   }
 
-  static func pause(_ seconds: Int) {
+  /// Waits that many seconds.
+  package static func pause(_ seconds: Int) {
     guard seconds > 0 else { return }
     var left = UInt32(clamping: seconds)
     // A signal that was handled ends a sleep early.

@@ -71,11 +71,6 @@ public struct TransportError: Fault, Equatable {
     }
   }
 
-  /// Whether the same request may succeed if it is made again.
-  var isPassing: Bool {
-    switch code {
-    case .broken, .timeout: true
-    default: false
-    }
-  }
+  /// Whether the same request may succeed if it is made again at once.
+  var isPassing: Bool { code == .broken }
 }

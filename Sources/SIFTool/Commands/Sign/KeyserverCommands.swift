@@ -8,7 +8,6 @@ import OpenPGP
 import SIF
 import StrictJSON
 import SystemPackage
-import Transport
 
 /// The option that names a key server.
 struct KeyserverOption: ParsableArguments {
@@ -19,13 +18,10 @@ struct KeyserverOption: ParsableArguments {
       discussion: "The default are the key servers of the remote in use (`siftool keyserver list`).",
       valueName: "address"))
   var url: String?
+  @OptionGroup var authorities: AuthorityOptions
 
   func access(_ reporter: Reporter) throws -> KeyserverAccess {
-    var settings = HTTPSettings()
-    settings.connectTimeout = 15
-    settings.stallTimeout = 20
-    settings.notice = { reporter.note($0) }
-    return try KeyserverAccess(url.map { [$0] } ?? [], settings, reporter)
+    try KeyserverAccess(url.map { [$0] } ?? [], authorities.settings(reporter), reporter)
   }
 }
 
@@ -176,25 +172,13 @@ extension KeyserverIndex {
   /// A line for each name of each key; columns before the names stand in the first line of a key.
   private func table(_ heads: [String], _ cells: (Entry) -> [String]) -> [String] {
     guard !entries.isEmpty else { return ["no keys found"] }
-    let rows = entries.map { ($0, cells($0)) }
-    let widths = heads.dropLast().indices.map { column in
-      max(heads[column].count, rows.map { $0.1[column].count }.max() ?? 0) + 2
-    }
-    func line(_ cells: [String], _ name: String) -> String {
-      let text = zip(cells, widths).map { $0.padded(to: $1) }.joined() + name
-      return String(text.reversed().drop { $0 == " " }.reversed())
-    }
-    var lines = [
-      "\(entries.count) key\(entries.count == 1 ? "" : "s"):", "",
-      line(Array(heads.dropLast()), heads[heads.count - 1]),
-    ]
-    for (key, cells) in rows {
+    var rows = [heads]
+    for key in entries {
+      let first = cells(key)
       let names = key.userIDs.isEmpty ? [""] : key.userIDs.map { $0.bytes.printable }
-      for (index, name) in names.enumerated() {
-        lines.append(line(index == 0 ? cells : cells.map { _ in "" }, name))
-      }
+      for (index, name) in names.enumerated() { rows.append((index == 0 ? first : first.map { _ in "" }) + [name]) }
     }
-    return lines
+    return ["\(entries.count) key\(entries.count == 1 ? "" : "s"):", ""] + TextTable.lines(rows)
   }
 }
 

@@ -1,0 +1,243 @@
+import Bytes
+import Gcrypt
+import LinuxSystem
+public import OCI
+public import Registry
+import SIF
+public import SystemPackage
+public import Transport
+
+/// How images are fetched and sent.
+public struct FetchSettings: Sendable {
+  /// How servers are talked to.
+  public var http = HTTPSettings()
+  /// Whether registries are asked without encryption.
+  public var plainHTTP = false
+  /// The files with the credentials of registries.
+  public var credentials = CredentialStore()
+  /// Credentials that were given for this run, instead of those of files.
+  public var credential: RegistryCredential?
+  /// The platform of images that exist for several; nil for this machine's.
+  public var platform: OCIPlatform?
+  /// Registries that are asked first, because they hold copies.
+  public var mirrors: [String] = []
+  /// The cache; nil for none.
+  public var cache: ImageCache?
+  /// Told about what a user may want to know.
+  public var notice: (@Sendable (String) -> Void)?
+  /// Makes what is told about bytes that have come, from their number; 0 if that is not known.
+  public var progress: (@Sendable (Int64) -> (@Sendable (Int64) -> Void)?)?
+
+  /// Settings with the defaults.
+  public init() {}
+}
+
+/// What a pull has made.
+public struct FetchedImage: Sendable {
+  /// The file.
+  public let path: FilePath
+  /// Its SHA-256 digest, in hexadecimal digits.
+  public let digest: String
+  /// Its length.
+  public let byteCount: Int64
+  /// How many bytes came over the network.
+  public let received: Int64
+  /// Whether it was in the cache.
+  public let wasCached: Bool
+}
+
+/// Fetches images to files, or to the cache.
+public struct ImageFetcher: Sendable {
+  /// How.
+  public let settings: FetchSettings
+  let client: HTTPClient
+
+  /// A fetcher with its settings. Nothing is asked yet.
+  public init(_ settings: FetchSettings) {
+    self.settings = settings
+    client = HTTPClient(settings.http)
+  }
+
+  /// The repository of a reference, at its own registry or at another one.
+  public func repository(_ reference: OCIReference, at host: String? = nil) throws -> RegistryRepository {
+    let host = host ?? reference.host
+    // What was given for this run is for the registry that the address names.
+    let given = host == reference.host ? settings.credential : nil
+    let credential =
+      try given ?? settings.credentials.credential(host: host, repository: reference.repository)
+    return RegistryRepository(
+      try RegistryClient(
+        host: host, plainHTTP: settings.plainHTTP, credential: credential, client: client,
+        notice: settings.notice), reference.repository)
+  }
+
+  /// The manifest or index of a reference, from the first mirror that has it, or from its registry.
+  func resolve(_ reference: OCIReference) throws -> (RegistryRepository, OCIDescriptor) {
+    for mirror in settings.mirrors {
+      do {
+        let repository = try repository(reference, at: mirror)
+        return (repository, try repository.resolve(reference.selector))
+      } catch let error as TransportError {
+        settings.notice?("\(error.description); asking \(reference.host) instead")
+      }
+    }
+    let repository = try repository(reference)
+    return (repository, try repository.resolve(reference.selector))
+  }
+
+  /// Fetches an image to a file.
+  ///
+  /// - Parameter replaces: whether a file of that name is replaced.
+  public func pull(
+    _ address: ImageAddress, to destination: FilePath, replacing replaces: Bool
+  ) throws -> FetchedImage {
+    var probe = FileDownload(to: destination, key: "")
+    probe.replaces = replaces
+    try probe.checkDestination()
+    switch address {
+    case .oras(let reference): return try pullArtifact(reference, destination, replaces)
+    case .web(let address): return try pullFile(address, destination, replaces)
+    case .docker(let reference): return try pullContainer(reference, destination, replaces)
+    }
+  }
+
+  private func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
+    -> FileDownload
+  {
+    var download = FileDownload(to: destination, key: key)
+    download.byteCount = byteCount
+    download.replaces = replaces
+    download.progress = settings.progress?(byteCount ?? 0)
+    download.notice = settings.notice
+    return download
+  }
+
+  /// Copies an entry of the cache to a file, and checks it.
+  private func copy(
+    _ entry: FilePath, _ digest: OCIDigest?, to destination: FilePath, _ replaces: Bool
+  ) throws -> FetchedImage {
+    let file = try RandomAccessFile(opening: entry.string)
+    let length = try file.byteCount
+    var download = download(destination, key: "cache:\(entry.string)", length, replaces)
+    download.resumes = false
+    if let digest { download.digest = (digest.algorithm, digest.hexadecimal) }
+    let found = try download.run { _ in RandomAccessStream(file) }
+    return FetchedImage(
+      path: destination, digest: Hexadecimal.text(found.digest), byteCount: length, received: 0,
+      wasCached: true)
+  }
+
+  // MARK: A SIF image in a registry
+
+  /// The SIF image that a reference leads to.
+  func artifact(_ reference: OCIReference) throws -> (RegistryRepository, OCIDescriptor) {
+    let (repository, descriptor) = try resolve(reference)
+    let bytes = try OCIImage.manifest(descriptor, from: repository, platform: settings.platform).bytes
+    let manifest = try OCIManifest(reading: bytes)
+    let name = "oras://\(reference)"
+    guard [OCIMediaType.config, OCIMediaType.dockerConfig].allSatisfy({ $0 != manifest.config.mediaType })
+    else {
+      throw FetchError(.notSIF, "\(name) is an image of OCI, not a SIF image; docker:// makes one of it")
+    }
+    guard manifest.layers.count == 1, let layer = manifest.layers.first else {
+      throw FetchError(
+        .notSIF,
+        "\(name): ORAS SIF image should have a single layer, and this one has \(manifest.layers.count)")
+    }
+    return (repository, layer)
+  }
+
+  private func pullArtifact(
+    _ reference: OCIReference, _ destination: FilePath, _ replaces: Bool
+  ) throws -> FetchedImage {
+    let (repository, layer) = try artifact(reference)
+    if let entry = settings.cache?.existing(.oras, layer.digest.description) {
+      do { return try copy(entry, layer.digest, to: destination, replaces) } catch let error as TransportError
+        where error.code == .answer
+      {
+        settings.notice?("the cache has other bytes than it should: \(entry.printable) is not used")
+      }
+    }
+    return try fetchArtifact(reference, repository, layer, destination, replaces)
+  }
+
+  private func fetchArtifact(
+    _ reference: OCIReference, _ repository: RegistryRepository, _ layer: OCIDescriptor,
+    _ destination: FilePath,
+    _ replaces: Bool
+  ) throws -> FetchedImage {
+    var download = download(destination, key: layer.digest.description, layer.size, replaces)
+    download.digest = (layer.digest.algorithm, layer.digest.hexadecimal)
+    download.check = { try ImageStart.checkSIF($0, "oras://\(reference)") }
+    let result = try download.run { start in try repository.download(layer, from: start) }
+    return FetchedImage(
+      path: destination, digest: Hexadecimal.text(result.digest), byteCount: layer.size,
+      received: result.received, wasCached: false)
+  }
+
+  // MARK: A file of a web server
+
+  private func pullFile(
+    _ address: HTTPAddress, _ destination: FilePath, _ replaces: Bool
+  ) throws -> FetchedImage {
+    let stream = try open(address)
+    // Another date, tag or length is another file.
+    let key = "\(address.text)\n\(stream.validator ?? "")\n\(stream.byteCount ?? -1)"
+    var download = download(destination, key: key, stream.byteCount, replaces)
+    download.resumes = stream.validator != nil && stream.byteCount != nil
+    download.check = { try ImageStart.check($0, address.description) }
+    let result = try download.run { start in
+      guard start > 0 else { return stream }
+      return try open(address, from: start, stream.byteCount, stream.validator)
+    }
+    let file = try RandomAccessFile(opening: destination.string)
+    return FetchedImage(
+      path: destination, digest: Hexadecimal.text(result.digest), byteCount: try file.byteCount,
+      received: result.received, wasCached: false)
+  }
+
+  private func open(
+    _ address: HTTPAddress, from start: Int64 = 0, _ byteCount: Int64? = nil, _ validator: String? = nil
+  ) throws -> HTTPDownload {
+    // An address that was written with http:// says so itself.
+    var settings = settings.http
+    settings.allowsPlainHTTP = settings.allowsPlainHTTP || address.scheme == .http
+    let client = settings.allowsPlainHTTP ? HTTPClient(settings) : client
+    return try HTTPDownload(
+      HTTPRequest(.get, address, purpose: "download \(address)"), from: start, byteCount: byteCount,
+      validator: validator, settings: settings
+    ) { try client.send($0) }
+  }
+
+  // MARK: The cache
+
+  /// The path of an image in the cache, which is fetched first if it is not there. Without a cache, the image goes to a file
+  /// that the caller names.
+  ///
+  /// - Parameter elsewhere: makes the path of a file that the caller removes when it is no longer needed.
+  public func cached(_ address: ImageAddress, elsewhere: () throws -> FilePath) throws -> FilePath {
+    guard let cache = settings.cache else {
+      return try pull(address, to: try elsewhere(), replacing: true).path
+    }
+    switch address {
+    case .oras(let reference):
+      let (repository, layer) = try artifact(reference)
+      return try cache.entry(.oras, layer.digest.description) { path in
+        _ = try fetchArtifact(reference, repository, layer, path, true)
+      }
+    case .web(let address):
+      let stream = try open(address)
+      guard let validator = stream.validator else {
+        return try pullFile(address, try elsewhere(), true).path
+      }
+      let name = Hexadecimal.text(
+        try HashContext.digest(.sha256, Array("\(address.text)\(validator)".utf8).span.bytes))
+      return try cache.entry(.net, name) { path in _ = try pullFile(address, path, true) }
+    case .docker(let reference):
+      let (repository, chosen) = try container(reference)
+      return try cache.entry(.ociTemporary, chosen.digest.description) { path in
+        try convert(repository, chosen, path)
+      }
+    }
+  }
+}

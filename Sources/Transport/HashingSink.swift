@@ -1,0 +1,101 @@
+import Bytes
+import Gcrypt
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Writes and hashes bytes in a thread of its own, while the next ones come.
+final class HashingSink: @unchecked Sendable {
+  private let descriptor: OwnedDescriptor
+  private let monitor = Monitor()
+  private var free: [UnsafeMutableRawBufferPointer] = []
+  private var full: [(buffer: UnsafeMutableRawBufferPointer, count: Int)] = []
+  private var isClosed = false
+  private var failure: SystemError?
+  private var hash: HashContext?
+  private var thread: Thread?
+  /// Where the next bytes are written.
+  var position: Int64 = 0
+  private static let blockCount = 4
+  private static let blockSize = 1 << 20
+
+  init(_ file: borrowing OwnedDescriptor, _ algorithm: HashAlgorithm, byteCount: Int64?) throws {
+    descriptor = try file.copy()
+    hash = try HashContext(algorithm)
+    for _ in 0..<Self.blockCount {
+      free.append(.allocate(byteCount: Self.blockSize, alignment: 4096))
+    }
+  }
+
+  deinit {
+    abandon()
+    for block in free { block.deallocate() }
+    for block in full { block.buffer.deallocate() }
+  }
+
+  /// Hashes bytes that are in the file already. Only before the first ``take()``.
+  func hash(_ bytes: UnsafeRawBufferPointer) { hash?.update(bytes) }
+
+  /// An empty block; waits until one is free.
+  func take() throws(SystemError) -> UnsafeMutableRawBufferPointer {
+    if thread == nil { thread = try Thread { [unowned self] in work() } }
+    monitor.lock()
+    defer { monitor.unlock() }
+    while free.isEmpty, failure == nil { monitor.wait(for: .space) }
+    if let failure { throw failure }
+    return free.removeLast()
+  }
+
+  /// Gives a block back, to be written.
+  func give(_ buffer: UnsafeMutableRawBufferPointer, _ count: Int) {
+    monitor.lock()
+    full.append((buffer, count))
+    monitor.signal(.work)
+    monitor.unlock()
+  }
+
+  private func work() {
+    while true {
+      monitor.lock()
+      while full.isEmpty, !isClosed { monitor.wait(for: .work) }
+      guard !full.isEmpty else {
+        monitor.unlock()
+        return
+      }
+      let next = full.removeFirst()
+      let hasFailed = failure != nil
+      monitor.unlock()
+      let bytes = UnsafeRawBufferPointer(rebasing: next.buffer[..<next.count])
+      var fault: SystemError?
+      if !hasFailed {
+        do throws(SystemError) {
+          try descriptor.write(bytes, at: position)
+          position += Int64(next.count)
+          hash?.update(bytes)
+        } catch { fault = error }
+      }
+      monitor.lock()
+      free.append(next.buffer)
+      if failure == nil { failure = fault }
+      monitor.signal(.space)
+      monitor.unlock()
+    }
+  }
+
+  /// Waits until everything is written, and ends the thread.
+  func abandon() {
+    monitor.lock()
+    isClosed = true
+    monitor.broadcast(.work)
+    monitor.unlock()
+    thread?.join()
+    thread = nil
+  }
+
+  /// Waits until everything is written; returns the digest.
+  func finish() throws(SystemError) -> [UInt8] {
+    abandon()
+    if let failure { throw failure }
+    return hash.take()?.finalize() ?? []
+  }
+}
