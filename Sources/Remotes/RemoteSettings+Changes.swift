@@ -54,6 +54,11 @@ extension RemoteSettings {
       body(&user)
     } else {
       var file = system ?? RemoteFile()
+      // The file's first remote does not take the place of the one that is there without a file.
+      if file.remotes.isEmpty {
+        file.remotes = systemRemotes
+        if file.active.isEmpty { file.active = family.ownRemote.name }
+      }
       body(&file)
       system = file
     }
