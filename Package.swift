@@ -105,7 +105,7 @@ let package = Package(
     module("PEMKeys", ["Bytes", "Gcrypt"]),
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
-    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", systemPackage]),
+    module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "Squash", "StrictJSON", systemPackage]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -131,7 +131,10 @@ let package = Package(
     // Floor 4, containers.
     module(
       "ImageBuild",
-      ["Bytes", "LUKS", "LinuxSystem", "Partitions", "SIF", "Squash", "StrictJSON", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF", "Squash", "StrictJSON",
+        systemPackage,
+      ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
@@ -155,7 +158,10 @@ let package = Package(
     module("Remotes", ["Bytes", "LinuxSystem", "StrictJSON", "Transport", "YAML", systemPackage]),
     module(
       "ImageFetch",
-      ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "Registry", "SIF", "Transport", systemPackage]),
+      [
+        "Bytes", "Gcrypt", "ImageBuild", "Library", "LinuxSystem", "OCI", "Registry", "SIF", "Squash",
+        "Transport", systemPackage,
+      ]),
 
     // Floor 6, tools.
     module(
@@ -170,8 +176,8 @@ let package = Package(
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
         "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
-        "OpenPGP",
-        "OCI", "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "OCI", "OpenPGP",
+        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON",
         "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -2,6 +2,7 @@ import Bytes
 import Glibc
 import LinuxSystem
 public import LUKS
+public import OCI
 public import Partitions
 public import SIF
 public import Squash
@@ -19,6 +20,8 @@ public struct Packer {
     case file(FilePath)
     /// A tar archive that is read from an open descriptor.
     case archive(Int32)
+    /// The layers of an image of OCI or Docker, which are read from where they are.
+    case layers(OCIImage)
   }
 
   /// The parts besides the root file system.
@@ -84,9 +87,12 @@ public struct Packer {
         var source = BytesSource(definition)
         try editor.add(NewObject(.definitionFile), from: &source)
       }
-      if let labels = parts.labels {
+      if let labels = parts.labels, parts.documents.isEmpty {
         var source = BytesSource(labels)
         try editor.add(NewObject(.labels), from: &source)
+      }
+      for document in parts.documents {
+        try editor.add(NewObject(.genericJSON, name: document.name), bytes: document.bytes)
       }
       report = try addPartition(source, to: &editor)
     }
@@ -122,6 +128,12 @@ public struct Packer {
     let writer = try SquashWriter(place, options)
     switch source {
     case .archive(let number): try writer.add(archive: DescriptorSource(number))
+    case .layers(let image):
+      let feeds = try LayerFeeds(of: image)
+      defer { feeds.close() }
+      do {
+        try writer.add(layers: feeds.count) { layer throws(SquashError) in feeds.open(layer) }
+      } catch { throw feeds.failure ?? error }
     case .file(let path):
       let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
       if try file.status().st_mode & S_IFMT == S_IFDIR {
@@ -137,6 +149,7 @@ public struct Packer {
     if let labels = parts.labels { try layout.add(labels: labels) }
     if let runscript = parts.runscript { try layout.add(runscript: runscript) }
     try layout.add(environment: parts.environment)
+    for script in parts.scripts { try layout.add(script: script) }
     return try writer.finish()
   }
 

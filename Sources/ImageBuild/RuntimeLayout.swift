@@ -100,6 +100,11 @@ struct RuntimeLayout {
     try writer.add(file: Array(".singularity.d/env/91-environment.sh".utf8), script, attributes(0o755))
   }
 
+  /// Adds a script that sets variables, in place of one of the same name.
+  func add(script: (name: String, text: [UInt8])) throws(SquashError) {
+    try writer.add(file: Array(".singularity.d/env/\(script.name)".utf8), script.text, attributes(0o755))
+  }
+
   /// Adds the labels.
   func add(labels: [UInt8]) throws(SquashError) {
     try writer.add(file: Array(".singularity.d/labels.json".utf8), labels, attributes(0o644))

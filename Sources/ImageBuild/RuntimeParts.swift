@@ -15,11 +15,19 @@ public struct RuntimeParts: Sendable {
   public var runscript: [UInt8]?
   /// Variables of the container, as names and values.
   public private(set) var environment: [(name: String, value: [UInt8])] = []
+  /// Further scripts that set variables, by their names in `/.singularity.d/env`.
+  var scripts: [(name: String, text: [UInt8])] = []
+  /// JSON documents that become objects of the image, by their names. An image with such documents has its labels in one of
+  /// them, and in no object of their own.
+  var documents: [(name: String, bytes: [UInt8])] = []
   /// Labels; nil for an image without a place for them.
   private var members: [JSONMember]?
 
   /// No part at all.
   public init() {}
+
+  /// The labels.
+  var labelMembers: [JSONMember] { members ?? [] }
 
   /// The labels as a JSON document; nil where there are none.
   public var labels: [UInt8]? {

@@ -1,5 +1,6 @@
 import Bytes
 import Gcrypt
+public import Library
 import LinuxSystem
 public import OCI
 public import Registry
@@ -8,7 +9,7 @@ public import SystemPackage
 public import Transport
 
 /// How images are fetched and sent.
-public struct FetchSettings: Sendable {
+public struct FetchSettings {
   /// How servers are talked to.
   public var http = HTTPSettings()
   /// Whether registries are asked without encryption.
@@ -21,12 +22,17 @@ public struct FetchSettings: Sendable {
   public var platform: OCIPlatform?
   /// Registries that are asked first, because they hold copies.
   public var mirrors: [String] = []
+  /// Finds the container library for references that name no host.
+  public var library: (@Sendable () throws -> LibraryService)?
   /// The cache; nil for none.
   public var cache: ImageCache?
   /// Told about what a user may want to know.
   public var notice: (@Sendable (String) -> Void)?
   /// Makes what is told about bytes that have come, from their number; 0 if that is not known.
   public var progress: (@Sendable (Int64) -> (@Sendable (Int64) -> Void)?)?
+
+  /// Makes a SIF image of an image of OCI: from the image, its name and the path; nil for the usual way.
+  public var makeImage: ((OCIImage, String, FilePath) throws -> Void)?
 
   /// Settings with the defaults.
   public init() {}
@@ -36,8 +42,8 @@ public struct FetchSettings: Sendable {
 public struct FetchedImage: Sendable {
   /// The file.
   public let path: FilePath
-  /// Its SHA-256 digest, in hexadecimal digits.
-  public let digest: String
+  /// Its SHA-256 digest, in hexadecimal digits; nil for an image that was made here.
+  public let digest: String?
   /// Its length.
   public let byteCount: Int64
   /// How many bytes came over the network.
@@ -47,7 +53,7 @@ public struct FetchedImage: Sendable {
 }
 
 /// Fetches images to files, or to the cache.
-public struct ImageFetcher: Sendable {
+public struct ImageFetcher {
   /// How.
   public let settings: FetchSettings
   let client: HTTPClient
@@ -96,12 +102,13 @@ public struct ImageFetcher: Sendable {
     try probe.checkDestination()
     switch address {
     case .oras(let reference): return try pullArtifact(reference, destination, replaces)
+    case .library(let reference): return try pullLibraryImage(reference, destination, replaces)
     case .web(let address): return try pullFile(address, destination, replaces)
     case .docker(let reference): return try pullContainer(reference, destination, replaces)
     }
   }
 
-  private func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
+  func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
     -> FileDownload
   {
     var download = FileDownload(to: destination, key: key)
@@ -113,7 +120,7 @@ public struct ImageFetcher: Sendable {
   }
 
   /// Copies an entry of the cache to a file, and checks it.
-  private func copy(
+  func copy(
     _ entry: FilePath, _ digest: OCIDigest?, to destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let file = try RandomAccessFile(opening: entry.string)
@@ -225,6 +232,11 @@ public struct ImageFetcher: Sendable {
       return try cache.entry(.oras, layer.digest.description) { path in
         _ = try fetchArtifact(reference, repository, layer, path, true)
       }
+    case .library(let reference):
+      let image = try libraryImage(reference)
+      return try cache.entry(.library, "sha256.\(image.sha256)") { path in
+        _ = try fetchLibraryImage(image, path, true)
+      }
     case .web(let address):
       let stream = try open(address)
       guard let validator = stream.validator else {
@@ -236,7 +248,7 @@ public struct ImageFetcher: Sendable {
     case .docker(let reference):
       let (repository, chosen) = try container(reference)
       return try cache.entry(.ociTemporary, chosen.digest.description) { path in
-        try convert(repository, chosen, path)
+        try convert(reference, repository, chosen, path)
       }
     }
   }

@@ -85,13 +85,18 @@ public struct LibraryClient: Sendable {
     }
   }
 
+  /// Refuses a text that libraries do not search for.
+  public static func checkSearch(_ text: String) throws(LibraryError) {
+    guard text.unicodeScalars.count >= 3 else {
+      throw LibraryError(.reference, "a search needs at least 3 characters")
+    }
+  }
+
   /// The images whose names or descriptions have a text.
   public func search(
     _ text: String, architecture: String, onlySigned: Bool
   ) throws(LibraryError) -> [LibraryImage] {
-    guard text.unicodeScalars.count >= 3 else {
-      throw LibraryError(.reference, "a search needs at least 3 characters")
-    }
+    try Self.checkSearch(text)
     let answer = try call(
       .get, "v1/search",
       [("value", text), ("arch", architecture)] + (onlySigned ? [("signed", "true")] : []),
@@ -116,7 +121,8 @@ public struct LibraryClient: Sendable {
 
   func requireToken(_ what: String) throws(LibraryError) {
     guard service.token == nil else { return }
-    throw LibraryError(.notLoggedIn, "nobody is logged in: to \(what) the library \(service.address.origin) needs a token")
+    throw LibraryError(
+      .notLoggedIn, "nobody is logged in: to \(what) the library \(service.address.origin) needs a token")
   }
 
   // MARK: Calls
@@ -149,7 +155,8 @@ public struct LibraryClient: Sendable {
   }
 
   /// Makes a request and reads its whole answer.
-  func send(_ request: HTTPRequest) throws(LibraryError) -> (status: Int, fields: HTTPFields, bytes: [UInt8]) {
+  func send(_ request: HTTPRequest) throws(LibraryError) -> (status: Int, fields: HTTPFields, bytes: [UInt8])
+  {
     do throws(TransportError) {
       let exchange = try client.send(request)
       return (exchange.status, exchange.fields, try exchange.bytes(limit: LibraryAnswer.maximumBytes))
@@ -161,10 +168,12 @@ public struct LibraryClient: Sendable {
   ) throws(LibraryError) {
     guard !(200...299).contains(answer.status) else { return }
     let said = LibraryAnswer.errorMessage(answer.bytes).map { ": \($0.prefix(400))" } ?? ""
-    let words = "cannot \(purpose): \(service.address.origin): \(answer.status) \(HTTPStatus.name(answer.status))\(said)"
+    let words =
+      "cannot \(purpose): \(service.address.origin): \(answer.status) \(HTTPStatus.name(answer.status))\(said)"
     if said.contains("application/vnd.oci.image") {
       throw LibraryError(
-        .refused, "\(words); it is an image of OCI, which is in the registry behind the library: docker:// fetches it")
+        .refused,
+        "\(words); it is an image of OCI, which is in the registry behind the library: docker:// fetches it")
     }
     throw LibraryError(answer.status == 401 ? .notLoggedIn : .refused, words)
   }

@@ -44,13 +44,10 @@ extension LibraryClient {
   private static let mostParts: Int64 = 10_000
 
   /// Sends an image, and gives it the tags of a reference.
-  public func push(_ upload: LibraryUpload, to reference: LibraryReference) throws(LibraryError) -> LibraryReceipt {
-    guard reference.path.count == 3 else {
-      throw LibraryError(.reference, "\(reference): a push needs all three names, library://entity/collection/container:tag")
-    }
-    guard reference.tags.allSatisfy({ !$0.hasPrefix("sha256.") }) else {
-      throw LibraryError(.reference, "\(reference): a push goes to tags, not to a hash")
-    }
+  public func push(_ upload: LibraryUpload, to reference: LibraryReference) throws(LibraryError)
+    -> LibraryReceipt
+  {
+    try reference.checkPush()
     try requireToken("push to")
     let (sha256, md5) = try digests(upload)
     let version = try version()
@@ -60,7 +57,8 @@ extension LibraryClient {
       purpose: "look for the image in the library")
     if image == nil {
       image = try make(
-        "images", [
+        "images",
+        [
           JSONMember("hash", .string("sha256.\(sha256)")), JSONMember("description", .string(upload.text)),
           JSONMember("container", .string(container)),
         ], "the image")
@@ -117,7 +115,8 @@ extension LibraryClient {
     var path = ""
     var parent: (key: String, id: String)?
     for (kind, name, key) in [
-      ("entities", names[0], "entity"), ("collections", names[1], "collection"), ("containers", names[2], "container"),
+      ("entities", names[0], "entity"), ("collections", names[1], "collection"),
+      ("containers", names[2], "container"),
     ] {
       path += path.isEmpty ? name : "/\(name)"
       var record = try call(.get, "v1/\(kind)/\(path)", purpose: "find \(path) in the library")
@@ -133,8 +132,10 @@ extension LibraryClient {
     return parent?.id ?? ""
   }
 
-  private func make(_ kind: String, _ members: [JSONMember], _ name: String) throws(LibraryError) -> JSONValue {
-    guard let record = try call(.post, "v1/\(kind)", [], .object(members), purpose: "make \(name) in the library")
+  private func make(_ kind: String, _ members: [JSONMember], _ name: String) throws(LibraryError) -> JSONValue
+  {
+    guard
+      let record = try call(.post, "v1/\(kind)", [], .object(members), purpose: "make \(name) in the library")
     else { throw LibraryError(.refused, "\(service.address.origin) does not let anybody make \(name)") }
     return record
   }
@@ -185,7 +186,9 @@ extension LibraryClient {
         "filesize": .integer(upload.byteCount), "sha256sum": .string(sha256), "md5sum": .string(md5),
       ], purpose: "begin to send the image")
     let address = try address(answer?.member("uploadURL"))
-    _ = try put(upload.file, upload.byteCount, to: address, sha256: address.signs("x-amz-content-sha256") ? sha256 : nil)
+    _ = try put(
+      upload.file, upload.byteCount, to: address, sha256: address.signs("x-amz-content-sha256") ? sha256 : nil
+    )
     upload.progress?(upload.byteCount)
     return try call(.put, "\(path)/_complete", [], [:], purpose: "end sending the image")
   }
@@ -194,7 +197,8 @@ extension LibraryClient {
     _ upload: LibraryUpload, _ path: String, _ plan: JSONValue
   ) throws(LibraryError) -> JSONValue? {
     let id = plan.text("uploadID")
-    guard let size = plan.member("partSize")?.integer, let count = plan.member("totalParts")?.integer, size > 0,
+    guard let size = plan.member("partSize")?.integer, let count = plan.member("totalParts")?.integer,
+      size > 0,
       count > 0, count <= Self.mostParts, (upload.byteCount - 1) / size + 1 == count
     else { throw LibraryError(.answer, "the library's plan for the parts of the image does not add up") }
     let compliance = plan.member("options")?.member("s3compliant")?.text ?? ""
@@ -217,7 +221,8 @@ extension LibraryClient {
             "sha256sum": .string(hasDigests ? digest : ""),
           ], purpose: "begin to send part \(number) of the image")
         let fields = try put(
-          part, part.byteCount, to: try address(answer?.member("presignedURL")), sha256: hasDigests ? digest : nil)
+          part, part.byteCount, to: try address(answer?.member("presignedURL")),
+          sha256: hasDigests ? digest : nil)
         done.append(["partNumber": .integer(number), "token": .string(fields["ETag"] ?? "")])
         upload.progress?(part.byteCount)
       }
@@ -232,11 +237,14 @@ extension LibraryClient {
   }
 
   private func address(_ value: JSONValue?) throws(LibraryError) -> HTTPAddress {
-    guard let text = value?.text else { throw LibraryError(.answer, "the library names no address to send the image to") }
+    guard let text = value?.text else {
+      throw LibraryError(.answer, "the library names no address to send the image to")
+    }
     do {
       let address = try HTTPAddress(text)
       guard address.scheme == .https || service.address.scheme == .http else {
-        throw LibraryError(.answer, "the library wants the image sent to \(address.origin), which is not encrypted")
+        throw LibraryError(
+          .answer, "the library wants the image sent to \(address.origin), which is not encrypted")
       }
       return address
     } catch let error as TransportError {
@@ -262,6 +270,19 @@ extension LibraryClient {
         .refused, "cannot \(purpose): \(answer.status) \(HTTPStatus.name(answer.status))")
     }
     return answer.fields
+  }
+}
+
+extension LibraryReference {
+  /// Refuses a reference that nothing can be pushed to.
+  public func checkPush() throws(LibraryError) {
+    guard path.count == 3 else {
+      throw LibraryError(
+        .reference, "\(self): a push needs all three names, library://entity/collection/container:tag")
+    }
+    guard tags.allSatisfy({ !$0.hasPrefix("sha256.") }) else {
+      throw LibraryError(.reference, "\(self): a push goes to tags, not to a hash")
+    }
   }
 }
 

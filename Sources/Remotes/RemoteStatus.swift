@@ -36,7 +36,8 @@ public struct RemoteStatus: Sendable {
         services.append(Service(name: name, uri: service.uri, version: nil, fault: error))
       } catch let error as RemoteError {
         services.append(
-          Service(name: name, uri: service.uri, version: nil, fault: TransportError(.plainHTTP, error.description)))
+          Service(
+            name: name, uri: service.uri, version: nil, fault: TransportError(.plainHTTP, error.description)))
       }
     }
     guard !remote.content.token.isEmpty else { return }
@@ -54,7 +55,8 @@ extension RemoteClient {
   /// The password for the registry behind a remote's library.
   ///
   /// - Throws: ``RemoteError`` if nobody is logged in, or the library has no such password.
-  public func registryPassword(_ remote: RemoteSettings.Remote, _ services: ServiceDirectory) throws -> String {
+  public func registryPassword(_ remote: RemoteSettings.Remote, _ services: ServiceDirectory) throws -> String
+  {
     guard !remote.content.token.isEmpty else {
       throw RemoteError(.notLoggedIn, "nobody is logged in to \"\(remote.name.printable)\"")
     }
@@ -62,7 +64,8 @@ extension RemoteClient {
       throw RemoteError(.notLoggedIn, "the library of \"\(remote.name.printable)\" does not take the token")
     }
     guard let secret = user["oidc_user_meta"]?["secret"]?.text, !secret.isEmpty else {
-      throw RemoteError(.noService, "the library of \"\(remote.name.printable)\" has no password for a registry")
+      throw RemoteError(
+        .noService, "the library of \"\(remote.name.printable)\" has no password for a registry")
     }
     return secret
   }

@@ -57,8 +57,11 @@ struct SiftoolCommand: ParsableCommand {
         ]),
       CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
       CommandGroup(
-        name: "Network",
-        subcommands: [PullCommand.self, PushCommand.self, RegistryCommand.self, RemoteCommand.self, KeyserverCommand.self, CacheCommand.self]),
+        name: "Transfer",
+        subcommands: [
+          PullCommand.self, PushCommand.self, SearchCommand.self, DeleteCommand.self, RemoteCommand.self,
+          KeyserverCommand.self, RegistryCommand.self, CacheCommand.self,
+        ]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])

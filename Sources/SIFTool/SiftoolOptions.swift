@@ -194,21 +194,24 @@ extension OptionTable {
       "instance stats: no-stream u/user= j/json version",
       """
       pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
-      docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= \
-      stall-timeout= retries= json q/quiet no-progress version
+      docker-login library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= compression= level= block-size= threads= all-root \
+      no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= \
+      sector-size= luks-offset= deterministic json q/quiet no-progress version
       """,
       """
-      push: annotation=+ join-index chunk-size= authfile= docker-username= docker-login no-https \
-      ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= stall-timeout= retries= \
-      json q/quiet no-progress version
+      push: annotation=+ join-index chunk-size= library= D/description= U/allow-unsigned authfile= \
+      docker-username= docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= json q/quiet no-progress version
       """,
-      "registry: version",
       """
-      registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \
-      client-key= insecure connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      search: arch= signed library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= json q/quiet no-progress version
       """,
-      "registry logout: authfile= q/quiet no-progress version",
-      "registry list: authfile= json version",
+      """
+      delete: arch= F/force library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      """,
       "remote: version",
       "remote add: g/global insecure no-default no-login tokenfile= ca-file= q/quiet no-progress version",
       "remote use: g/global e/exclusive q/quiet no-progress version",
@@ -227,6 +230,13 @@ extension OptionTable {
       version
       """,
       "keyserver logout: q/quiet no-progress version",
+      "registry: version",
+      """
+      registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \
+      client-key= insecure connect-timeout= stall-timeout= retries= q/quiet no-progress version
+      """,
+      "registry logout: authfile= q/quiet no-progress version",
+      "registry list: authfile= json version",
       "cache: version",
       "cache list: T/type|types= v/verbose json version",
       "cache clean: T/type|types= D/days= limit= n/dry-run f/force q/quiet no-progress version",

@@ -18,7 +18,7 @@ struct KeyServer {
     }
     try directory.write("keys.pgp", packets)
     self.directory = directory
-    server = try TestServer(in: directory) { port in
+    server = try TestServer.start { port in
       let settings = """
         hostname: localhost
         hkp_address: 127.0.0.1
@@ -47,9 +47,11 @@ struct LyingKeyServer {
   init() throws {
     let directory = try Scratch()
     self.directory = directory
-    server = try TestServer(choosingPortIn: directory) { file in
-      ["/usr/bin/python3", Fixture.script("keyserver.py"), file, directory.file("log"), Fixture.path("keys")]
-    }
+    server = try TestServer.start(
+      [
+        "/usr/bin/python3", Fixture.script("keyserver.py"), directory.file("port"), directory.file("log"),
+        Fixture.path("keys"),
+      ], portsFile: directory.file("port"))
   }
 
   func address(_ mode: String) -> String { "http://127.0.0.1:\(server.port)/\(mode)" }

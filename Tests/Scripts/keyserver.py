@@ -75,5 +75,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
-port_file.write_text(f"{server.server_port}\n")
+port_file.write_text(f"{server.server_port} ")
 server.serve_forever()

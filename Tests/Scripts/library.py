@@ -315,5 +315,5 @@ storage = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Storage)
 for server in (library, storage):
     server.daemon_threads = True
 threading.Thread(target=storage.serve_forever, daemon=True).start()
-port_file.write_text(f"{library.server_port}\n")
+port_file.write_text(f"{library.server_port} {storage.server_port} ")
 library.serve_forever()

@@ -16,6 +16,28 @@ struct TarEntry {
   var attributes = FileAttributes(permissions: 0)
   var device = DeviceNumber(major: 0, minor: 0)
   var extents: [Extent]?
+
+  /// The number of zeros that complete the content's last block.
+  var padding: Int64 { (512 - storedSize % 512) % 512 }
+
+  /// Whether the entry is a further name of another file.
+  var isLink: Bool { kind == TarHeader.Kind.link.rawValue }
+
+  /// The type of the file; nil for a hard link, and for types that no file system has.
+  var fileType: FileType? {
+    switch kind {
+    // Archives from before POSIX mark directories with a slash.
+    case 0: name.last == 0x2F ? .directory : .regular
+    // 7 asks for a contiguous file.
+    case TarHeader.Kind.regular.rawValue, 0x37: .regular
+    case TarHeader.Kind.symlink.rawValue: .symlink
+    case TarHeader.Kind.characterDevice.rawValue: .characterDevice
+    case TarHeader.Kind.blockDevice.rawValue: .blockDevice
+    case TarHeader.Kind.directory.rawValue: .directory
+    case TarHeader.Kind.fifo.rawValue: .fifo
+    default: nil
+    }
+  }
 }
 
 /// The values of extended headers, for the next entry or for all.

@@ -8,8 +8,14 @@ public protocol ArchiveSource {
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int
 }
 
+/// A source that can leave out bytes without reading them.
+package protocol SkippingSource: ArchiveSource {
+  /// Leaves out bytes. If there are fewer, nothing is left to read, and the number of those that are missing is returned.
+  func skip(_ count: Int64) throws(SquashError) -> Int64
+}
+
 /// An archive's bytes, decompressed if they begin like gzip or zstd.
-final class TarInput {
+package final class TarInput {
   private enum Codec {
     case plain
     case gzip(UnsafeMutablePointer<z_stream>)
@@ -18,6 +24,8 @@ final class TarInput {
 
   private static let inputSize = 256 << 10
   private static let outputSize = 1 << 20
+  /// The most bytes after an archive's end; GNU tar's records have 10 KiB unless a user asks for larger ones.
+  private static let mostPadding: Int64 = 64 << 20
   /// The largest window of zstd frames, as in the zstd tool: 128 MiB.
   private static let windowLog: Int32 = 27
 
@@ -42,7 +50,11 @@ final class TarInput {
   /// The number of decompressed bytes that were read.
   private(set) var offset: Int64 = 0
 
-  init(_ source: any ArchiveSource) throws(SquashError) {
+  /// An archive that was decompressed before.
+  init(plain source: any ArchiveSource) { self.source = source }
+
+  /// An archive that may be compressed.
+  package init(_ source: any ArchiveSource) throws(SquashError) {
     self.source = source
     while inputEnd < 4 {
       let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: input.bytes[inputEnd...]))
@@ -64,11 +76,17 @@ final class TarInput {
         throw .outOfMemory("a decompressor")
       }
       codec = .gzip(stream)
-    } else if head.elementsEqual([0x28, 0xB5, 0x2F, 0xFD]) {
+    } else if Self.isZstd(head) {
       guard let stream = ZSTD_createDStream() else { throw .outOfMemory("a decompressor") }
       ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, Self.windowLog)
       codec = .zstd(stream)
     }
+  }
+
+  /// Whether bytes begin a frame of zstd. Frames that decompressors skip may come first.
+  private static func isZstd(_ head: some Collection<UInt8>) -> Bool {
+    head.elementsEqual([0x28, 0xB5, 0x2F, 0xFD])
+      || head.first.map { $0 & 0xF0 == 0x50 } ?? false && head.dropFirst().elementsEqual([0x2A, 0x4D, 0x18])
   }
 
   deinit {
@@ -82,7 +100,7 @@ final class TarInput {
   }
 
   /// Reads until the buffer is full or the archive ends.
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int {
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws(SquashError) -> Int {
     var done = 0
     while done < buffer.count {
       if outputStart == outputEnd, try !refill() { break }
@@ -111,8 +129,20 @@ final class TarInput {
   }
 
   /// Skips bytes.
-  func skip(_ count: Int64) throws(SquashError) {
+  package func skip(_ count: Int64) throws(SquashError) {
     var left = count
+    if case .plain = codec, inputStart == inputEnd, let source = source as? any SkippingSource,
+      left > Int64(outputEnd - outputStart)
+    {
+      let known = Int64(outputEnd - outputStart)
+      outputStart = outputEnd
+      let missing = try source.skip(left - known)
+      offset += left - missing
+      guard missing == 0 else {
+        throw SquashError(.truncated, "the archive ends inside an entry", offset: offset)
+      }
+      return
+    }
     while left > 0 {
       if outputStart == outputEnd, try !refill() {
         throw SquashError(.truncated, "the archive ends inside an entry", offset: offset)
@@ -121,6 +151,28 @@ final class TarInput {
       outputStart += part
       offset += Int64(part)
       left -= Int64(part)
+    }
+  }
+
+  /// Skips the content of an entry.
+  func skip(_ entry: TarEntry) throws(SquashError) {
+    try skip(entry.storedSize)
+    try skip(entry.padding)
+  }
+
+  /// Reads everything that follows the archive's end.
+  ///
+  /// - Throws: ``SquashError/Code/limitExceeded`` if that is more than any writer adds.
+  func drain() throws(SquashError) {
+    outputStart = outputEnd
+    var count: Int64 = 0
+    while try refill() {
+      count += Int64(outputEnd - outputStart)
+      guard count <= Self.mostPadding else {
+        throw SquashError(
+          .limitExceeded, "more than \(Self.mostPadding >> 20) MiB follow the end of the archive",
+          offset: offset)
+      }
     }
   }
 

@@ -1,12 +1,15 @@
 /// Reads the entries of an archive: ustar, pax and GNU headers, GNU's sparse files in all four forms.
 final class TarParser {
-  /// The longest name, target or extended header.
+  /// The longest name, target or extended header, and the most of them in all before one entry.
   private static let longestHeader: Int64 = 16 << 20
   /// The most stored stretches of a sparse file.
   private static let mostExtents = 1 << 20
 
   let input: TarInput
   private var global = TarExtensions()
+  // The bytes of all extended headers of one entry, and of all global ones: they are kept in memory.
+  private var extensionBytes: Int64 = 0
+  private var globalBytes: Int64 = 0
   private let buffer = RawBuffer(count: TarHeader.blockSize)
 
   init(_ input: TarInput) { self.input = input }
@@ -20,6 +23,7 @@ final class TarParser {
     var local = global
     var longName: [UInt8]?
     var longTarget: [UInt8]?
+    extensionBytes = 0
     while true {
       let count = try input.read(into: buffer.bytes)
       guard count > 0 else {
@@ -43,6 +47,8 @@ final class TarParser {
       switch block[156] {
       case TarHeader.Kind.extended.rawValue: try local.add(try header(size))
       case TarHeader.Kind.global.rawValue:
+        globalBytes += size
+        guard globalBytes <= Self.longestHeader else { throw Self.damaged("too many global headers") }
         try global.add(try header(size))
         local = global
       case 0x4C: longName = Self.text(try header(size)[...])
@@ -53,7 +59,10 @@ final class TarParser {
   }
 
   private func header(_ size: Int64) throws(SquashError) -> [UInt8] {
-    guard size <= Self.longestHeader else { throw Self.damaged("an extended header of \(size) bytes") }
+    extensionBytes += min(size, Self.longestHeader)
+    guard size <= Self.longestHeader, extensionBytes <= Self.longestHeader else {
+      throw Self.damaged("an extended header of \(size) bytes")
+    }
     let bytes = try input.bytes(Int(size))
     try input.skip((512 - size % 512) % 512)
     return bytes
@@ -110,6 +119,7 @@ final class TarParser {
       entry.extents = extensions.extents
     }
     guard let extents = entry.extents else { return }
+    guard entry.size >= 0 else { throw TarNumber.damagedMap }
     var end: Int64 = 0
     var stored: Int64 = 0
     for extent in extents {

@@ -16,40 +16,48 @@ extension SquashWriter {
 
   private func add(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
     let path = try Self.components(of: entry.name)
-    let padding = (512 - entry.storedSize % 512) % 512
-    var attributes = entry.attributes
-    if !options.keepsAttributes { attributes.attributes = [] }
-    let type: FileType
-    let content: WriteNode.Content
-    switch entry.kind {
-    case 0x30, 0, 0x37:
-      // Archives from before POSIX mark directories with a slash.
-      if entry.kind == 0, entry.name.last == 0x2F {
-        (type, content) = (.directory, .directory)
-      } else {
-        (type, content) = (.regular, .regular(try store(entry, input)))
-        try input.skip(padding)
-      }
-    case 0x31:
+    if entry.isLink {
       try addLink(path, to: try Self.components(of: entry.target))
       return
-    case 0x32:
+    }
+    guard let type = entry.fileType else { return try leaveOut(entry, input) }
+    let content = try content(of: entry, type, input)
+    step()
+    try place(path, type, attributes(of: entry, type), content)
+  }
+
+  /// Leaves out an entry of a type that no file system has.
+  func leaveOut(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
+    report.skipped.append("\(entry.name.escapedName): an entry of type \(entry.kind)")
+    try input.skip(entry)
+  }
+
+  /// The attributes of an entry, as they are written.
+  func attributes(of entry: TarEntry, _ type: FileType) -> FileAttributes {
+    var attributes = entry.attributes
+    if !options.keepsAttributes { attributes.attributes = [] }
+    if type == .symlink { attributes.permissions = 0o777 }
+    return attributes
+  }
+
+  /// The content of an entry other than a hard link. That of a regular file is read from the archive, and stored.
+  func content(
+    of entry: TarEntry, _ type: FileType, _ input: TarInput
+  ) throws(SquashError) -> WriteNode.Content {
+    switch type {
+    case .regular:
+      let content = try store(entry, input)
+      try input.skip(entry.padding)
+      return .regular(content)
+    case .symlink:
       guard !entry.target.isEmpty, entry.target.count <= Inode.longestTarget else {
         throw SquashError(.unsupported, "a symbolic link with a target of \(entry.target.count) bytes")
       }
-      attributes.permissions = 0o777
-      (type, content) = (.symlink, .symlink(entry.target))
-    case 0x33: (type, content) = (.characterDevice, .device(entry.device))
-    case 0x34: (type, content) = (.blockDevice, .device(entry.device))
-    case 0x35: (type, content) = (.directory, .directory)
-    case 0x36: (type, content) = (.fifo, .other)
-    default:
-      report.skipped.append("\(entry.name.escapedName): an entry of type \(entry.kind)")
-      try input.skip(entry.storedSize + padding)
-      return
+      return .symlink(entry.target)
+    case .characterDevice, .blockDevice: return .device(entry.device)
+    case .directory: return .directory
+    default: return .other
     }
-    step()
-    try place(path, type, attributes, content)
   }
 
   /// The components of a name, without empty ones and `.`.
@@ -112,7 +120,8 @@ extension SquashWriter {
     original.linkCount += 1
   }
 
-  private func store(_ entry: TarEntry, _ input: TarInput) throws(SquashError) -> StoredContent {
+  /// Stores the content of a regular file, which follows in the archive.
+  func store(_ entry: TarEntry, _ input: TarInput) throws(SquashError) -> StoredContent {
     guard let extents = entry.extents else {
       return try store(size: entry.size) { (target, count) throws(SquashError) in
         try input.readExactly(target, count)

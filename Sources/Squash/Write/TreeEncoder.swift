@@ -161,7 +161,7 @@ final class TreeEncoder {
       bytes.append(littleEndian: node.linkCount)
       bytes.append(littleEndian: packed)
       if hasXattr { bytes.append(littleEndian: xattr) }
-    case .other, .directory, .link:
+    case .other, .directory, .link, .absent, .pendingLink:
       try head(isExtended: hasXattr)
       bytes.append(littleEndian: node.linkCount)
       if hasXattr { bytes.append(littleEndian: xattr) }

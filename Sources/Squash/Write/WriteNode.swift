@@ -17,6 +17,22 @@ final class WriteNode {
     case device(DeviceNumber)
     case other
     case link(to: WriteNode)
+    /// Nothing: while layers are added, the place of a name that they hide. It never reaches the encoder.
+    case absent
+    /// A further name of a file that a lower layer, or the rest of this one, still has to bring.
+    case pendingLink
+  }
+
+  /// The layers that concern a name, counted from the lowest, 0; -1 for none.
+  struct LayerMarks {
+    /// The highest layer that has the name, be it only as a directory above others.
+    var made: Int32 = -1
+    /// The highest layer that states the directory's attributes.
+    var described: Int32 = -1
+    /// Layers below this one have no part in the name, nor in what is beneath it.
+    var hidden: Int32 = -1
+    /// Layers below this one have no part in what is in the directory.
+    var opaque: Int32 = -1
   }
 
   let name: [UInt8]
@@ -29,6 +45,7 @@ final class WriteNode {
   var linkCount: UInt32 = 1
   var number: UInt32 = 0
   var reference: UInt64?
+  var marks = LayerMarks()
 
   init(name: [UInt8], type: FileType, attributes: FileAttributes, content: Content) {
     self.name = name

@@ -176,7 +176,9 @@ extension KeyserverIndex {
     for key in entries {
       let first = cells(key)
       let names = key.userIDs.isEmpty ? [""] : key.userIDs.map { $0.bytes.printable }
-      for (index, name) in names.enumerated() { rows.append((index == 0 ? first : first.map { _ in "" }) + [name]) }
+      for (index, name) in names.enumerated() {
+        rows.append((index == 0 ? first : first.map { _ in "" }) + [name])
+      }
     }
     return ["\(entries.count) key\(entries.count == 1 ? "" : "s"):", ""] + TextTable.lines(rows)
   }

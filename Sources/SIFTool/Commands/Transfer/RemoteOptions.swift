@@ -38,12 +38,15 @@ struct TokenOption: ParsableArguments {
 
   /// The token; nil if there is neither a file nor a terminal.
   func read(_ question: String) throws -> String? {
-    guard let bytes = try tokenfile.map({ try SecretInput.readPassphrase($0.path) }) ?? SecretInput.prompt(question)
+    guard
+      let bytes = try tokenfile.map({ try SecretInput.readPassphrase($0.path) })
+        ?? SecretInput.prompt(question)
     else { return nil }
     let token = bytes.trimmedText
     guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       throw ToolFailure(
-        .key, code: "login", token.isEmpty ? "the token is empty" : "the token has characters that no token has")
+        .key, code: "login",
+        token.isEmpty ? "the token is empty" : "the token has characters that no token has")
     }
     return token
   }
@@ -61,7 +64,8 @@ extension SecureBytes {
 
 /// A remote's name as an argument that may be left out.
 struct RemoteNameArgument: ParsableArguments {
-  @Argument(help: ArgumentHelp("The name of the remote (default: the one in use).", valueName: "name")) var name: String?
+  @Argument(help: ArgumentHelp("The name of the remote (default: the one in use).", valueName: "name"))
+  var name: String?
 }
 
 /// Which of the two files is changed.

@@ -7,7 +7,8 @@ import Transport
 
 struct RemoteCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    subcommand: "remote", abstract: "Choose a site with a container library and a key server, and log in there.",
+    subcommand: "remote",
+    abstract: "Choose a site with a container library and a key server, and log in there.",
     discussion:
       """
       The remotes are in remote.yaml, where the runtimes keep them, too: the user's in ~/.singularity or ~/.apptainer, the \
@@ -23,12 +24,16 @@ struct RemoteCommand: ParsableCommand {
 struct RemoteAddCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     subcommand: "add", abstract: "Add a remote, use it, and log in.",
-    discussion: "Without a token, in a file or typed on the terminal, nobody is logged in; `remote login` does it later.")
+    discussion:
+      "Without a token, in a file or typed on the terminal, nobody is logged in; `remote login` does it later."
+  )
 
   @Argument(help: "The name for it.") var name: String
-  @Argument(help: ArgumentHelp("The host of the site, perhaps with a path.", valueName: "host")) var uri: String
+  @Argument(help: ArgumentHelp("The host of the site, perhaps with a path.", valueName: "host")) var uri:
+    String
   @OptionGroup var place: RemotePlaceOption
-  @Flag(help: "Find its services over http: anybody on the way can read and change everything.") var insecure = false
+  @Flag(help: "Find its services over http: anybody on the way can read and change everything.")
+  var insecure = false
   @Flag(help: "Do not use it from now on.") var noDefault = false
   @Flag(help: "Do not log in.") var noLogin = false
   @OptionGroup var token: TokenOption
@@ -175,7 +180,8 @@ struct RemoteLoginCommand: ReportingCommand {
   ) throws {
     let client = RemoteClient(settings: settings)
     try client.check(token: token, of: remote, try client.services(of: remote))
-    try store.change(.user) { (settings) throws(RemoteError) in try settings.setToken(token, of: remote.name) }
+    try store.change(.user) { (settings) throws(RemoteError) in try settings.setToken(token, of: remote.name)
+    }
     reporter.note("logged in to \"\(remote.name)\"; the token is kept in \(store.userFile.string)")
   }
 }
@@ -226,7 +232,9 @@ struct RemoteStatusCommand: ReportingCommand {
         JSONMember("user", status.userName.map { .string($0) } ?? .null),
       ])
     } else {
-      let rows = status.services.map { [$0.name, $0.fault == nil ? "ok" : "failed", $0.version ?? "", $0.uri] }
+      let rows = status.services.map {
+        [$0.name, $0.fault == nil ? "ok" : "failed", $0.version ?? "", $0.uri]
+      }
       try Console.write(lines: TextTable.lines([["SERVICE", "STATUS", "VERSION", "URI"]] + rows))
       try Console.write(line: "")
       try Console.write(line: status.loginText)

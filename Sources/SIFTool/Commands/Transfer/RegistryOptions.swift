@@ -113,6 +113,7 @@ struct FetchOptions: ParsableArguments {
   var mirror: [String] = []
   @Flag(help: "Do not use the cache of images.") var disableCache = false
   @OptionGroup var credentials: CredentialOptions
+  @OptionGroup var library: LibraryOptions
   @OptionGroup var server: ServerOptions
 
   /// How images are fetched.
@@ -124,6 +125,7 @@ struct FetchOptions: ParsableArguments {
     settings.credential = try credentials.credential()
     settings.platform = try choice.chosen()
     settings.mirrors = mirror
+    settings.library = library.find(settings.http)
     settings.cache = disableCache || Self.isCacheDisabled ? nil : ImageCache()
     settings.notice = { reporter.note($0) }
     settings.progress = { total in

@@ -21,7 +21,8 @@ struct KeyserverCommand: ParsableCommand {
 struct KeyserverOperands: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "The name of the remote (default: the one in use), and the address of the key server.", valueName: "operands"))
+      "The name of the remote (default: the one in use), and the address of the key server.",
+      valueName: "operands"))
   var operands: [String]
 
   func validate() throws {
@@ -42,9 +43,11 @@ struct KeyserverAddCommand: ReportingCommand {
   @OptionGroup var operands: KeyserverOperands
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The place among the key servers, counted from 1 (default: the last).", valueName: "n"))
+    help: ArgumentHelp("The place among the key servers, counted from 1 (default: the last).", valueName: "n")
+  )
   var order: UInt16?
-  @Flag(help: "Do not check its certificate: anybody on the way can read and change everything.") var insecure = false
+  @Flag(help: "Do not check its certificate: anybody on the way can read and change everything.")
+  var insecure = false
   @OptionGroup(title: "Servers") var authorities: AuthorityOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
@@ -80,7 +83,8 @@ struct KeyserverRemoveCommand: ReportingCommand {
 
 struct KeyserverListCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    subcommand: "list", abstract: "List the key servers of the remotes, in the order in which they are asked.",
+    subcommand: "list",
+    abstract: "List the key servers of the remotes, in the order in which they are asked.",
     discussion: "A remote that lists none has the one that its site names; `remote status` asks the site.")
 
   @OptionGroup(title: "Output") var output: JSONOption
@@ -112,7 +116,8 @@ struct KeyserverListCommand: ReportingCommand {
       if servers == nil { lines.append("  the one that \(remote.content.uri) names") }
       for (index, server) in (servers ?? []).enumerated() {
         let login = settings.credential(forKeyserver: server.uri) == nil ? "" : ", with a login"
-        lines.append("  \(index + 1). \(server.uri)\(server.isInsecure ? ", certificate not checked!" : "")\(login)")
+        lines.append(
+          "  \(index + 1). \(server.uri)\(server.isInsecure ? ", certificate not checked!" : "")\(login)")
       }
     }
     try Console.write(lines: lines)
@@ -132,21 +137,27 @@ extension RemoteFile.Keyserver {
 struct KeyserverLoginCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     subcommand: "login", abstract: "Keep a name and password, or a token, for a key server.",
-    discussion: "The server is asked whether it takes them. They are sent to no other host, and never unencrypted.")
+    discussion:
+      "The server is asked whether it takes them. They are sent to no other host, and never unencrypted.")
 
   @Argument(help: ArgumentHelp("The address of the key server.", valueName: "address")) var address: String
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The user's name. Without one, a token is kept.", valueName: "name")) var username: String?
+    help: ArgumentHelp("The user's name. Without one, a token is kept.", valueName: "name")) var username:
+    String?
   @Flag(help: "Read the password from standard input.") var passwordStdin = false
-  @Flag(help: "Do not check its certificate: anybody on the way can read and change everything.") var insecure = false
+  @Flag(help: "Do not check its certificate: anybody on the way can read and change everything.")
+  var insecure = false
   @OptionGroup var token: TokenOption
   @OptionGroup(title: "Servers") var authorities: AuthorityOptions
   @OptionGroup(title: "Output") var progress: ProgressOptions
 
   var idleOptions: [IdleOptions] {
     username == nil
-      ? [IdleOptions("password-stdin", reason: "needs --username; --tokenfile - reads a token from standard input")]
+      ? [
+        IdleOptions(
+          "password-stdin", reason: "needs --username; --tokenfile - reads a token from standard input")
+      ]
       : [IdleOptions("tokenfile", reason: "excludes --username, which has a password")]
   }
 

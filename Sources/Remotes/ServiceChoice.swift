@@ -63,3 +63,24 @@ extension RemoteClient {
     return try services(of: remote).keyserver?.uri
   }
 }
+
+extension RemoteClient {
+  /// The address of a container library, and the token for it: the library that the user names, or the one of the remote in
+  /// use. The token is only for the library that the remote itself names.
+  ///
+  /// - Throws: ``RemoteError`` if the remote has no library, or ``TransportError``.
+  public func library(_ settings: RemoteSettings, named uri: String?) throws -> (uri: String, token: String?)
+  {
+    guard let uri else {
+      let remote = try settings.active()
+      guard let library = try services(of: remote).library else {
+        throw RemoteError(.noService, "the remote \"\(remote.name.printable)\" has no container library")
+      }
+      return (library.uri, remote.content.token.isEmpty ? nil : remote.content.token)
+    }
+    guard let remote = try? settings.active(), !remote.content.token.isEmpty,
+      let own = try? services(of: remote).library?.uri, own == RemoteSettings.normalized(uri)
+    else { return (uri, nil) }
+    return (uri, remote.content.token)
+  }
+}

@@ -1,0 +1,200 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// Servers that lie, break off and send elsewhere: a pull makes the right image or none, and says why.
+@Suite struct LyingServerTests {
+  private let directory: Scratch
+  private let server: TestServer
+  private let image: [UInt8]
+
+  init() throws {
+    directory = try Scratch()
+    image = try Fixture.read("images/plain-types.sif")
+    try directory.write("image.sif", image)
+    server = try TestServer.start(
+      ["/usr/bin/python3", Fixture.script("lying-server.py"), directory.path],
+      portsFile: directory.file("ports"))
+  }
+
+  private var origin: String { "http://127.0.0.1:\(server.port)" }
+
+  /// Pulls to a new file. Waits are short.
+  private func pull(
+    _ address: String, to name: String = "new.sif", _ options: [String] = [], retries: Int = 2
+  ) throws -> ToolAnswer {
+    try Siftool.run(
+      ["pull", "--no-https", "--retries", "\(retries)", name, address] + options, in: directory)
+  }
+
+  private func hasFile(_ name: String) -> Bool { access(directory.file(name), F_OK) == 0 }
+
+  private func files(endingIn end: String) throws -> [String] {
+    try Tool.check(["ls", directory.path]).text.split(separator: "\n").map(String.init).filter {
+      $0.hasSuffix(end)
+    }
+  }
+
+  private func requests() throws -> [[String]] {
+    let text = String(decoding: (try? directory.read("requests")) ?? [], as: UTF8.self)
+    return text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
+  }
+
+  @Test(arguments: ["ok", "untold", "cut", "cut-without-ranges", "busy", "relative", "to-other"])
+  func theRightImage(way: String) throws {
+    // With a cut, each try brings an eighth.
+    let answer = try pull("\(origin)/\(way)/app.sif", retries: 1)
+    let again = way == "busy" ? try pull("\(origin)/\(way)/app.sif") : answer
+    #expect(again.status == 0, "\(way): \(again.errors)")
+    #expect(try directory.read("new.sif") == image)
+    #expect(try files(endingIn: ".part").isEmpty)
+  }
+
+  @Test(
+    arguments: [
+      ("short", 7, "the answer ends after|broke after"), ("changed", 5, "it changed while it was read"),
+      ("other-range", 5, "bytes from [0-9]+ on were asked for, and the answer is .bytes 0-99"),
+      ("not-satisfiable", 5, "it has no bytes from"), ("limit", 7, "429 Too Many Requests.*again in 3600 s"),
+      ("error", 7, "500 Internal Server Error"), ("loop", 7, "more than 10"),
+      ("to-file", 7, "only https:// and http://"), ("html", 5, "a web page, not an image"),
+      ("endless", 5, "something else, not an image"), ("endless-head", 5, "more than 262144 bytes"),
+      ("cut-in-head", 7, "127.0.0.1"), ("nothing", 7, "127.0.0.1"), ("rubbish", 5, "127.0.0.1"),
+      ("injection", 7, "names no host"), ("drip", 7, "next to nothing, for 2 s"),
+      ("silent", 7, "waiting for an answer"),
+    ])
+  func theReason(way: String, status: Int, reason: String) throws {
+    let answer = try pull(
+      "\(origin)/\(way)/app.sif", ["--stall-timeout", "2"], retries: way == "other-range" ? 1 : 0)
+    #expect(answer.status == status, "\(way): \(answer.errors)")
+    #expect(try answer.errors.contains(Regex(reason)), "\(way): \(answer.errors)")
+    #expect(!answer.errors.contains("\u{1B}"))
+    #expect(!hasFile("new.sif"), "\(way)")
+    // What cannot be continued is not kept.
+    if status == 5 { #expect(try files(endingIn: ".part").isEmpty, "\(way)") }
+  }
+
+  /// An address that is not encrypted is asked only if somebody says so, and credentials are for one origin.
+  @Test func credentialsStay() throws {
+    let reference = "oras://127.0.0.1:\(server.port)/secret/a:1"
+    let config = "{\"auths\":{\"127.0.0.1:\(server.port)\":{\"auth\":\"dXNlcjpwYXNz\"}}}"
+    try Tool.check(["mkdir", "-p", directory.file(".singularity")])
+    try directory.write(".singularity/docker-config.json", config)
+    let refused = try Siftool.run(["pull", "new.sif", reference, "--retries", "0"], in: directory)
+    #expect(refused.status == 7 && !hasFile("new.sif"))
+    #expect(try requests().isEmpty)
+    let answer = try pull(reference)
+    #expect(answer.status == 0, "\(answer.errors)")
+    #expect(try directory.read("new.sif") == image)
+    let seen = try requests()
+    #expect(seen.contains { $0[2].hasPrefix("/v2/token") && $0[4] == "Basic dXNlcjpwYXNz" })
+    #expect(seen.contains { $0[2].contains("/manifests/") && $0[4] == "Bearer the-token" })
+    let elsewhere = seen.filter { $0[0] == "\(server.ports[1])" }
+    #expect(!elsewhere.isEmpty && elsewhere.allSatisfy { $0[4] == "-" }, "\(elsewhere)")
+    // The secret of an address is not shown.
+    let secret = try pull("\(origin)/html/app.sif?signature=verysecret", to: "other.sif")
+    #expect(!secret.errors.contains("verysecret"), "\(secret.errors)")
+  }
+
+  @Test(
+    arguments: [
+      ("wrong-blob", 5, "its bytes were changed"), ("long-blob", 5, "more bytes came than"),
+      ("missing", 1, "BLOB_UNKNOWN: not here"), ("negative", 5, "its size is -5"),
+      ("huge", 7, "there is room for"),
+      ("many", 5, "10000 layers"), ("two", 5, "should have a single layer"), ("container", 5, "docker://"),
+      ("deep", 5, "is not a document"), ("html", 5, "is not a document"), ("cycle", 1, ""),
+      ("wrong-manifest", 5, "the registry states"), ("json-bomb", 5, "more than 16777216 bytes"),
+      ("escapes", 1, "red"), ("no-realm", 7, "names no place to get it"),
+      ("file-realm", 7, "a token service that is none"),
+      ("strange", 7, "401 Unauthorized"), ("html-token", 5, "looks like a web page"),
+      ("basic", 7, "wants a login"),
+    ])
+  func registriesThatLie(way: String, status: Int, reason: String) throws {
+    let answer = try pull("oras://127.0.0.1:\(server.port)/\(way)/a:1", retries: 0)
+    #expect(answer.status == status, "\(way): \(answer.errors)")
+    #expect(answer.errors.contains(reason), "\(way): \(answer.errors)")
+    #expect(!answer.errors.contains("\u{1B}"), "\(way)")
+    #expect(!hasFile("new.sif"), "\(way)")
+    #expect(try files(endingIn: ".part").isEmpty, "\(way)")
+  }
+
+  /// Ten pulls that are ended end in one right file, and nothing has its name before.
+  @Test func interruptedPulls() throws {
+    var resumed = 0
+    for round in 0..<10 {
+      let running = try Siftool.start(
+        ["pull", "new.sif", "\(origin)/slow/app.sif", "--quiet"], in: directory)
+      let before = try requests().count
+      while try requests().count == before { usleep(10_000) }
+      usleep(UInt32(150_000 + 20_000 * round))
+      running.signal([SIGINT, SIGTERM, SIGKILL][round % 3])
+      let answer = try running.wait()
+      if answer.status == 0 { break }
+      #expect(!hasFile("new.sif"))
+      #expect(try files(endingIn: ".part").count <= 1)
+      if try requests().contains(where: { $0[3] != "-" }) { resumed += 1 }
+    }
+    if !hasFile("new.sif") {
+      try Siftool.check(["pull", "new.sif", "\(origin)/slow/app.sif"], in: directory)
+    }
+    #expect(try directory.read("new.sif") == image)
+    #expect(try files(endingIn: ".part").isEmpty)
+  }
+
+  /// Two pulls of one image at once: one makes it, the other one waits and finds it there.
+  @Test func twoAtOnce() throws {
+    let first = try Siftool.start(["pull", "new.sif", "\(origin)/slow/app.sif"], in: directory)
+    let second = try Siftool.start(["pull", "new.sif", "\(origin)/slow/app.sif"], in: directory)
+    let answers = [try first.wait(), try second.wait()]
+    #expect(answers.contains { $0.status == 0 }, "\(answers.map(\.errors))")
+    #expect(answers.allSatisfy { $0.status == 0 || $0.errors.contains("exists already") })
+    #expect(try directory.read("new.sif") == image)
+    #expect(try files(endingIn: ".part").isEmpty)
+  }
+
+  /// A disk that is full: the reason is told, and nothing has the name.
+  @Test func fullDisk() throws {
+    let script = """
+      mkdir full; mount -t tmpfs -o size=16k none full
+      siftool pull full/new.sif \(origin)/untold/app.sif && exit 1
+      siftool pull full/new.sif \(origin)/ok/app.sif && exit 1
+      ls full > left; umount full; cat left
+      """
+    let answer = try Tool.run(
+      [
+        "unshare", "-m", "sh", "-c",
+        "PATH=\(Fixture.siftool.dropLast(8)):$PATH; cd \(directory.path); \(script)",
+      ],
+      environment: ["HOME": directory.path])
+    #expect(answer.errors.contains("No space left"), "\(answer.errors)")
+    #expect(answer.errors.contains("there is room for"), "\(answer.errors)")
+    #expect(!answer.text.split(separator: "\n").contains("new.sif"))
+  }
+
+  /// An existing file stays, unless it may be replaced.
+  @Test func existingFile() throws {
+    try directory.write("new.sif", "mine")
+    let answer = try pull("\(origin)/ok/app.sif")
+    #expect(answer.status == 1 && answer.errors.contains("new.sif exists already; --force replaces it"))
+    #expect(try directory.read("new.sif") == Array("mine".utf8))
+    #expect(try requests().isEmpty)
+    #expect(try pull("\(origin)/ok/app.sif", ["--force"]).status == 0)
+    #expect(try directory.read("new.sif") == image)
+  }
+
+  /// Without the library: one sentence, and the exit code of the system.
+  @Test func withoutTheLibrary() throws {
+    let script = """
+      for library in /usr/lib/*/libcurl*.so.4*; do [ -L "$library" ] || mount --bind /dev/null "$library"; done
+      siftool pull new.sif \(origin)/ok/app.sif
+      """
+    let answer = try Tool.run(
+      [
+        "unshare", "-m", "sh", "-c",
+        "PATH=\(Fixture.siftool.dropLast(8)):$PATH; cd \(directory.path); \(script)",
+      ],
+      environment: ["HOME": directory.path])
+    #expect(answer.status == 7)
+    #expect(answer.errors.contains("the network needs libcurl.so.4"), "\(answer.errors)")
+    #expect(answer.errors.split(separator: "\n").count == 1)
+  }
+}

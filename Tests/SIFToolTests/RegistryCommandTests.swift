@@ -1,0 +1,193 @@
+import TestSupport
+import Testing
+
+/// Images in Debian's docker-registry.
+@Suite struct RegistryCommandTests {
+  private let directory: Scratch
+
+  init() throws {
+    directory = try Scratch()
+    try Tool.check(["cp", Fixture.path("images/plain-types.sif"), directory.file("a.sif")])
+    try Tool.check(["cp", Fixture.path("images/groups-and-links.sif"), directory.file("b.sif")])
+  }
+
+  private func registry(_ more: String = "") throws -> TestServer {
+    try TestServer.start { port in
+      try directory.write(
+        "registry-\(port).yml",
+        """
+        version: 0.1
+        log: {level: error}
+        storage: {filesystem: {rootdirectory: \(directory.path)/registry-\(port)}, delete: {enabled: true}}
+        http: {addr: "127.0.0.1:\(port)", secret: x}
+        \(more)
+        """)
+      return ["docker-registry", "serve", directory.file("registry-\(port).yml")]
+    }
+  }
+
+  private func siftool(
+    _ arguments: String..., input: String = "", environment: [String: String] = [:]
+  ) throws -> ToolAnswer {
+    try Siftool.run(arguments, input: Array(input.utf8), environment: environment, in: directory)
+  }
+
+  @Test func thereAndBack() throws {
+    let server = try registry()
+    let address = "oras://127.0.0.1:\(server.port)/images/app:1.0"
+    let pushed = try siftool("push", "--no-https", "a.sif", address)
+    #expect(pushed.status == 0, "\(pushed.errors)")
+    // What it has is not sent again.
+    let again = try siftool("push", "--no-https", "a.sif", address)
+    #expect(again.status == 0 && again.output == pushed.output)
+    #expect(again.errors.contains("had the image already"))
+    let pulled = try siftool("pull", "--no-https", address)
+    #expect(pulled.status == 0, "\(pulled.errors)")
+    #expect(try directory.read("app_1.0.sif") == directory.read("a.sif"))
+    // By digest, and into a directory.
+    let digest = pushed.text.filter { $0 != "\n" }
+    try Tool.check(["mkdir", directory.file("place")])
+    let named = try siftool(
+      "pull", "--no-https", "--dir", "place", "--name", "x.sif",
+      "oras://127.0.0.1:\(server.port)/images/app@\(digest)")
+    #expect(named.status == 0, "\(named.errors)")
+    #expect(try directory.read("place/x.sif") == directory.read("a.sif"))
+    let missing = try siftool("pull", "--no-https", "oras://127.0.0.1:\(server.port)/images/app:2")
+    #expect(missing.status == 1 && missing.errors.contains("manifest unknown"), "\(missing.errors)")
+    // Foreign tools see what it is.
+    let inspect = try Tool.check([
+      "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://127.0.0.1:\(server.port)/images/app:1.0",
+    ])
+    #expect(inspect.text.contains("application/vnd.sylabs.sif.layer.v1.sif"))
+    #expect(inspect.text.contains("\"data\":\"e30=\""))
+    let refused = try siftool("push", "--no-https", "registry-\(server.port).yml", address)
+    #expect(refused.status == 5, "\(refused.errors)")
+  }
+
+  @Test func partsOfABigImage() throws {
+    let server = try registry()
+    try Shell.check(
+      "mkdir tree; head -c 3000000 /dev/urandom > tree/random; siftool pack tree c.sif -q", in: directory)
+    let address = "oras://127.0.0.1:\(server.port)/images/big:1"
+    let pushed = try siftool("push", "--no-https", "--chunk-size", "100K", "c.sif", address)
+    #expect(pushed.status == 0, "\(pushed.errors)")
+    #expect(try siftool("pull", "--no-https", "d.sif", address).status == 0)
+    #expect(try directory.read("d.sif") == directory.read("c.sif"))
+  }
+
+  /// One tag with an image for each architecture.
+  @Test func architecturesUnderOneTag() throws {
+    let server = try registry()
+    try Shell.check(
+      "mkdir tree; siftool pack tree arm.sif -q --arch arm64; siftool pack tree amd.sif -q --arch amd64",
+      in: directory)
+    let address = "oras://127.0.0.1:\(server.port)/images/multi:1"
+    for name in ["arm.sif", "amd.sif", "arm.sif"] {
+      let pushed = try siftool("push", "--no-https", "--join-index", name, address)
+      #expect(pushed.status == 0, "\(pushed.errors)")
+    }
+    for (name, arch) in [("arm.sif", "arm64"), ("amd.sif", "amd64")] {
+      let pulled = try siftool("pull", "--no-https", "--force", "--arch", arch, "new.sif", address)
+      #expect(pulled.status == 0, "\(pulled.errors)")
+      #expect(try directory.read("new.sif") == directory.read(name))
+    }
+    let none = try siftool("pull", "--no-https", "--arch", "s390x", "none.sif", address)
+    #expect(none.status == 1 && none.errors.contains("s390x"), "\(none.errors)")
+  }
+
+  @Test func passwords() throws {
+    let hash = try Tool.check(["htpasswd", "-Bbn", "user", "right word"]).text
+    try directory.write("passwords", hash)
+    let server = try registry("auth: {htpasswd: {realm: r, path: \(directory.path)/passwords}}")
+    let host = "127.0.0.1:\(server.port)"
+    let address = "oras://\(host)/images/app:1"
+    let anonymous = try siftool("push", "--no-https", "a.sif", address)
+    #expect(anonymous.status == 7 && anonymous.errors.contains("wants a login"), "\(anonymous.errors)")
+    let wrong = try siftool(
+      "registry", "login", "--no-https", "-u", "user", "--password-stdin", host, input: "wrong\n")
+    #expect(wrong.status == 7 && wrong.errors.contains("refuses the login"), "\(wrong.errors)")
+    #expect(try siftool("registry", "list").text.isEmpty)
+    let login = try siftool(
+      "registry", "login", "--no-https", "-u", "user", "--password-stdin", "docker://\(host)",
+      input: "right word\n")
+    #expect(login.status == 0, "\(login.errors)")
+    #expect(login.errors.contains(".singularity/docker-config.json"))
+    #expect(
+      try Tool.check(["stat", "-c", "%a", directory.file(".singularity/docker-config.json")]).text == "600\n")
+    #expect(try siftool("registry", "list").text == "\(host)  user\n")
+    #expect(try siftool("push", "--no-https", "a.sif", address).status == 0)
+    #expect(try siftool("pull", "--no-https", "new.sif", address).status == 0)
+    // skopeo reads the same file.
+    try Tool.check([
+      "skopeo", "inspect", "--raw", "--tls-verify=false", "--authfile",
+      directory.file(".singularity/docker-config.json"), "docker://\(host)/images/app:1",
+    ])
+    #expect(try siftool("registry", "logout", host).status == 0)
+    #expect(try siftool("registry", "logout", host).status == 1)
+    #expect(try siftool("pull", "--no-https", "x.sif", address).status == 7)
+    // A password for one run.
+    let once = try siftool(
+      "pull", "--no-https", "--docker-username", "user", "x.sif", address,
+      environment: ["DOCKER_PASSWORD": "right word"])
+    #expect(once.status == 0, "\(once.errors)")
+    // A file of Docker's, and a program that keeps logins.
+    try Shell.check(
+      """
+      mkdir bin .docker; cat > bin/docker-credential-test << 'END'
+      #!/bin/sh
+      [ "$1" = get ] || exit 1
+      read host; [ "$host" = "\(host)" ] || { echo 'credentials not found in native keychain'; exit 1; }
+      echo '{"ServerURL":"x","Username":"user","Secret":"right word"}'
+      END
+      chmod +x bin/docker-credential-test; echo '{"credsStore":"test"}' > .docker/config.json
+      """, in: directory)
+    let path = try Tool.check(["sh", "-c", "echo $PATH"]).text.filter { $0 != "\n" }
+    let helped = try siftool(
+      "pull", "--no-https", "y.sif", address, environment: ["PATH": "\(directory.path)/bin:\(path)"])
+    #expect(helped.status == 0, "\(helped.errors)")
+    let lost = try siftool("pull", "--no-https", "z.sif", address)
+    #expect(lost.status == 7 && lost.errors.contains("docker-credential-test"), "\(lost.errors)")
+  }
+
+  /// A registry that keeps copies of another one is asked first, and the other one if it has nothing.
+  @Test func mirrors() throws {
+    let origin = try registry()
+    let mirror = try registry("proxy: {remoteurl: \"http://127.0.0.1:\(origin.port)\"}")
+    let address = "oras://127.0.0.1:\(origin.port)/images/app:1"
+    #expect(try siftool("push", "--no-https", "a.sif", address).status == 0)
+    let copied = try siftool("pull", "--no-https", "--mirror", "127.0.0.1:\(mirror.port)", "x.sif", address)
+    #expect(copied.status == 0 && !copied.errors.contains("instead"), "\(copied.errors)")
+    let gone = try siftool(
+      "pull", "--no-https", "--retries", "0", "--mirror", "127.0.0.1:1", "y.sif", address)
+    #expect(gone.status == 0 && gone.errors.contains("instead"), "\(gone.errors)")
+    #expect(try directory.read("y.sif") == directory.read("a.sif"))
+  }
+
+  /// The cache: filled by nobody but commands that keep images, read by pull, listed and cleaned.
+  @Test func cache() throws {
+    let empty = try siftool("cache", "list")
+    #expect(empty.text.hasPrefix("0 entries"))
+    let server = try registry()
+    let address = "oras://127.0.0.1:\(server.port)/images/app:1"
+    #expect(try siftool("push", "--no-https", "a.sif", address).status == 0)
+    let digest = try Tool.check(["sha256sum", directory.file("a.sif")]).text.prefix(64)
+    let place = ".singularity/cache/oras"
+    try Tool.check(["mkdir", "-p", directory.file(place)])
+    try Tool.check(["cp", directory.file("a.sif"), directory.file("\(place)/sha256:\(digest)")])
+    let cached = try siftool("pull", "--no-https", "x.sif", address)
+    #expect(cached.status == 0 && cached.errors.contains("from the cache"), "\(cached.errors)")
+    #expect(try directory.read("x.sif") == directory.read("a.sif"))
+    // An entry with other bytes is not believed.
+    try Tool.check(["cp", directory.file("b.sif"), directory.file("\(place)/sha256:\(digest)")])
+    let other = try siftool("pull", "--no-https", "y.sif", address)
+    #expect(other.status == 0 && other.errors.contains("is not used"), "\(other.errors)")
+    #expect(try directory.read("y.sif") == directory.read("a.sif"))
+    #expect(try siftool("cache", "list", "-v").text.contains("oras  "))
+    #expect(try siftool("cache", "list", "-T", "net").text.hasPrefix("0 entries"))
+    #expect(try siftool("cache", "clean", "--days", "1").errors.contains("0 entries"))
+    #expect(try siftool("cache", "clean", "--dry-run").text.contains("sha256:"))
+    #expect(try siftool("cache", "list").text.hasPrefix("1 entries"))
+    #expect(try siftool("cache", "clean").status == 0)
+    #expect(try siftool("cache", "list").text.hasPrefix("0 entries"))
+  }
+}
