@@ -188,8 +188,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
-        "OpenPGP", "PEMKeys",
+        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "Keyserver",
+        "LUKS", "Library", "OpenPGP", "PEMKeys", "Remotes",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",

@@ -12,6 +12,7 @@ public enum FuzzTarget {
     "gocryptfs-file": fuzzEncryptedFile,
     "map": fuzzMap, "carve": fuzzCarve,
     "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
+    "keyserver-answer": fuzzKeyserverAnswer, "remotes": fuzzRemotes, "library-answer": fuzzLibraryAnswer,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
   ]

@@ -87,7 +87,7 @@ public struct KeyserverClient: Sendable {
   }
 
   /// Takes the key of a name out of an answer.
-  static func key(
+  package static func key(
     _ name: KeyName, in answer: [UInt8], of server: KeyserverAddress, now: Int64
   ) throws(KeyserverError) -> FoundKey {
     guard let text = ArmoredText.blocks(in: answer) else {

@@ -74,7 +74,7 @@ public struct LibraryImage: Sendable, Equatable {
   public let fingerprints: [String]
 
   /// Reads an image.
-  init(_ value: JSONValue) throws(LibraryError) {
+  package init(_ value: JSONValue) throws(LibraryError) {
     guard value.members != nil else { throw LibraryError(.answer, "the answer has no image") }
     id = value.text("id")
     hash = value.text("hash")

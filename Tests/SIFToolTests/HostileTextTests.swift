@@ -115,6 +115,17 @@ import Testing
     "capability add": ["capability add TEXT --user TEXT", "capability add CAP_CHOWN --user TEXT"],
     "capability drop": ["capability drop CAP_CHOWN --group TEXT"],
     "capability list": ["capability list TEXT"], "capability avail": ["capability avail TEXT"],
+    "search": ["search TEXT --library http://127.0.0.1:1", "search abc --library TEXT", "search abc --arch TEXT"],
+    "delete": ["delete TEXT --force", "delete library://e/c/n:TEXT --force", "delete library://e/c/n --force --library TEXT"],
+    "remote add": ["remote add TEXT TEXT --no-login", "remote add x TEXT --no-login", "remote add x TEXT --tokenfile TEXT"],
+    "remote use": ["remote use TEXT"], "remote remove": ["remote remove TEXT"], "remote list": ["remote list"],
+    "remote login": ["remote login TEXT", "remote login --tokenfile TEXT"], "remote logout": ["remote logout TEXT"],
+    "remote status": ["remote status TEXT"], "remote get-login-password": ["remote get-login-password TEXT"],
+    "keyserver add": ["keyserver add TEXT", "keyserver add TEXT hkp://127.0.0.1:1"],
+    "keyserver remove": ["keyserver remove TEXT", "keyserver remove TEXT hkp://127.0.0.1:1"],
+    "keyserver list": ["keyserver list"],
+    "keyserver login": ["keyserver login TEXT", "keyserver login https://127.0.0.1:1 --tokenfile TEXT"],
+    "keyserver logout": ["keyserver logout TEXT"],
     "overlay create": ["overlay create CUT", "overlay create TEXT --create-dir TEXT"],
   ]
 
