@@ -206,14 +206,19 @@ public struct ImageFetcher {
   private func open(
     _ address: HTTPAddress, from start: Int64 = 0, _ byteCount: Int64? = nil, _ validator: String? = nil
   ) throws -> HTTPDownload {
-    // An address that was written with http:// says so itself.
-    var settings = settings.http
-    settings.allowsPlainHTTP = settings.allowsPlainHTTP || address.scheme == .http
-    let client = settings.allowsPlainHTTP ? HTTPClient(settings) : client
+    let client = client(for: address)
     return try HTTPDownload(
       HTTPRequest(.get, address, purpose: "download \(address)"), from: start, byteCount: byteCount,
-      validator: validator, settings: settings
+      validator: validator, settings: client.settings
     ) { try client.send($0) }
+  }
+
+  /// A client that may ask an address: one that was written with http:// says so itself.
+  func client(for address: HTTPAddress) -> HTTPClient {
+    guard address.scheme == .http, !settings.http.allowsPlainHTTP else { return client }
+    var settings = settings.http
+    settings.allowsPlainHTTP = true
+    return HTTPClient(settings)
   }
 
   // MARK: The cache

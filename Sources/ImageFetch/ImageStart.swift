@@ -12,9 +12,11 @@ enum ImageStart {
     if let end = bytes.prefix(128).firstIndex(of: 0x0A), has("#!", at: 0), has("hsqs", at: end + 1) { return }
     let text = String(decoding: bytes.prefix(256), as: UTF8.self).lowercased()
     let looks =
-      text.contains("<html") || text.contains("<!doctype")
-      ? "a web page"
-      : bytes.first == UInt8(ascii: "{") ? "a JSON document" : "something else"
+      bytes.isEmpty
+      ? "nothing"
+      : text.contains("<html") || text.contains("<!doctype")
+        ? "a web page"
+        : bytes.first == UInt8(ascii: "{") ? "a JSON document" : "something else"
     throw FetchError(.notImage, "\(source): the server sent \(looks), not an image")
   }
 

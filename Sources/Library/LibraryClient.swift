@@ -64,25 +64,42 @@ public struct LibraryClient: Sendable {
   public func open(
     _ reference: LibraryReference, architecture: String, from start: Int64, byteCount: Int64?
   ) throws -> HTTPDownload {
-    let address = service.address.appending("v1/imagefile/\(reference.pathText):\(reference.tags[0])")
-      .adding([("arch", architecture)])
-    var request = HTTPRequest(
-      .get, address, purpose: "download \(reference)", authorization: service.token.map { "Bearer \($0)" })
-    request.redirects = .followExceptSeeOther
     // The hash of the whole tells whether the bytes belong together.
-    return try HTTPDownload(request, from: start, byteCount: byteCount, settings: settings) { request in
-      let exchange = try client.send(request)
-      guard exchange.status == 303, let location = exchange.fields["Location"] else { return exchange }
-      exchange.close()
-      var next = request
-      next.address = try exchange.address.resolving(location)
-      next.redirects = .follow
-      guard next.address.scheme == .https || exchange.address.scheme == .http else {
-        throw exchange.failure(.redirect, "it leads to \(next.address.origin), which is not encrypted")
-      }
-      if next.address.origin != service.address.origin { next.authorization = nil }
-      return try client.send(next)
+    try HTTPDownload(
+      request(reference, architecture), from: start, byteCount: byteCount, settings: settings, send: sendToStorage)
+  }
+
+  /// A part of the bytes of an image, the end included, from wherever the library has them.
+  public func read(
+    _ reference: LibraryReference, architecture: String, _ first: Int64, _ last: Int64
+  ) throws -> HTTPExchange {
+    var request = request(reference, architecture)
+    request.range = (first, last)
+    return try sendToStorage(request)
+  }
+
+  private func request(_ reference: LibraryReference, _ architecture: String) -> HTTPRequest {
+    let path = "v1/imagefile/\(reference.pathText):\(reference.tags[0])"
+    var request = HTTPRequest(
+      .get, service.address.appending(path).adding([("arch", architecture)]), purpose: "download \(reference)",
+      authorization: service.token.map { "Bearer \($0)" })
+    request.redirects = .followExceptSeeOther
+    return request
+  }
+
+  /// Makes a request that the library may answer with an address of a storage service, which is then asked.
+  private func sendToStorage(_ request: HTTPRequest) throws -> HTTPExchange {
+    let exchange = try client.send(request)
+    guard exchange.status == 303, let location = exchange.fields["Location"] else { return exchange }
+    exchange.close()
+    var next = request
+    next.address = try exchange.address.resolving(location)
+    next.redirects = .follow
+    guard next.address.scheme == .https || exchange.address.scheme == .http else {
+      throw exchange.failure(.redirect, "it leads to \(next.address.origin), which is not encrypted")
     }
+    if next.address.origin != service.address.origin { next.authorization = nil }
+    return try client.send(next)
   }
 
   /// Refuses a text that libraries do not search for.

@@ -106,7 +106,12 @@ public final class RegistryRepository: OCIBlobSource {
       return try HTTPDownload(
         HTTPRequest(.get, address("blobs/\(descriptor.digest)"), purpose: purpose), from: start,
         byteCount: descriptor.size, settings: registry.client.settings
-      ) { try registry.send($0, scopes: scopes) }
+      ) { request in
+        let exchange = try registry.send(request, scopes: scopes)
+        // A wrong range is the download's own matter.
+        if exchange.status >= 400, exchange.status != 416 { try RegistryClient.requireSuccess(exchange) }
+        return exchange
+      }
     } catch let error as TransportError where error.code == .notFound {
       // Layers that may not be handed on are elsewhere.
       let client = registry.client
@@ -121,6 +126,15 @@ public final class RegistryRepository: OCIBlobSource {
       }
       throw error
     }
+  }
+
+  /// Asks for a part of a blob, the end included.
+  public func read(_ descriptor: OCIDescriptor, _ first: Int64, _ last: Int64) throws -> HTTPExchange {
+    var request = HTTPRequest(
+      .get, address("blobs/\(descriptor.digest)"),
+      purpose: "read \(displayName) \(descriptor.digest.shortText)")
+    request.range = (first, last)
+    return try registry.send(request, scopes: pullScopes)
   }
 
   /// Whether the repository has a blob.

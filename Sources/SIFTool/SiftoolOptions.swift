@@ -8,14 +8,17 @@ extension OptionTable {
     tool: "siftool",
     lines: [
       ": version",
-      "header: json version",
-      "list: json version",
+      "header: no-https authfile= json version",
+      "list: no-https authfile= json version",
       """
-      info: encryption passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher json \
-      version
+      info: encryption passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https \
+      authfile= json version
       """,
       "dump: version",
-      "inspect: passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher json version",
+      """
+      inspect: passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https authfile= \
+      json version
+      """,
       """
       check: repair passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher salvage= json \
       q/quiet no-progress version
@@ -67,17 +70,20 @@ extension OptionTable {
       deterministic json q/quiet no-progress version
       """,
       """
-      ls: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher l/long R/recursive \
-      json ndjson version
-      """,
-      "cat: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher version",
-      """
-      extract: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher C/directory= \
-      resume threads= manifest= q/quiet no-progress version
+      ls: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https authfile= \
+      l/long R/recursive json ndjson version
       """,
       """
-      tar: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher o/output= q/quiet \
-      no-progress version
+      cat: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https authfile= \
+      version
+      """,
+      """
+      extract: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https \
+      authfile= C/directory= resume threads= manifest= q/quiet no-progress version
+      """,
+      """
+      tar: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https authfile= \
+      o/output= q/quiet no-progress version
       """,
       """
       pack: deffile= labels= label=+ runscript= env=+ plain arch= compression= level= block-size= \
@@ -111,9 +117,10 @@ extension OptionTable {
       hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
-      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
-      passphrase sif-fuse disable-cache no-setgroups app= version
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https authfile= \
+      docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= version
       """,
       """
       run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -124,9 +131,10 @@ extension OptionTable {
       hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
-      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
-      passphrase sif-fuse disable-cache no-setgroups app= version
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https authfile= \
+      docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= version
       """,
       """
       shell...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -137,9 +145,10 @@ extension OptionTable {
       hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
-      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
-      passphrase sif-fuse disable-cache no-setgroups app= s/shell= version
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https authfile= \
+      docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= s/shell= version
       """,
       """
       test...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
@@ -150,11 +159,15 @@ extension OptionTable {
       hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens f/fakeroot \
       ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs no-privs \
       allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= cpu-shares= \
-      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat no-pid no-umask \
-      tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init no-compat no-oci \
-      passphrase sif-fuse disable-cache no-setgroups app= version
+      cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https authfile= \
+      docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= version
       """,
-      "run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher app= version",
+      """
+      run-help: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https \
+      authfile= app= version
+      """,
       """
       mount: list fuse id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
       key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict json version
@@ -172,9 +185,10 @@ extension OptionTable {
       n/net uts hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens \
       f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs \
       no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
-      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
-      no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
-      no-compat no-oci passphrase sif-fuse disable-cache no-setgroups app= pid-file= boot version
+      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https \
+      authfile= docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= pid-file= boot version
       """,
       """
       instance run...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify \
@@ -185,9 +199,10 @@ extension OptionTable {
       n/net uts hostname= u/userns keep-keyring network= network-args=+ netns-path= dns=+ sharens \
       f/fakeroot ignore-subuid ignore-fakeroot-command ignore-userns add-caps=+ drop-caps=+ keep-privs \
       no-privs allow-setuid security=+ apply-cgroups= memory= memory-reservation= memory-swap! cpus= \
-      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ compat \
-      no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= runscript-timeout= oom-kill-disable no-init \
-      no-compat no-oci passphrase sif-fuse disable-cache no-setgroups app= pid-file= boot version
+      cpu-shares= cpuset-cpus= cpuset-mems= pids-limit! blkio-weight= blkio-weight-device=+ no-https \
+      authfile= docker-username= docker-login compat no-pid no-umask tmp-sandbox no-tmp-sandbox tmpdir= \
+      runscript-timeout= oom-kill-disable no-init no-compat no-oci passphrase sif-fuse disable-cache \
+      no-setgroups app= pid-file= boot version
       """,
       "instance list: l/logs a/all u/user= j/json version",
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",

@@ -59,7 +59,10 @@ public struct FileDownload {
       notice?("another process is downloading \(destination.printable); waiting for it")
     }
     // While another process had the part, it may have made the file.
-    try checkDestination()
+    do throws(SystemError) { try checkDestination() } catch {
+      if try part.byteCount() == 0 { part.remove() }
+      throw error
+    }
     var start = try part.byteCount()
     if !resumes || start > byteCount ?? .max {
       try part.file.truncate(to: 0)
@@ -143,7 +146,7 @@ public struct FileDownload {
         throw error
       }
       received += Int64(filled)
-      if start == 0, received == Int64(filled), filled > 0 {
+      if start == 0, received == Int64(filled) {
         do { try check?(Array(buffer[..<min(filled, 4096)])) } catch {
           sink.give(buffer, 0)
           throw error

@@ -17,7 +17,7 @@ public struct HTTPSettings: Sendable {
   /// The seconds after which a transfer is given up in which fewer than 100 bytes a second came or went.
   public var stallTimeout = 60
   /// The seconds to wait before each further try, if an error may pass.
-  public var retryDelays: [Int] = [1, 3]
+  public var retryDelays: [Int] = [1, 2]
   /// The most seconds that a server's `Retry-After` is obeyed.
   public var longestRetryAfter = 120
   /// What the program calls itself.

@@ -260,9 +260,8 @@ final class Transfer {
   func head() throws(TransportError) -> (status: Int, fields: HTTPFields) {
     while !isHeadComplete {
       if let result {
-        // A body that the server did not want to read to its end does not matter if it has answered.
-        if result == CURLE_OK, status >= 200 { break }
-        throw failure(result)
+        // libcurl takes a head that breaks off for a whole one.
+        throw failure(result == CURLE_OK ? CURLE_RECV_ERROR : result)
       }
       try move()
     }

@@ -126,6 +126,20 @@ import Testing
     "keyserver list": ["keyserver list"],
     "keyserver login": ["keyserver login TEXT", "keyserver login https://127.0.0.1:1 --tokenfile TEXT"],
     "keyserver logout": ["keyserver logout TEXT"],
+    "pull": [
+      "pull TEXT", "pull NEW docker://TEXT", "pull NEW oras://TEXT", "pull NEW https://TEXT/x",
+      "pull NEW http://127.0.0.1:1/TEXT --retries 0", "pull NEW oci:TEXT",
+      "pull --dir TEXT oras://127.0.0.1:1/a:1",
+    ],
+    "push": [
+      "push IMAGE TEXT", "push TEXT oras://127.0.0.1:1/a:1",
+      "push IMAGE oras://127.0.0.1:1/a:1 --annotation TEXT",
+      "push IMAGE library://e/c/TEXT", "push IMAGE library://e/c/n --library TEXT",
+    ],
+    "registry login": ["registry login TEXT -u TEXT --password-stdin"],
+    "registry logout": ["registry logout TEXT", "registry logout example.org --authfile IMAGE"],
+    "registry list": ["registry list --authfile IMAGE", "registry list --authfile TEXT"],
+    "cache list": ["cache list -T TEXT", "cache list -v"], "cache clean": ["cache clean -T TEXT"],
     "overlay create": ["overlay create CUT", "overlay create TEXT --create-dir TEXT"],
   ]
 

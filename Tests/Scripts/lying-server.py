@@ -216,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes(1 << 16))
 
     def do_endless_head(self):
-        self.send_response(200)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
         while True:
             self.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
 

@@ -13,9 +13,13 @@ package struct PathArgument: ExpressibleByArgument {
   /// Whether it is `-`.
   package let isStandardInput: Bool
 
+  /// The argument as it was written, if it looks like an address, such as `docker://alpine`; a path loses a slash of it.
+  package let address: String?
+
   /// A path that did not come from the command line.
   package init(_ path: FilePath) {
     self.path = path
+    address = nil
     endsWithSlash = false
     isStandardInput = false
   }
@@ -25,6 +29,7 @@ package struct PathArgument: ExpressibleByArgument {
     guard !argument.isEmpty else { return nil }
     endsWithSlash = argument.utf8.last == UInt8(ascii: "/")
     isStandardInput = argument == "-"
+    address = argument.utf8.contains(0x3A) && argument.contains("://") ? argument : nil
     if endsWithSlash { CommandFiles.note() }
     guard !isStandardInput else {
       path = "/dev/stdin"

@@ -14,14 +14,13 @@ enum RefusedOptions {
   }
 
   private static var ofPrograms: [(names: [Substring], reason: String)] {
-    let registry = "an image comes from a file here, and no registry is asked"
+    let daemon = "no daemon of Docker is asked"
+    let password = "everybody can see the words of a command: set DOCKER_PASSWORD, or give --docker-login"
     let checkpoints = "checkpoints are not made"
     let mode = "it belongs to the OCI mode, and images are always run natively"
     return [
-      (
-        names("--authfile --docker-host --docker-login --docker-password --docker-username --no-https"),
-        registry
-      ),
+      (names("--docker-host"), daemon),
+      (names("--docker-password"), password),
       (names("--dmtcp-launch --dmtcp-restart"), checkpoints),
       (names("--oci --keep-layers"), mode),
       (names("--data"), "\(mode); --bind with image-src=/ shows the files of another image"),

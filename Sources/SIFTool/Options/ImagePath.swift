@@ -17,7 +17,7 @@ extension PathArgument {
       schemes.contains(String(text[..<end])) || text[..<end].hasPrefix("http")
     else { return }
     throw ToolFailure.usage(
-      "\(ArgumentBytes.printable(text)) is a URI; siftool only opens local files")
+      "\(ArgumentBytes.printable(text)) is a URI; fetch the image with `siftool pull` first")
   }
 
   /// Runs a body, and adds this file's name to its failures.

@@ -13,20 +13,22 @@ struct SquashOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Images that are addresses") var remote: RemoteImageOptions
 
   /// Opens the squashfs.
   func open(_ reporter: Reporter = Reporter()) throws -> SquashImage {
     var source = key.source
     source.reporter = reporter
-    return try Self.open(image, id, source)
+    return try Self.open(image, id, source, remote)
   }
 
   /// Opens the squashfs of the partition with an id, or of the primary partition.
   static func open(
-    _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource()
+    _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource(),
+    _ remote: RemoteImageOptions? = nil
   ) throws -> SquashImage {
-    try image.requireFile()
-    let partition = try image.partition(id, in: try FileStorage(opening: image.path))
+    let storage = try remote?.storage(image) ?? image.readableStorage()
+    let partition = try image.partition(id, in: storage)
     try image.named { try partition.requireSquashfs() }
     let opened = try image.namingImage { try partition.unlock(with: key) }
     return try image.named { try opened.squashfs() }
@@ -36,7 +38,7 @@ struct SquashOptions: ParsableArguments {
 extension PathArgument {
   /// The partition that a command works on, in this open file: the one with the id, or else the primary or the only
   /// one. A file that is itself a squashfs is one partition.
-  func partition(_ id: ObjectID?, in storage: FileStorage) throws -> Partition {
+  func partition(_ id: ObjectID?, in storage: any Storage) throws -> Partition {
     if let whole = try Partition(squashfs: storage) {
       guard id == nil else { throw ToolFailure.usage("--id does not apply to a plain squashfs file") }
       return whole
@@ -45,7 +47,7 @@ extension PathArgument {
   }
 
   /// The same for a file that is not itself a squashfs.
-  func partitionOfImage(_ id: ObjectID?, in storage: FileStorage) throws -> Partition {
+  func partitionOfImage(_ id: ObjectID?, in storage: any Storage) throws -> Partition {
     let image: Image
     do { image = try Image(reading: storage) } catch {
       guard error.code == .notSIF else { throw error.naming(path) }

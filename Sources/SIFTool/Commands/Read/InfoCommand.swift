@@ -16,6 +16,7 @@ struct InfoCommand: ToolCommand {
   @Argument(help: "The image.") var image: PathArgument
   @Flag(help: "Also show how the partition is encrypted.") var encryption = false
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Images that are addresses") var remote: RemoteImageOptions
   @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
@@ -30,8 +31,8 @@ struct InfoCommand: ToolCommand {
   }
 
   func execute() throws {
-    guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image) }
-    let image = try Image(opening: image.path)
+    guard output.json || encryption || key.source.isNamed else { return try Self.show(id, image, remote) }
+    let image = try image.readableImage(remote)
     let object = try image.object(id: id.value)
     var budget = ContentBudget(fileSize: image.fileSize)
     let facts = try image.encryptionFacts(of: object, &budget)
@@ -49,8 +50,8 @@ struct InfoCommand: ToolCommand {
     }
   }
 
-  static func show(_ id: ObjectID, _ path: PathArgument) throws {
-    let table = try Image(opening: path.path).object(id: id.value).fieldTable
+  static func show(_ id: ObjectID, _ path: PathArgument, _ remote: RemoteImageOptions? = nil) throws {
+    let table = try path.readableImage(remote).object(id: id.value).fieldTable
     try Console.write(lines: table.lines(indent: 2, gap: 2))
   }
 }

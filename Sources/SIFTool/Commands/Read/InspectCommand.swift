@@ -17,12 +17,13 @@ struct InspectCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
+  @OptionGroup(title: "Images that are addresses") var remote: RemoteImageOptions
   @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
 
   func execute() throws {
-    let storage = try FileStorage(opening: image.path)
+    let storage = try remote.storage(image)
     let image: Image
     let findings: [Finding]
     do {

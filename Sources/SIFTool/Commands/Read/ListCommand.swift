@@ -8,6 +8,7 @@ struct ListCommand: ToolCommand {
     subcommand: "list", abstract: "List the data objects of an image.")
 
   @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Images that are addresses") var remote: RemoteImageOptions
   @OptionGroup(title: "Output") var output: JSONOption
 
   var printsJSON: Bool { output.json }
@@ -18,10 +19,12 @@ struct ListCommand: ToolCommand {
     }
   }
 
-  func execute() throws { try Self.show(image, json: output.json) }
+  func execute() throws { try Self.show(image, json: output.json, remote) }
 
-  static func show(_ path: PathArgument, json: Bool = false) throws {
-    let image = try Image(opening: path.path)
+  static func show(
+    _ path: PathArgument, json: Bool = false, _ remote: RemoteImageOptions? = nil
+  ) throws {
+    let image = try path.readableImage(remote)
     if json {
       try Console.write(document: [image.header.jsonMember], list: image.objectList)
     } else {

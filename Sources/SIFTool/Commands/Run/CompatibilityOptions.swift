@@ -32,8 +32,7 @@ struct CompatibilityOptions: ParsableArguments {
   @Flag(help: .hidden) var passphrase = false
   /// Ignored by the runtimes, too.
   @Flag(help: .hidden) var sifFuse = false
-  /// Nothing is kept.
-  @Flag(help: .hidden) var disableCache = false
+  @Flag(help: "Keep no image that was fetched.") var disableCache = false
   /// With `--fakeroot`, too, the program keeps the caller's groups.
   @Flag(help: .hidden) var noSetgroups = false
 

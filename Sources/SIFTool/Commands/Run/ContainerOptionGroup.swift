@@ -20,6 +20,7 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var sharing: SharingOption
   @OptionGroup(title: "Privileges") var privileges: PrivilegeOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup(title: "Images that are addresses") var fetching: ImageFetchOptions
   @OptionGroup(title: "As in the runtimes") var compatibility: CompatibilityOptions
   @OptionGroup var app: AppOption
 
@@ -31,15 +32,23 @@ struct ContainerOptionGroup: ParsableArguments {
 
   /// Starts a program of an image, which takes the place of this one: it returns only by an error.
   ///
-  /// In place of an image, `instance://NAME` means a container that runs already.
+  /// In place of an image, `instance://NAME` means a container that runs already, and an address such as `docker://alpine`
+  /// an image that is fetched first.
   ///
   /// - Parameter shell: the shell to start in place of the image's.
   func start(_ image: PathArgument, _ action: ContainerOptions.Action, shell: FilePath? = nil) throws {
     if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action, shell) }
-    if sharing.sharens { return try share(image, action, shell) }
+    let fetched = try fetching.fetch(image, usesCache: !compatibility.disableCache)
+    let image = fetched.image
+    if sharing.sharens {
+      defer { fetched.remove() }
+      return try share(image, action, shell)
+    }
     // Before anything is opened: these are the caller's.
     let descriptors = Forking.openDescriptors()
+    defer { fetched.remove() }
     let root = try openRoot(image)
+    fetched.remove()
     var options = try options(action, descriptors)
     options.shell = shell
     let container = Container(root, image: try ImageMounts.absolute(image.path), options)
@@ -98,6 +107,9 @@ struct ContainerOptionGroup: ParsableArguments {
           "--boot starts the init of an image, which only root can, without a user namespace")
       }
     }
+    let fetched = try fetching.fetch(image, usesCache: !compatibility.disableCache)
+    let image = fetched.image
+    defer { fetched.remove() }
     let store = try InstanceStore()
     let starter = try InstanceStarter(name, in: store)
     let reporter = Reporter()

@@ -14,9 +14,10 @@ struct LibraryOptions: ParsableArguments {
   var library: String?
 
   /// Finds the library, and the token for it, when it is needed.
-  func find(_ settings: HTTPSettings) -> @Sendable () throws -> LibraryService {
-    let named = library
-    return {
+  ///
+  /// - Parameter named: the library that the user names; nil for the one of the remote in use.
+  static func find(_ named: String?, _ settings: HTTPSettings) -> @Sendable () throws -> LibraryService {
+    {
       let remotes = try RemoteStore.ofProcess().settings()
       let (uri, token) = try RemoteClient(settings: settings).library(remotes, named: named)
       return LibraryService(try HTTPAddress(uri), token: token)
@@ -34,7 +35,7 @@ struct LibraryOptions: ParsableArguments {
       }
       return LibraryClient(service, settings: settings)
     }
-    return LibraryClient(try find(settings)(), settings: settings)
+    return LibraryClient(try Self.find(library, settings)(), settings: settings)
   }
 }
 

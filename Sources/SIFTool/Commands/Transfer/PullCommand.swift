@@ -51,7 +51,7 @@ struct PullCommand: ReportingCommand {
 
   /// A finished image is taken as it is.
   var idleOptions: [IdleOptions] {
-    let others = encryption.idleOptions + compression.idleOptions
+    let others = encryption.idleOptions + compression.idleOptions + libraryOptions
     guard case .address(let address)? = try? source(), !address.isContainer else { return others }
     return [
       IdleOptions(
@@ -60,6 +60,14 @@ struct PullCommand: ReportingCommand {
           "deterministic",
         ], reason: "does nothing to a SIF image, which is fetched as it is")
     ] + others
+  }
+
+  /// The library is named by an option or by the address.
+  private var libraryOptions: [IdleOptions] {
+    guard case .address(.library(let reference))? = try? source() else {
+      return [IdleOptions("library", reason: "is for library:// addresses")]
+    }
+    return reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
   }
 
   /// What is pulled.

@@ -54,16 +54,8 @@ struct PushCommand: ReportingCommand {
       }
       notes[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }
-    var settings = FetchSettings()
-    settings.http = server.settings(reporter)
-    settings.plainHTTP = server.noHttps
-    settings.credentials = credentials.store
-    settings.credential = try credentials.credential()
-    settings.notice = { reporter.note($0) }
-    settings.progress = { total in
-      let bar = reporter.bar(total: total)
-      return { bar.advance(by: $0) }
-    }
+    let settings = try FetchSettings(
+      server.settings(reporter), plainHTTP: server.noHttps, credentials, reporter)
     if case .library(let reference) = target { return try push(to: reference, settings, reporter) }
     let pushed = try image.named {
       try ImageFetcher(settings).push(
@@ -83,8 +75,9 @@ struct PushCommand: ReportingCommand {
 
   var idleOptions: [IdleOptions] {
     guard let target = try? ImageAddress(address) else { return [] }
-    if case .library = target {
-      return [
+    if case .library(let reference) = target {
+      let host = reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
+      return host + [
         IdleOptions(
           "annotation", "join-index", "chunk-size", "authfile", "docker-username", "docker-login",
           reason: "is for registries, and not for library://")
@@ -97,7 +90,7 @@ struct PushCommand: ReportingCommand {
     to reference: LibraryReference, _ settings: FetchSettings, _ reporter: Reporter
   ) throws {
     var settings = settings
-    settings.library = library.place.find(settings.http)
+    settings.library = LibraryOptions.find(library.place.library, settings.http)
     let receipt = try image.named {
       try ImageFetcher(settings).push(
         image.path, to: reference, description: library.description ?? "No description",

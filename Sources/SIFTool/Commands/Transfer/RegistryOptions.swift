@@ -30,7 +30,7 @@ struct CredentialOptions: ParsableArguments {
   /// The files.
   var store: CredentialStore { CredentialStore(file: (authfile ?? Self.fileOfEnvironment)?.path) }
 
-  private static var fileOfEnvironment: PathArgument? {
+  static var fileOfEnvironment: PathArgument? {
     for name in ["APPTAINER_AUTHFILE", "SINGULARITY_AUTHFILE", "REGISTRY_AUTH_FILE"] {
       if let value = getenv(name), value.pointee != 0 {
         return PathArgument(argument: String(cString: value))
@@ -118,20 +118,12 @@ struct FetchOptions: ParsableArguments {
 
   /// How images are fetched.
   func settings(_ reporter: Reporter) throws -> FetchSettings {
-    var settings = FetchSettings()
-    settings.http = server.settings(reporter)
-    settings.plainHTTP = server.noHttps
-    settings.credentials = credentials.store
-    settings.credential = try credentials.credential()
+    var settings = try FetchSettings(
+      server.settings(reporter), plainHTTP: server.noHttps, credentials, reporter)
     settings.platform = try choice.chosen()
     settings.mirrors = mirror
-    settings.library = library.find(settings.http)
+    settings.library = LibraryOptions.find(library.library, settings.http)
     settings.cache = disableCache || Self.isCacheDisabled ? nil : ImageCache()
-    settings.notice = { reporter.note($0) }
-    settings.progress = { total in
-      let bar = reporter.bar(total: total)
-      return { bar.advance(by: $0) }
-    }
     return settings
   }
 

@@ -47,7 +47,7 @@ struct ServerOptions: ParsableArguments {
 
   /// The settings of a client.
   func settings(_ reporter: Reporter) -> HTTPSettings {
-    var settings = HTTPSettings()
+    var settings = Self.defaults(reporter)
     settings.caFile = caFile?.path.string
     settings.caDirectory = caDirectory?.path.string
     settings.clientCertificate = clientCert?.path.string
@@ -59,6 +59,12 @@ struct ServerOptions: ParsableArguments {
     if let retries {
       settings.retryDelays = (0..<Int(retries)).map { min(1 << min($0, 6), 60) }
     }
+    return settings
+  }
+
+  /// The settings of a client, with the name of this program.
+  static func defaults(_ reporter: Reporter) -> HTTPSettings {
+    var settings = HTTPSettings()
     settings.userAgent = "swift-sif/\(ToolVersion.number)"
     settings.notice = { reporter.note($0) }
     return settings
