@@ -66,7 +66,8 @@ public struct LibraryClient: Sendable {
   ) throws -> HTTPDownload {
     // The hash of the whole tells whether the bytes belong together.
     try HTTPDownload(
-      request(reference, architecture), from: start, byteCount: byteCount, settings: settings, send: sendToStorage)
+      request(reference, architecture), from: start, byteCount: byteCount, settings: settings,
+      send: sendToStorage)
   }
 
   /// A part of the bytes of an image, the end included, from wherever the library has them.
@@ -81,7 +82,8 @@ public struct LibraryClient: Sendable {
   private func request(_ reference: LibraryReference, _ architecture: String) -> HTTPRequest {
     let path = "v1/imagefile/\(reference.pathText):\(reference.tags[0])"
     var request = HTTPRequest(
-      .get, service.address.appending(path).adding([("arch", architecture)]), purpose: "download \(reference)",
+      .get, service.address.appending(path).adding([("arch", architecture)]),
+      purpose: "download \(reference)",
       authorization: service.token.map { "Bearer \($0)" })
     request.redirects = .followExceptSeeOther
     return request

@@ -64,7 +64,7 @@ import Testing
     ])
   func theReason(way: String, status: Int, reason: String) throws {
     let answer = try pull(
-      "\(origin)/\(way)/app.sif", ["--stall-timeout", "2"], 
+      "\(origin)/\(way)/app.sif", ["--stall-timeout", "2"],
       retries: ["other-range", "changed", "not-satisfiable"].contains(way) ? 1 : 0)
     #expect(answer.status == status, "\(way): \(answer.errors)")
     #expect(try answer.errors.contains(Regex(reason)), "\(way): \(answer.errors)")
@@ -102,7 +102,8 @@ import Testing
       ("missing", 1, "BLOB_UNKNOWN: not here"), ("negative", 5, "its size is -5"),
       ("huge", 7, "there is room for"),
       ("many", 5, "10000 layers"), ("two", 5, "should have a single layer"), ("container", 5, "docker://"),
-      ("deep", 5, "is not a document"), ("html", 5, "is not a document"), ("cycle", 5, "its bytes were changed"),
+      ("deep", 5, "is not a document"), ("html", 5, "is not a document"),
+      ("cycle", 5, "its bytes were changed"),
       ("wrong-manifest", 5, "its bytes were changed"), ("json-bomb", 5, "more than 16777216 bytes"),
       ("escapes", 1, "red"), ("no-realm", 7, "names no place to get it"),
       ("file-realm", 7, "a token service that is none"),

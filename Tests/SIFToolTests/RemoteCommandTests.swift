@@ -42,7 +42,9 @@ struct LibraryServer {
 
   private func run(_ arguments: String...) throws -> ToolAnswer { try Siftool.run(arguments, in: home) }
 
-  private var file: String { String(decoding: (try? home.read(".singularity/remote.yaml")) ?? [], as: UTF8.self) }
+  private var file: String {
+    String(decoding: (try? home.read(".singularity/remote.yaml")) ?? [], as: UTF8.self)
+  }
 
   private func document(_ arguments: String..., schema: String) throws -> JSONValue {
     let answer = try Siftool.run(arguments + ["--json"], in: home)
@@ -68,7 +70,9 @@ struct LibraryServer {
     let refused = try run("remote", "login", "--tokenfile", home.file("bad"))
     #expect(refused.status == 6 && refused.errors.contains("does not take the token"))
     #expect(file.contains(LibraryServer.token))
-    for (text, reason) in [("", "is empty"), ("\n", "is empty"), ("a b", "no token has"), ("a\u{1B}", "no token has")] {
+    for (text, reason) in [
+      ("", "is empty"), ("\n", "is empty"), ("a b", "no token has"), ("a\u{1B}", "no token has"),
+    ] {
       try home.write("bad", text)
       let answer = try run("remote", "login", "--tokenfile", home.file("bad"))
       #expect(answer.status == 6 && answer.errors.contains(reason))
@@ -87,7 +91,8 @@ struct LibraryServer {
 
   @Test func choosing() throws {
     #expect(try run("remote", "add", "one", "one.example.org", "--no-login").status == 0)
-    #expect(try run("remote", "add", "two", "https://two.example.org/x/", "--no-login", "--no-default").status == 0)
+    #expect(
+      try run("remote", "add", "two", "https://two.example.org/x/", "--no-login", "--no-default").status == 0)
     let list = try document("remote", "list", schema: "remote-list")["remotes"]?.elements ?? []
     #expect(list.map { $0["name"]?.text } == ["SylabsCloud", "one", "two"])
     #expect(list.map { $0["active"] } == [false, true, false])
@@ -112,7 +117,8 @@ struct LibraryServer {
     try Tool.check(["mkdir", home.file(".singularity")])
     try home.write(".singularity/remote.yaml", "Active: x\nRemotes: {x: {URI: y, Colour: \"\\e[31m\"}}\n")
     let unknown = try run("remote", "list")
-    #expect(unknown.status == 5 && unknown.errors.contains("remote.yaml: the remote x has the key \"Colour\""))
+    #expect(
+      unknown.status == 5 && unknown.errors.contains("remote.yaml: the remote x has the key \"Colour\""))
     #expect(try run("remote", "add", "z", "z", "--no-login").status == 5)
     #expect(file.contains("Colour"))
     try home.write(".singularity/remote.yaml", "Active: gone\nRemotes: {x: {URI: y}}\n")
@@ -126,7 +132,9 @@ struct LibraryServer {
   /// The file of the environment, and Apptainer's.
   @Test func places() throws {
     let other = try Scratch()
-    for (variable, name) in [("APPTAINER_CONFIGDIR", "DefaultRemote"), ("SINGULARITY_CONFIGDIR", "SylabsCloud")] {
+    for (variable, name) in [
+      ("APPTAINER_CONFIGDIR", "DefaultRemote"), ("SINGULARITY_CONFIGDIR", "SylabsCloud"),
+    ] {
       let answer = try Siftool.run(
         "remote", "list", environment: [variable: other.path], in: home)
       #expect(answer.text.contains(name), "\(variable)")
@@ -148,7 +156,8 @@ struct LibraryServer {
     #expect(file.contains("Auth: \"Bearer \(LibraryServer.token)\"\n"))
     #expect(try run("remote", "list").text.contains(address))
     let basic = try Siftool.run(
-      "keyserver", "login", address, "--username", "bob", "--password-stdin", input: Array("x\n".utf8), in: home)
+      "keyserver", "login", address, "--username", "bob", "--password-stdin", input: Array("x\n".utf8),
+      in: home)
     #expect(basic.status == 1 && basic.errors.contains("401"), "\(basic.errors)")
     #expect(server.requests.last?.last == "Basic Ym9iOng=")
     #expect(file.contains("Bearer"))
@@ -179,7 +188,8 @@ struct LibraryServer {
     #expect(try Tool.run(["stat", "-c", "%a", home.file("etc/singularity/remote.yaml")]).text == "644\n")
     try home.write(
       "etc/singularity/remote.yaml",
-      "Active: site\nRemotes: {site: {URI: h, Exclusive: true, Keyservers: [{URI: 'https://zero'}]}, b: {URI: b}}\n")
+      "Active: site\nRemotes: {site: {URI: h, Exclusive: true, Keyservers: [{URI: 'https://zero'}]}, b: {URI: b}}\n"
+    )
     let second = """
       set -e; mount --bind etc /etc
       siftool keyserver add site https://one -o 1 2> /dev/null; siftool keyserver add site hkp://two --insecure 2> /dev/null
@@ -189,7 +199,9 @@ struct LibraryServer {
     let next = try Tool.run(
       ["unshare", "-m", "sh", "-c", "PATH=${1%/*}:$PATH; \(second)", "sh", Fixture.siftool],
       environment: ["HOME": home.path], in: home.path)
-    #expect(next.text.contains("site (in use)\n  1. https://one\n  2. hkp://two, certificate not checked!\n"), "\(next.text) \(next.errors)")
+    #expect(
+      next.text.contains("site (in use)\n  1. https://one\n  2. hkp://two, certificate not checked!\n"),
+      "\(next.text) \(next.errors)")
     #expect(next.text.contains("the administrator allows only the remote \"site\"\n=7\n"))
     #expect(next.text.contains("mine  h    "))
   }

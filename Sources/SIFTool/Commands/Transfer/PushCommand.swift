@@ -76,7 +76,8 @@ struct PushCommand: ReportingCommand {
   var idleOptions: [IdleOptions] {
     guard let target = try? ImageAddress(address) else { return [] }
     if case .library(let reference) = target {
-      let host = reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
+      let host =
+        reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
       return host + [
         IdleOptions(
           "annotation", "join-index", "chunk-size", "authfile", "docker-username", "docker-login",
