@@ -27,8 +27,10 @@ public struct LibraryUpload {
 
 /// What a library says after an upload.
 public struct LibraryReceipt: Sendable {
-  /// The hash of the image: `sha256.` and its digits.
-  public let hash: String
+  /// The digits of the SHA-256 of the image.
+  public let sha256: String
+  /// The length of the image.
+  public let byteCount: Int64
   /// Whether the bytes had to be sent.
   public let wasSent: Bool
   /// The bytes that are used and allowed; nil if the library does not say. An allowance of 0 is none.
@@ -76,7 +78,7 @@ extension LibraryClient {
     try tag(record.id, reference.tags, container, upload.architecture, version)
     let quota = answer?.member("quota")
     return LibraryReceipt(
-      hash: "sha256.\(sha256)", wasSent: !record.isUploaded,
+      sha256: sha256, byteCount: upload.byteCount, wasSent: !record.isUploaded,
       quota: quota?.member("quotaUsage")?.integer.map { ($0, quota?.member("quotaTotal")?.integer ?? 0) },
       page: answer?.member("containerUrl")?.text)
   }

@@ -98,15 +98,18 @@ struct PushCommand: ReportingCommand {
         allowsUnsigned: library.allowUnsigned)
     }
     if output.json {
-      return try Console.write(document: [
-        JSONMember("image", .string(receipt.hash)), JSONMember("sent", .bool(receipt.wasSent)),
-        JSONMember("address", .string(reference.description)),
-        JSONMember("quotaUsed", receipt.quota.map { .integer($0.used) } ?? .null),
-        JSONMember("quotaTotal", receipt.quota.map { .integer($0.total) } ?? .null),
-      ])
+      let quota = receipt.quota.map { quota in
+        JSONMember("quota", ["total": .integer(quota.total), "used": .integer(quota.used)])
+      }
+      return try Console.write(
+        document: [
+          JSONMember("manifest", .null), JSONMember("image", .string("sha256:\(receipt.sha256)")),
+          JSONMember("size", .integer(receipt.byteCount)), JSONMember("sent", .bool(receipt.wasSent)),
+          JSONMember("address", .string(reference.description)),
+        ] + (quota.map { [$0] } ?? []))
     }
     if !receipt.wasSent { reporter.note("the library had the image already") }
-    try Console.write(line: receipt.hash)
+    try Console.write(line: "sha256.\(receipt.sha256)")
     if let quota = receipt.quota {
       let total = quota.total > 0 ? "of \(ByteText.decimal(quota.total))" : "without a limit"
       reporter.note("the library holds \(ByteText.decimal(quota.used)) \(total)")
