@@ -222,7 +222,7 @@ let package = Package(
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("InstancesTests", ["Instances"]),
-    tests("TransportTests", ["Registry", "TestSupport", "Transport"]),
+    tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

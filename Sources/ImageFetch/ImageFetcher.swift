@@ -176,7 +176,7 @@ public struct ImageFetcher {
     var download = download(destination, key: layer.digest.description, layer.size, replaces)
     download.digest = (layer.digest.algorithm, layer.digest.hexadecimal)
     download.check = { try ImageStart.checkSIF($0, "oras://\(reference)") }
-    let result = try download.run { start in try repository.download(layer, from: start) }
+    let result = try download.run { start in try repository.downloadInParts(layer, from: start) }
     return FetchedImage(
       path: destination, digest: Hexadecimal.text(result.digest), byteCount: layer.size,
       received: result.received, wasCached: false)
@@ -193,7 +193,15 @@ public struct ImageFetcher {
     var download = download(destination, key: key, stream.byteCount, replaces)
     download.resumes = stream.validator != nil && stream.byteCount != nil
     download.check = { try ImageStart.check($0, address.description) }
+    let client = client(for: address)
     let result = try download.run { start in
+      if let length = stream.byteCount, let validator = stream.validator,
+        let parts = try ParallelDownload(
+          HTTPRequest(.get, address, purpose: "download \(address)"), from: start, byteCount: length,
+          validator: validator, settings: client.settings, send: { try client.send($0) })
+      {
+        return parts
+      }
       guard start > 0 else { return stream }
       return try open(address, from: start, stream.byteCount, stream.validator)
     }

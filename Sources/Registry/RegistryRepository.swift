@@ -100,18 +100,10 @@ public final class RegistryRepository: OCIBlobSource {
 
   /// Opens a blob, from some byte on.
   public func download(_ descriptor: OCIDescriptor, from start: Int64 = 0) throws -> HTTPDownload {
-    let purpose = "download \(displayName) \(descriptor.digest.shortText)"
     do {
-      let (registry, scopes) = (registry, pullScopes)
       return try HTTPDownload(
-        HTTPRequest(.get, address("blobs/\(descriptor.digest)"), purpose: purpose), from: start,
-        byteCount: descriptor.size, settings: registry.client.settings
-      ) { request in
-        let exchange = try registry.send(request, scopes: scopes)
-        // A wrong range is the download's own matter.
-        if exchange.status >= 400, exchange.status != 416 { try RegistryClient.requireSuccess(exchange) }
-        return exchange
-      }
+        blobRequest(descriptor), from: start, byteCount: descriptor.size, settings: registry.client.settings,
+        send: sender)
     } catch let error as TransportError where error.code == .notFound {
       // Layers that may not be handed on are elsewhere.
       let client = registry.client
@@ -119,12 +111,38 @@ public final class RegistryRepository: OCIBlobSource {
         guard let address = try? HTTPAddress(text), address.scheme == .https,
           !LocalHosts.contains(address.host)
         else { continue }
+        var request = blobRequest(descriptor)
+        request.address = address
         return try HTTPDownload(
-          HTTPRequest(.get, address, purpose: purpose), from: start, byteCount: descriptor.size,
-          settings: client.settings
+          request, from: start, byteCount: descriptor.size, settings: client.settings
         ) { try client.send($0) }
       }
       throw error
+    }
+  }
+
+  /// The same over several connections, if the settings ask for that and the registry can do it.
+  public func downloadInParts(_ descriptor: OCIDescriptor, from start: Int64) throws -> any ByteStream {
+    let parts = try ParallelDownload(
+      blobRequest(descriptor), from: start, byteCount: descriptor.size, validator: nil,
+      settings: registry.client.settings, send: sender)
+    return try parts ?? download(descriptor, from: start)
+  }
+
+  private func blobRequest(_ descriptor: OCIDescriptor) -> HTTPRequest {
+    HTTPRequest(
+      .get, address("blobs/\(descriptor.digest)"),
+      purpose: "download \(displayName) \(descriptor.digest.shortText)")
+  }
+
+  /// Makes requests for blobs, and tells the registry's words about what fails.
+  private var sender: HTTPDownload.Sender {
+    let (registry, scopes) = (registry, pullScopes)
+    return { request in
+      let exchange = try registry.send(request, scopes: scopes)
+      // A wrong range is the download's own matter.
+      if exchange.status >= 400, exchange.status != 416 { try RegistryClient.requireSuccess(exchange) }
+      return exchange
     }
   }
 

@@ -20,6 +20,8 @@ public struct HTTPSettings: Sendable {
   public var retryDelays: [Int] = [1, 2]
   /// The most seconds that a server's `Retry-After` is obeyed.
   public var longestRetryAfter = 120
+  /// Over how many connections a long thing is downloaded at once.
+  public var connections = 1
   /// What the program calls itself.
   public var userAgent = "swift-sif"
   /// Told about each try that failed and will be made again.

@@ -16,6 +16,7 @@ final class HashingSink: @unchecked Sendable {
   private var thread: Thread?
   /// Where the next bytes are written.
   var position: Int64 = 0
+  private var advised: Int64 = 0
   private static let blockCount = 4
   private static let blockSize = 1 << 20
 
@@ -71,6 +72,7 @@ final class HashingSink: @unchecked Sendable {
         do throws(SystemError) {
           try descriptor.write(bytes, at: position)
           position += Int64(next.count)
+          startWriting()
           hash?.update(bytes)
         } catch { fault = error }
       }
@@ -80,6 +82,14 @@ final class HashingSink: @unchecked Sendable {
       monitor.signal(.space)
       monitor.unlock()
     }
+  }
+
+  /// Has the disk begin with what is written here, so that it has little to do at the end. Such advice starts that, and what
+  /// waits for the disk stays in memory.
+  private func startWriting() {
+    guard position - advised >= 8 << 20 else { return }
+    posix_fadvise(descriptor.rawValue, Int(advised), Int(position - advised), POSIX_FADV_DONTNEED)
+    advised = position
   }
 
   /// Waits until everything is written, and ends the thread.

@@ -221,6 +221,13 @@ public struct ImageCache: Sendable {
   }
 
   private static func isLocked(_ path: FilePath) -> Bool {
+    // A part that is being downloaded is locked itself; what is made otherwise has a lock beside it.
+    if path.string.hasSuffix(".part"),
+      let file = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+      (try? file.lockWhole()) == false
+    {
+      return true
+    }
     let lock = path.string.hasSuffix(".lock") ? path : FilePath(path.string + ".lock")
     guard let file = try? OwnedDescriptor(opening: lock, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK) else {
       return false

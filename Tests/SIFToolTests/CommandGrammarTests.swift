@@ -187,7 +187,7 @@ import Testing
     for arguments in [
       ["list"], ["list", image, image], ["info", "one", image], ["add", image, image], ["exec", image],
       ["exec", "--writable-tmpfs", "--underlay", image, "ls"], ["hash", "--algorithm", "x", image],
-      ["add", image, image, "--datatype", "12"], ["pack", image, "-"], ["exec", "docker://x", "ls"],
+      ["add", image, image, "--datatype", "12"], ["pack", image, "-"], ["exec", "docker://X", "ls"],
       ["exec", "--blkio-weight-device", "x", image, "ls"], ["cat", image], ["grow", image],
       ["completion", "csh"],
       ["encrypt", image, "x", "--passphrase-file", "x", "--pem-path", "x"], ["mount", image],

@@ -96,6 +96,57 @@ import Testing
     #expect(!secret.errors.contains("verysecret"), "\(secret.errors)")
   }
 
+  /// A token that stands for a login, and one that the registry takes as it is.
+  @Test func tokens() throws {
+    let host = "127.0.0.1:\(server.port)"
+    try directory.write("identity", "{\"auths\":{\"\(host)\":{\"identitytoken\":\"the identity\"}}}")
+    try directory.write("registry", "{\"auths\":{\"https://\(host)/v1/\":{\"registrytoken\":\"the-token\"}}}")
+    try directory.write("wrong", "{\"auths\":{\"\(host)\":{\"identitytoken\":\"another\"}}}")
+    try directory.write("no-json", "auths: x")
+    let reference = "oras://\(host)/identity/a:1"
+    for file in ["identity", "registry"] {
+      let answer = try pull(reference, to: "\(file).sif", ["--authfile", file])
+      #expect(answer.status == 0, "\(file): \(answer.errors)")
+    }
+    let wrong = try pull(reference, ["--authfile", "wrong"])
+    #expect(wrong.status == 7 && wrong.errors.contains("refuses the login"), "\(wrong.errors)")
+    let malformed = try pull(reference, ["--authfile", "no-json"])
+    #expect(malformed.status == 5 && malformed.errors.contains("no-json is not JSON"), "\(malformed.errors)")
+    #expect(!hasFile("new.sif"))
+  }
+
+  /// Of an image on a server, only what is needed is read.
+  @Test func readingParts() throws {
+    let place = try Scratch()
+    try Shell.check(
+      "mkdir tree; head -c 20000000 /dev/urandom > tree/random; echo small > tree/small; siftool pack tree image.sif -q",
+      in: place)
+    let server = try TestServer.start(
+      ["/usr/bin/python3", Fixture.script("lying-server.py"), place.path], portsFile: place.file("ports"))
+    let address = "http://127.0.0.1:\(server.port)/ok/app.sif"
+    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"]] {
+      let (name, rest) = (command[0], Array(command.dropFirst()))
+      let arguments = { (image: String) in
+        name == "cat" ? [name, image] + rest : [name] + rest + [image]
+      }
+      let local = try Siftool.check(arguments(place.file("image.sif")))
+      try place.write("requests", "")
+      let remote = try Siftool.run(arguments(address), in: directory)
+      #expect(remote.status == 0, "\(command): \(remote.errors)")
+      if name != "inspect" { #expect(remote.output == local.output, "\(command)") }
+      let ranges = String(decoding: try place.read("requests"), as: UTF8.self).split(separator: "\n")
+        .map { $0.split(separator: "\t")[3].dropFirst(6).split(separator: "-").compactMap { Int($0) } }
+      #expect(ranges.count < 12, "\(command): \(ranges)")
+      #expect(ranges.reduce(0) { $0 + $1[1] - $1[0] } < 1_000_000, "\(command): \(ranges)")
+    }
+    // A server that sends no parts, one that sends others, and one that is not there.
+    for (way, reason) in [("untold", "no parts of files"), ("html", "not a SIF image"), ("limit", "429")] {
+      let answer = try Siftool.run(
+        "list", "http://127.0.0.1:\(server.port)/\(way)/app.sif", in: directory)
+      #expect(answer.status != 0 && answer.errors.contains(reason), "\(way): \(answer.errors)")
+    }
+  }
+
   @Test(
     arguments: [
       ("wrong-blob", 5, "its bytes were changed"), ("long-blob", 5, "more bytes came than"),

@@ -67,12 +67,28 @@ import Testing
   @Test func partsOfABigImage() throws {
     let server = try registry()
     try Shell.check(
-      "mkdir tree; head -c 3000000 /dev/urandom > tree/random; siftool pack tree c.sif -q", in: directory)
+      "mkdir tree; head -c 20000000 /dev/urandom > tree/random; siftool pack tree c.sif -q", in: directory)
     let address = "oras://127.0.0.1:\(server.port)/images/big:1"
-    let pushed = try siftool("push", "--no-https", "--chunk-size", "100K", "c.sif", address)
+    let pushed = try siftool("push", "--no-https", "--chunk-size", "3M", "c.sif", address)
     #expect(pushed.status == 0, "\(pushed.errors)")
     #expect(try siftool("pull", "--no-https", "d.sif", address).status == 0)
     #expect(try directory.read("d.sif") == directory.read("c.sif"))
+    let parts = try siftool("pull", "--no-https", "--connections", "3", "e.sif", address)
+    #expect(parts.status == 0, "\(parts.errors)")
+    #expect(try directory.read("e.sif") == directory.read("c.sif"))
+    // A web server that sends parts, and one that does not.
+    try Tool.check(["mv", directory.file("c.sif"), directory.file("image.sif")])
+    let web = try TestServer.start(
+      ["/usr/bin/python3", Fixture.script("lying-server.py"), directory.path],
+      portsFile: directory.file("ports"))
+    for way in ["ok", "untold"] {
+      let answer = try siftool(
+        "pull", "--force", "--connections", "3", "f.sif", "http://127.0.0.1:\(web.port)/\(way)/app.sif")
+      #expect(answer.status == 0, "\(answer.errors)")
+      #expect(try directory.read("f.sif") == directory.read("image.sif"))
+    }
+    let ranges = String(decoding: try directory.read("requests"), as: UTF8.self).split(separator: "\n")
+    #expect(ranges.count { $0.contains("bytes=4194304-8388607") } == 1)
   }
 
   /// One tag with an image for each architecture.
@@ -147,6 +163,72 @@ import Testing
     #expect(helped.status == 0, "\(helped.errors)")
     let lost = try siftool("pull", "--no-https", "z.sif", address)
     #expect(lost.status == 7 && lost.errors.contains("docker-credential-test"), "\(lost.errors)")
+  }
+
+  /// An image that skopeo sends: a SIF is made of it, and programs start from its address. Nothing is fetched twice.
+  @Test func imagesOfOCI() throws {
+    let server = try registry()
+    let address = "docker://127.0.0.1:\(server.port)/images/box:v1"
+    try Shell.check(
+      """
+      umoci init --layout layout; umoci new --image layout:v1
+      umoci config --image layout:v1 --config.env GREETING=hello
+      umoci unpack --image layout:v1 first; mkdir first/rootfs/bin; cp /bin/busybox first/rootfs/bin/
+      ln -s busybox first/rootfs/bin/sh; ln -s busybox first/rootfs/bin/cat; echo one > first/rootfs/file
+      umoci repack --image layout:v1 first
+      umoci unpack --image layout:v1 second; echo two > second/rootfs/file; umoci repack --image layout:v1 second
+      skopeo copy -q --dest-tls-verify=false oci:layout:v1 \(address)
+      """, in: directory)
+    let pulled = try siftool("pull", "--no-https", "--deterministic", "box.sif", address)
+    #expect(pulled.status == 0, "\(pulled.errors)")
+    #expect(try siftool("cat", "box.sif", "file").text == "two\n")
+    // The same bytes as from the layout, but for the name that it came by.
+    #expect(try siftool("pull", "--deterministic", "again.sif", "oci:layout:v1").status == 0)
+    #expect(
+      try siftool("ls", "-l", "-R", "box.sif", "bin").text
+        == siftool("ls", "-l", "-R", "again.sif", "bin").text)
+    #expect(try siftool("check", "box.sif").status == 0)
+    let script = "echo $GREETING; cat /file"
+    for _ in 0..<2 {
+      let answer = try siftool("exec", "--no-https", address, "/bin/sh", "-c", script)
+      #expect(answer.text == "hello\ntwo\n", "\(answer.errors)")
+    }
+    #expect(try siftool("cache", "list", "-T", "oci-tmp").text.hasPrefix("1 entries"))
+    // Without the cache, and where nothing can be kept.
+    try Tool.check(["mkdir", directory.file("temporary")])
+    let alone = try siftool(
+      "exec", "--no-https", "--disable-cache", address, "/bin/sh", "-c", script,
+      environment: ["TMPDIR": directory.file("temporary")])
+    #expect(alone.text == "hello\ntwo\n", "\(alone.errors)")
+    #expect(try Tool.check(["ls", directory.file("temporary")]).text.isEmpty)
+    let nowhere = try siftool(
+      "exec", "--no-https", address, "/bin/sh", "-c", script, environment: ["SINGULARITY_CACHEDIR": "/proc"])
+    #expect(
+      nowhere.text == "hello\ntwo\n" && nowhere.errors.contains("the cache is not used"), "\(nowhere.errors)")
+    let missing = try siftool("exec", "--no-https", address + "-gone", "/bin/sh")
+    #expect(missing.status == 1 && missing.errors.contains("manifest unknown"), "\(missing.errors)")
+    let artifact = try siftool("pull", "--no-https", "x.sif", address.replacing("docker:", with: "oras:"))
+    #expect(
+      artifact.status == 5 && artifact.errors.contains("docker:// makes one of it"), "\(artifact.errors)")
+    // A finished image is not made anew.
+    #expect(try siftool("pull", "x.sif", "oras://127.0.0.1:1/a:1", "--encrypt").status == 64)
+  }
+
+  /// Several processes that need one image at once: one fetches it.
+  @Test func oneFetchForMany() throws {
+    let server = try registry()
+    let address = "oras://127.0.0.1:\(server.port)/images/box:1"
+    try Shell.check(
+      "mkdir -p root/bin; cp /bin/busybox root/bin/sh; siftool pack root box.sif -q", in: directory)
+    #expect(try siftool("push", "--no-https", "box.sif", address).status == 0)
+    let running = try (0..<4).map { _ in
+      try Siftool.start("exec", "--no-https", address, "/bin/sh", "-c", "echo inside", in: directory)
+    }
+    for answer in try running.map({ try $0.wait() }) {
+      #expect(answer.text == "inside\n", "\(answer.errors)")
+    }
+    #expect(try siftool("cache", "list").text.hasPrefix("1 entries"))
+    #expect(try Tool.check(["ls", directory.file(".singularity/cache/oras")]).text.hasPrefix("sha256:"))
   }
 
   /// A registry that keeps copies of another one is asked first, and the other one if it has nothing.

@@ -292,7 +292,7 @@ import Testing
   /// An address is named as it was given, with both slashes.
   @Test func addresses() throws {
     let answer = try fixture.root(
-      "for c in 'exec docker://busybox true' 'exec oras:/x/y true' 'mount library://a/b work' 'ls shub:/a/b'; do siftool $c 2>&1 | head -n 1; done"
+      "for c in 'exec docker:/busybox true' 'exec oras:/x/y true' 'mount library://a/b work' 'ls shub:/a/b'; do siftool $c 2>&1 | head -n 1; done"
     )
     #expect(
       answer.text.split(separator: "\n").map { String($0.prefix { $0 != ";" }) } == [

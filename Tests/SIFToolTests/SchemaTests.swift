@@ -40,6 +40,8 @@ import Testing
     try validate([try Siftool.check("version", "--json").output], against: "version")
     try validate([try Siftool.check("mount", "--list", "--json").output], against: "mount")
     try validate([try Siftool.check("capability", "avail", "--json").output], against: "capability-avail")
+    try validate([try Siftool.check("registry", "list", "--json").output], against: "registry-list")
+    try validate([try Siftool.check("cache", "list", "--json").output], against: "cache-list")
     let other = Fixture.path("images/plain-types.sif")
     let diff = try Siftool.run("diff", "--json", image, other)
     #expect(diff.status == 1)

@@ -13,7 +13,7 @@ import Testing
     "dump": ["dump 1 IMAGE", "dump 99 IMAGE", "dump 1 NONE", "dump 1 CUT"],
     "cat": [
       "cat PACKED /etc/one", "cat PACKED etc/one etc/two", "cat PACKED none", "cat PACKED etc", "cat IMAGE x",
-      "cat docker://x y",
+      "cat docker://X y",
     ],
     "verify": [
       "verify SIGNED", "verify --key KEY SIGNED", "verify --key KEY --key KEY SIGNED",

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.do_GET()
 
     def head(self, status, fields):
@@ -240,6 +240,12 @@ class Handler(BaseHTTPRequestHandler):
         kind = parts[0] if parts else ""
         if kind == "token":
             return self.whole(b'{"token": "the-token"}')
+        if kind == "identity-token":
+            right = self.command == "POST" and b"refresh_token=the%20identity" in self.body
+            return self.whole(b'{"access_token": "the-token"}' if right else b"{}", 200 if right else 401)
+        if kind == "identity" and self.headers.get("Authorization") != "Bearer the-token":
+            realm = f"{scheme}://127.0.0.1:{ports[0]}/v2/identity-token"
+            return self.whole(b"{}", 401, WWW_Authenticate=f'Bearer realm="{realm}",service="s"')
         if kind == "secret" and self.headers.get("Authorization") != "Bearer the-token":
             realm = f"{scheme}://127.0.0.1:{ports[0]}/v2/token"
             return self.whole(

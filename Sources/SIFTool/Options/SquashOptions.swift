@@ -27,6 +27,7 @@ struct SquashOptions: ParsableArguments {
     _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource(),
     _ remote: RemoteImageOptions? = nil
   ) throws -> SquashImage {
+    if image.address == nil { try image.requireFile() }
     let storage = try remote?.storage(image) ?? image.readableStorage()
     let partition = try image.partition(id, in: storage)
     try image.named { try partition.requireSquashfs() }

@@ -41,6 +41,7 @@ struct ImageFetchOptions: ParsableArguments {
         return failure.status.rawValue
       }
     }
+    CredentialOptions.forgetPasswords()
     let answer = try helper.channel?.readToEnd(limit: 1 << 16) ?? []
     let status = try helper.wait()
     guard status == 0, let kind = answer.first else {

@@ -39,6 +39,15 @@ struct CredentialOptions: ParsableArguments {
     return nil
   }
 
+  private static let passwordVariables = [
+    "APPTAINER_DOCKER_PASSWORD", "SINGULARITY_DOCKER_PASSWORD", "DOCKER_PASSWORD",
+  ]
+
+  /// Removes passwords from the environment, so that no started program inherits them.
+  static func forgetPasswords() {
+    for name in passwordVariables where getenv(name) != nil { _ = try? SecretInput.environment(name) }
+  }
+
   /// What was given for this run; nil to look into files.
   func credential() throws -> RegistryCredential? {
     var user = dockerUsername
@@ -47,7 +56,7 @@ struct CredentialOptions: ParsableArguments {
       if let value = getenv(name), value.pointee != 0 { user = String(cString: value) }
     }
     var secret: String?
-    for name in ["APPTAINER_DOCKER_PASSWORD", "SINGULARITY_DOCKER_PASSWORD", "DOCKER_PASSWORD"] {
+    for name in Self.passwordVariables {
       // All of them are taken out of the environment, whichever counts.
       if let bytes = try SecretInput.environment(name) { secret = secret ?? bytes.text }
     }

@@ -37,7 +37,13 @@ struct ServerOptions: ParsableArguments {
       "How often a request is made again if that may help (default: 2).", valueName: "number"))
   var retries: UInt8?
 
+  @Option(
+    help: ArgumentHelp(
+      "Download a SIF image over so many connections at once (default: 1).", valueName: "number"))
+  var connections: UInt8?
+
   func validate() throws {
+    guard (1...16).contains(connections ?? 1) else { throw ValidationError("--connections is from 1 to 16") }
     guard connectTimeout != 0 else { throw ValidationError("--connect-timeout must be at least 1") }
     guard stallTimeout != 0 else { throw ValidationError("--stall-timeout must be at least 1") }
     guard clientKey == nil || clientCert != nil else {
@@ -56,6 +62,7 @@ struct ServerOptions: ParsableArguments {
     settings.allowsPlainHTTP = noHttps
     if let connectTimeout { settings.connectTimeout = Int(connectTimeout) }
     if let stallTimeout { settings.stallTimeout = Int(stallTimeout) }
+    if let connections { settings.connections = Int(connections) }
     if let retries {
       settings.retryDelays = (0..<Int(retries)).map { min(1 << min($0, 6), 60) }
     }
