@@ -51,6 +51,9 @@ let package = Package(
     .library(name: "Instances", targets: ["Instances"]),
     .library(name: "Transport", targets: ["Transport"]),
     .library(name: "Registry", targets: ["Registry"]),
+    .library(name: "Library", targets: ["Library"]),
+    .library(name: "Keyserver", targets: ["Keyserver"]),
+    .library(name: "Remotes", targets: ["Remotes"]),
     .library(name: "ImageFetch", targets: ["ImageFetch"]),
     .executable(name: "siftool", targets: ["SIFTool"]),
   ],
@@ -152,11 +155,14 @@ let package = Package(
     module("Transport", ["CCurl", "Bytes", "Gcrypt", "LinuxSystem", systemPackage]),
     module(
       "Registry", ["Bytes", "Gcrypt", "LinuxSystem", "OCI", "StrictJSON", "Transport", systemPackage]),
+    module("Library", ["Bytes", "Gcrypt", "LinuxSystem", "StrictJSON", "Transport", systemPackage]),
+    module("Keyserver", ["Bytes", "OpenPGP", "StrictJSON", "Transport"]),
+    module("Remotes", ["Bytes", "LinuxSystem", "StrictJSON", "Transport", "YAML", systemPackage]),
     module(
       "ImageFetch",
       [
-        "Bytes", "Gcrypt", "ImageBuild", "LinuxSystem", "OCI", "Registry", "SIF", "Squash", "Transport",
-        systemPackage,
+        "Bytes", "Gcrypt", "ImageBuild", "Library", "LinuxSystem", "OCI", "Registry", "SIF", "Squash",
+        "Transport", systemPackage,
       ]),
 
     // Floor 6, tools.
@@ -170,10 +176,11 @@ let package = Package(
       name: "SIFTool",
       dependencies: [
         "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
-        "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LUKS",
+        "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OCI", "OpenPGP",
-        "PEMKeys", "Partitions", "Registry", "SIF", "SIFRuntime", "Squash", "StrictJSON", "Transport",
+        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -184,8 +191,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Bytes", "DSSE", "Definition", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust",
-        "LUKS",
-        "OpenPGP", "PEMKeys",
+        "Keyserver", "LUKS", "Library", "OpenPGP", "PEMKeys", "Remotes",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -201,6 +207,9 @@ let package = Package(
     tests("StrictJSONTests", ["StrictJSON"]),
     tests("TOMLTests", ["StrictJSON", "TOML"]),
     tests("YAMLTests", ["StrictJSON", "YAML"]),
+    tests("KeyserverTests", ["Keyserver", "OpenPGP", "TestSupport"]),
+    tests("RemotesTests", ["Remotes", "StrictJSON", "TestSupport", "YAML"]),
+    tests("LibraryTests", ["Library", "StrictJSON", "TestSupport"]),
     tests("AcceleratorsTests", ["Accelerators", "LinuxSystem", "TestSupport", systemPackage]),
     tests("BytesTests", ["Bytes", "LUKS", "LinuxSystem", "SIF", "Squash", "TestSupport", systemPackage]),
     tests("GcryptTests", ["Gcrypt", "StrictJSON", "TestSupport"]),

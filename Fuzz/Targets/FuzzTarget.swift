@@ -13,6 +13,7 @@ public enum FuzzTarget {
     "map": fuzzMap, "carve": fuzzCarve,
     "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
     "definition": fuzzDefinition,
+    "keyserver-answer": fuzzKeyserverAnswer, "remotes": fuzzRemotes, "library-answer": fuzzLibraryAnswer,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
   ]

@@ -14,6 +14,8 @@ public struct FetchError: Fault, Equatable {
     case exists = "file-exists"
     /// The way to send an image there does not exist.
     case unsupported = "unsupported-address"
+    /// An image that is sent to a library has no signature.
+    case notSigned = "unsigned"
   }
 
   /// The kind of failure.
@@ -36,6 +38,7 @@ public struct FetchError: Fault, Equatable {
     case .address, .unsupported: .argument
     case .notImage, .notSIF: .malformed
     case .exists: .system
+    case .notSigned: .notSigned
     }
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+public import Library
 public import OCI
 public import Transport
 
@@ -8,6 +9,8 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
   case docker(OCIReference)
   /// A SIF image in a registry.
   case oras(OCIReference)
+  /// A SIF image in a container library.
+  case library(LibraryReference)
   /// A file of a web server.
   case web(HTTPAddress)
 
@@ -16,6 +19,10 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
   /// - Returns: nil if the text has no scheme.
   /// - Throws: ``FetchError`` for a scheme that is not known, and what is wrong with the rest.
   public init?(_ text: String) throws {
+    if LibraryReference.isReference(text) {
+      self = .library(try LibraryReference(text))
+      return
+    }
     guard let end = text.firstRange(of: "://") else {
       // The runtimes take these without slashes, too.
       guard text.hasPrefix("docker:") || text.hasPrefix("oras:") else { return nil }
@@ -33,7 +40,7 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
     default:
       throw FetchError(
         .address,
-        "\"\(scheme.prefix(40).printable)://\" is not a scheme that images are fetched by: docker://, oras://, https:// and http:// are"
+        "\"\(scheme.prefix(40).printable)://\" is not a scheme that images are fetched by: docker://, oras://, library://, https:// and http:// are"
       )
     }
   }
@@ -49,6 +56,7 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
       let last = reference.repository.split(separator: "/").last.map(String.init) ?? "image"
       let tag = reference.tag ?? reference.digest.map { $0.hexadecimal } ?? "latest"
       return "\(last)_\(tag).sif"
+    case .library(let reference): return reference.fileName
     case .web(let address):
       let last = address.path.split(separator: "/").last.map(String.init) ?? ""
       // A name that a server could choose must not be one that hides or leads elsewhere.
@@ -66,6 +74,7 @@ public enum ImageAddress: Sendable, CustomStringConvertible {
     switch self {
     case .docker(let reference): "docker://\(reference)"
     case .oras(let reference): "oras://\(reference)"
+    case .library(let reference): reference.description
     case .web(let address): address.description
     }
   }

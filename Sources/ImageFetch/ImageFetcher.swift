@@ -1,5 +1,6 @@
 import Bytes
 import Gcrypt
+public import Library
 import LinuxSystem
 public import OCI
 public import Registry
@@ -21,6 +22,8 @@ public struct FetchSettings {
   public var platform: OCIPlatform?
   /// Registries that are asked first, because they hold copies.
   public var mirrors: [String] = []
+  /// Finds the container library for references that name no host.
+  public var library: (@Sendable () throws -> LibraryService)?
   /// The cache; nil for none.
   public var cache: ImageCache?
   /// Told about what a user may want to know.
@@ -99,12 +102,13 @@ public struct ImageFetcher {
     try probe.checkDestination()
     switch address {
     case .oras(let reference): return try pullArtifact(reference, destination, replaces)
+    case .library(let reference): return try pullLibraryImage(reference, destination, replaces)
     case .web(let address): return try pullFile(address, destination, replaces)
     case .docker(let reference): return try pullContainer(reference, destination, replaces)
     }
   }
 
-  private func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
+  func download(_ destination: FilePath, key: String, _ byteCount: Int64?, _ replaces: Bool)
     -> FileDownload
   {
     var download = FileDownload(to: destination, key: key)
@@ -116,7 +120,7 @@ public struct ImageFetcher {
   }
 
   /// Copies an entry of the cache to a file, and checks it.
-  private func copy(
+  func copy(
     _ entry: FilePath, _ digest: OCIDigest?, to destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let file = try RandomAccessFile(opening: entry.string)
@@ -240,6 +244,11 @@ public struct ImageFetcher {
       let (repository, layer) = try artifact(reference)
       return try cache.entry(.oras, layer.digest.description) { path in
         _ = try fetchArtifact(reference, repository, layer, path, true)
+      }
+    case .library(let reference):
+      let image = try libraryImage(reference)
+      return try cache.entry(.library, "sha256.\(image.sha256)") { path in
+        _ = try fetchLibraryImage(image, path, true)
       }
     case .web(let address):
       let stream = try open(address)

@@ -1,4 +1,5 @@
 public import Bytes
+import Library
 import Registry
 public import SIF
 import Synchronization
@@ -172,6 +173,11 @@ extension ImageFetcher {
     case .oras(let reference):
       let (repository, layer) = try artifact(reference)
       return try RemoteImage { first, last in try repository.read(layer, first, last) }
+    case .library(let reference):
+      let image = try libraryImage(reference)
+      return try RemoteImage { first, last in
+        try image.client.read(reference, architecture: image.architecture, first, last)
+      }
     case .docker:
       throw FetchError(.unsupported, "\(address) is no SIF image; `pull` makes one of it")
     }

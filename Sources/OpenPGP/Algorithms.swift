@@ -134,3 +134,11 @@ enum CurveOID {
     return parts.map(String.init).joined(separator: ".")
   }
 }
+
+/// The names of algorithms whose numbers others give.
+public enum KeyAlgorithmName {
+  /// The name for people of a public-key algorithm (RFC 9580 section 9.1), such as `RSA`.
+  public static func text(_ number: Int) -> String {
+    UInt8(exactly: number).map { PublicKeyAlgorithm(rawValue: $0).name } ?? "algorithm \(number)"
+  }
+}

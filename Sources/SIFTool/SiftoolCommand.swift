@@ -58,7 +58,10 @@ struct SiftoolCommand: ParsableCommand {
       CommandGroup(name: "Services", subcommands: [InstanceCommand.self]),
       CommandGroup(
         name: "Transfer",
-        subcommands: [PullCommand.self, PushCommand.self, RegistryCommand.self, CacheCommand.self]),
+        subcommands: [
+          PullCommand.self, PushCommand.self, SearchCommand.self, DeleteCommand.self, RemoteCommand.self,
+          KeyserverCommand.self, RegistryCommand.self, CacheCommand.self,
+        ]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),
       CommandGroup(name: "About", subcommands: [CompletionCommand.self, VersionCommand.self]),
     ])

@@ -2,7 +2,9 @@ import Bytes
 import CommandKit
 import Forensics
 import ImageBuild
+import ImageFetch
 import ImageTrust
+import Library
 import Partitions
 import SIFRuntime
 
@@ -21,6 +23,9 @@ private enum SiftoolRemedies {
     switch fault {
     case KeyError.severalKeys: "; choose one with --fingerprint"
     case KeyError.notPEM: ": sign once for each --key"
+    case let error as FetchError where error.code == .notSigned:
+      ": sign it first, or send it with --allow-unsigned"
+    case let error as LibraryError where error.code == .notLoggedIn: "; `siftool remote login` gives it one"
     case let error as PartitionError where error.code == .severalPartitions: "; choose with --id"
     case let error as PartitionError where error.code == .otherFileSystem: "; dump writes it out"
     case let error as ImageBuildError where error.code == .unknownArchitecture: ": give --arch"

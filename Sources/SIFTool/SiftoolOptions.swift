@@ -39,8 +39,8 @@ extension OptionTable {
       sif-id=+ deterministic q/quiet no-progress version
       """,
       """
-      verify: key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict q/quiet \
-      json version
+      verify: key=+ keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict \
+      keyserver=+ q/quiet json version
       """,
       "key: version",
       """
@@ -51,6 +51,9 @@ extension OptionTable {
       "key import: keyring= q/quiet no-progress version",
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
+      "key search: l/long-list u/url= ca-file= json q/quiet no-progress version",
+      "key pull: u/url= ca-file= keyring= q/quiet no-progress version",
+      "key push: u/url= ca-file= keyring= q/quiet no-progress version",
       """
       encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
       sector-size= luks-offset= sign sign-key=+ sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= \
@@ -206,16 +209,42 @@ extension OptionTable {
       "instance stats: no-stream u/user= j/json version",
       """
       pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
-      docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= \
-      stall-timeout= retries= connections= compression= level= block-size= threads= all-root no-xattrs \
-      encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= \
-      luks-offset= deterministic json q/quiet no-progress version
+      docker-login library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= connections= compression= level= block-size= threads= \
+      all-root no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= \
+      sector-size= luks-offset= deterministic json q/quiet no-progress version
       """,
       """
-      push: annotation=+ join-index chunk-size= authfile= docker-username= docker-login no-https \
-      ca-file= ca-directory= client-cert= client-key= insecure connect-timeout= stall-timeout= retries= \
-      connections= json q/quiet no-progress version
+      push: annotation=+ join-index chunk-size= library= D/description= U/allow-unsigned authfile= \
+      docker-username= docker-login no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= connections= json q/quiet no-progress version
       """,
+      """
+      search: arch= signed library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= connections= json q/quiet no-progress version
+      """,
+      """
+      delete: arch= F/force library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
+      connect-timeout= stall-timeout= retries= connections= q/quiet no-progress version
+      """,
+      "remote: version",
+      "remote add: g/global insecure no-default no-login tokenfile= ca-file= q/quiet no-progress version",
+      "remote use: g/global e/exclusive q/quiet no-progress version",
+      "remote remove: g/global q/quiet no-progress version",
+      "remote list: json q/quiet no-progress version",
+      "remote login: tokenfile= ca-file= q/quiet no-progress version",
+      "remote logout: q/quiet no-progress version",
+      "remote status: ca-file= json q/quiet no-progress version",
+      "remote get-login-password: ca-file= q/quiet no-progress version",
+      "keyserver: version",
+      "keyserver add: o/order= insecure ca-file= q/quiet no-progress version",
+      "keyserver remove: ca-file= q/quiet no-progress version",
+      "keyserver list: json q/quiet no-progress version",
+      """
+      keyserver login: u/username= password-stdin insecure tokenfile= ca-file= q/quiet no-progress \
+      version
+      """,
+      "keyserver logout: q/quiet no-progress version",
       "registry: version",
       """
       registry login: u/username= password-stdin authfile= no-https ca-file= ca-directory= client-cert= \

@@ -31,7 +31,8 @@ import Testing
       "verify IMAGE --keyring RING", "verify IMAGE --keyring RING --all --strict",
       "verify IMAGE --key PUBLIC",
       "verify IMAGE --key PUBLIC --sif-id 1", "verify IMAGE --keyring RING --legacy-insecure",
-      "verify IMAGE --key TEXT", "verify IMAGE --key PUBLIC --signer TEXT", "verify VERSION --key PUBLIC",
+      "verify IMAGE --keyserver TEXT", "verify IMAGE --key TEXT", "verify IMAGE --key PUBLIC --signer TEXT",
+      "verify VERSION --key PUBLIC",
     ],
     "key new": ["key new --user-id TEXT --no-passphrase --keyring NEW"],
     "key list": [
@@ -43,6 +44,15 @@ import Testing
     ],
     "key export": ["key export TEXT --keyring RING", "key export FINGERPRINT --keyring RING"],
     "key remove": ["key remove TEXT --keyring RING"],
+    // Nobody answers there; what servers say is in the tests of these commands.
+    "key search": ["key search TEXT --url http://127.0.0.1:1", "key search x --url TEXT"],
+    "key pull": [
+      "key pull TEXT --url http://127.0.0.1:1", "key pull FINGERPRINT --url hkp://127.0.0.1:1/TEXT",
+    ],
+    "key push": [
+      "key push TEXT --keyring RING --url http://127.0.0.1:1",
+      "key push FINGERPRINT --keyring RING --url TEXT",
+    ],
     "encrypt": [
       "encrypt IMAGE NEW --passphrase-file PHRASE --kdf pbkdf2 --kdf-time 1000",
       "encrypt IMAGE NEW --pem-path TEXT",
@@ -105,6 +115,26 @@ import Testing
     "capability add": ["capability add TEXT --user TEXT", "capability add CAP_CHOWN --user TEXT"],
     "capability drop": ["capability drop CAP_CHOWN --group TEXT"],
     "capability list": ["capability list TEXT"], "capability avail": ["capability avail TEXT"],
+    "search": [
+      "search TEXT --library http://127.0.0.1:1", "search abc --library TEXT", "search abc --arch TEXT",
+    ],
+    "delete": [
+      "delete TEXT --force", "delete library://e/c/n:TEXT --force",
+      "delete library://e/c/n --force --library TEXT",
+    ],
+    "remote add": [
+      "remote add TEXT TEXT --no-login", "remote add x TEXT --no-login", "remote add x TEXT --tokenfile TEXT",
+    ],
+    "remote use": ["remote use TEXT"], "remote remove": ["remote remove TEXT"],
+    "remote list": ["remote list"],
+    "remote login": ["remote login TEXT", "remote login --tokenfile TEXT"],
+    "remote logout": ["remote logout TEXT"],
+    "remote status": ["remote status TEXT"], "remote get-login-password": ["remote get-login-password TEXT"],
+    "keyserver add": ["keyserver add TEXT", "keyserver add TEXT hkp://127.0.0.1:1"],
+    "keyserver remove": ["keyserver remove TEXT", "keyserver remove TEXT hkp://127.0.0.1:1"],
+    "keyserver list": ["keyserver list"],
+    "keyserver login": ["keyserver login TEXT", "keyserver login https://127.0.0.1:1 --tokenfile TEXT"],
+    "keyserver logout": ["keyserver logout TEXT"],
     "pull": [
       "pull TEXT", "pull NEW docker://TEXT", "pull NEW oras://TEXT", "pull NEW https://TEXT/x",
       "pull NEW http://127.0.0.1:1/TEXT --retries 0", "pull NEW oci:TEXT",
@@ -113,6 +143,7 @@ import Testing
     "push": [
       "push IMAGE TEXT", "push TEXT oras://127.0.0.1:1/a:1",
       "push IMAGE oras://127.0.0.1:1/a:1 --annotation TEXT",
+      "push IMAGE library://e/c/TEXT", "push IMAGE library://e/c/n --library TEXT",
     ],
     "registry login": ["registry login TEXT -u TEXT --password-stdin"],
     "registry logout": ["registry logout TEXT", "registry logout example.org --authfile IMAGE"],

@@ -44,6 +44,12 @@ public struct KeyStore: Sendable {
     return copies
   }
 
+  /// Whether the public ring has each of some keys, packet for packet.
+  public func contains(_ keys: [TransferableKey]) throws(KeyError) -> Bool {
+    let stored = Set(try entries(secret: false).compactMap { $0.key?.publicPackets })
+    return keys.allSatisfy { stored.contains($0.publicPackets) }
+  }
+
   private static func keys(in bytes: borrowing SecureBytes) throws(KeyError) -> [TransferableKey] {
     do throws(OpenPGPError) { return try TransferableKey.read(bytes.span) } catch { throw .fault(error) }
   }

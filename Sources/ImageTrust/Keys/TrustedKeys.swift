@@ -109,6 +109,13 @@ public struct TrustedKeys: Sendable {
   public func verifiers(at time: Timestamp = .now) -> [any MessageVerifier] {
     [OpenPGPVerifier(openPGP, now: time), DSSEVerifier(pem)]
   }
+
+  /// The verifiers that use the keys, and besides keys of key servers.
+  func verifiers(
+    at time: Timestamp, besides found: ServerKeys, believing signers: [String]
+  ) throws(OpenPGPError) -> [any MessageVerifier] {
+    [try OpenPGPVerifier(openPGP, found, believing: signers, now: time), DSSEVerifier(pem)]
+  }
 }
 
 /// Tells PEM from OpenPGP, which may also be text.

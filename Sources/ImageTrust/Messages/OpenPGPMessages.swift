@@ -7,6 +7,10 @@ public import SIF
 public struct OpenPGPVerifier: MessageVerifier {
   private let ring: KeyRing
   private let now: Int64
+  /// The fingerprints of the primary keys that came from key servers, each with its server.
+  private let servers: [[UInt8]: String]
+  /// The fingerprints of the signers to believe although their keys came from there.
+  private let believed: [String]
 
   /// A verifier with keys.
   ///
@@ -14,6 +18,23 @@ public struct OpenPGPVerifier: MessageVerifier {
   public init(_ ring: KeyRing, now: Timestamp) {
     self.ring = ring
     self.now = now.seconds
+    (servers, believed) = ([:], [])
+  }
+
+  /// A verifier with keys, and others from key servers, which count only for the signers who are named.
+  ///
+  /// - Throws: ``OpenPGPError`` if no memory is left.
+  init(_ ring: KeyRing, _ found: ServerKeys, believing believed: [String], now: Timestamp)
+    throws(OpenPGPError)
+  {
+    var all = ring
+    try all.merge(found.ring)
+    // The user's own copy of a key is the user's, whoever has another.
+    let own = Set(ring.certificates.map(\.primary.fingerprint))
+    servers = found.servers.filter { !own.contains($0.key) }
+    self.ring = all
+    self.now = now.seconds
+    self.believed = believed
   }
 
   /// `openpgp`.
@@ -46,13 +67,20 @@ public struct OpenPGPVerifier: MessageVerifier {
 
   private func verdict(_ report: SignatureReport) -> SignerVerdict {
     let expiry = report.keyExpiry.flatMap { $0 <= now ? Timestamp(seconds: $0) : nil }
-    return SignerVerdict(
+    var verdict = SignerVerdict(
       fault: report.fault.map { SignerFault($0.kind, code: $0.rawValue, report.explanation) },
       fingerprint: report.key?.fingerprintText ?? report.issuer, identity: report.primary?.fingerprintText,
       entity: report.primary.map { Array($0.fingerprint.prefix(20)) },
       hash: report.hash.flatMap { HashType($0) }, keyID: report.key?.keyIDText,
       userIDs: report.userIDs, signedAt: report.signedAt.map { Timestamp(seconds: $0) },
       keyExpiredAt: report.isValid ? expiry : nil)
+    verdict.keyServer = report.primary.flatMap { servers[$0.fingerprint] }
+    if let server = verdict.keyServer, verdict.fault == nil, !believed.contains(where: verdict.isNamed) {
+      verdict.fault = SignerFault(
+        .trust, code: SignerFault.serverKeyCode,
+        "its key is known only from the key server \(server), where anybody can put keys")
+    }
+    return verdict
   }
 }
 

@@ -60,7 +60,7 @@ public struct OpenedMessage: Sendable {
     let faults = signers.compactMap(\.fault)
     if let damage = faults.first(where: { $0.kind == .damage }) { return damage }
     if signers.contains(where: { $0.fault == nil }) {
-      return faults.first { $0.code != SignerFault.unknownKeyCode }
+      return faults.first { !$0.isOfUnknownSigner }
     }
     return faults.first ?? SignerFault(.damage, code: "malformed", "it holds no signature")
   }
@@ -80,6 +80,11 @@ public struct SignerFault: Hashable, Sendable, CustomStringConvertible {
 
   /// The code of a signature whose key is not available.
   public static let unknownKeyCode = "unknown-key"
+  /// The code of a signature whose key is known only from a key server.
+  public static let serverKeyCode = "key-from-server"
+
+  /// Whether nobody that counts vouches for the key, whatever it signed.
+  var isOfUnknownSigner: Bool { code == Self.unknownKeyCode || code == Self.serverKeyCode }
 
   /// The kind of reason.
   public let kind: Kind
@@ -120,9 +125,15 @@ public struct SignerVerdict: Sendable {
   public var signedAt: Timestamp?
   /// The time when the key expired, for a signature that counts because it is older.
   public var keyExpiredAt: Timestamp?
-  /// A remark on a signature that counts: its key has expired since.
+  /// The key server that the key came from; nil for a key that was there.
+  public var keyServer: String?
+  /// A remark on a signature that counts: its key has expired since, or came from a key server.
   public var remark: String? {
-    keyExpiredAt.map { "its key expired on \($0.iso8601), after signing" }
+    let remarks = [
+      keyExpiredAt.map { "its key expired on \($0.iso8601), after signing" },
+      keyServer.map { "its key came from the key server \($0)" },
+    ].compactMap(\.self)
+    return remarks.isEmpty ? nil : remarks.joined(separator: "; ")
   }
 
   /// A verdict.

@@ -1,3 +1,4 @@
+import OpenPGP
 public import SIF
 public import SystemPackage
 
@@ -21,6 +22,8 @@ public struct ImageVerification: Sendable {
   public var time: Timestamp
   /// How many threads hash objects; nil for one per processor.
   public var threads: Int?
+  /// Keys from key servers. They count only for signers that the policy names.
+  public var serverKeys = ServerKeys()
 
   /// A verification; by default it requires a valid signature by any of the keys over everything, judged now.
   public init(
@@ -39,8 +42,14 @@ public struct ImageVerification: Sendable {
   ///   signature, nor for an incomplete image.
   public func report(on image: Image) throws(IntegrityError) -> VerificationReport {
     try ImageVerifier.verify(
-      image, selection: selection(of: image), with: keys.verifiers(at: time), policy: policy,
-      threads: threads)
+      image, selection: selection(of: image), with: try verifiers(), policy: policy, threads: threads)
+  }
+
+  private func verifiers() throws(IntegrityError) -> [any MessageVerifier] {
+    guard !serverKeys.isEmpty else { return keys.verifiers(at: time) }
+    do throws(OpenPGPError) {
+      return try keys.verifiers(at: time, besides: serverKeys, believing: policy.requiredSigners)
+    } catch { throw .signer(error) }
   }
 
   /// The selection that was asked for. Legacy signatures often cover only the primary partition, so the runtimes verify

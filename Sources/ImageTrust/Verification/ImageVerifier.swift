@@ -110,6 +110,16 @@ public struct ImageVerifier {
 
   // MARK: Messages
 
+  /// The signature objects of an image with the results of opening their messages, without a look at what these are over.
+  static func messages(
+    of image: Image, with verifiers: [any MessageVerifier]
+  ) -> [(signature: Descriptor, result: SignatureResult)] {
+    var verifier = ImageVerifier(image, verifiers, VerificationPolicy(), 1)
+    guard image.firstFault?.isOfSharedBytes != true, image.excessOfMessages == nil else { return [] }
+    for index in verifier.signatures.indices where !verifier.hasTooManySigners { _ = verifier.open(index) }
+    return Array(zip(verifier.signatures, verifier.results))
+  }
+
   /// Whether any of the verifiers has a key.
   var hasKeys: Bool { verifiers.contains { $0.hasKeys } }
 

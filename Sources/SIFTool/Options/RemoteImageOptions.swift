@@ -34,6 +34,7 @@ extension PathArgument {
     settings.http.allowsPlainHTTP = noHttps
     settings.plainHTTP = noHttps
     settings.credentials = CredentialStore(file: authfile ?? CredentialRequest.fileOfEnvironment?.path)
+    settings.library = LibraryOptions.find(nil, settings.http)
     settings.notice = { reporter.note($0) }
     return try ImageFetcher(settings).open(address)
   }

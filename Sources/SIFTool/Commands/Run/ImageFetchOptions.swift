@@ -78,6 +78,7 @@ struct ImageFetchRequest {
     var http = ServerOptions.defaults(reporter)
     http.allowsPlainHTTP = noHttps
     var settings = try FetchSettings(http, plainHTTP: noHttps, credentials, reporter)
+    settings.library = LibraryOptions.find(nil, settings.http)
     settings.cache = usesCache ? usableCache(reporter) : nil
     var temporary: FilePath?
     let path = try ImageFetcher(settings).cached(address) {
@@ -93,7 +94,7 @@ struct ImageFetchRequest {
   private func usableCache(_ reporter: Reporter) -> ImageCache? {
     let cache = ImageCache()
     do throws(SystemError) {
-      for kind in [ImageCache.Kind.oras, .net, .ociTemporary] { try cache.makeDirectory(kind) }
+      for kind in [ImageCache.Kind.oras, .library, .net, .ociTemporary] { try cache.makeDirectory(kind) }
       return cache
     } catch {
       reporter.warn("the cache is not used: \(error)")

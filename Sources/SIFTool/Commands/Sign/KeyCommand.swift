@@ -10,10 +10,11 @@ import StrictJSON
 struct KeyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     subcommand: "key", abstract: "Make and manage the OpenPGP keys that sign images.",
-    discussion: "The key rings are those of the container runtimes. No command uses the network.",
+    discussion:
+      "The key rings are those of the container runtimes. Only search, pull and push use the network.",
     subcommands: [
       KeyNewCommand.self, KeyListCommand.self, KeyImportCommand.self, KeyExportCommand.self,
-      KeyRemoveCommand.self,
+      KeyRemoveCommand.self, KeySearchCommand.self, KeyPullCommand.self, KeyPushCommand.self,
     ])
 }
 

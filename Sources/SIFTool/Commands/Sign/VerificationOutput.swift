@@ -95,6 +95,7 @@ extension SignerVerdict {
       JSONMember("fingerprint", identity.map { .string($0) } ?? .null),
       JSONMember("keyFingerprint", fingerprint.map { .string($0) } ?? .null),
       JSONMember("keyId", keyID.map { .string($0) } ?? .null),
+      JSONMember("keyServer", keyServer.map { .string($0) } ?? .null),
       JSONMember("userIds", .array(userIDs.map { .string($0) })),
       JSONMember("signedAt", signedAt.map { .string($0.iso8601) } ?? .null),
       JSONMember("remark", remark.map { .string($0) } ?? .null),

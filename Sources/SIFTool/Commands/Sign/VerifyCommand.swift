@@ -7,8 +7,9 @@ struct VerifyCommand: ToolCommand {
   static let configuration = CommandConfiguration(
     subcommand: "verify", abstract: "Verify the signatures of an image.",
     discussion: """
-      Reports every signature and every object, then the verdict. Keys come from files and key rings, never from the \
-      network.
+      Reports every signature and every object, then the verdict. Keys come from files and key rings. Only with \
+      --keyserver the network is used: for the keys of signatures that none of these has. Anybody can put a key on a \
+      key server, so that such a key counts only for a signer whom --signer names.
 
       Exit codes: 0 everything has a valid signature; 2 not signed, or not fully; 3 not signed by a trusted or \
       required signer; 4 tampered with; 5 not a SIF, malformed or truncated; 6 no key is available.
@@ -16,6 +17,11 @@ struct VerifyCommand: ToolCommand {
 
   @Argument(help: "The image.") var image: PathArgument
   @OptionGroup(title: "Verification") var policy: VerificationOptions
+  @Option(
+    help: ArgumentHelp(
+      "Ask this key server for missing keys, which are used once and not stored (repeatable: asked in order).",
+      valueName: "address"))
+  var keyserver: [String] = []
   @Flag(name: [.short, .long], help: "Print nothing but errors to standard error.") var quiet = false
   @OptionGroup(title: "Output") var output: JSONOption
 
@@ -48,6 +54,7 @@ struct VerifyCommand: ToolCommand {
   func execute() throws {
     var verification = policy.verification
     verification.reporter = Reporter(isQuiet: quiet)
+    verification.keyservers = keyserver
     try verification.run(on: image, printsJSON: output.json)
   }
 }

@@ -15,7 +15,7 @@ struct PullCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     subcommand: "pull", abstract: "Fetch an image, or make one of an image in OCI's or Docker's form.",
     discussion: """
-      oras://, https:// and http:// name SIF images. What has come of an interrupted download is kept in a file that \
+      oras://, library://, https:// and http:// name SIF images. What has come of an interrupted download is kept in a file that \
       ends in .part, and the next pull goes on there.
 
       docker:// names an image in a registry, and oci:DIR[:ref], oci-archive:FILE[:ref], docker-archive:FILE[:ref] and \
@@ -51,7 +51,7 @@ struct PullCommand: ReportingCommand {
 
   /// A finished image is taken as it is.
   var idleOptions: [IdleOptions] {
-    let others = encryption.idleOptions + compression.idleOptions
+    let others = encryption.idleOptions + compression.idleOptions + libraryOptions
     guard case .address(let address)? = try? source(), !address.isContainer else { return others }
     return [
       IdleOptions(
@@ -60,6 +60,14 @@ struct PullCommand: ReportingCommand {
           "deterministic",
         ], reason: "does nothing to a SIF image, which is fetched as it is")
     ] + others
+  }
+
+  /// The library is named by an option or by the address.
+  private var libraryOptions: [IdleOptions] {
+    guard case .address(.library(let reference))? = try? source() else {
+      return [IdleOptions("library", reason: "is for library:// addresses")]
+    }
+    return reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
   }
 
   /// What is pulled.
@@ -75,7 +83,7 @@ struct PullCommand: ReportingCommand {
       return .address(address)
     }
     throw ToolFailure.usage(
-      "\"\(argument.bytes.printable)\" is not a source: docker://, oras:// or https:// and an address, or oci:, oci-archive:, docker-archive: or dir: and a path"
+      "\"\(argument.bytes.printable)\" is not a source: docker://, oras://, library:// or https:// and an address, or oci:, oci-archive:, docker-archive: or dir: and a path"
     )
   }
 

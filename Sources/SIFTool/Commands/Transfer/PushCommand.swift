@@ -2,13 +2,18 @@ import ArgumentParser
 import Bytes
 import CommandKit
 import ImageFetch
+import Library
 import LinuxSystem
 import StrictJSON
 
 struct PushCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
-    subcommand: "push", abstract: "Send an image to a registry.",
-    discussion: "The address begins with oras:// and names a tag. Prints the digest of the manifest.")
+    subcommand: "push", abstract: "Send an image to a registry or a container library.",
+    discussion: """
+      oras://host/repository:tag is a place in a registry; the digest of the manifest is printed. \
+      library://entity/collection/container:tag,… is one in the library of the remote in use, which needs a token \
+      (`siftool remote login`); the hash of the image is printed.
+      """)
 
   @Argument(help: "The image.") var image: PathArgument
   @Argument(help: "The address: oras://host/repository:tag.") var address: String
@@ -23,6 +28,7 @@ struct PushCommand: ReportingCommand {
     help: ArgumentHelp(
       "Send the image in parts of this size (default: whole, if the registry takes it).", valueName: "size"))
   var chunkSize: SizeArgument?
+  @OptionGroup(title: "Container library") var library: LibraryPushOptions
   @OptionGroup(title: "Servers") var credentials: CredentialOptions
   @OptionGroup(title: "Servers") var server: ServerOptions
   @OptionGroup(title: "Output") var output: JSONOption
@@ -50,6 +56,7 @@ struct PushCommand: ReportingCommand {
     }
     let settings = try FetchSettings(
       server.settings(reporter), plainHTTP: server.noHttps, credentials.request, reporter)
+    if case .library(let reference) = target { return try push(to: reference, settings, reporter) }
     let pushed = try image.named {
       try ImageFetcher(settings).push(
         image.path, to: target, chunk: chunkSize?.bytes, joining: joinIndex, annotations: notes)
@@ -63,6 +70,49 @@ struct PushCommand: ReportingCommand {
     } else {
       if !pushed.wasSent { reporter.note("the registry had the image already") }
       try Console.write(line: pushed.manifest)
+    }
+  }
+
+  var idleOptions: [IdleOptions] {
+    guard let target = try? ImageAddress(address) else { return [] }
+    if case .library(let reference) = target {
+      let host =
+        reference.host == nil ? [] : [IdleOptions("library", reason: "excludes a host in the address")]
+      return host + [
+        IdleOptions(
+          "annotation", "join-index", "chunk-size", "authfile", "docker-username", "docker-login",
+          reason: "is for registries, and not for library://")
+      ]
+    }
+    return [IdleOptions(LibraryPushOptions.names, reason: "is for library://, and not for registries")]
+  }
+
+  private func push(
+    to reference: LibraryReference, _ settings: FetchSettings, _ reporter: Reporter
+  ) throws {
+    var settings = settings
+    settings.library = LibraryOptions.find(library.place.library, settings.http)
+    let receipt = try image.named {
+      try ImageFetcher(settings).push(
+        image.path, to: reference, description: library.description ?? "No description",
+        allowsUnsigned: library.allowUnsigned)
+    }
+    if output.json {
+      let quota = receipt.quota.map { quota in
+        JSONMember("quota", ["total": .integer(quota.total), "used": .integer(quota.used)])
+      }
+      return try Console.write(
+        document: [
+          JSONMember("manifest", .null), JSONMember("image", .string("sha256:\(receipt.sha256)")),
+          JSONMember("size", .integer(receipt.byteCount)), JSONMember("sent", .bool(receipt.wasSent)),
+          JSONMember("address", .string(reference.description)),
+        ] + (quota.map { [$0] } ?? []))
+    }
+    if !receipt.wasSent { reporter.note("the library had the image already") }
+    try Console.write(line: "sha256.\(receipt.sha256)")
+    if let quota = receipt.quota {
+      let total = quota.total > 0 ? "of \(ByteText.decimal(quota.total))" : "without a limit"
+      reporter.note("the library holds \(ByteText.decimal(quota.used)) \(total)")
     }
   }
 }

@@ -135,6 +135,7 @@ struct FetchOptions: ParsableArguments {
   var mirror: [String] = []
   @Flag(help: "Do not use the cache of images.") var disableCache = false
   @OptionGroup var credentials: CredentialOptions
+  @OptionGroup var library: LibraryOptions
   @OptionGroup var server: ServerOptions
 
   /// How images are fetched.
@@ -143,6 +144,7 @@ struct FetchOptions: ParsableArguments {
       server.settings(reporter), plainHTTP: server.noHttps, credentials.request, reporter)
     settings.platform = try choice.chosen()
     settings.mirrors = mirror
+    settings.library = LibraryOptions.find(library.library, settings.http)
     settings.cache = disableCache || Self.isCacheDisabled ? nil : ImageCache()
     return settings
   }
