@@ -165,7 +165,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
-        "OpenPGP", "PEMKeys",
+        "OCI", "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -196,6 +196,7 @@ let package = Package(
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
     tests("InstancesTests", ["Instances"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
+    tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ForensicsTests", ["Bytes", "Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),

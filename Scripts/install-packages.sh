@@ -13,7 +13,7 @@ declare -A sets=(
     python3 python3-cryptography python3-jsonschema attr zstd bzip2 e2fsprogs time util-linux chromium
     strace qemu-system-x86 busybox-static xz-utils sleuthkit munge slurmctld slurmd slurm-client
     fuse3 fuse2fs fuse-overlayfs squashfuse uidmap libcap2-bin keyutils procps iproute2 golang-github-containers-common
-    passt slirp4netns containernetworking-plugins iptables socat openmpi-bin libopenmpi-dev xvfb x11-utils"
+    passt slirp4netns containernetworking-plugins iptables socat skopeo umoci buildah openmpi-bin libopenmpi-dev xvfb x11-utils"
 )
 missing=()
 for set in "$@"; do

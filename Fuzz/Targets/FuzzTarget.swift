@@ -14,5 +14,8 @@ public enum FuzzTarget {
     "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
+    "oci-index": fuzzOCIIndex, "oci-manifest": fuzzOCIManifest, "oci-config": fuzzOCIConfig,
+    "oci-reference": fuzzOCIReference,
+    "oci-layers": fuzzOCILayers,
   ]
 }

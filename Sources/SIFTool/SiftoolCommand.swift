@@ -43,7 +43,7 @@ struct SiftoolCommand: ParsableCommand {
         subcommands: [
           LsCommand.self, CatCommand.self, ExtractCommand.self, TarCommand.self, PackCommand.self,
         ]),
-      CommandGroup(name: "Transfer", subcommands: [PullCommand.self]),
+      CommandGroup(name: "Transfer", subcommands: [PullCommand.self, ExportCommand.self]),
       CommandGroup(
         name: "Examine",
         subcommands: [

@@ -86,6 +86,10 @@ extension OptionTable {
       passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= luks-offset= \
       deterministic q/quiet no-progress version
       """,
+      """
+      export: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher F/force \
+      threads= q/quiet no-progress version
+      """,
       "map: svg= key=+ keyring=+ json q/quiet no-progress version",
       "carve: all min-confidence= extract= json q/quiet no-progress version",
       """
