@@ -11,8 +11,11 @@ for part in 0 1 2 3 4 5 6 7 8 9; do
   umoci raw add-layer --image layout:big layer > add.log
 done
 rm layer
-for compression in zstd gzip; do
-  ratio 3 0.4 "layout of 10 layers to SIF, $compression" \
+# gzip is what the runtimes use. With zstd, the same library does nearly all of the work on both sides.
+for compression in gzip zstd; do
+  limit=0.4
+  [ $compression = gzip ] || limit=0.9
+  ratio 3 $limit "layout of 10 layers to SIF, $compression" \
     "'$siftool' pull -F -q --compression $compression '$room/ours.sif' oci:layout:big" \
     "rm -rf '$room/bundle' '$room/theirs'; umoci --log=error unpack --image layout:big '$room/bundle' && mksquashfs '$room/bundle/rootfs' '$room/theirs' -comp $compression -noappend -no-progress -quiet"
 done

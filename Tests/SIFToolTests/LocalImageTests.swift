@@ -41,7 +41,7 @@ import Testing
     let page = try shell(
       "layout gzip layout; siftool inspect oci:layout:v1; siftool inspect oci:layout --json > page.json")
     for text in [
-      "linux/amd64", "Entry point  \"/bin/echo\" \"it's\"", "maintainer",
+      "linux/amd64", "Entry point:  \"/bin/echo\" \"it's\"", "maintainer",
       "application/vnd.oci.image.layer.v1.tar+gzip",
     ] {
       #expect(page.contains(text), "\(text): \(page)")

@@ -64,7 +64,7 @@ import Testing
         pulled $source | diff tree.txt - || { echo "$source differs"; exit 1; }
       done
       # One that has the layers compressed, and under names of its own.
-      mkdir packed; tar -xf d.tar -C packed; cd packed; name=$(ls *.tar | head -1); rm -rf */; gzip -9 < $name > packed; mv packed $name
+      mkdir packed; tar -xf d.tar -C packed; cd packed; name=$(ls *.tar | head -1); rm -rf */; cat $name | gzip -9 > packed; mv packed $name
       tar -cf ../packed.tar *; cd ..; pulled docker-archive:packed.tar | diff tree.txt -
       # And as Docker 25 writes it: a layout with the older list beside it.
       cp -r layout both; tar -xOf d.tar manifest.json > both/manifest.json; tar -cf both.tar -C both .
@@ -76,7 +76,7 @@ import Testing
     try shell(
       """
       export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot; b="buildah --root $PWD/storage --runroot $PWD/run"
-      mkdir -p root/bin root/etc; echo sh > root/bin/sh; chmod 4755 root/bin/sh; ln root/bin/sh root/bin/other; echo new > file
+      mkdir -p root/bin root/etc root/tmp root/var; chmod 1777 root/tmp; echo sh > root/bin/sh; chmod 4755 root/bin/sh; ln root/bin/sh root/bin/other; echo new > file
       c=$($b from scratch); $b copy -q $c root / > log; $b commit -q $c oci:base:v1 >> log
       c=$($b from -q oci:base:v1); $b copy -q $c file /etc/added >> log; $b config --label a=b --entrypoint '["/x"]' $c
       $b commit -q $c oci:built:v2 >> log

@@ -107,6 +107,7 @@ def everything():
     base.add("fifo", tarfile.FIFOTYPE, mode=0o600).directory("tmp", mode=0o1777)
     base.add("opt/old/a", data=b"a").add("opt/old/b", data=b"b").add("opt/keep/c", data=b"c" * 300000).add("opt/keep/d", data=b"d")
     base.add("var/cache/x", data=b"x", owner=(1000, 1000), pax={"SCHILY.xattr.user.color": "blue", "SCHILY.xattr.security.selinux": "a"})
+    base.add("var/cache/z", data=b"z", owner=(1000, 1000), pax={"SCHILY.xattr.user.color": "blue"})
     base.add("etc/motd", data=b"hello").add("usr/lib/libz.so", data=b"z" * 999)
     base.directory("was-directory").add("was-directory/in", data=b"1").add("was-file", data=b"2")
     base.add("one", data=b"1" * 200000).add("two", LINK, link="one").directory("gone", "gone/deep").add("gone/deep/file", data=b"g")

@@ -24,6 +24,7 @@ public struct OCICheck {
   public private(set) var bytes: Int64 = 0
   private let source: any OCIBlobSource
   private var seen: Set<OCIDigest> = []
+  private var seenLayers: Set<[OCIDigest?]> = []
 
   /// Checks all images of a store.
   ///
@@ -98,9 +99,11 @@ public struct OCICheck {
         "\(manifest.config.digest) has the digests of \(config.diffIDs.count) layers, where there are \(manifest.layers.count)"
       )
     }
-    for (index, layer) in manifest.layers.enumerated() where seen.insert(layer.digest).inserted {
+    for (index, layer) in manifest.layers.enumerated() {
       onProgress(bytes)
       let diffID = config.flatMap { index < $0.diffIDs.count ? $0.diffIDs[index] : nil }
+      // One blob may be said to have several digests as an archive, of which one at most is right.
+      guard seenLayers.insert([layer.digest, diffID]).inserted else { continue }
       let isRead = noting { () throws -> Bool in
         let stream = CheckedBlob(try source.verified(layer))
         do {
