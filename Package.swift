@@ -39,6 +39,7 @@ let package = Package(
     .library(name: "PEMKeys", targets: ["PEMKeys"]),
     .library(name: "DSSE", targets: ["DSSE"]),
     .library(name: "ShellScript", targets: ["ShellScript"]),
+    .library(name: "Definition", targets: ["Definition"]),
     .library(name: "ExecutionControl", targets: ["ExecutionControl"]),
     .library(name: "OCI", targets: ["OCI"]),
     .library(name: "ImageTrust", targets: ["ImageTrust"]),
@@ -98,6 +99,7 @@ let package = Package(
     module("DSSE", ["Bytes", "Gcrypt", "PEMKeys", "StrictJSON"]),
     module("ShellScript", []),
     module("OCI", ["Bytes", "Gcrypt", "LinuxSystem", "Squash", "StrictJSON", systemPackage]),
+    module("Definition", ["Bytes"]),
     module("ExecutionControl", ["CLinux", "Bytes", "LinuxSystem", "StrictJSON", "TOML", systemPackage]),
 
     // Floor 3, images: what joins formats.
@@ -164,7 +166,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Bytes", "DSSE", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust", "LUKS",
+        "Bytes", "DSSE", "Definition", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust",
+        "LUKS",
         "OCI", "OpenPGP", "PEMKeys",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
@@ -194,6 +197,7 @@ let package = Package(
       ]),
     tests("PartitionsTests", ["Bytes", "ImageBuild", "LUKS", "Partitions", "SIF", "Squash", "TestSupport"]),
     tests("ShellScriptTests", ["ShellScript", "TestSupport"]),
+    tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),

@@ -12,6 +12,7 @@ public enum FuzzTarget {
     "gocryptfs-file": fuzzEncryptedFile,
     "map": fuzzMap, "carve": fuzzCarve,
     "seccomp": fuzzSeccomp, "limits": fuzzLimits, "shell-script": fuzzShellScript,
+    "definition": fuzzDefinition,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
     "oci-index": fuzzOCIIndex, "oci-manifest": fuzzOCIManifest, "oci-config": fuzzOCIConfig,

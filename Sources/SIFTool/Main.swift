@@ -31,9 +31,18 @@ enum Main {
         ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON,
         CommandLineGrammar.Line(command: error.command))
     }
+    let type = type(of: line)
+    if let action = (type as? any LineCommand.Type)?.action(of: line) {
+      do {
+        try action()
+        return .done
+      } catch {
+        return report(error, of: nil, line)
+      }
+    }
     var command: any ParsableCommand
     do {
-      command = try parse(line)
+      command = try parse(line, as: type)
     } catch {
       return reportParsing(error, line)
     }
@@ -50,17 +59,23 @@ enum Main {
     }
   }
 
-  /// The command with its options and operands.
-  ///
-  /// The grammar knows which command it is. Alone, it is parsed in less time than as one of all; those are asked for what
-  /// help and errors say.
-  private static func parse(_ line: CommandLineGrammar.Line) throws -> any ParsableCommand {
+  /// The command that a line names.
+  private static func type(of line: CommandLineGrammar.Line) -> any ParsableCommand.Type {
     var type: any ParsableCommand.Type = SiftoolCommand.self
     for name in line.command {
       guard let next = type.configuration.subcommands.first(where: { $0.configuration.commandName == name })
       else { break }
       type = next
     }
+    return type
+  }
+
+  /// The command with its options and operands.
+  ///
+  /// Alone, a command is parsed in less time than as one of all; those are asked for what help and errors say.
+  private static func parse(
+    _ line: CommandLineGrammar.Line, as type: any ParsableCommand.Type
+  ) throws -> any ParsableCommand {
     let arguments = Array(line.arguments.dropFirst(line.command.count))
     if type is any ToolCommand.Type, let command = try? type.parseAsRoot(arguments) as? any ToolCommand {
       return command

@@ -130,6 +130,37 @@ import Testing
 
   // MARK: ext3
 
+  /// What fuse-overlayfs has removed stays removed; without such marks the kernel merges the layers.
+  @Test(arguments: [false, true]) func removedInExt3(isRoot: Bool) throws {
+    let answer = try run(
+      """
+      cp -r ../../rootfs r; mkdir -p r/d/e; echo a > r/d/a; siftool pack r r.sif --plain --arch amd64 --quiet
+      for n in o p q; do siftool overlay create --sparse $n.img; done
+      t -o o.img r.sif sh -c 'rm -r /d; mkdir /d; echo n > /d/new'; t -o o.img:ro r.sif ls /d
+      t -o p.img r.sif rm /d/a; t -o p.img:ro r.sif ls /d
+      t -o q.img r.sif sh -c 'echo n > /d/new'; t -o q.img:ro r.sif ls /d
+      for n in o p q; do siftool exec -o $n.img:ro r.sif cat /proc/mounts | grep -c '^[^ ]* / overlay .*layer-1'; done
+      """, isRoot: isRoot)
+    #expect(
+      answer.text == """
+        = 0
+        new
+        = 0
+        = 0
+        e
+        = 0
+        = 0
+        a
+        e
+        new
+        = 0
+        0
+        0
+        1
+
+        """, "\(answer.text) \(answer.errors)")
+  }
+
   @Test(arguments: [false, true]) func ext3(isRoot: Bool) throws {
     let answer = try run(
       """

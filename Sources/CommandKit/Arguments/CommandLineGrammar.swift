@@ -6,20 +6,38 @@
 package struct CommandLineGrammar {
   /// A command line that was understood.
   package struct Line: Sendable {
+    /// An option as the parser reads it.
+    package struct Option: Sendable, Equatable {
+      /// Its name, without dashes.
+      package let name: String
+      /// The arguments for the parser: the option, and its value.
+      package let words: [String]
+    }
+
     /// The names of the command; none for the tool itself.
     package var command: [String] = []
-    /// The arguments for the parser.
-    package var arguments: [String] = []
-    /// The names of the options that were given, without dashes.
+    /// The options, one for each value.
+    package var options: [Option] = []
+    /// The other arguments.
+    package var operands: [String] = []
+    /// The names of the options that were given, without dashes. A flag that was switched off is one of them.
     package var given: Set<String> = []
     /// The names of the options that variables stand for, and the variables (``OptionVariables``).
     package var variables: [String: String] = [:]
+    /// All arguments for the parser, where it answers itself: help, and what the grammar does not know.
+    package let parsersOwn: [String]?
 
-    /// A line with its parts.
-    package init(command: [String] = [], arguments: [String] = [], given: Set<String> = []) {
+    /// The line of a command, without arguments yet.
+    ///
+    /// - Parameter parsersOwn: the arguments for the parser, if it answers itself.
+    package init(command: [String] = [], parsersOwn: [String]? = nil) {
       self.command = command
-      self.arguments = arguments
-      self.given = given
+      self.parsersOwn = parsersOwn
+    }
+
+    /// The arguments for the parser.
+    package var arguments: [String] {
+      parsersOwn ?? command + options.flatMap(\.words) + (operands.isEmpty ? [] : ["--"] + operands)
     }
 
     /// Whether the command is to print JSON.
@@ -52,7 +70,7 @@ package struct CommandLineGrammar {
 
   /// Finds the command, and puts the other arguments into the form for the parser.
   package func read(_ arguments: [String]) throws(UsageError) -> Line {
-    if let first = arguments.first, Self.reserved.contains(first) { return Line(arguments: arguments) }
+    if let first = arguments.first, Self.reserved.contains(first) { return Line(parsersOwn: arguments) }
     if arguments.first == "help" { return try help(arguments.dropFirst()) }
     var path: [String] = []
     var rest = arguments[...]
@@ -61,7 +79,7 @@ package struct CommandLineGrammar {
       path.append(try require(first, of: path))
       rest.removeFirst()
     }
-    guard let command = table.command(at: path) else { return Line(arguments: arguments) }
+    guard let command = table.command(at: path) else { return Line(parsersOwn: arguments) }
     var scan = Scan(command: command, name: name(of: path), rest: rest)
     do throws(Fault) { try scan.run() } catch {
       let wantsJSON = command.option(named: "json") != nil && arguments.contains("--json")
@@ -71,20 +89,24 @@ package struct CommandLineGrammar {
     if scan.wantsHelp, table.hasCommands(beneath: path), let next = scan.rest.first, !next.isOption {
       _ = try require(next, of: path)
     }
-    return Line(command: path, arguments: path + scan.result, given: scan.given)
+    var line = Line(command: path, parsersOwn: scan.wantsHelp ? path + ["--help"] : nil)
+    line.options = scan.options
+    line.operands = scan.operands
+    line.given = scan.given
+    return line
   }
 
   /// `help`, and the names of a command.
   private func help(_ words: ArraySlice<String>) throws(UsageError) -> Line {
     var path: [String] = []
-    if ["help", "-h", "--help"].contains(words.first) { return Line(arguments: ["--help"]) }
+    if ["help", "-h", "--help"].contains(words.first) { return Line(parsersOwn: ["--help"]) }
     for word in words {
       guard !word.isOption else {
         throw UsageError(sentence: "help has no option \(word)", command: [], wantsJSON: false)
       }
       path.append(try require(word, of: path))
     }
-    return Line(command: path, arguments: path + ["--help"])
+    return Line(command: path, parsersOwn: path + ["--help"])
   }
 
   /// The name of a command, if it is one.
@@ -98,9 +120,11 @@ package struct CommandLineGrammar {
   private func name(of path: [String]) -> String { path.isEmpty ? table.tool : path.joined(separator: " ") }
 
   /// An option with its value, for the parser.
-  static func arguments(_ option: OptionTable.Option, _ value: String) -> [String] {
+  static func option(_ option: OptionTable.Option, _ value: String) -> Line.Option {
     // The parser takes a value that begins with a dash for an option, and finds no value in an empty one after "=".
-    value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value]
+    Line.Option(
+      name: option.name,
+      words: value.isOption ? ["--\(option.name)=\(value)"] : ["--\(option.name)", value])
   }
 
   private struct Fault: Error {
@@ -112,7 +136,7 @@ package struct CommandLineGrammar {
     let command: OptionTable.Command
     let name: String
     var rest: ArraySlice<String>
-    var options: [String] = []
+    var options: [Line.Option] = []
     var operands: [String] = []
     var given: Set<String> = []
     var wantsHelp = false
@@ -121,11 +145,6 @@ package struct CommandLineGrammar {
       self.command = command
       self.name = name
       self.rest = rest
-    }
-
-    /// The arguments for the parser.
-    var result: [String] {
-      wantsHelp ? ["--help"] : operands.isEmpty ? options : options + ["--"] + operands
     }
 
     mutating func run() throws(Fault) {
@@ -206,9 +225,9 @@ package struct CommandLineGrammar {
           isOn = value
         }
         // A flag may be repeated, and the last one counts.
-        let argument = "--\(option.name)"
-        if !isOn { options.removeAll { $0 == argument } }
-        if isOn, isFirst || !options.contains(argument) { options.append(argument) }
+        let flag = Line.Option(name: option.name, words: ["--\(option.name)"])
+        if !isOn { options.removeAll { $0 == flag } }
+        if isOn, isFirst || !options.contains(flag) { options.append(flag) }
         return
       }
       guard isFirst || option.value == .list else {
@@ -219,7 +238,7 @@ package struct CommandLineGrammar {
         value = rest.popFirst()
       }
       guard let value else { throw Fault(sentence: "\(spelling) needs a value") }
-      options += CommandLineGrammar.arguments(option, value)
+      options.append(CommandLineGrammar.option(option, value))
     }
   }
 }

@@ -47,10 +47,12 @@ package struct OptionVariables: Sendable {
     to line: inout CommandLineGrammar.Line, of table: OptionTable,
     variables: [String: String]? = nil
   ) throws(CommandLineGrammar.UsageError) {
-    guard let command = table.command(at: line.command), command.startsProgram, !line.isHelp else { return }
+    guard let command = table.command(at: line.command), command.startsProgram, line.parsersOwn == nil else {
+      return
+    }
     let variables = variables ?? ArgumentBytes.variables(beginningWith: prefixes)
     guard !variables.isEmpty else { return }
-    var added: [String] = []
+    var added: [CommandLineGrammar.Line.Option] = []
     for text in lines {
       let words = text.split(separator: " ")
       let isList = words[0].hasSuffix(",")
@@ -65,15 +67,16 @@ package struct OptionVariables: Sendable {
             sentence: "the variable \(name) is true or false, not \"\(text)\"", command: line.command,
             wantsJSON: line.wantsJSON)
         }
-        if isOn { added.append("--\(option.name)") } else { continue }
-      case .one: added += CommandLineGrammar.arguments(option, text)
+        guard isOn else { continue }
+        added.append(CommandLineGrammar.Line.Option(name: option.name, words: ["--\(option.name)"]))
+      case .one: added.append(CommandLineGrammar.option(option, text))
       case .list:
         let values = isList ? text.split(separator: ",").map(Self.trimmed) : [text]
-        for value in values where !value.isEmpty { added += CommandLineGrammar.arguments(option, value) }
+        for value in values where !value.isEmpty { added.append(CommandLineGrammar.option(option, value)) }
       }
       line.variables[option.name] = name
     }
-    line.arguments.insert(contentsOf: added, at: line.command.count)
+    line.options = added + line.options
   }
 
   private func firstSet(
@@ -95,9 +98,6 @@ package struct OptionVariables: Sendable {
 }
 
 extension CommandLineGrammar.Line {
-  /// Whether it only asks for help.
-  var isHelp: Bool { arguments.last == "--help" && arguments.count == command.count + 1 }
-
   /// The end of a sentence about options: the variables that some of them come from.
   package func origin(of sentence: String) -> String {
     let names = variables.filter { sentence.contains("--\($0.key)") }.map {

@@ -188,7 +188,9 @@ func withTerminated<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> 
 
 extension OwnedDescriptor {
   /// The names in this directory, without `.` and `..`, in the order of the file system.
-  public func names() throws(SystemError) -> [[UInt8]] {
+  ///
+  /// - Parameter limit: the number of names after which reading stops.
+  public func names(limit: Int = .max) throws(SystemError) -> [[UInt8]] {
     let copy = try SystemError.check("read the directory") { fcntl(rawValue, F_DUPFD_CLOEXEC, 0) }
     guard let stream = fdopendir(copy) else {
       let reason = Errno(rawValue: linux_errno())
@@ -199,13 +201,13 @@ extension OwnedDescriptor {
     // The copy shares its position with this descriptor.
     rewinddir(stream)
     var names: [[UInt8]] = []
-    while true {
+    while names.count < limit {
       linux_set_errno(0)
       guard let entry = readdir(stream) else { break }
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
       if name != [0x2E], name != [0x2E, 0x2E] { names.append(name) }
     }
-    let reason = linux_errno()
+    let reason = names.count < limit ? linux_errno() : 0
     guard reason == 0 else {
       throw SystemError(errno: Errno(rawValue: reason), operation: "read the directory")
     }

@@ -51,23 +51,23 @@ extension RootFileSystem {
       return [image]
     }
     var lowers: [FilePath] = []
+    var hasMarks = false
     for index in 0...parts.layers.count {
       let place = stage.appending("layer-\(index)")
       try make(place)
       if index > 0, case .ext(let volume) = parts.layers[index - 1] {
         try mountUpper(index, of: volume, on: place)
+        hasMarks = try hasMarks || translating(try LayerMarks.mayBe(in: place))
       } else {
         try layers.mount(index, on: place)
       }
       lowers.insert(place, at: 0)
     }
-    // What fuse-overlayfs has removed in a file system of fuse2fs only fuse-overlayfs knows as removed.
-    let hasExt = parts.layers.contains { if case .ext = $0 { true } else { false } }
-    if hasExt, FuseMount.find("fuse-overlayfs") != nil {
+    if hasMarks, FuseMount.find("fuse-overlayfs") != nil {
       try layers.merge(lowers, upper: nil, on: image)
       return [image]
     }
-    if hasExt {
+    if hasMarks {
       options.onNote(
         "the program fuse-overlayfs is not installed (package fuse-overlayfs): what was removed in an ext3 overlay may "
           + "be there again")

@@ -25,18 +25,6 @@ struct VolumeKeyOptions: ParsableArguments {
   /// The names of these options.
   static let names = ["passphrase-fd", "passphrase-file", "pem-path", "allow-kdf-cost", "allow-cipher"]
 
-  /// Closes the descriptors that options and variables name, read or not, so that no program inherits them.
-  func closeDescriptors() {
-    let named =
-      [passphrase.passphraseFile].compactMap { $0 } + pemPath + VolumeKeySource.pemPathsOfEnvironment
-    let paths = named.map(\.path)
-    for number in [passphrase.passphraseFd?.number].compactMap({ $0 })
-      + paths.compactMap(SecretInput.descriptor)
-    {
-      SecretInput.closeDescriptor(number)
-    }
-  }
-
   /// The same values, independent of ArgumentParser.
   var source: VolumeKeySource {
     var source = VolumeKeySource()
@@ -71,6 +59,14 @@ struct VolumeKeySource: VolumeKeyProvider {
   var allowsAnyCost = false
   var allowsAnyCipher = false
   var reporter = Reporter()
+
+  /// Closes the descriptors that options and variables name, read or not, so that no program inherits them.
+  func closeDescriptors() {
+    let paths = ([passphrase.file].compactMap { $0 } + pemPaths + Self.pemPathsOfEnvironment).map(\.path)
+    for number in [passphrase.descriptor].compactMap({ $0 }) + paths.compactMap(SecretInput.descriptor) {
+      SecretInput.closeDescriptor(number)
+    }
+  }
 
   /// Whether an option names a key.
   var isNamed: Bool { passphrase.isNamed || !pemPaths.isEmpty }

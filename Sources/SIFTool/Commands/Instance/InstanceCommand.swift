@@ -39,7 +39,7 @@ struct InstanceStartCommand: ToolCommand {
     [BytesArgument] = []
 
   func execute() throws {
-    try container.startInstance(name, of: image, .start(arguments.map(\.bytes)), service)
+    try container.request.startInstance(name, of: image, .start(arguments.map(\.bytes)), service)
   }
 }
 
@@ -56,7 +56,7 @@ struct InstanceRunCommand: ToolCommand {
     [BytesArgument] = []
 
   func execute() throws {
-    try container.startInstance(name, of: image, .run(arguments.map(\.bytes)), service)
+    try container.request.startInstance(name, of: image, .run(arguments.map(\.bytes)), service)
   }
 }
 

@@ -4,7 +4,7 @@ import SIFRuntime
 import SystemPackage
 
 /// Options of the runtimes that set several others, change a default a little, or ask for what is the default here.
-struct CompatibilityOptions: ParsableArguments {
+struct CompatibilityOptions: SeparateGroup {
   @Flag(
     help: "Separate more, as Docker does: the same as --containall --writable-tmpfs --no-umask --no-eval.")
   var compat = false
@@ -70,6 +70,8 @@ struct CompatibilityOptions: ParsableArguments {
     options.temporaryDirectory = tmpdir?.given.map { FilePath(bytes: $0) }
     if let runscriptTimeout { options.scriptPatience = runscriptTimeout.patience }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// A time, such as `1m30s`.

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Bytes
 import CommandKit
-import ExecutionControl
 import Glibc
-import Instances
 import LinuxSystem
 import SIFRuntime
 import SystemPackage
@@ -24,161 +22,20 @@ struct ContainerOptionGroup: ParsableArguments {
   @OptionGroup var app: AppOption
 
   func validate() throws {
-    guard !files.unsquash || !compatibility.noTmpSandbox else {
-      throw ValidationError("--unsquash and --no-tmp-sandbox exclude each other")
-    }
+    if let fault = request.fault { throw ValidationError(fault) }
   }
 
-  /// Starts a program of an image, which takes the place of this one: it returns only by an error.
-  ///
-  /// In place of an image, `instance://NAME` means a container that runs already.
-  ///
-  /// - Parameter shell: the shell to start in place of the image's.
-  func start(_ image: PathArgument, _ action: ContainerOptions.Action, shell: FilePath? = nil) throws {
-    if let name = InstanceStore.name(inAddress: image.path) { return try join(name, action, shell) }
-    if sharing.sharens { return try share(image, action, shell) }
-    // Before anything is opened: these are the caller's.
-    let descriptors = Forking.openDescriptors()
-    let root = try openRoot(image)
-    var options = try options(action, descriptors)
-    options.shell = shell
-    let container = Container(root, image: try ImageMounts.absolute(image.path), options)
-    try container.run()
-  }
-
-  /// Starts a program in an instance. Of the options, those for the program count.
-  private func join(_ name: String, _ action: ContainerOptions.Action, _ shell: FilePath?) throws {
-    var options = try options(action, Forking.openDescriptors())
-    options.shell = shell
-    options.instanceName = name
-    let instance = try InstanceStore().find(name)
-    try ContainerGuest(in: instance.container, options).run(try instance.open())
-  }
-
-  private func openRoot(_ image: PathArgument) throws -> ContainerRoot {
-    let binds = try binds
-    return try volume.openRoot(image) { request in
-      try files.set(&request)
-      request.binds = binds
-      devices.set(&request)
-      compatibility.change(&request)
-      if files.underlay { request.writesElseToMemory = false }
-    }
-  }
-
-  /// Starts a program in the container that the children of this process's parent share; the first of them starts it.
-  private func share(
-    _ image: PathArgument, _ action: ContainerOptions.Action, _ shell: FilePath?
-  ) throws {
-    let descriptors = Forking.openDescriptors()
-    let reporter = Reporter()
-    let path = try ImageMounts.absolute(image.path)
-    let shared = try SharedContainer(in: InstanceStore())
-    let instance = try shared.join(image: path, callers: descriptors ?? []) {
-      (try openRoot(image), try self.options(.hold, []))
-    } onLog: { log in
-      Self.show(log, reporter)
-    }
-    var options = try options(action, descriptors)
-    options.shell = shell
-    try ContainerGuest(in: instance.container, options).run(try instance.open())
-  }
-
-  /// Starts an instance, and returns when its program runs.
-  func startInstance(
-    _ name: String, of image: PathArgument, _ action: ContainerOptions.Action, _ service: ServiceOptions
-  ) throws {
-    guard !sharing.sharens else {
-      throw ToolFailure.usage("--sharens is for exec, run, shell and test: an instance is shared by its name")
-    }
-    let boots = service.boot
-    if boots {
-      guard geteuid() == 0, !isolation.userns, !privileges.fakeroot else {
-        throw ToolFailure.usage(
-          "--boot starts the init of an image, which only root can, without a user namespace")
-      }
-    }
-    let store = try InstanceStore()
-    let starter = try InstanceStarter(name, in: store)
-    let reporter = Reporter()
-    let instance: InstanceRecord
-    do {
-      let root = try openRoot(image)
-      var options = try options(action, [])
-      if boots { options.bootsAs(name) }
-      instance = try starter.start(
-        root, image: try ImageMounts.absolute(image.path), options
-      ) { log in
-        Self.show(log, reporter)
-      }
-    } catch {
-      starter.giveUp()
-      throw error
-    }
-    if let file = service.pidFile { write(instance.container.process, to: file, reporter) }
-    reporter.note("instance \(name) started (process \(instance.container.process))")
-  }
-
-  /// Shows what a start in the background has written. Lines of this tool begin with its name already.
-  private static func show(_ log: [UInt8], _ reporter: Reporter) {
-    let prefix = FrontEnd.current.line(.note, "")
-    for line in log.split(separator: 0x0A) {
-      let text = String(decoding: line, as: UTF8.self)
-      reporter.note(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
-    }
-  }
-
-  /// Writes the number of an instance's first process. The instance runs, so a failure is only said.
-  private func write(_ process: Int32, to file: OutputArgument, _ reporter: Reporter) {
-    do {
-      let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK
-      let descriptor = try OwnedDescriptor(opening: file.path, flags: flags, mode: 0o644)
-      try SystemError.writeAll(Array("\(process)\n".utf8).span.bytes, to: descriptor.rawValue)
-    } catch {
-      reporter.warn("the file for the process number cannot be written: \(error)")
-    }
-  }
-
-  /// The binds: those of variables first, so that options win.
-  private var binds: [Bind] {
-    get throws {
-      let asked = try ToolFailure.reading("--bind") { try files.bind.flatMap { try Bind.parse($0.bytes) } }
-      return try Bind.ofProcess() + asked + places.binds
-    }
-  }
-
-  private func options(
-    _ action: ContainerOptions.Action, _ descriptors: [Int32]?
-  ) throws -> ContainerOptions {
-    var options = ContainerOptions(action)
-    options.descriptors = descriptors
-    let reporter = Reporter()
-    options.app = app.app
-    options.site = try SiteSettings.configured()
-    files.set(&options)
-    options.binds = try binds
-    try places.set(&options)
-    try variables.set(&options)
-    isolation.set(&options)
-    try privileges.set(&options)
-    compatibility.change(&options)
-    options.limits = try limits.resources()
-    options.report = {
-      let failure = ToolFailure($0)
-      return (
-        Console.bytes(ofLine: FrontEnd.current.line(.failure, failure.message)),
-        UInt8(clamping: failure.status.rawValue)
-      )
-    }
-    options.onNote = { reporter.note($0) }
-    try network.set(&options, isSeparate: isolation.net)
-    try devices.set(&options)
-    return options
+  /// What they ask for.
+  var request: ContainerRequest {
+    ContainerRequest(
+      volume: volume.request, files: files, places: places, variables: variables, devices: devices,
+      isolation: isolation, network: network, sharing: sharing, privileges: privileges, limits: limits,
+      compatibility: compatibility, app: app)
   }
 }
 
 /// A container for several programs.
-struct SharingOption: ParsableArguments {
+struct SharingOption: SeparateGroup {
   @Flag(
     help: ArgumentHelp(
       "Share one container with the other programs that the same parent starts so.",
@@ -186,10 +43,12 @@ struct SharingOption: ParsableArguments {
         "For the ranks of a parallel job, which then read each other's memory. The container ends with the last."
     ))
   var sharens = false
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// The files of the host that are visible inside, and the places where the program can write.
-struct FileOptions: ParsableArguments {
+struct FileOptions: SeparateGroup {
   @Option(
     name: [.customShort("B"), .long],
     help: ArgumentHelp(
@@ -255,10 +114,12 @@ struct FileOptions: ParsableArguments {
     options.usesFuse = fuse
     options.unpacks = unsquash
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// The variables inside.
-struct VariableOptions: ParsableArguments {
+struct VariableOptions: SeparateGroup {
   @Option(
     help: ArgumentHelp(
       "Set environment variables in the container, separated by commas (repeatable).",
@@ -300,10 +161,12 @@ struct VariableOptions: ParsableArguments {
       try VariableFile.parse(bytes, named: envFile.path.printable, host: ProgramVariables.ofProcess())
     }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// How the program is separated from the host.
-struct IsolationOptions: ParsableArguments {
+struct IsolationOptions: SeparateGroup {
   @Flag(name: [.customShort("c"), .long], help: "Use an empty /tmp, /var/tmp and home, and a minimal /dev.")
   var contain = false
   @Flag(
@@ -343,4 +206,6 @@ struct IsolationOptions: ParsableArguments {
     options.usesUserNamespace = userns
     options.keepsKeyring = keepKeyring
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }

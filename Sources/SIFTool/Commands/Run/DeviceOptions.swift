@@ -5,7 +5,7 @@ import SIFRuntime
 import SystemPackage
 
 /// The accelerators that the program can use.
-struct DeviceOptions: ParsableArguments {
+struct DeviceOptions: SeparateGroup {
   @Flag(help: "Use NVIDIA GPUs: show the host's driver libraries, programs and devices.") var nv = false
   @Flag(help: "Use AMD GPUs: show the host's driver libraries, programs and devices.") var rocm = false
   @Flag(help: "Have the host's nvidia-container-cli set up NVIDIA's driver; implies --writable-tmpfs.")
@@ -68,4 +68,6 @@ struct DeviceOptions: ParsableArguments {
   private static func paths(_ list: BytesArgument) -> [FilePath] {
     list.bytes.split(separator: 0x2C).map { FilePath(bytes: Array($0)) }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }

@@ -3,7 +3,7 @@ import Bytes
 import CommandKit
 import SIFRuntime
 
-struct ExecCommand: ToolCommand {
+struct ExecCommand: ContainerCommand {
   static let configuration = CommandConfiguration(
     subcommand: "exec", abstract: "Run a program of an image.",
     discussion: """
@@ -23,7 +23,9 @@ struct ExecCommand: ToolCommand {
   @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.") var arguments:
     [BytesArgument] = []
 
-  func validate() throws {
+  static func program(_ arguments: [[UInt8]]) throws -> ContainerOptions.Action {
+    // Without the `--` that ends the options.
+    let program = arguments.first == Array("--".utf8) ? Array(arguments.dropFirst()) : arguments
     guard let first = program.first else { throw ValidationError("name a program of the image") }
     guard !first.isEmpty else { throw ValidationError("the name of the program is empty") }
     guard first.first != UInt8(ascii: "-") || program.count < arguments.count else {
@@ -31,13 +33,6 @@ struct ExecCommand: ToolCommand {
         "\"\(first.printable)\" is in the place of the program's name: put options before the image, and -- before a "
           + "program whose name begins with a dash")
     }
+    return .exec(program)
   }
-
-  /// The words after the image, without the `--` that ends the options.
-  private var program: [[UInt8]] {
-    let all = arguments.map(\.bytes)
-    return all.first == Array("--".utf8) ? Array(all.dropFirst()) : all
-  }
-
-  func execute() throws { try container.start(image, .exec(program)) }
 }

@@ -8,7 +8,7 @@ import StrictJSON
 import SystemPackage
 
 /// The limits that `exec`, `run` and `shell` set to a program.
-struct LimitOptions: ParsableArguments {
+struct LimitOptions: SeparateGroup {
   @Option(
     help: ArgumentHelp("Set the limits in a file, which has the runtimes' TOML form.", valueName: "file"))
   var applyCgroups: PathArgument?
@@ -116,6 +116,8 @@ struct LimitOptions: ParsableArguments {
       JSONMember("weight", .integer(weight)),
     ])
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// An amount of memory, or -1 for no limit.

@@ -8,7 +8,7 @@ import SIFRuntime
 import StrictJSON
 import SystemPackage
 
-struct MountCommand: ToolCommand {
+struct MountCommand: LineCommand {
   static let configuration = CommandConfiguration(
     subcommand: "mount", abstract: "Mount an image's squashfs on a directory, read-only.",
     discussion: """
@@ -47,7 +47,23 @@ struct MountCommand: ToolCommand {
 
   func execute() throws {
     guard let image, let directory else { return try Self.show(try ImageMounts.list(), output) }
-    let volume = try volume.open(image)
+    try Self.mount(image, volume.request, on: directory, fuse: fuse, output.json)
+  }
+
+  /// Without options, none of them is looked for.
+  static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)? {
+    guard line.parsersOwn == nil, line.options.isEmpty, line.operands.count == 2,
+      let image = PathArgument(argument: line.operands[0]),
+      let directory = DirectoryArgument(argument: line.operands[1]), !CommandFiles.isNeeded
+    else { return nil }
+    return { try mount(image, VolumeRequest(), on: directory, fuse: false, false) }
+  }
+
+  private static func mount(
+    _ image: PathArgument, _ request: VolumeRequest, on directory: DirectoryArgument, fuse: Bool,
+    _ printsJSON: Bool
+  ) throws {
+    let volume = try request.open(image)
     let target = try ImageMounts.absolute(directory.path)
     var status = stat()
     try SystemError.check("examine", target) { target.withPlatformString { stat($0, &status) } }
@@ -56,18 +72,17 @@ struct MountCommand: ToolCommand {
     }
     // No signal ends the process once the mount exists: nobody would know of a mount that an interrupted command left.
     EndingSignals.hold()
-    let kind = try mount(volume, try ImageMounts.absolute(image.path), target)
-    if output.json {
+    let path = try ImageMounts.absolute(image.path)
+    let kind = try mount(volume, path, target, fuse: fuse)
+    if printsJSON {
       try Console.write(document: [
-        JSONMember(
-          "mounts", [ImageMount(kind: kind, image: try ImageMounts.absolute(image.path), target: target).json]
-        )
+        JSONMember("mounts", [ImageMount(kind: kind, image: path, target: target).json])
       ])
     }
   }
 
-  private func mount(
-    _ volume: ImageVolume, _ image: FilePath, _ target: FilePath
+  private static func mount(
+    _ volume: ImageVolume, _ image: FilePath, _ target: FilePath, fuse: Bool
   ) throws -> ImageMount.Kind {
     if geteuid() == 0, !fuse, !volume.needsFuse {
       do {

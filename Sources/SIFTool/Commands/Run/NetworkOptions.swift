@@ -4,7 +4,7 @@ import SIFRuntime
 import SystemPackage
 
 /// The network that the program sees.
-struct NetworkOptions: ParsableArguments {
+struct NetworkOptions: SeparateGroup {
   @Option(
     help: ArgumentHelp(
       "Use a separate network: none, user, or networks that the administrator has described.",
@@ -58,4 +58,6 @@ struct NetworkOptions: ParsableArguments {
       options.onNote("--dns has no effect: the site's configuration shows no /etc/resolv.conf")
     }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The places of a container: its home, what it can write, and what it has besides the image. An empty value is as good as none,
 /// as in the runtimes.
-struct PlaceOptions: ParsableArguments {
+struct PlaceOptions: SeparateGroup {
   @Option(
     help: ArgumentHelp(
       "Make a file or directory of the host visible in the container (repeatable).",
@@ -52,6 +52,8 @@ struct PlaceOptions: ParsableArguments {
     try ToolFailure.reading("--scratch") { for one in scratch { try options.addScratch(one.bytes) } }
     try ToolFailure.reading("--no-mount") { for one in noMount { try options.omittedMounts.add(one.bytes) } }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 extension BytesArgument {

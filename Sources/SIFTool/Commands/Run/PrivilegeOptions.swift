@@ -6,7 +6,7 @@ import SIFRuntime
 import SystemPackage
 
 /// What the program may do, and as whom it runs.
-struct PrivilegeOptions: ParsableArguments {
+struct PrivilegeOptions: SeparateGroup {
   @Flag(
     name: [.customShort("f"), .long],
     help: ArgumentHelp(
@@ -71,6 +71,8 @@ struct PrivilegeOptions: ParsableArguments {
       }
     }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }
 
 /// The values of `--security`.

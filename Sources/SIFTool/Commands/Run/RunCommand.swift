@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandKit
 import SIFRuntime
 
-struct RunCommand: ToolCommand {
+struct RunCommand: ContainerCommand {
   static let configuration = CommandConfiguration(
     subcommand: "run", abstract: "Run the runscript of an image.",
     discussion: """
@@ -19,5 +19,5 @@ struct RunCommand: ToolCommand {
   @Argument(parsing: .captureForPassthrough, help: "The arguments of the runscript.") var arguments:
     [BytesArgument] = []
 
-  func execute() throws { try container.start(image, .run(arguments.map(\.bytes))) }
+  static func program(_ arguments: [[UInt8]]) -> ContainerOptions.Action { .run(arguments) }
 }

@@ -74,7 +74,7 @@ struct RunHelpCommand: ToolCommand {
 }
 
 /// The app of an image that is meant.
-struct AppOption: ParsableArguments {
+struct AppOption: SeparateGroup {
   @Option(
     help: ArgumentHelp("Use the variables and scripts of this app of the image (SCIF).", valueName: "name"))
   var app: String?
@@ -85,4 +85,6 @@ struct AppOption: ParsableArguments {
       throw ValidationError("--app takes the name of an app, one component of a path")
     }
   }
+
+  static func has(_ property: String) -> Bool { CodingKeys(stringValue: property) != nil }
 }

@@ -3,7 +3,7 @@ import CommandKit
 import SIFRuntime
 import SystemPackage
 
-struct ShellCommand: ToolCommand {
+struct ShellCommand: ContainerCommand {
   static let configuration = CommandConfiguration(
     subcommand: "shell", abstract: "Start a shell in an image.",
     discussion: """
@@ -25,8 +25,10 @@ struct ShellCommand: ToolCommand {
     [BytesArgument] =
       []
 
+  static func program(_ arguments: [[UInt8]]) -> ContainerOptions.Action { .shell(arguments) }
+
   func execute() throws {
-    try container.start(
+    try container.request.start(
       image, .shell(arguments.map(\.bytes)), shell: shell?.given.map { FilePath(bytes: $0) })
   }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandKit
 import SIFRuntime
 
-struct TestCommand: ToolCommand {
+struct TestCommand: ContainerCommand {
   static let configuration = CommandConfiguration(
     subcommand: "test", abstract: "Run the test of an image.",
     discussion: """
@@ -19,5 +19,5 @@ struct TestCommand: ToolCommand {
   @Argument(parsing: .captureForPassthrough, help: "The arguments of the test.") var arguments:
     [BytesArgument] = []
 
-  func execute() throws { try container.start(image, .test(arguments.map(\.bytes))) }
+  static func program(_ arguments: [[UInt8]]) -> ContainerOptions.Action { .test(arguments) }
 }

@@ -26,10 +26,25 @@ struct VolumeOptions: ParsableArguments {
     throw ValidationError("\(option) needs --verify")
   }
 
+  /// What they ask for.
+  var request: VolumeRequest {
+    VolumeRequest(object: id?.value, keys: volumeKey.source, verification: verify ? policy.verification : nil)
+  }
+}
+
+/// A partition to open.
+struct VolumeRequest {
+  /// The id of the partition; nil for the image's primary one.
+  var object: UInt32?
+  /// Where its key comes from.
+  var keys = VolumeKeySource()
+  /// What has to be signed and by whom, before anything is mounted.
+  var verification: Verification?
+
   /// Opens the image once, applies the machine's execution policy, verifies the signatures if that was asked for, and
   /// opens the partition's file system.
   func open(_ image: PathArgument) throws -> ImageVolume {
-    try opening(image) { try request(image).openVolume(keys: volumeKey.source) }
+    try opening(image) { try request(image).openVolume(keys: keys) }
   }
 
   /// The same for everything that a container's root is made of.
@@ -39,16 +54,16 @@ struct VolumeOptions: ParsableArguments {
     try opening(image) {
       var request = try request(image)
       try set(&request)
-      return try request.open(keys: volumeKey.source)
+      return try request.open(keys: keys)
     }
   }
 
   private func request(_ image: PathArgument) throws -> RootRequest {
     var request = RootRequest(image.path)
-    request.object = id?.value
-    if verify {
+    request.object = object
+    if let verification {
       request.verify = { sif, objects in
-        let verification = try policy.verification.read()
+        let verification = try verification.read()
         for object in objects { try verification.require(on: sif, covering: object) }
       }
     }
@@ -61,7 +76,7 @@ struct VolumeOptions: ParsableArguments {
   private func opening<Result>(_ image: PathArgument, _ body: () throws -> Result) throws -> Result {
     // Also if nothing had to be opened with them: the program must not get them.
     defer {
-      volumeKey.closeDescriptors()
+      keys.closeDescriptors()
       SecretInput.forgetVolumeKeys()
     }
     try image.requireFile()
