@@ -19,7 +19,7 @@ RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --
   -Xlinker --no-warn-symbol-ordering
 MAN = .build/man
 # The products, as the reference documents them.
-MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS Gocryptfs OpenPGP PEMKeys DSSE ShellScript Definition ExecutionControl \
+MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS Gocryptfs OpenPGP PEMKeys DSSE ShellScript OCI Definition ExecutionControl \
   ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime Instances
 SECONDS_PER_TARGET ?= 60
 

@@ -191,7 +191,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Bytes", "DSSE", "Definition", "ExecutionControl", "Forensics", "Gcrypt", "Gocryptfs", "ImageTrust",
-        "Keyserver", "LUKS", "Library", "OpenPGP", "PEMKeys", "Remotes",
+        "Keyserver", "LUKS", "Library", "OCI", "OpenPGP", "PEMKeys", "Remotes",
         "SIF", "SIFRuntime", "ShellScript", "Squash", "StrictJSON",
       ],
       path: "Fuzz/Targets",
@@ -227,6 +227,7 @@ let package = Package(
     tests("InstancesTests", ["Instances"]),
     tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
     tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
+    tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ForensicsTests", ["Bytes", "Forensics", "Gcrypt", "SIF", "TestSupport", "Squash", systemPackage]),

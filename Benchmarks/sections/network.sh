@@ -16,8 +16,11 @@ ours="'$siftool' pull -F -q --no-https --disable-cache '$room/ours.sif'"
 # Ten layers of about 700 MB: a SIF without a tree on the disk, against the layout, the tree and the squashfs.
 "$here/ten-layers.sh"
 skopeo copy -q --dest-tls-verify=false oci:layout:big "docker://$registry/big:1"
-for compression in zstd gzip; do
-  ratio 3 0.4 "docker://, 10 layers to SIF, $compression" \
+# gzip is what the runtimes use. With zstd, the same library does nearly all of the work on both sides.
+for compression in gzip zstd; do
+  limit=0.4
+  [ $compression = gzip ] || limit=0.9
+  ratio 3 $limit "docker://, 10 layers to SIF, $compression" \
     "$ours --compression $compression docker://$registry/big:1" \
     "rm -rf '$room/copy' '$room/bundle' '$room/theirs'; skopeo copy -q --src-tls-verify=false docker://$registry/big:1 'oci:$room/copy:big' && umoci --log=error unpack --image '$room/copy:big' '$room/bundle' && mksquashfs '$room/bundle/rootfs' '$room/theirs' -comp $compression -noappend -no-progress -quiet"
 done

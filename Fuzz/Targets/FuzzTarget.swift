@@ -16,5 +16,8 @@ public enum FuzzTarget {
     "keyserver-answer": fuzzKeyserverAnswer, "remotes": fuzzRemotes, "library-answer": fuzzLibraryAnswer,
     "hash-list": fuzzHashList, "scan-records": fuzzScanRecords,
     "container-limits": fuzzContainerLimits, "execution-control-list": fuzzExecutionControlList,
+    "oci-index": fuzzOCIIndex, "oci-manifest": fuzzOCIManifest, "oci-config": fuzzOCIConfig,
+    "oci-reference": fuzzOCIReference,
+    "oci-layers": fuzzOCILayers,
   ]
 }

@@ -128,12 +128,7 @@ public struct Packer {
     let writer = try SquashWriter(place, options)
     switch source {
     case .archive(let number): try writer.add(archive: DescriptorSource(number))
-    case .layers(let image):
-      let feeds = try LayerFeeds(of: image)
-      defer { feeds.close() }
-      do {
-        try writer.add(layers: feeds.count) { layer throws(SquashError) in feeds.open(layer) }
-      } catch { throw feeds.failure ?? error }
+    case .layers(let image): try writer.add(layersOf: image)
     case .file(let path):
       let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY)
       if try file.status().st_mode & S_IFMT == S_IFDIR {

@@ -50,7 +50,7 @@ public struct OCIImage: Sendable {
     }
     configBytes = try source.document(manifest.config)
     config = try OCIConfig(reading: configBytes)
-    if let platform, let own = config.platform, own.rank(for: platform) == nil {
+    if let platform, let own = config.platform, own.contradicts(platform) {
       throw OCIError(.noPlatform, "the image is for \(own), not for \(platform)")
     }
   }

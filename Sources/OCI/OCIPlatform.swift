@@ -98,6 +98,14 @@ public struct OCIPlatform: Hashable, Sendable, CustomStringConvertible {
     return most - number
   }
 
+  /// Whether an image whose configuration states this platform is for another one than the one that is wanted. Many do not
+  /// state their variant.
+  func contradicts(_ wanted: OCIPlatform) -> Bool {
+    let (own, wanted) = (normalized, wanted.normalized)
+    return own.os != wanted.os || own.architecture != wanted.architecture
+      || variant != nil && rank(for: wanted) == nil
+  }
+
   private static func number(_ variant: String) -> Int? {
     variant.first == "v" ? Int(variant.dropFirst()).flatMap { (1...99).contains($0) ? $0 : nil } : nil
   }

@@ -59,7 +59,8 @@ struct SiftoolCommand: ParsableCommand {
       CommandGroup(
         name: "Transfer",
         subcommands: [
-          PullCommand.self, PushCommand.self, SearchCommand.self, DeleteCommand.self, RemoteCommand.self,
+          PullCommand.self, PushCommand.self, ExportCommand.self, SearchCommand.self, DeleteCommand.self,
+          RemoteCommand.self,
           KeyserverCommand.self, RegistryCommand.self, CacheCommand.self,
         ]),
       CommandGroup(name: "Administer", subcommands: [ConfigCommand.self, CapabilityCommand.self]),

@@ -220,6 +220,10 @@ extension OptionTable {
       connect-timeout= stall-timeout= retries= connections= json q/quiet no-progress version
       """,
       """
+      export: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https \
+      authfile= F/force threads= q/quiet no-progress version
+      """,
+      """
       search: arch= signed library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
       connect-timeout= stall-timeout= retries= connections= json q/quiet no-progress version
       """,

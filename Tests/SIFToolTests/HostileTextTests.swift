@@ -74,6 +74,15 @@ import Testing
       "pack TREE NEW --label TEXT=TEXT --env TEXT=TEXT", "pack TREE NEW --arch TEXT",
       "pack TREE IMAGE --labels TREE",
     ],
+    "pull": [
+      "pull NEW oci:LAYOUT", "pull NEW oci:LAYOUT:TEXT", "pull NEW oci:TEXT", "pull NEW oci-archive:TEXT",
+      "pull NEW docker-archive:IMAGE", "pull TEXT", "pull COPY oci:LAYOUT", "pull NEW oci:LAYOUT --arch TEXT",
+      "pull NEW oci:HOSTILE:v1", "pull NEW oci:NAMES:v1",
+    ],
+    "export": [
+      "export IMAGE oci:NEW:TEXT", "export IMAGE docker-archive:NEW:TEXT", "export IMAGE TEXT",
+      "export IMAGE oci-archive:COPY", "export TEXT oci:NEW", "export IMAGE oci:PLACE",
+    ],
     "map": [
       "map IMAGE", "map IMAGE --keyring RING", "map VERSION", "map ARCHITECTURE", "map CUT",
       "map IMAGE --svg NEW",
@@ -262,6 +271,11 @@ import Testing
       "list", Array(repeating: UInt8(ascii: "0"), count: 64) + Array("  gone\u{1B}[31m\u{202E}\u{9B}\n".utf8))
     let point = hostile.directory.file("point\(text)")
     try Tool.check(["mkdir", point])
+    func layout(_ name: String) throws -> String {
+      let path = hostile.directory.file(name)
+      try Tool.check(["python3", Fixture.script("layout.py"), name, path])
+      return path
+    }
     return [
       "IMAGE": hostile.image, "PLAIN": hostile.fixture.plain, "PLACE": hostile.place, "RING": ring,
       "NEW": hostile.directory.file("new\(text)"), "PHRASE": hostile.fixture.phrase,
@@ -271,7 +285,15 @@ import Testing
       "FINGERPRINT": keys["keys"]?.elements?.first?["fingerprint"]?.text ?? "", "FILE": "file\(text)",
       "DIRECTORY": "directory\(text)", "POINT": point, "VERSION": try hostile.copy(1, (42, [0x1B, 0x9B, 0])),
       "ARCHITECTURE": try hostile.copy(2, (45, [0x1B, 0x9B, 0x0A])),
-      "CUT": try cut(try hostile.copy(3)),
+      "CUT": try cut(try hostile.copy(3)), "oci:LAYOUT": "oci:\(try layout("several"))",
+      "oci:LAYOUT:TEXT": "oci:\(hostile.directory.file("several")):\(text)",
+      "oci:HOSTILE:v1": "oci:\(try layout("escapes-in-error")):v1",
+      "oci:NAMES:v1": "oci:\(try layout("unknown-type")):v1",
+      "docker-archive:IMAGE": "docker-archive:\(hostile.image)",
+      "oci:NEW": "oci:\(hostile.directory.file("new\(text)"))",
+      "oci:NEW:TEXT": "oci:\(hostile.directory.file("new\(text)")):\(text)",
+      "docker-archive:NEW:TEXT": "docker-archive:\(hostile.directory.file("new\(text)")):\(text)",
+      "oci-archive:COPY": "oci-archive:\(try hostile.copy(4))", "oci:PLACE": "oci:\(hostile.place)",
     ]
   }
 

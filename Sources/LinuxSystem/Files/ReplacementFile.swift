@@ -66,9 +66,11 @@ public struct ReplacementFile: ~Copyable {
   }
 
   /// Makes the file durable and gives it its name. The kernel replaces an existing file in one step.
-  public mutating func commit() throws(SystemError) {
-    try SystemError.check("synchronize", destination) { fsync(descriptor.rawValue) }
-    let target = destination
+  public mutating func commit() throws(SystemError) { try commit(as: destination) }
+
+  /// Makes the file durable and gives it a name that became known only now, in the directory of its destination.
+  package mutating func commit(as target: FilePath) throws(SystemError) {
+    try SystemError.check("synchronize", target) { fsync(descriptor.rawValue) }
     let name = temporary
     if !isNamed {
       let source = "/proc/self/fd/\(descriptor.rawValue)"

@@ -1,7 +1,7 @@
 import Bytes
 import Glibc
 import LinuxSystem
-import Squash
+internal import Squash
 import SystemPackage
 
 /// Files by their names, in a directory or in an archive.

@@ -2,6 +2,8 @@ import ArgumentParser
 import Bytes
 import CommandKit
 import Glibc
+import ImageBuild
+import OCI
 import Partitions
 import SIF
 import Squash
@@ -9,7 +11,8 @@ import SystemPackage
 
 /// The file system that a command reads.
 struct SquashOptions: ParsableArguments {
-  @Argument(help: "The image, or a plain squashfs file.") var image: PathArgument
+  @Argument(help: "The image, a plain squashfs file, or oci:, oci-archive: or docker-archive: and a path.")
+  var image: PathArgument
   @Option(help: ArgumentHelp("The partition's id (default: the primary partition).", valueName: "id")) var id:
     ObjectID?
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
@@ -27,8 +30,13 @@ struct SquashOptions: ParsableArguments {
     _ image: PathArgument, _ id: ObjectID?, _ key: VolumeKeySource = VolumeKeySource(),
     _ remote: RemoteImageOptions? = nil
   ) throws -> SquashImage {
+    if let location = try OCILocation(image.bytes) {
+      guard id == nil else { throw ToolFailure.usage("--id does not apply to images of OCI and Docker") }
+      return try OCIStore(location).image().mergedTree()
+    }
     if image.address == nil { try image.requireFile() }
     let storage = try remote?.storage(image) ?? image.readableStorage()
+    if id == nil, let blobs = try image.blobs(in: storage) { return try blobs.squashfs() }
     let partition = try image.partition(id, in: storage)
     try image.named { try partition.requireSquashfs() }
     let opened = try image.namingImage { try partition.unlock(with: key) }
@@ -37,6 +45,12 @@ struct SquashOptions: ParsableArguments {
 }
 
 extension PathArgument {
+  /// The blobs of an image that is an OCI-SIF; nil for any other file.
+  func blobs(in storage: any Storage) throws -> OCISIF? {
+    guard let image = try? Image(reading: storage) else { return nil }
+    return try OCISIF(image)
+  }
+
   /// The partition that a command works on, in this open file: the one with the id, or else the primary or the only
   /// one. A file that is itself a squashfs is one partition.
   func partition(_ id: ObjectID?, in storage: any Storage) throws -> Partition {

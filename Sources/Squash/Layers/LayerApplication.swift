@@ -98,7 +98,7 @@ final class LayerApplication {
     _ body: (TarEntry, [[UInt8]], TarInput) throws(SquashError) -> Void
   ) throws(SquashError) {
     let input = TarInput(plain: source)
-    let parser = TarParser(input)
+    let parser = TarParser(input, endsAnywhere: true)
     while let entry = try parser.next() {
       do throws(SquashError) {
         limits.entries -= 1

@@ -80,7 +80,10 @@ struct LayerTree {
       let next = child ?? top.add(unknownDirectory(name))
       if next.type == .directory {
         guard next.marks.hidden <= layer else { return nil }
-        if makes { next.marks.made = max(next.marks.made, layer) }
+        if makes {
+          next.marks.made = max(next.marks.made, layer)
+          next.marks.entered = layer
+        }
         guard stack.count <= TreeWalker.deepest else {
           throw SquashError(.tooDeep, "directories nested deeper than \(TreeWalker.deepest)")
         }
@@ -89,6 +92,7 @@ struct LayerTree {
       }
       guard next.marks.made == layer else { return nil }
       guard case .symlink(let target) = next.content else {
+        guard makes else { return nil }
         throw SquashError(.notDirectory, "something above it is not a directory")
       }
       links += 1
@@ -132,10 +136,12 @@ struct LayerTree {
     guard old.marks.made > layer else { return true }
     old.marks.hidden = layer
     old.marks.opaque = max(old.marks.opaque, layer)
+    // What this layer had in the directory goes, too.
+    if old.marks.entered == layer || old.marks.described == layer { _ = Self.prune(old, through: layer) }
+    old.marks.entered = -1
     if old.marks.described <= layer {
       old.marks.described = -1
       old.attributes = unknownDirectory(name).attributes
-      _ = Self.prune(old, through: layer)
       if case .symlink(let target) = content {
         redirections.append(Redirection(directory: old, parents: stack, target: target))
         return true

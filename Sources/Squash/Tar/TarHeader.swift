@@ -8,7 +8,7 @@ package enum TarHeader {
   static let mostID: UInt32 = 0o7_777_777
 
   /// The types of entries.
-  enum Kind: UInt8 {
+  package enum Kind: UInt8 {
     case regular = 0x30
     case link = 0x31
     case symlink = 0x32
@@ -22,7 +22,7 @@ package enum TarHeader {
 
   /// A header with a checksum. Names and numbers that do not fit are cut; extended records carry them in
   /// full.
-  static func make(
+  package static func make(
     name: [UInt8], kind: Kind, size: Int64, permissions: UInt16 = 0o644, userID: UInt32 = 0,
     groupID: UInt32 = 0, time: UInt32 = 0, target: [UInt8] = [], device: DeviceNumber? = nil
   ) -> [UInt8] {
@@ -68,7 +68,7 @@ package enum TarHeader {
   }
 
   /// The zeros that complete the last block.
-  static func padding(after size: Int64) -> [UInt8] {
+  package static func padding(after size: Int64) -> [UInt8] {
     [UInt8](repeating: 0, count: Int((512 - size % 512) % 512))
   }
 

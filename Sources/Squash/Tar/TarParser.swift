@@ -12,7 +12,14 @@ final class TarParser {
   private var globalBytes: Int64 = 0
   private let buffer = RawBuffer(count: TarHeader.blockSize)
 
-  init(_ input: TarInput) { self.input = input }
+  /// Whether an archive may end after any entry, without the zeros that end one: layers do, and their digest tells whether
+  /// they are whole.
+  private let endsAnywhere: Bool
+
+  init(_ input: TarInput, endsAnywhere: Bool = false) {
+    self.input = input
+    self.endsAnywhere = endsAnywhere
+  }
 
   private static func damaged(_ what: String) -> SquashError {
     SquashError(.corrupt, "the archive is damaged: \(what)")
@@ -27,6 +34,7 @@ final class TarParser {
     while true {
       let count = try input.read(into: buffer.bytes)
       guard count > 0 else {
+        if endsAnywhere { return nil }
         throw SquashError(
           .truncated,
           input.offset == 0

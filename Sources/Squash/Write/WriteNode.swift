@@ -33,6 +33,8 @@ final class WriteNode {
     var hidden: Int32 = -1
     /// Layers below this one have no part in what is in the directory.
     var opaque: Int32 = -1
+    /// The lowest layer so far that has something in the directory.
+    var entered: Int32 = -1
   }
 
   let name: [UInt8]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import CommandKit
+import OCI
 import Partitions
 import SIF
 import StrictJSON
@@ -11,7 +12,8 @@ struct CheckCommand: ReportingCommand {
     discussion: """
       Each finding has a severity, a code, the offset of a byte, and a sentence. The exit code is 5 if there are \
       errors; with warnings and notes alone it is 0. An encrypted partition's header is checked, and with its key \
-      also its contents.
+      also its contents. Of images in OCI's or Docker's form (oci:, oci-archive:, docker-archive: or dir: and a path), every \
+      blob is read, and its size and digests are compared.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
@@ -29,6 +31,12 @@ struct CheckCommand: ReportingCommand {
   var printsJSON: Bool { output.json }
 
   func execute(_ reporter: Reporter) throws {
+    if let location = try OCILocation(image.bytes) {
+      guard !repair, salvage == nil else {
+        throw ToolFailure.usage("--repair and --salvage do not apply to images of OCI and Docker")
+      }
+      return try report(OCICheck(of: try OCIStore(location)))
+    }
     var mended: [String] = []
     let storage =
       salvage == nil ? try FileStorage(opening: image.path) : try Evidence.open(image.path, reporter)
@@ -60,6 +68,34 @@ struct CheckCommand: ReportingCommand {
       throw failure
     }
     if worst == .error {
+      var failure = ToolFailure(.malformed, code: "check", "")
+      failure.isReported = true
+      throw failure
+    }
+  }
+
+  /// Prints what is wrong with an image of OCI or Docker.
+  private func report(_ check: OCICheck) throws {
+    if output.json {
+      let findings = check.findings.map { finding -> JSONValue in
+        [
+          "code": .string(finding.code), "severity": "error", "offset": 0, "object": nil,
+          "sentence": .string(finding.sentence),
+        ]
+      }
+      try Console.write(document: [
+        JSONMember("findings", .array(findings)), JSONMember("repaired", []), JSONMember("salvaged", .null),
+        JSONMember("size", .integer(check.bytes)), JSONMember("worst", findings.isEmpty ? .null : "error"),
+      ])
+    } else {
+      var lines = check.findings.map { "error    \($0.sentence) [\($0.code)]" }
+      if check.furtherFindings > 0 { lines.append("error    \(check.furtherFindings) more [more]") }
+      let subject = "\(check.blobs) blob\(check.blobs == 1 ? "" : "s"), \(ByteText.decimal(check.bytes))"
+      let count = check.findings.count + check.furtherFindings
+      lines.append(count == 0 ? "sound: \(subject)" : "\(count) error\(count == 1 ? "" : "s"); \(subject)")
+      try Console.write(lines: lines)
+    }
+    guard check.findings.isEmpty else {
       var failure = ToolFailure(.malformed, code: "check", "")
       failure.isReported = true
       throw failure

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import LUKS
+import OCI
 import Partitions
 import SIF
 import StrictJSON
@@ -12,7 +13,8 @@ struct InspectCommand: ToolCommand {
       "Show an image on one page: header, objects, labels, definition file, signatures and encryption.",
     discussion: """
       Signatures are listed as they describe themselves; nothing is verified. If an option gives the key, the \
-      encrypted primary partition is also opened.
+      encrypted primary partition is also opened. Of an image in OCI's or Docker's form (oci:, oci-archive:, \
+      docker-archive: or dir: and a path), the page shows platform, program, layers, variables and labels.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
@@ -23,6 +25,11 @@ struct InspectCommand: ToolCommand {
   var printsJSON: Bool { output.json }
 
   func execute() throws {
+    if let location = try OCILocation(self.image.bytes) {
+      let page = ContainerPage(try OCIStore(location).image(), named: self.image.path.printable)
+      if output.json { try Console.write(document: page.members) } else { try page.write() }
+      return
+    }
     let storage = try remote.storage(image)
     let image: Image
     let findings: [Finding]

@@ -1,0 +1,39 @@
+import Bytes
+import Glibc
+import LinuxSystem
+public import OCI
+public import Squash
+import SystemPackage
+
+extension OCIImage {
+  /// The tree that the image's layers make, as a squashfs in a file without a name, in the directory for temporary files. Its
+  /// content is not compressed.
+  ///
+  /// - Throws: the errors of the layers; `SystemError` if there is no room for the file.
+  public func mergedTree() throws -> SquashImage {
+    let parent = getenv("TMPDIR").map { FilePath(platformString: $0) } ?? ""
+    let place = (parent.isAbsolute ? parent : "/tmp").appending("sif-tree")
+    // Without commit(), the file never gets a name.
+    let file = try ReplacementFile(replacing: place, mode: 0o600)
+    let storage = RandomAccessFile(adopting: try file.duplicateDescriptor())
+    var options = WriterOptions()
+    options.compression = .lz4
+    options.storesContent = true
+    options.threads = 1
+    let writer = try SquashWriter(storage, options)
+    try writer.add(layersOf: self)
+    _ = try writer.finish()
+    return try SquashImage(storage)
+  }
+}
+
+extension SquashWriter {
+  /// Adds the layers of an image, which are read, checked and decompressed ahead by threads.
+  func add(layersOf image: OCIImage) throws {
+    let feeds = try LayerFeeds(of: image)
+    defer { feeds.close() }
+    do {
+      try add(layers: feeds.count) { layer throws(SquashError) in feeds.open(layer) }
+    } catch { throw feeds.failure ?? error }
+  }
+}
