@@ -74,11 +74,6 @@ import Testing
       "pack TREE NEW --label TEXT=TEXT --env TEXT=TEXT", "pack TREE NEW --arch TEXT",
       "pack TREE IMAGE --labels TREE",
     ],
-    "pull": [
-      "pull NEW oci:LAYOUT", "pull NEW oci:LAYOUT:TEXT", "pull NEW oci:TEXT", "pull NEW oci-archive:TEXT",
-      "pull NEW docker-archive:IMAGE", "pull TEXT", "pull COPY oci:LAYOUT", "pull NEW oci:LAYOUT --arch TEXT",
-      "pull NEW oci:HOSTILE:v1", "pull NEW oci:NAMES:v1",
-    ],
     "export": [
       "export IMAGE oci:NEW:TEXT", "export IMAGE docker-archive:NEW:TEXT", "export IMAGE TEXT",
       "export IMAGE oci-archive:COPY", "export TEXT oci:NEW", "export IMAGE oci:PLACE",
@@ -145,8 +140,10 @@ import Testing
     "keyserver login": ["keyserver login TEXT", "keyserver login https://127.0.0.1:1 --tokenfile TEXT"],
     "keyserver logout": ["keyserver logout TEXT"],
     "pull": [
-      "pull TEXT", "pull NEW docker://TEXT", "pull NEW oras://TEXT", "pull NEW https://TEXT/x",
-      "pull NEW http://127.0.0.1:1/TEXT --retries 0", "pull NEW oci:TEXT",
+      "pull NEW oci:LAYOUT", "pull NEW oci:LAYOUT:TEXT", "pull NEW oci:TEXT", "pull NEW oci-archive:TEXT",
+      "pull NEW docker-archive:IMAGE", "pull TEXT", "pull COPY oci:LAYOUT", "pull NEW oci:LAYOUT --arch TEXT",
+      "pull NEW oci:HOSTILE:v1", "pull NEW oci:NAMES:v1", "pull NEW docker://TEXT", "pull NEW oras://TEXT",
+      "pull NEW https://TEXT/x", "pull NEW http://127.0.0.1:1/TEXT --retries 0",
       "pull --dir TEXT oras://127.0.0.1:1/a:1",
     ],
     "push": [
