@@ -99,7 +99,9 @@ public final class RemoteImage: Storage {
         blocks.run = number == blocks.next ? min(blocks.run * 2, Self.mostBlocks) : 1
         let end = min(
           max(number + blocks.run - 1, last), number + Self.mostBlocks - 1, (length - 1) / Self.blockSize)
-        let bytes = try fetch(number * Self.blockSize, min((end + 1) * Self.blockSize, length) - 1)
+        let isLast = end == (length - 1) / Self.blockSize
+        let bytes = try fetch(
+          number * Self.blockSize, isLast ? length - 1 : (end + 1) * Self.blockSize - 1)
         for index in number...end {
           let start = Int((index - number) * Self.blockSize)
           keep(Array(bytes[start..<min(start + Int(Self.blockSize), bytes.count)]), as: index, &blocks)

@@ -81,7 +81,8 @@ private final class Parts: @unchecked Sendable {
     self.validator = validator
     self.settings = settings
     self.send = send
-    count = (byteCount - start + partSize - 1) / partSize
+    // The caller has checked that there are some bytes.
+    count = (byteCount - start - 1) / partSize + 1
   }
 
   /// They end by themselves: one that waits for the network cannot be woken.
@@ -140,7 +141,7 @@ private final class Parts: @unchecked Sendable {
   /// Asks for a part; nil if the server sends the whole thing.
   func fetch(_ number: Int64) throws -> [UInt8]? {
     let first = start + number * partSize
-    let last = min(first + partSize, byteCount) - 1
+    let last = first + (min(partSize, byteCount - first) - 1)
     var tries = 0
     while true {
       do {
