@@ -130,7 +130,7 @@ enum Main {
     {
       return reportParsing(error, line)
     }
-    let asJSON = (command as? any ToolCommand)?.printsJSON ?? false
+    let asJSON = (command as? any ToolCommand)?.printsJSON ?? line.wantsJSON
     return report(ToolFailure(error), asJSON: asJSON, line)
   }
 

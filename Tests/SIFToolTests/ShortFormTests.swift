@@ -33,6 +33,21 @@ import Testing
     #expect(names.sorted() == Self.commands.keys.sorted())
   }
 
+  /// Commands that read their line themselves, if it has no other option than `--json`.
+  @Test(arguments: ["list", "header", "inspect"], [[], ["--json"]])
+  func withAnotherOption(command: String, json: [String]) throws {
+    let directory = try Scratch()
+    let bytes = try Fixture.read("images/plain-types.sif")
+    let cut = try directory.write("cut.sif", Array(bytes.dropLast(100)))
+    for image in [Fixture.path("images/plain-types.sif"), directory.file("none"), directory.path, cut] {
+      let short = try Siftool.run([command] + json + [image])
+      let long = try Siftool.run([command, "--no-https"] + json + [image])
+      #expect(short.status == long.status, "\(image)")
+      #expect(short.output == long.output && !(short.output.isEmpty && short.errors.isEmpty), "\(image)")
+      #expect(short.errors == long.errors, "\(image): \(short.errors)\n\(long.errors)")
+    }
+  }
+
   @Test func withAndWithoutTheParser() throws {
     let directory = try Scratch()
     let packed = directory.file("packed.sif")

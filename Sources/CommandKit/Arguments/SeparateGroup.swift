@@ -8,6 +8,22 @@ package protocol LineCommand: ToolCommand {
   static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)?
 }
 
+/// A command that shows an image, as text or with `--json`. Lines without other options are read without the parser.
+package protocol ShowingCommand: LineCommand {
+  /// Shows an image.
+  static func show(_ image: PathArgument, json: Bool) throws
+}
+
+extension ShowingCommand {
+  /// Shows the image that is the only operand.
+  package static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)? {
+    guard line.parsersOwn == nil, line.options.allSatisfy({ $0.name == "json" }), line.operands.count == 1,
+      let image = PathArgument(argument: line.operands[0]), !CommandFiles.isNeeded
+    else { return nil }
+    return { try show(image, json: line.wantsJSON) }
+  }
+}
+
 /// A group of options that can be parsed without the others of its command.
 ///
 /// The parser looks at every option that a command has, given or not, so a command with a hundred of them parses only the

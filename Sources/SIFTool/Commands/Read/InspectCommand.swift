@@ -6,7 +6,7 @@ import Partitions
 import SIF
 import StrictJSON
 
-struct InspectCommand: ToolCommand {
+struct InspectCommand: ShowingCommand {
   static let configuration = CommandConfiguration(
     subcommand: "inspect",
     abstract:
@@ -24,13 +24,21 @@ struct InspectCommand: ToolCommand {
 
   var printsJSON: Bool { output.json }
 
-  func execute() throws {
-    if let location = try OCILocation(self.image.bytes) {
-      let page = ContainerPage(try OCIStore(location).image(), named: self.image.path.printable)
-      if output.json { try Console.write(document: page.members) } else { try page.write() }
+  func execute() throws { try Self.show(image, json: output.json, key.source, remote) }
+
+  static func show(_ image: PathArgument, json: Bool) throws {
+    try show(image, json: json, VolumeKeySource(), nil)
+  }
+
+  private static func show(
+    _ path: PathArgument, json: Bool, _ key: VolumeKeySource, _ remote: RemoteImageOptions?
+  ) throws {
+    if let location = try OCILocation(path.bytes) {
+      let page = ContainerPage(try OCIStore(location).image(), named: path.path.printable)
+      if json { try Console.write(document: page.members) } else { try page.write() }
       return
     }
-    let storage = try remote.storage(image)
+    let storage = try remote?.storage(path) ?? path.readableStorage()
     let image: Image
     let findings: [Finding]
     do {
@@ -38,16 +46,16 @@ struct InspectCommand: ToolCommand {
       findings = try ImageCheck(of: storage).findings
       image = try Image(reading: storage)
     } catch {
-      throw error.naming(self.image.path)
+      throw error.naming(path.path)
     }
     let opened =
-      key.source.isNamed
-      ? try Partition(of: image).object.flatMap { try OpenedVolumeFields($0, in: image, key.source) } : nil
+      key.isNamed
+      ? try Partition(of: image).object.flatMap { try OpenedVolumeFields($0, in: image, key) } : nil
     let page = try InspectPage(image, findings: findings, opened: opened)
-    if output.json {
+    if json {
       try Console.write(document: page.members, list: image.objectList)
     } else {
-      try page.write(title: self.image.path)
+      try page.write(title: path.path)
     }
   }
 }

@@ -3,7 +3,7 @@ import CommandKit
 import SIF
 import StrictJSON
 
-struct ListCommand: ToolCommand {
+struct ListCommand: ShowingCommand {
   static let configuration = CommandConfiguration(
     subcommand: "list", abstract: "List the data objects of an image.")
 
@@ -15,15 +15,15 @@ struct ListCommand: ToolCommand {
 
   static var shortForm: ShortForm {
     ShortForm("list") { words in
-      words.operand(PathArgument.self).map { image in { try show(image) } }
+      words.operand(PathArgument.self).map { image in { try show(image, json: false) } }
     }
   }
 
   func execute() throws { try Self.show(image, json: output.json, remote) }
 
-  static func show(
-    _ path: PathArgument, json: Bool = false, _ remote: RemoteImageOptions? = nil
-  ) throws {
+  static func show(_ image: PathArgument, json: Bool) throws { try show(image, json: json, nil) }
+
+  private static func show(_ path: PathArgument, json: Bool, _ remote: RemoteImageOptions?) throws {
     let image = try path.readableImage(remote)
     if json {
       try Console.write(document: [image.header.jsonMember], list: image.objectList)
