@@ -30,12 +30,23 @@ public struct ImageExport {
   public mutating func write(
     to location: OCILocation, architecture: Architecture? = nil, onProgress: ((TarReport) -> Void)? = nil
   ) throws {
+    _ = try write(with: ImageWriter(location), architecture, onProgress)
+  }
+
+  /// The image in files without names, in the directory for temporary files.
+  public mutating func image(onProgress: ((TarReport) -> Void)? = nil) throws -> OCIImage {
+    let blobs = CollectedBlobs(in: TemporaryFiles.directory)
+    return try OCIImage(try write(with: ImageWriter(collecting: blobs), nil, onProgress), from: blobs)
+  }
+
+  private mutating func write(
+    with writer: ImageWriter, _ architecture: Architecture?, _ onProgress: ((TarReport) -> Void)?
+  ) throws -> OCIDescriptor {
     let reader = try SquashReader(file)
     let config = try settings(reader)
     let found = try architecture ?? primaryArchitecture ?? ArchitectureFinder(reader).find()
     let name = (found ?? ArchitectureFinder.ofThisMachine)?.name ?? OCIPlatform.host.architecture
     let platform = OCIPlatform(architecture: name)
-    let writer = try ImageWriter(location)
     var report: TarReport?
     try writer.addLayer(threads: threads) { sink in
       var stream = TarStream(reader, to: sink)
@@ -56,7 +67,7 @@ public struct ImageExport {
       JSONMember("history", [["created_by": "siftool export", "comment": "the root file system of a SIF"]]),
     ]
     if let variant = platform.variant { members.append(JSONMember("variant", .string(variant))) }
-    _ = try writer.finish(config: members, platform: platform)
+    return try writer.finish(config: members, platform: platform)
   }
 
   private var primaryArchitecture: Architecture? {

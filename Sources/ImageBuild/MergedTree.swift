@@ -11,10 +11,9 @@ extension OCIImage {
   ///
   /// - Throws: the errors of the layers; `SystemError` if there is no room for the file.
   public func mergedTree() throws -> SquashImage {
-    let parent = getenv("TMPDIR").map { FilePath(platformString: $0) } ?? ""
-    let place = (parent.isAbsolute ? parent : "/tmp").appending("sif-tree")
     // Without commit(), the file never gets a name.
-    let file = try ReplacementFile(replacing: place, mode: 0o600)
+    let file = try ReplacementFile(
+      replacing: TemporaryFiles.directory.appending("sif-tree"), mode: 0o600)
     let storage = RandomAccessFile(adopting: try file.duplicateDescriptor())
     var options = WriterOptions()
     options.compression = .lz4
@@ -24,6 +23,15 @@ extension OCIImage {
     try writer.add(layersOf: self)
     _ = try writer.finish()
     return try SquashImage(storage)
+  }
+}
+
+/// Files that nobody needs later.
+enum TemporaryFiles {
+  /// Where they are: the directory in TMPDIR, or `/tmp`.
+  static var directory: FilePath {
+    let parent = getenv("TMPDIR").map { FilePath(platformString: $0) } ?? ""
+    return parent.isAbsolute ? parent : "/tmp"
   }
 }
 

@@ -34,7 +34,9 @@ extension ImageFetcher {
     annotations: [String: String] = [:]
   ) throws -> PushedImage {
     guard case .oras(let reference) = address else {
-      throw FetchError(.unsupported, "images can be pushed to oras:// addresses, not to \(address)")
+      throw FetchError(
+        .unsupported, "images can be pushed to oras://, docker:// and library:// addresses, not to \(address)"
+      )
     }
     guard reference.digest == nil else {
       throw FetchError(.address, "\(address): a push goes to a tag, not to a digest")
@@ -57,19 +59,26 @@ extension ImageFetcher {
     manifest.annotations = annotations
     let bytes = manifest.bytes
     var descriptor = try OCIDescriptor(mediaType: OCIMediaType.manifest, of: bytes)
-    let tag = reference.tag ?? "latest"
-    if joins {
-      descriptor.platform = OCIPlatform(architecture: image.header.architecture.name)
-      try repository.uploadManifest(
-        bytes, mediaType: OCIMediaType.manifest, as: descriptor.digest.description)
-      try repository.uploadManifest(
-        try index(repository, tag, adding: descriptor).bytes, mediaType: OCIMediaType.index, as: tag)
-    } else {
-      try repository.uploadManifest(bytes, mediaType: OCIMediaType.manifest, as: tag)
-    }
+    descriptor.platform = OCIPlatform(architecture: image.header.architecture.name)
+    try publish(bytes, descriptor, repository, reference.tag ?? "latest", joining: joins)
     return PushedImage(
       manifest: descriptor.digest.description, image: layer.digest.description, byteCount: byteCount,
       wasSent: result == .sent)
+  }
+
+  /// Puts a manifest under a tag, or into the index that is there.
+  func publish(
+    _ bytes: [UInt8], _ descriptor: OCIDescriptor, _ repository: RegistryRepository, _ tag: String,
+    joining joins: Bool
+  ) throws {
+    guard joins else {
+      try repository.uploadManifest(bytes, mediaType: descriptor.mediaType, as: tag)
+      return
+    }
+    try repository.uploadManifest(
+      bytes, mediaType: descriptor.mediaType, as: descriptor.digest.description)
+    try repository.uploadManifest(
+      try index(repository, tag, adding: descriptor).bytes, mediaType: OCIMediaType.index, as: tag)
   }
 
   private func digest(_ file: RandomAccessFile, _ byteCount: Int64) throws -> OCIDigest {

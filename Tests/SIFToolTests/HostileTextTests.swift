@@ -149,6 +149,7 @@ import Testing
     "push": [
       "push IMAGE TEXT", "push TEXT oras://127.0.0.1:1/a:1",
       "push IMAGE oras://127.0.0.1:1/a:1 --annotation TEXT",
+      "push IMAGE docker://127.0.0.1:1/TEXT --no-https",
       "push IMAGE library://e/c/TEXT", "push IMAGE library://e/c/n --library TEXT",
     ],
     "registry login": ["registry login TEXT -u TEXT --password-stdin"],

@@ -32,6 +32,28 @@ import Testing
     try Siftool.run(arguments, input: Array(input.utf8), environment: environment, in: directory)
   }
 
+  /// What is pushed to docker:// others run: skopeo and umoci take it, and its tree is that of the image.
+  @Test func pushedForOtherPrograms() throws {
+    let server = try registry()
+    let script = """
+      set -eu; r=127.0.0.1:\(server.port)
+      tree() { python3 \(Fixture.script("tree.py")) "$1"; }
+      python3 \(Fixture.script("layout.py")) none layout; siftool pull -q x.sif oci:layout --deterministic
+      siftool extract -q x.sif -C tree; tree tree > tree.txt
+      siftool push -q --no-https x.sif docker://$r/a/b:1 > first; siftool push -q --no-https x.sif docker://$r/a/b:1 --json > again
+      skopeo copy -q --src-tls-verify=false docker://$r/a/b:1 oci:copy:x; umoci --log=error raw unpack --image copy:x theirs
+      tree theirs | diff tree.txt -; grep -c '"sent": false' again; grep -c "$(cat first)" again
+      skopeo inspect --tls-verify=false --raw docker://$r/a/b:1 | sha256sum | cut -c 1-64 | sed s/^/sha256:/ | diff first -
+      # An image in files goes as it is, and under one tag with others.
+      siftool push -q --no-https --join-index --chunk-size 1000 oci:layout docker://$r/c:2 > third
+      skopeo inspect --tls-verify=false --raw docker://$r/c:2 | grep -c "$(cat third)"
+      grep -c "$(cut -c 8- third)" layout/index.json; siftool pull -q --no-https y.sif docker://$r/c:2; siftool extract -q y.sif -C back; tree back | diff tree.txt -
+      siftool push -q --no-https x.sif docker://$r/a/b@$(cat first) 2> error || echo $?; siftool push --annotation a=b x.sif docker://$r/a/b 2> error || echo $?
+      """
+    let answer = try Shell.run(script, with: "bash", in: directory)
+    #expect(answer.text == "1\n1\n1\n1\n64\n64\n", "\(answer.text) \(answer.errors)")
+  }
+
   @Test func thereAndBack() throws {
     let server = try registry()
     let address = "oras://127.0.0.1:\(server.port)/images/app:1.0"

@@ -8,7 +8,8 @@ import SystemPackage
 
 /// Writes one image into files: a layout, which may exist, or a new archive. The image is there when all of it is.
 package final class ImageWriter {
-  private let location: OCILocation
+  /// The name of the image, in a layout or an archive.
+  private let reference: String?
   private let place: any BlobPlace
   private var layers: [(descriptor: OCIDescriptor, diffID: OCIDigest)] = []
 
@@ -19,7 +20,7 @@ package final class ImageWriter {
   ///
   /// - Throws: ``OCIError/Code/notImage`` if the location is a directory that holds something else than a layout.
   package init(_ location: OCILocation) throws {
-    self.location = location
+    reference = location.reference
     isDockerArchive = location.form == .dockerArchive
     guard location.digest == nil, location.form != .directory else {
       throw OCIError(
@@ -27,6 +28,13 @@ package final class ImageWriter {
     }
     if isDockerArchive, let name = location.reference { _ = try OCIReference(name) }
     place = location.form == .layout ? try LayoutPlace(location.path) : try ArchivePlace(location.path)
+  }
+
+  /// Begins an image whose blobs are collected.
+  package init(collecting blobs: CollectedBlobs) {
+    reference = nil
+    isDockerArchive = false
+    place = blobs
   }
 
   /// Adds the next layer, from the lowest up.
@@ -61,7 +69,7 @@ package final class ImageWriter {
     let config = JSONWriter.compact(.object(members + [JSONMember("rootfs", rootfs)]))
     if isDockerArchive {
       let (digest, _) = try add(config) { "\($0.hexadecimal).json" }
-      let tags = try location.reference.map { [JSONValue.string(try OCIReference($0).description)] }
+      let tags = try reference.map { [JSONValue.string(try OCIReference($0).description)] }
       let list: JSONValue = [
         [
           "Config": .string("\(digest.hexadecimal).json"), "RepoTags": tags.map { .array($0) } ?? .null,
@@ -78,7 +86,7 @@ package final class ImageWriter {
     _ = try add(manifest.bytes, Self.blobName)
     var entry = try OCIDescriptor(mediaType: OCIMediaType.manifest, of: manifest.bytes)
     entry.platform = platform
-    entry.annotations["org.opencontainers.image.ref.name"] = location.reference
+    entry.annotations["org.opencontainers.image.ref.name"] = reference
     try finish(entry)
     return entry
   }
@@ -158,6 +166,40 @@ private protocol BlobPlace: AnyObject {
   func index() throws -> OCIIndex
   /// Gives everything its name.
   func commit() throws
+}
+
+/// The blobs of an image in files without names, which end with this value.
+package final class CollectedBlobs: BlobPlace, OCIBlobSource, @unchecked Sendable {
+  private let directory: FilePath
+  private var files: [OCIDigest: RandomAccessFile] = [:]
+
+  /// Blobs in files in a directory.
+  package init(in directory: FilePath) { self.directory = directory }
+
+  fileprivate func add(
+    _ name: (OCIDigest) -> String, _ body: (any ByteSink) throws -> Void
+  ) throws -> (OCIDigest, Int64) {
+    // Without commit(), the file never gets a name.
+    let file = try ReplacementFile(replacing: directory.appending("sif-blob"), mode: 0o600)
+    let storage = RandomAccessFile(adopting: try file.duplicateDescriptor())
+    let sink = try FileSink(storage, at: 0)
+    try body(sink)
+    let digest = sink.finish()
+    files[digest] = storage
+    return (digest, sink.byteCount)
+  }
+
+  fileprivate func index() -> OCIIndex { OCIIndex([]) }
+
+  fileprivate func commit() {}
+
+  /// Opens a blob for reading.
+  package func open(_ descriptor: OCIDescriptor) throws -> any ByteStream {
+    guard let file = files[descriptor.digest] else {
+      throw OCIError(.notFound, "there is no blob \(descriptor.digest)")
+    }
+    return RandomAccessStream(file)
+  }
 }
 
 /// A directory. Each file gets its name when it is complete, and the index comes last.

@@ -67,7 +67,9 @@ struct CacheListCommand: ToolCommand {
     guard output.json else {
       if verbose { try Console.write(lines: entries.map(\.line)) }
       return try Console.write(
-        line: "\(entries.count) entries, \(ByteText.decimal(total)) in \(cache.directory.printable)")
+        line:
+          "\(entries.count) \(entries.count == 1 ? "entry" : "entries"), \(ByteText.decimal(total)) in \(cache.directory.printable)"
+      )
     }
     try Console.write(document: [
       JSONMember("directory", .string(cache.directory.printable)), JSONMember("size", .integer(total)),
@@ -104,7 +106,7 @@ struct CacheCleanCommand: ReportingCommand {
       try cache.remove(entries)
     }
     reporter.note(
-      "\(entries.count) entries, \(ByteText.decimal(total))\(dryRun ? " would be" : "") removed from \(cache.directory.printable)"
+      "\(entries.count) \(entries.count == 1 ? "entry" : "entries"), \(ByteText.decimal(total))\(dryRun ? " would be" : "") removed from \(cache.directory.printable)"
     )
   }
 }

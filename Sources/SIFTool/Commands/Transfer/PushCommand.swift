@@ -1,9 +1,13 @@
 import ArgumentParser
 import Bytes
 import CommandKit
+import ImageBuild
 import ImageFetch
 import Library
 import LinuxSystem
+import OCI
+import SIF
+import Squash
 import StrictJSON
 
 struct PushCommand: ReportingCommand {
@@ -11,12 +15,15 @@ struct PushCommand: ReportingCommand {
     subcommand: "push", abstract: "Send an image to a registry or a container library.",
     discussion: """
       oras://host/repository:tag is a place in a registry; the digest of the manifest is printed. \
+      docker://host/repository:tag is one, too, and what is sent there is an image of OCI, which other programs run: one \
+      layer with the root file system, as `siftool export` makes it, or the image in oci:, oci-archive:, docker-archive: or \
+      dir: as it is. \
       library://entity/collection/container:tag,… is one in the library of the remote in use, which needs a token \
       (`siftool remote login`); the hash of the image is printed.
       """)
 
   @Argument(help: "The image.") var image: PathArgument
-  @Argument(help: "The address: oras://host/repository:tag.") var address: String
+  @Argument(help: "The address: oras://, docker:// or library:// and a place.") var address: String
   @Option(
     help: ArgumentHelp(
       "A note for the manifest. May be repeated.", valueName: "name=value"))
@@ -57,10 +64,15 @@ struct PushCommand: ReportingCommand {
     let settings = try FetchSettings(
       server.settings(reporter), plainHTTP: server.noHttps, credentials.request, reporter)
     if case .library(let reference) = target { return try push(to: reference, settings, reporter) }
-    let pushed = try image.named {
-      try ImageFetcher(settings).push(
-        image.path, to: target, chunk: chunkSize?.bytes, joining: joinIndex, annotations: notes)
-    }
+    let pushed =
+      if case .docker(let reference) = target {
+        try push(to: reference, settings, reporter)
+      } else {
+        try image.named {
+          try ImageFetcher(settings).push(
+            image.path, to: target, chunk: chunkSize?.bytes, joining: joinIndex, annotations: notes)
+        }
+      }
     if output.json {
       try Console.write(document: [
         JSONMember("manifest", .string(pushed.manifest)), JSONMember("image", .string(pushed.image)),
@@ -84,7 +96,30 @@ struct PushCommand: ReportingCommand {
           reason: "is for registries, and not for library://")
       ]
     }
-    return [IdleOptions(LibraryPushOptions.names, reason: "is for library://, and not for registries")]
+    let others = [
+      IdleOptions(LibraryPushOptions.names, reason: "is for library://, and not for registries")
+    ]
+    guard case .docker = target else { return others }
+    return others + [IdleOptions("annotation", reason: "is for oras://: the manifest is not made here")]
+  }
+
+  /// Sends an image of OCI: one in such a form, or one that is made of the root file system.
+  private func push(
+    to reference: OCIReference, _ settings: FetchSettings, _ reporter: Reporter
+  ) throws -> PushedImage {
+    let source: OCIImage
+    if let location = try OCILocation(image.bytes) {
+      source = try OCIStore(location).image()
+    } else {
+      let file = try SquashOptions.open(image, nil)
+      var export = ImageExport(try? Image(reading: FileStorage(opening: image.path)), file)
+      source = try export.image()
+      for path in export.report?.skipped ?? [] {
+        reporter.note("left out: \(path.escapedName): an archive cannot hold a socket")
+      }
+    }
+    return try ImageFetcher(settings).push(
+      source, to: reference, chunk: chunkSize?.bytes, joining: joinIndex)
   }
 
   private func push(
