@@ -20,7 +20,8 @@ RELEASE_FLAGS = -c release --disable-build-manifest-caching --product siftool --
 MAN = .build/man
 # The products, as the reference documents them.
 MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS Gocryptfs OpenPGP PEMKeys DSSE ShellScript OCI Definition ExecutionControl \
-  ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime Instances
+  ImageTrust Partitions Forensics ImageBuild Accelerators SIFRuntime Instances Transport Registry Library Keyserver Remotes \
+  ImageFetch
 SECONDS_PER_TARGET ?= 60
 
 .PHONY: demo test install bench fuzz lint docs release packages test-packages clean
