@@ -47,7 +47,7 @@ import Testing
       # An image in files goes as it is, and under one tag with others.
       siftool push -q --no-https --join-index --chunk-size 1000 oci:layout docker://$r/c:2 > third
       skopeo inspect --tls-verify=false --raw docker://$r/c:2 | grep -c "$(cat third)"
-      grep -c "$(cut -c 8- third)" layout/index.json; siftool pull -q --no-https y.sif docker://$r/c:2; siftool extract -q y.sif -C back
+      grep -c "$(cut -c 8- third)" layout/index.json; siftool pull -q --no-https y.sif docker://$r/c:2 --deterministic; siftool extract -q y.sif -C back
       tree back | grep -v singularity.d > back.txt; grep -v singularity.d tree.txt | diff - back.txt
       siftool push -q --no-https x.sif docker://$r/a/b@$(cat first) 2> error || echo $?; siftool push --annotation a=b x.sif docker://$r/a/b 2> error || echo $?
       """
