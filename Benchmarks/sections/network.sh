@@ -31,7 +31,7 @@ rm -rf "$room/copy" "$room/bundle" "$room/theirs" "$room/ours.sif" ours.sif layo
 mkdir tree && head -c 1G /dev/urandom > tree/noise && echo small > tree/file
 "$siftool" pack tree "$room/image.sif" --plain --arch amd64 --quiet
 rm -r tree
-"$siftool" push -q --no-https "$room/image.sif" "oras://$registry/image:1"
+"$siftool" push -q --no-https "$room/image.sif" "oras://$registry/image:1" > /dev/null
 digest=$(sha256sum "$room/image.sif" | cut -d ' ' -f 1)
 ratio 5 1.1 "oras://, pull 1 GiB, against curl" "$ours oras://$registry/image:1" \
   "curl -fs -o '$room/theirs.sif' http://$registry/v2/image/blobs/sha256:$digest"
@@ -44,7 +44,7 @@ PREPARE="rm -rf '$room/storage/docker/registry/v2'" \
   "skopeo copy -q --dest-tls-verify=false 'oci:$room/layout:image' docker://$registry/sent:2"
 
 # Parts of that image: the requests and the bytes of answers, as the registry counts them.
-"$siftool" push -q --no-https "$room/image.sif" "oras://$registry/image:1"
+"$siftool" push -q --no-https "$room/image.sif" "oras://$registry/image:1" > /dev/null
 for command in "inspect --no-https oras://$registry/image:1" "cat --no-https oras://$registry/image:1 file"; do
   : > registry.log
   "$siftool" $command > /dev/null
