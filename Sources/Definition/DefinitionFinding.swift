@@ -32,6 +32,18 @@ public struct DefinitionFinding: Equatable, Sendable {
   public let isError: Bool
 }
 
+extension [DefinitionFinding] {
+  /// Adds what is wrong.
+  mutating func add(_ code: DefinitionFinding.Code, _ line: Int, _ message: String) {
+    append(DefinitionFinding(code: code, line: line, message: message, isError: true))
+  }
+
+  /// Adds what the runtimes read otherwise, or what has no effect.
+  mutating func note(_ line: Int, _ message: String) {
+    append(DefinitionFinding(code: .surprise, line: line, message: message, isError: false))
+  }
+}
+
 /// A definition file that cannot be built.
 public struct DefinitionError: Fault, Equatable {
   /// The first thing that is wrong.

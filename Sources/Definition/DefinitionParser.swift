@@ -16,7 +16,7 @@ struct DefinitionParser {
   private(set) var findings: [DefinitionFinding] = []
 
   init(_ bytes: [UInt8]) {
-    // A mark of the encoding is no part of the first word.
+    // A byte order mark does not belong to the first word.
     lines = DefinitionLine.lines(of: bytes[...].dropFirst(bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0))
     var places: [[UInt8]: [Int]] = [:]
     for (index, line) in lines.enumerated() {
@@ -27,29 +27,20 @@ struct DefinitionParser {
     self.places = places
   }
 
-  private mutating func find(
-    _ code: DefinitionFinding.Code, _ line: Int, _ message: String, isError: Bool = true
-  ) {
-    findings.append(DefinitionFinding(code: code, line: line, message: message, isError: isError))
-  }
-
-  private mutating func note(_ line: Int, _ message: String) {
-    find(.surprise, line, message, isError: false)
-  }
-
   mutating func parse() {
     for (index, line) in lines.enumerated() { take(line, index) }
     endStage()
     if lines.allSatisfy({ $0.trimmed.isEmpty || $0.trimmed.first == 0x23 }) {
       findings = []
-      find(.notDefinition, 1, "the file has nothing but comments: a definition begins with Bootstrap:")
+      findings.add(
+        .notDefinition, 1, "the file has nothing but comments: a definition begins with Bootstrap:")
     }
   }
 
   private mutating func take(_ line: DefinitionLine, _ index: Int) {
     if section?.kind.isScript ?? false, documents.takeContent(line.bytes) {
       if Self.beginsStage(line) || line.bytes.first == 0x25 {
-        note(
+        findings.note(
           line.number,
           "\"\(line.trimmed.shown)\" is in a here-document, and stays in the script; the runtimes take it for the head of a part of the file"
         )
@@ -83,7 +74,8 @@ struct DefinitionParser {
     var last = index
     for document in documents.open.dropFirst(before) {
       guard let end = place(of: document.end, after: last) else {
-        note(line.number, "the here-document \"\(document.end[...].shown)\" begins here and never ends")
+        findings.note(
+          line.number, "the here-document \"\(document.end[...].shown)\" begins here and never ends")
         while documents.open.count > before { documents.forgetLast() }
         return
       }
@@ -114,30 +106,30 @@ struct DefinitionParser {
     if kind == nil, DefinitionFile.Section.Kind.ofApp(name, "") != nil {
       guard let app = arguments.words.first else {
         if isIndented, section != nil { return false }
-        find(.section, line.number, "%\(name) needs the name of an app")
+        findings.add(.section, line.number, "%\(name) needs the name of an app")
         skip()
         return true
       }
-      if written != name { note(line.number, "the runtimes know only %\(name), in lower case") }
+      if written != name { findings.note(line.number, "the runtimes know only %\(name), in lower case") }
       arguments = arguments.dropFirst(app.count).trimmed
       kind = .ofApp(name, app.text)
     }
     guard let kind else {
       // Text of a script, such as %s at the beginning of a line of a string.
       if isIndented, section != nil {
-        note(
+        findings.note(
           line.number,
           "\"\(line.trimmed.shown)\" is a line of the section; the runtimes take it for a section's head")
         return false
       }
       let what = written.isEmpty ? "there is no section without a name" : "there is no section %\(written)"
-      find(.section, line.number, what[...].utf8.shownText)
+      findings.add(.section, line.number, what.printable)
       skip()
       return true
     }
-    if isIndented { note(line.number, "%\(name) does not begin its line; the runtimes refuse that") }
+    if isIndented { findings.note(line.number, "%\(name) does not begin its line; the runtimes refuse that") }
     if text.dropFirst(written.utf8.count).first == 0x09 {
-      note(line.number, "a tab follows %\(name); the runtimes take it for a part of the name")
+      findings.note(line.number, "a tab follows %\(name); the runtimes take it for a part of the name")
     }
     endSection()
     documents = HereDocuments()
@@ -181,9 +173,4 @@ struct DefinitionParser {
     isSkipping = false
     documents = HereDocuments()
   }
-}
-
-extension Substring.UTF8View {
-  /// As text for a message.
-  fileprivate var shownText: String { Array(self).printable }
 }

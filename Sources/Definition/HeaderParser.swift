@@ -1,6 +1,6 @@
 /// Reads the lines of a header: `keyword: value`.
 struct HeaderParser {
-  /// The words that headers have. `otherurl` may have a number behind it.
+  /// The words that headers have. A number may follow `otherurl`.
   private static let keywords: Set<String> = [
     "bootstrap", "from", "stage", "library", "registry", "namespace", "fingerprints", "includecmd",
     "mirrorurl", "updateurl", "osversion", "include", "setopt", "product", "user", "regcode", "productpgp",
@@ -15,30 +15,22 @@ struct HeaderParser {
   mutating func parse(_ lines: [DefinitionLine]) {
     for line in lines { take(line) }
     if let continued, let value = values[continued] {
-      note(value.line, "the value of \(continued) ends in a backslash, and no line follows")
+      findings.note(value.line, "the value of \(continued) ends in a backslash, and no line follows")
     }
-  }
-
-  private mutating func find(_ code: DefinitionFinding.Code, _ line: Int, _ message: String) {
-    findings.append(DefinitionFinding(code: code, line: line, message: message, isError: true))
-  }
-
-  private mutating func note(_ line: Int, _ message: String) {
-    findings.append(DefinitionFinding(code: .surprise, line: line, message: message, isError: false))
   }
 
   private mutating func take(_ line: DefinitionLine) {
     let text = withoutComment(line)
     guard !text.isEmpty else {
       if continued != nil {
-        note(
+        findings.note(
           line.number, "an empty line or a comment is within a value that goes on; the runtimes crash here")
       }
       return
     }
     if let keyword = continued { return append(text, to: keyword) }
     guard let colon = text.firstIndex(of: 0x3A) else {
-      return find(
+      return findings.add(
         .header, line.number, "\"\(text.shown)\" has no colon: a line of a header is KEYWORD: VALUE")
     }
     let keyword = text[..<colon].trimmed.text.lowercased()
@@ -48,10 +40,10 @@ struct HeaderParser {
         || keyword.hasPrefix("otherurl") && !digits.isEmpty
           && digits.utf8.allSatisfy({ (0x30...0x39).contains($0) })
     else {
-      return find(.keyword, line.number, "no header has the word \"\(text[..<colon].trimmed.shown)\"")
+      return findings.add(.keyword, line.number, "no header has the word \"\(text[..<colon].trimmed.shown)\"")
     }
     if let old = values[keyword] {
-      note(line.number, "\(keyword) is given in line \(old.line), too; this one counts")
+      findings.note(line.number, "\(keyword) is given in line \(old.line), too; this one counts")
     }
     values[keyword] = DefinitionFile.Value(line: line.number, bytes: [])
     append(text[text.index(after: colon)...].trimmed, to: keyword)
@@ -82,7 +74,7 @@ struct HeaderParser {
     for index in text.indices {
       if text[index] == 0x23 {
         if before.isBlank { return text[..<index].trimmed }
-        note(
+        findings.note(
           line.number, "the \"#\" in \"\(text.shown)\" belongs to the value; the runtimes cut the line there")
       }
       before = text[index]

@@ -18,12 +18,6 @@ struct StageChecker {
   let stages: [DefinitionFile.Stage]
   var findings: [DefinitionFinding]
 
-  private mutating func find(
-    _ code: DefinitionFinding.Code, _ line: Int, _ message: String, isError: Bool = true
-  ) {
-    findings.append(DefinitionFinding(code: code, line: line, message: message, isError: isError))
-  }
-
   mutating func check() {
     var names: [String: Int] = [:]
     for stage in stages {
@@ -34,7 +28,7 @@ struct StageChecker {
       }
       guard let name = stage.name, let line = stage.header["stage"]?.line else { continue }
       if let other = names[name] {
-        find(
+        findings.add(
           .stage, line,
           "two stages have the name \"\(Array(name.utf8)[...].shown)\": the other one is in line \(other)")
       }
@@ -44,27 +38,26 @@ struct StageChecker {
 
   private mutating func checkHeader(_ stage: DefinitionFile.Stage) {
     guard let bootstrap = stage.header["bootstrap"] else {
-      return find(
+      return findings.add(
         .header, stage.line, "the header has no Bootstrap: nothing says where the root file system comes from"
       )
     }
     if bootstrap.text != stage.agent {
-      find(
-        .surprise, bootstrap.line,
-        "the agent is written \"\(bootstrap.bytes[...].shown)\"; the runtimes know only \(stage.agent)",
-        isError: false)
+      findings.note(
+        bootstrap.line,
+        "the agent is written \"\(bootstrap.bytes[...].shown)\"; the runtimes know only \(stage.agent)")
     }
     if let reason = Self.refused[stage.agent] {
-      return find(.agent, bootstrap.line, "there is no agent \(stage.agent): \(reason)")
+      return findings.add(.agent, bootstrap.line, "there is no agent \(stage.agent): \(reason)")
     }
     guard let needed = Self.agents[stage.agent] else {
-      return find(.agent, bootstrap.line, "there is no agent \"\(bootstrap.bytes[...].shown)\"")
+      return findings.add(.agent, bootstrap.line, "there is no agent \"\(bootstrap.bytes[...].shown)\"")
     }
     for keyword in needed where stage.header[keyword]?.bytes.isEmpty ?? true {
-      find(.header, stage.line, "the agent \(stage.agent) needs \(keyword)")
+      findings.add(.header, stage.line, "the agent \(stage.agent) needs \(keyword)")
     }
     if let include = stage.header["includecmd"] {
-      find(.surprise, include.line, "IncludeCmd has no effect, here and in the runtimes", isError: false)
+      findings.note(include.line, "IncludeCmd has no effect, here and in the runtimes")
     }
   }
 
@@ -73,15 +66,15 @@ struct StageChecker {
   ) {
     let words = section.headWords
     if words.count == 1 || words.count > 2 {
-      find(
-        .surprise, section.line,
-        "%files takes \"from\" and a stage; with \(words.count == 1 ? "one word" : "\(words.count) words") it copies from the host, and one of the runtimes copies nothing",
-        isError: false)
+      findings.note(
+        section.line,
+        "%files takes \"from\" and a stage; with \(words.count == 1 ? "one word" : "\(words.count) words") it copies from the host, and one of the runtimes copies nothing"
+      )
     }
     if let from = section.sourceStage, names[from] == nil {
       let isLater = stages.contains { $0.name == from }
       let name = Array(from.utf8)[...].shown
-      find(
+      findings.add(
         .stage, section.line,
         from == stage.name
           ? "the stage \"\(name)\" copies files from itself"
@@ -90,12 +83,10 @@ struct StageChecker {
     }
     for copy in section.copies {
       if copy.hasMore {
-        find(.surprise, copy.line, "what follows the destination has no effect", isError: false)
+        findings.note(copy.line, "what follows the destination has no effect")
       }
       if copy.source.first == 0x27 {
-        find(
-          .surprise, copy.line, "single quotes are part of the name here; double quotes are not",
-          isError: false)
+        findings.note(copy.line, "single quotes are part of the name here; double quotes are not")
       }
     }
   }
@@ -103,9 +94,9 @@ struct StageChecker {
   private mutating func checkLabel(_ line: DefinitionLine) {
     guard let label = DefinitionFile.Label(line) else { return }
     if label.isSeparatedByTab {
-      find(
-        .surprise, line.number,
-        "a tab ends the name of the label; the runtimes take it for a part of the name", isError: false)
+      findings.note(
+        line.number,
+        "a tab ends the name of the label; the runtimes take it for a part of the name")
     }
   }
 }
