@@ -171,15 +171,12 @@ public struct ImageCache: Sendable {
   }
 
   private static func files(_ directory: FilePath, depth: Int) -> [FilePath] {
-    guard let stream = directory.withPlatformString({ opendir($0) }) else { return [] }
-    defer { closedir(stream) }
+    guard let names = try? OwnedDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY).names() else {
+      return []
+    }
     var found: [FilePath] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      guard name != ".", name != ".." else { continue }
-      let path = directory.appending(name)
+    for name in names {
+      let path = directory.appending(String(decoding: name, as: UTF8.self))
       var status = stat()
       guard path.withPlatformString({ lstat($0, &status) }) == 0 else { continue }
       if status.st_mode & S_IFMT == S_IFDIR {

@@ -95,13 +95,12 @@ struct PartialFile: ~Copyable {
   private func removeOthers() {
     let parent = destination.removingLastComponent()
     guard let name = destination.lastComponent?.string,
-      let stream = (parent.isEmpty ? "." : parent).withPlatformString({ opendir($0) })
+      let names = try? OwnedDescriptor(
+        opening: parent.isEmpty ? "." : parent, flags: O_RDONLY | O_DIRECTORY
+      ).names()
     else { return }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let other = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+    for bytes in names {
+      let other = String(decoding: bytes, as: UTF8.self)
       guard other.hasPrefix(name + "."), other.hasSuffix(".part") else { continue }
       let key = other.dropFirst(name.utf8.count + 1).dropLast(5)
       guard key.utf8.count == 16,
