@@ -3,6 +3,7 @@ public import OCI
 public import SIF
 public import Squash
 import StrictJSON
+public import SystemPackage
 
 /// Makes an image of OCI or Docker of a SIF: one layer, which is its root file system, and the configuration that the SIF
 /// brought along, or one that starts its scripts (spec/oci.md "An image of a SIF").
@@ -20,6 +21,11 @@ public struct ImageExport {
   public init(_ image: Image?, _ file: SquashImage) {
     self.image = image
     self.file = file
+  }
+
+  /// An export of the squashfs in a file, which may be a plain one.
+  public init(of path: FilePath, _ file: SquashImage) {
+    self.init(try? Image(reading: FileStorage(opening: path)), file)
   }
 
   /// Writes the image.

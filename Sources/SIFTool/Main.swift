@@ -32,7 +32,9 @@ enum Main {
         CommandLineGrammar.Line(command: error.command))
     }
     let type = type(of: line)
-    if let action = (type as? any LineCommand.Type)?.action(of: line) {
+    if line.parsersOwn == nil, let action = (type as? any LineCommand.Type)?.action(of: line),
+      !CommandFiles.isNeeded
+    {
       do {
         try action()
         return .done

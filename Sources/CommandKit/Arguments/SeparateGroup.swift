@@ -2,7 +2,8 @@ import ArgumentParser
 
 /// A command that can read its arguments with less work than the parser.
 package protocol LineCommand: ToolCommand {
-  /// What the command does.
+  /// What the command does with a line that is not the parser's own. Files in roles that have to be compared send the line
+  /// to the parser afterwards (``CommandFiles/isNeeded``).
   ///
   /// - Returns: nil if the parser has to read the line, for example because it cannot be meant and the parser says why.
   static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)?
@@ -17,8 +18,8 @@ package protocol ShowingCommand: LineCommand {
 extension ShowingCommand {
   /// Shows the image that is the only operand.
   package static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)? {
-    guard line.parsersOwn == nil, line.options.allSatisfy({ $0.name == "json" }), line.operands.count == 1,
-      let image = PathArgument(argument: line.operands[0]), !CommandFiles.isNeeded
+    guard line.options.allSatisfy({ $0.name == "json" }), line.operands.count == 1,
+      let image = PathArgument(argument: line.operands[0])
     else { return nil }
     return { try show(image, json: line.wantsJSON) }
   }

@@ -24,10 +24,9 @@ extension ContainerCommand {
 
   /// Parses only the groups of options that are given.
   static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)? {
-    guard line.parsersOwn == nil, let first = line.operands.first, let image = PathArgument(argument: first),
+    guard let first = line.operands.first, let image = PathArgument(argument: first),
       let request = ContainerRequest(line.options),
-      let program = try? program(line.operands.dropFirst().compactMap { BytesArgument(argument: $0)?.bytes }),
-      !CommandFiles.isNeeded
+      let program = try? program(line.operands.dropFirst().compactMap { BytesArgument(argument: $0)?.bytes })
     else { return nil }
     return { try request.start(image, program) }
   }

@@ -52,9 +52,9 @@ struct MountCommand: LineCommand {
 
   /// Without options, none of them is looked for.
   static func action(of line: CommandLineGrammar.Line) -> (() throws -> Void)? {
-    guard line.parsersOwn == nil, line.options.isEmpty, line.operands.count == 2,
+    guard line.options.isEmpty, line.operands.count == 2,
       let image = PathArgument(argument: line.operands[0]),
-      let directory = DirectoryArgument(argument: line.operands[1]), !CommandFiles.isNeeded
+      let directory = DirectoryArgument(argument: line.operands[1])
     else { return nil }
     return { try mount(image, VolumeRequest(), on: directory, fuse: false, false) }
   }

@@ -41,7 +41,7 @@ struct ExportCommand: ReportingCommand {
         .failure, code: "exists", "\(location.path.printable) exists already; --force replaces it")
     }
     let file = try source.open(reporter)
-    var export = ImageExport(try? Image(reading: FileStorage(opening: source.image.path)), file)
+    var export = ImageExport(of: source.image.path, file)
     export.threads = threads.count
     let bar = reporter.bar(total: file.superblock.bytesUsed)
     var shown: Int64 = 0

@@ -112,7 +112,7 @@ struct PushCommand: ReportingCommand {
       source = try OCIStore(location).image()
     } else {
       let file = try SquashOptions.open(image, nil)
-      var export = ImageExport(try? Image(reading: FileStorage(opening: image.path)), file)
+      var export = ImageExport(of: image.path, file)
       source = try export.image()
       for path in export.report?.skipped ?? [] {
         reporter.note("left out: \(path.escapedName): an archive cannot hold a socket")
