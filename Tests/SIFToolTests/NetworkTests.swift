@@ -62,8 +62,8 @@ import Testing
         siftool: the plugin bridge cannot connect the network "wrong": no IP ranges specified
         siftool: there is no network "absent"
         siftool: the network "site" has nothing that takes portmap
-        0
         left 0
+        0
 
         """, "\(answer.text) \(answer.errors)")
     #expect(answer.errors.contains("does not belong to root alone"), "\(answer.errors)")

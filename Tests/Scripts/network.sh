@@ -151,8 +151,9 @@ described() {
   siftool exec --network site --network-args portmap=1/tcp "$image" true 2>&1 | head -n 1
   chmod 666 /etc/cni/net.d/*
   siftool exec --network site "$image" true
-  ls /var/lib/cni/networks/* | grep -c '^10\.'
+  # The addresses come back when the guardians end.
   left
+  ls /var/lib/cni/networks/* | grep -c '^10\.'
 }
 
 # Programs find a display of the host, as with the runtimes: by its socket in /tmp, or by the network's.
