@@ -172,6 +172,7 @@ let package = Package(
         "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    module("Singularity", ["Bytes", "CommandKit", "Instances", "LinuxSystem", "SIFRuntime", systemPackage]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [
@@ -179,7 +180,7 @@ let package = Package(
         "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OCI", "OpenPGP",
-        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Squash", "StrictJSON",
+        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Singularity", "Squash", "StrictJSON",
         "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -32,6 +32,17 @@ public struct RuntimeError: Fault, Equatable, Sendable {
   /// The thing that this system lacks, where the caller can choose a way without it.
   public let lacking: Need?
 
+  /// The program that does not run, where a front end has words of its own for that.
+  public let program: ProgramFault?
+
+  /// What is wrong with a program.
+  public enum ProgramFault: Equatable, Sendable {
+    /// No directory of the image's PATH has it.
+    case notInPath(String)
+    /// It is for another processor; both by the names of `uname -m`.
+    case foreign(there: String, here: String)
+  }
+
   /// Something that some ways to mount and run need and others do not. A front end knows which of its options help.
   public enum Need: Sendable {
     /// Namespaces without a user namespace: root without CAP_SYS_ADMIN cannot make them.
@@ -57,11 +68,15 @@ public struct RuntimeError: Fault, Equatable, Sendable {
   }
 
   /// Makes a failure.
-  public init(_ code: Code, _ message: String, system: SystemError? = nil, lacking: Need? = nil) {
+  public init(
+    _ code: Code, _ message: String, system: SystemError? = nil, lacking: Need? = nil,
+    program: ProgramFault? = nil
+  ) {
     self.code = code
     self.message = message
     self.system = system
     self.lacking = lacking
+    self.program = program
   }
 
   /// Makes the failure of a system call.

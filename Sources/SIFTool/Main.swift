@@ -3,33 +3,50 @@ import Bytes
 import CommandKit
 import Glibc
 import LinuxSystem
+import Singularity
 import StrictJSON
 
 /// The entry point: parses the command line, runs the command, and turns its outcome into an exit code.
 @main
-enum Main {
+enum Main: ToolOperations {
   static func main() {
-    FrontEnd.current = .siftool
     // First, so that no file gets the number of a standard stream.
     Forking.fillStandardStreams()
     Forking.ignoreSignalsOfWriting()
-    exit(run(ArgumentBytes.commandLine).rawValue)
+    if let name = RuntimeName(calledAs: ArgumentBytes.programName) {
+      exit(Int32(RuntimeCommandLine(name, Self.self).run(ArgumentBytes.commandLine)))
+    }
+    FrontEnd.current = .siftool
+    exit(Int32(FrontEnd.current.code(run(ArgumentBytes.commandLine))))
   }
 
-  private static func run(_ arguments: [String]) -> ExitStatus {
+  static var options: OptionTable { .siftool }
+
+  static func run(_ arguments: [String]) -> ExitStatus {
     do {
       if try ShortForm.run(arguments, SiftoolCommand.shortForms) { return .done }
     } catch {
       return report(error, of: nil, CommandLineGrammar.Line(command: Array(arguments.prefix(1))))
     }
-    var line: CommandLineGrammar.Line
     do throws(CommandLineGrammar.UsageError) {
-      line = try CommandLineGrammar(.siftool, otherNames: ["caps": "capability"]).read(arguments)
+      return run(try CommandLineGrammar(.siftool, otherNames: ["caps": "capability"]).read(arguments))
+    } catch {
+      return report(error)
+    }
+  }
+
+  private static func report(_ error: CommandLineGrammar.UsageError) -> ExitStatus {
+    report(
+      ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON,
+      CommandLineGrammar.Line(command: error.command))
+  }
+
+  static func run(_ line: CommandLineGrammar.Line) -> ExitStatus {
+    var line = line
+    do throws(CommandLineGrammar.UsageError) {
       try OptionVariables.runtimes.add(to: &line, of: .siftool)
     } catch {
-      return report(
-        ToolFailure.usage(ArgumentBytes.printable(error.sentence)), asJSON: error.wantsJSON,
-        CommandLineGrammar.Line(command: error.command))
+      return report(error)
     }
     let type = type(of: line)
     if line.parsersOwn == nil, let action = (type as? any LineCommand.Type)?.action(of: line),
@@ -149,7 +166,7 @@ enum Main {
     }
     if !failure.message.isEmpty { Console.say(failure.message, .failure) }
     if failure.status == .usage {
-      Console.note("Try '\((["siftool"] + line.command + ["--help"]).joined(separator: " "))'.")
+      if let text = FrontEnd.current.helpLine(line.command) { Console.note(text) }
     }
     return failure.status
   }

@@ -11,9 +11,11 @@ import SIFRuntime
 extension FrontEnd {
   /// `siftool` puts its name before every message, and suggests its own options and commands.
   static var siftool: FrontEnd {
-    FrontEnd(
-      line: { severity, text in "siftool: \(severity == .warning ? "warning: " : "")\(text)" },
+    var tool = FrontEnd(
+      prefix: { $0 == .warning ? "siftool: warning: " : "siftool: " },
       remedy: { SiftoolRemedies.remedy(for: $0) })
+    tool.helpLine = { "Try '\((["siftool"] + $0 + ["--help"]).joined(separator: " "))'." }
+    return tool
   }
 }
 

@@ -12,6 +12,9 @@ package struct CommandLineGrammar {
       package let name: String
       /// The arguments for the parser: the option, and its value.
       package let words: [String]
+
+      /// A flag.
+      package static func flag(_ name: String) -> Option { Option(name: name, words: ["--\(name)"]) }
     }
 
     /// The names of the command; none for the tool itself.
@@ -120,7 +123,7 @@ package struct CommandLineGrammar {
   private func name(of path: [String]) -> String { path.isEmpty ? table.tool : path.joined(separator: " ") }
 
   /// An option with its value, for the parser.
-  static func option(_ option: OptionTable.Option, _ value: String) -> Line.Option {
+  package static func option(_ option: OptionTable.Option, _ value: String) -> Line.Option {
     // The parser takes a value that begins with a dash for an option, and finds no value in an empty one after "=".
     Line.Option(
       name: option.name,
@@ -225,7 +228,7 @@ package struct CommandLineGrammar {
           isOn = value
         }
         // A flag may be repeated, and the last one counts.
-        let flag = Line.Option(name: option.name, words: ["--\(option.name)"])
+        let flag = Line.Option.flag(option.name)
         if !isOn { options.removeAll { $0 == flag } }
         if isOn, isFirst || !options.contains(flag) { options.append(flag) }
         return

@@ -68,7 +68,7 @@ package struct OptionVariables: Sendable {
             wantsJSON: line.wantsJSON)
         }
         guard isOn else { continue }
-        added.append(CommandLineGrammar.Line.Option(name: option.name, words: ["--\(option.name)"]))
+        added.append(.flag(option.name))
       case .one: added.append(CommandLineGrammar.option(option, text))
       case .list:
         let values = isList ? text.split(separator: ",").map(Self.trimmed) : [text]

@@ -79,6 +79,11 @@ package enum ArgumentBytes {
     hasStandIns(text) ? Array(decode(text).dropLast()).printable : text.printable
   }
 
+  /// The name that the process was called with.
+  package static var programName: String {
+    CommandLine.argc > 0 ? CommandLine.unsafeArgv[0].map(encode) ?? "" : ""
+  }
+
   /// The process's arguments without its name.
   package static var commandLine: [String] {
     let arguments = CommandLine.unsafeArgv

@@ -1,8 +1,8 @@
 /// Options of the runtimes that have no counterpart here, each with the reason, so that the message about an unknown option
 /// says more than that (spec/runtime-flags.md).
-enum RefusedOptions {
+package enum RefusedOptions {
   /// The reason why commands that start programs do not have an option.
-  static func reason(ofProgram option: String) -> String? {
+  package static func reason(ofProgram option: String) -> String? {
     for line in ofPrograms where line.names.contains(Substring(option)) { return line.reason }
     return nil
   }

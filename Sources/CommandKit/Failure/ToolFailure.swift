@@ -36,7 +36,8 @@ package struct ToolFailure: Error {
   package init(_ fault: any Fault) {
     status = ExitStatus(fault.kind)
     code = fault.identifier
-    message = fault.description + (FrontEnd.current.remedy(fault) ?? "")
+    let tool = FrontEnd.current
+    message = tool.sentence(fault) ?? fault.description + (tool.remedy(fault) ?? "")
     offset = fault.offset
     objectID = fault.objectID
   }

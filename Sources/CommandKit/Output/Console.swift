@@ -98,7 +98,18 @@ package enum Console {
 
   /// Writes a message to stderr, in this tool's form.
   package static func say(_ text: String, _ severity: FrontEnd.Severity) {
-    note(FrontEnd.current.line(severity, text))
+    guard FrontEnd.current.shows(severity) else { return }
+    try? SystemError.writeAll(bytes(ofMessage: text, severity).span.bytes, to: STDERR_FILENO)
+  }
+
+  /// A message in this tool's form, with its end.
+  package static func bytes(ofMessage text: String, _ severity: FrontEnd.Severity) -> [UInt8] {
+    let tool = FrontEnd.current
+    let prefix = tool.prefix(severity)
+    guard let colour = tool.colour(severity), isTerminal(STDERR_FILENO) else {
+      return bytes(ofLine: prefix + text)
+    }
+    return Array("\u{1B}[\(colour)m\(prefix)\u{1B}[0m".utf8) + bytes(ofLine: text)
   }
 
   /// Writes a question to stderr; the answer is typed after it.

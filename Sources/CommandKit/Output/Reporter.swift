@@ -19,6 +19,9 @@ package struct Reporter: Sendable {
     if !isQuiet { Console.say(text, .note) }
   }
 
+  /// Prints a notice in this tool's words, unless quiet is asked for.
+  package func note(_ notice: FrontEnd.Notice) { note(FrontEnd.current.text(of: notice)) }
+
   /// Prints a warning of one line, unless quiet is asked for.
   package func warn(_ text: String) {
     if !isQuiet { Console.say(text, .warning) }

@@ -32,6 +32,7 @@ enum ForeignProgram {
     let there = names[machine] ?? "the machine number \(machine) of ELF"
     guard there != here else { return nil }
     return RuntimeError(
-      .notExecutable, "cannot run \(path.string): it is a program for \(there), and this machine is \(here)")
+      .notExecutable, "cannot run \(path.string): it is a program for \(there), and this machine is \(here)",
+      program: .foreign(there: there, here: here))
   }
 }

@@ -90,7 +90,10 @@ struct ProgramStart {
         return error
       }
       let isMissing = reason.map { [0, ENOENT, ENOTDIR].contains($0.rawValue) } ?? false
-      if isMissing, isSearched { return RuntimeError(.notFound, "\(name) is not in the image's PATH") }
+      if isMissing, isSearched {
+        return RuntimeError(
+          .notFound, "\(name) is not in the image's PATH", program: .notInPath(name))
+      }
       return RuntimeError(
         isMissing ? .notFound : .notExecutable,
         "cannot run \(name): \(reason?.description ?? "an unknown error")")

@@ -190,7 +190,8 @@ struct InstanceStopCommand: ReportingCommand {
     stopper.patience = Double(timeout)
     stopper.onStop = {
       reporter.note(
-        "stopping \($0.name), an instance of \($0.container.image.string) (process \($0.container.process))")
+        .instanceStopping(
+          name: $0.name, image: $0.container.image.string, process: $0.container.process))
     }
     stopper.onKill = { reporter.note("killing \($0.name): it has not ended in time") }
     try stopper.stop(instances)

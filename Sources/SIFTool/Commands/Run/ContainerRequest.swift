@@ -144,12 +144,12 @@ struct ContainerRequest {
       throw error
     }
     if let file = service.pidFile { write(instance.container.process, to: file, reporter) }
-    reporter.note("instance \(name) started (process \(instance.container.process))")
+    reporter.note(.instanceStarted(name: name, process: instance.container.process))
   }
 
   /// Shows what a start in the background has written. Lines of this tool begin with its name already.
   private static func show(_ log: [UInt8], _ reporter: Reporter) {
-    let prefix = FrontEnd.current.line(.note, "")
+    let prefix = FrontEnd.current.prefix(.note)
     for line in log.split(separator: 0x0A) {
       let text = String(decoding: line, as: UTF8.self)
       reporter.note(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
@@ -197,8 +197,8 @@ struct ContainerRequest {
     options.report = {
       let failure = ToolFailure($0)
       return (
-        Console.bytes(ofLine: FrontEnd.current.line(.failure, failure.message)),
-        UInt8(clamping: failure.status.rawValue)
+        Console.bytes(ofMessage: failure.message, .failure),
+        FrontEnd.current.code(failure.status)
       )
     }
     options.onNote = { reporter.note($0) }
