@@ -172,7 +172,12 @@ let package = Package(
         "CLinux", "Bytes", "Gcrypt", "LinuxSystem", "SIF", "Squash", "StrictJSON", systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    module("Singularity", ["Bytes", "CommandKit", "Instances", "LinuxSystem", "SIFRuntime", systemPackage]),
+    module(
+      "Singularity",
+      [
+        "Bytes", "CommandKit", "Gcrypt", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LinuxSystem", "SIF",
+        "SIFRuntime", "StrictJSON", systemPackage,
+      ]),
     .executableTarget(
       name: "SIFTool",
       dependencies: [

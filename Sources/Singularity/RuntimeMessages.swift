@@ -1,5 +1,6 @@
 import Bytes
 import CommandKit
+import ImageFetch
 import Instances
 import LinuxSystem
 import SIFRuntime
@@ -55,11 +56,23 @@ extension FrontEnd {
 enum RuntimeSentence {
   static func of(_ fault: any Fault, _ verb: Verb, _ operands: [String]) -> String? {
     switch fault {
-    case let error as RuntimeError: error.program.map(sentence(about:))
-    case let error as InstanceError: sentence(about: error, verb, operands)
-    case let error as SystemError: sentence(about: error, operands)
-    default: nil
+    case let error as RuntimeError:
+      if let program = error.program { return sentence(about: program) }
+      return error.system.flatMap { sentence(about: $0, operands) }
+    case let error as InstanceError: return sentence(about: error, verb, operands)
+    case let error as SystemError: return sentence(about: error, operands)
+    case let error as FetchError where error.code == .address: return sentence(aboutAddressIn: operands)
+    default: return nil
     }
+  }
+
+  private static func sentence(aboutAddressIn operands: [String]) -> String? {
+    for operand in operands {
+      if let end = operand.firstRange(of: "://") {
+        return "Unsupported transport type: \(operand[..<end.lowerBound])"
+      }
+    }
+    return nil
   }
 
   private static func sentence(about program: RuntimeError.ProgramFault) -> String {

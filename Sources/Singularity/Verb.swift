@@ -164,7 +164,7 @@ extension Verb {
     // All objects are signed anyway.
     sign.idle = ["all"]
     return [
-      sign, same("key list", "", "List keys", 0...0, options: "s/secret keyring="),
+      sign, verify, same("key list", "", "List keys", 0...0, options: "s/secret keyring="),
       same("key search", "TEXT", "Search a key server", 1...1, options: "l/long-list u/url="),
       same("key pull", "FINGERPRINT", "Fetch a key", 1...1, options: "u/url= keyring="),
       same("key push", "FINGERPRINT", "Send a key", 1...1, options: "u/url= keyring="),
