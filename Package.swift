@@ -176,7 +176,7 @@ let package = Package(
       "Singularity",
       [
         "Bytes", "CommandKit", "Gcrypt", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LinuxSystem", "SIF",
-        "SIFRuntime", "StrictJSON", systemPackage,
+        "OpenPGP", "SIFRuntime", "StrictJSON", systemPackage,
       ]),
     .executableTarget(
       name: "SIFTool",

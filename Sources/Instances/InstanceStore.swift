@@ -16,6 +16,9 @@ public struct InstanceStore: Sendable {
   private let configuration: FilePath
   private let host: String
 
+  /// The runtime in whose directory they are: that whose name this process has, else Apptainer.
+  private static var owner: UserDirectories.Family { UserDirectories.called ?? .apptainer }
+
   /// The directory that the runtimes of this family use besides others' names: `app`, `sing`.
   private static let family = "siftool"
 
@@ -44,7 +47,7 @@ public struct InstanceStore: Sendable {
     }
     guard
       let configuration = named
-        ?? home.flatMap({ $0.isAbsolute && $0 != "/" ? $0.appending(".apptainer") : nil })
+        ?? home.flatMap({ $0.isAbsolute && $0 != "/" ? $0.appending(".\(Self.owner.rawValue)") : nil })
     else {
       throw InstanceError(
         .notFound,

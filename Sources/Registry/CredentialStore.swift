@@ -23,20 +23,13 @@ public struct CredentialStore: Sendable {
       self.file = file
       return
     }
-    let home = FilePath(Self.variable("HOME") ?? "/")
-    let first = FilePath(Self.variable("SINGULARITY_CONFIGDIR") ?? home.appending(".singularity").string)
-    let second = FilePath(Self.variable("APPTAINER_CONFIGDIR") ?? home.appending(".apptainer").string)
-    let docker = FilePath(Self.variable("DOCKER_CONFIG") ?? home.appending(".docker").string)
-    files = [
-      first.appending("docker-config.json"), second.appending("docker-config.json"),
-      docker.appending("config.json"),
-    ]
+    let home = UserDirectories.variable("HOME") ?? "/"
+    let docker = UserDirectories.variable("DOCKER_CONFIG") ?? home.appending(".docker")
+    files =
+      UserDirectories.families.map { family in
+        (family.variable("CONFIGDIR") ?? home.appending(".\(family.rawValue)")).appending("docker-config.json")
+      } + [docker.appending("config.json")]
     self.file = files[0]
-  }
-
-  private static func variable(_ name: String) -> String? {
-    guard let value = getenv(name), value.pointee != 0 else { return nil }
-    return String(cString: value)
   }
 
   // MARK: Reading

@@ -25,19 +25,14 @@ public struct RemoteStore: Sendable {
   ///
   /// - Throws: ``RemoteError`` if neither a directory nor a home is known.
   public static func ofProcess() throws(RemoteError) -> RemoteStore {
-    func variable(_ name: String) -> FilePath? {
-      guard let value = getenv(name), value.pointee != 0 else { return nil }
-      return FilePath(platformString: value)
+    let families = UserDirectories.families.map { (RemoteFamily(rawValue: $0.rawValue) ?? .singularity, $0) }
+    for (family, names) in families {
+      if let directory = names.variable("CONFIGDIR") { return RemoteStore(family, directory) }
     }
-    for family in RemoteFamily.allCases {
-      if let directory = variable("\(family.rawValue.uppercased())_CONFIGDIR") {
-        return RemoteStore(family, directory)
-      }
-    }
-    guard let home = variable("HOME") else {
+    guard let home = UserDirectories.variable("HOME") else {
       throw RemoteError(.unknown, "the file with the remotes is not known: HOME is not set")
     }
-    let stores = RemoteFamily.allCases.map { RemoteStore($0, home.appending(".\($0.rawValue)")) }
+    let stores = families.map(\.0).map { RemoteStore($0, home.appending(".\($0.rawValue)")) }
     func first(_ path: (RemoteStore) -> FilePath) -> RemoteStore? { stores.first { Self.exists(path($0)) } }
     return first(\.userFile) ?? first(\.systemFile) ?? first { $0.userFile.removingLastComponent() }
       ?? stores[0]

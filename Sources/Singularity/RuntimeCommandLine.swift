@@ -1,5 +1,5 @@
 import CommandKit
-import Glibc
+import LinuxSystem
 
 /// A command line of the runtimes, run by the same operations as `siftool`'s.
 package struct RuntimeCommandLine {
@@ -25,6 +25,7 @@ package struct RuntimeCommandLine {
       return refuse("Error for command \"\(name.program)\": \(error.sentence)", usage: HelpText.summary(name))
     }
     FrontEnd.current = .runtime(globals)
+    UserDirectories.called = name.family
     if globals.wantsVersion { return write(name.versionLine + "\n") }
     if globals.wantsHelp { return write(HelpText.whole(name)) }
     guard let first = words.first else {
@@ -61,16 +62,26 @@ package struct RuntimeCommandLine {
     }
     FrontEnd.current = FrontEnd.current.speaking(of: verb, reading.operands)
     switch verb.work {
-    case .command(let target): return code(tool.run(line(of: verb, target, reading)))
+    case .command(let target):
+      var reading = reading
+      return doing { try verb.prepare?(&reading) } ?? code(tool.run(line(of: verb, target, reading)))
     case .text(let text): return write(text(name))
-    case .own(let action):
-      do { try action(reading, name) } catch {
-        let failure = ToolFailure(error)
-        if !failure.message.isEmpty { Console.say(failure.message, .failure) }
-        return code(failure.status)
-      }
-      return 0
+    case .own(let action): return doing { try action(reading, name) } ?? 0
     case .words, .refused: return 0
+    }
+  }
+
+  /// Does something, and says what failed.
+  ///
+  /// - Returns: the exit code, if it failed.
+  private func doing(_ action: () throws -> Void) -> UInt8? {
+    do {
+      try action()
+      return nil
+    } catch {
+      let failure = ToolFailure(error)
+      if !failure.message.isEmpty { Console.say(failure.message, .failure) }
+      return code(failure.status)
     }
   }
 

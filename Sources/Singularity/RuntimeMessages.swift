@@ -33,6 +33,7 @@ extension FrontEnd {
       case .instanceStarted: "instance started successfully"
       case .instanceStopping(let name, let image, let process):
         "Stopping \(name) instance of \(image) (PID=\(process))"
+      case .signed(let image, _, _): "Signature created and applied to image '\(image)'"
       }
     }
     return tool

@@ -1,4 +1,5 @@
 import CommandKit
+import LinuxSystem
 
 /// A name of the runtimes that the tool was called with.
 package enum RuntimeName: Sendable {
@@ -16,6 +17,9 @@ package enum RuntimeName: Sendable {
     default: return nil
     }
   }
+
+  /// The runtime whose files in the home directory are used.
+  var family: UserDirectories.Family { self == .apptainer ? .apptainer : .singularity }
 
   /// The program's name in messages.
   var program: String { self == .apptainer ? "apptainer" : "singularity" }

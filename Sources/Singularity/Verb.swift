@@ -40,6 +40,8 @@ struct Verb: Sendable {
   var idle: Set<String> = []
   /// Options by the names that they have in `siftool`.
   var names: [String: String] = [:]
+  /// Changes what was read before `siftool`'s command gets it.
+  var prepare: (@Sendable (inout RuntimeGrammar.Reading) throws -> Void)?
   /// Whether everything after the first operand belongs to a program.
   var startsProgram = false
   var failure = Failure.fatal
@@ -156,23 +158,8 @@ extension Verb {
     ]
   }()
 
-  private static let signatures: [Verb] = {
-    var sign = same(
-      "sign", "IMAGE", "Sign an image", 1...1,
-      options:
-        "g/group-id=+ i/sif-id=+ key=+ fingerprint= keyring= a/all passphrase-fd= passphrase-file=")
-    // All objects are signed anyway.
-    sign.idle = ["all"]
-    return [
-      sign, verify, same("key list", "", "List keys", 0...0, options: "s/secret keyring="),
-      same("key search", "TEXT", "Search a key server", 1...1, options: "l/long-list u/url="),
-      same("key pull", "FINGERPRINT", "Fetch a key", 1...1, options: "u/url= keyring="),
-      same("key push", "FINGERPRINT", "Send a key", 1...1, options: "u/url= keyring="),
-      same("key import", "FILE", "Import keys", 1...1, options: "keyring="),
-      same("key export", "FILE", "Export a key", 1...1, options: "s/secret keyring="),
-      same("key remove", "FINGERPRINT", "Remove a key", 1...1, options: "s/secret keyring="),
-    ]
-  }()
+  private static let signatures: [Verb] =
+    [sign, verify] + keys
 
   private static let administration: [Verb] = [
     same("capability add", "CAPABILITIES", "Grant capabilities", 1...1),

@@ -65,7 +65,7 @@ private enum VerifyVerb {
         ExitStatus(report.verdict.faultKind ?? .other), code: report.verdict.rawValue,
         "Failed to verify container: integrity: \(fault)")
     }
-    reporter.note("Verified signature(s) from image '\(path.printable)'")
+    if !printsJSON { reporter.note("Verified signature(s) from image '\(path.printable)'") }
   }
 
   private static func number(_ text: String?, _ option: String) throws -> UInt32 {
@@ -141,6 +141,9 @@ private enum VerifyVerb {
     let altered = Set(report.signatures.flatMap(\.altered)).sorted()
     if report.verdict == .tampered, !altered.isEmpty {
       return "data object integrity compromised: \(altered.map { "\($0)" }.joined(separator: ", "))"
+    }
+    if report.signatures.contains(where: { $0.faults.contains { $0.code == "header-altered" } }) {
+      return "header integrity compromised"
     }
     if report.verdict == .unsigned {
       guard report.signatures.contains(where: \.isConsidered) else {

@@ -50,15 +50,13 @@ public struct ImageCache: Sendable {
   /// `~/.singularity`, or in `~/.apptainer` if that alone has one.
   public init() {
     for name in ["APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR"] {
-      if let value = Transfer.variable(name) {
-        directory = FilePath(value).appending("cache")
+      if let value = UserDirectories.variable(name) {
+        directory = value.appending("cache")
         return
       }
     }
-    let home = FilePath(Transfer.variable("HOME") ?? "/")
-    let own = home.appending(".singularity/cache")
-    let other = home.appending(".apptainer/cache")
-    directory = access(own.string, F_OK) != 0 && access(other.string, F_OK) == 0 ? other : own
+    let places = UserDirectories.families.map { ($0.directoryOfHome ?? FilePath("/.\($0.rawValue)")).appending("cache") }
+    directory = places.first { access($0.string, F_OK) == 0 } ?? places[0]
   }
 
   /// The path of an entry, whether it exists or not.

@@ -24,6 +24,12 @@ package struct OptionTable: Sendable {
     package var value = Value.none
     /// Whether the value may begin with a dash, even as a separate argument.
     package var takesAnything = false
+
+    /// An option by its name.
+    package init(_ name: String, value: Value = .none) {
+      self.name = name
+      self.value = value
+    }
   }
 
   /// The options of one command.
@@ -87,7 +93,7 @@ package struct OptionTable: Sendable {
 
   private static func option(_ word: Substring) -> Option {
     var name = word
-    var option = Option(name: "")
+    var option = Option("")
     for (mark, value) in [("=+", Option.Value.list), ("=", .one), ("!", .one)] where name.hasSuffix(mark) {
       option.value = value
       option.takesAnything = mark == "!"

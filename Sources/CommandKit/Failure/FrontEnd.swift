@@ -15,6 +15,8 @@ package struct FrontEnd: Sendable {
   package enum Notice: Sendable {
     case instanceStarted(name: String, process: Int32)
     case instanceStopping(name: String, image: String, process: Int32)
+    /// Signatures were added to an image.
+    case signed(image: String, objects: String, count: Int)
 
     /// The words of `siftool`.
     fileprivate var sentence: String {
@@ -22,6 +24,7 @@ package struct FrontEnd: Sendable {
       case .instanceStarted(let name, let process): "instance \(name) started (process \(process))"
       case .instanceStopping(let name, let image, let process):
         "stopping \(name), an instance of \(image) (process \(process))"
+      case .signed(_, let objects, let count): "signed: object\(count == 1 ? "" : "s") \(objects)"
       }
     }
   }

@@ -1,6 +1,7 @@
 import Bytes
 import Gcrypt
 import Glibc
+import LinuxSystem
 public import OpenPGP
 public import SystemPackage
 
@@ -9,15 +10,9 @@ public enum KeyRingFiles {
   /// The directories of the runtimes' key rings: those that the environment names, or if it names none, the defaults in
   /// the home directory. A user who names a ring trusts only that one.
   public static var runtimeDirectories: [FilePath] {
-    func value(_ variable: String) -> FilePath? {
-      guard let text = getenv(variable), text.pointee != 0 else { return nil }
-      return FilePath(platformString: text)
-    }
-    let named = ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(value)
+    let named = ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(UserDirectories.variable)
     guard named.isEmpty else { return named }
-    return [".singularity", ".apptainer"].compactMap { folder in
-      value("HOME")?.appending(folder).appending("keys")
-    }
+    return UserDirectories.families.compactMap { $0.directoryOfHome?.appending("keys") }
   }
 
   /// The rings at a path: in a directory, those that runtimes and GnuPG keep; a file itself.

@@ -29,7 +29,7 @@ struct SignCommand: ReportingCommand {
     var editor = try ImageEditor(opening: image.path, clock: try write.clock())
     let signatures = try signer.sign(&editor, selection: selection, at: time, reporter)
     let names = ByteText.ranges(signatures.map(\.id))
-    reporter.note("signed: object\(signatures.count == 1 ? "" : "s") \(names)")
+    reporter.note(.signed(image: image.path.printable, objects: names, count: signatures.count))
     let groups = Set(signatures.compactMap(\.link))
     if editor.image.header.id == .none, groups.count > 1 {
       reporter.warn(
