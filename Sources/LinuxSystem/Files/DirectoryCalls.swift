@@ -27,6 +27,9 @@ extension OwnedDescriptor {
     try openBeneath(name, flags: linux_o_path | O_NOFOLLOW)
   }
 
+  /// The flag of opening a file only to name it.
+  public static var namingFlag: Int32 { linux_o_path }
+
   /// When this file was made, in seconds and nanoseconds; nil if its file system does not keep that.
   public var birthTime: (seconds: Int64, nanoseconds: UInt32)? {
     var (seconds, nanoseconds): (Int64, UInt32) = (0, 0)

@@ -1,5 +1,4 @@
 import Bytes
-import CLinux
 import Glibc
 public import LinuxSystem
 
@@ -103,8 +102,9 @@ private final class DirectorySource {
       }
       (type, content) = (.symlink, .symlink(target))
     case S_IFBLK, S_IFCHR:
-      let device = DeviceNumber(major: linux_major(status.st_rdev), minor: linux_minor(status.st_rdev))
-      (type, content) = (format == S_IFBLK ? .blockDevice : .characterDevice, .device(device))
+      (type, content) = (
+        format == S_IFBLK ? .blockDevice : .characterDevice, .device(DeviceNumber(kernel: status.st_rdev))
+      )
     case S_IFIFO: (type, content) = (.fifo, .other)
     default: (type, content) = (.socket, .other)
     }
