@@ -134,8 +134,8 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Bytes", "Gcrypt", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF", "Squash", "StrictJSON",
-        systemPackage,
+        "Bytes", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
+        "Squash", "StrictJSON", systemPackage,
       ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
@@ -181,7 +181,8 @@ let package = Package(
     .executableTarget(
       name: "SIFTool",
       dependencies: [
-        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "ExecutionControl", "Forensics", "Gcrypt",
+        "Accelerators", "CLinux", "CStart", "CommandKit", "Bytes", "Definition", "ExecutionControl",
+        "Forensics", "Gcrypt",
         "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OCI", "OpenPGP",

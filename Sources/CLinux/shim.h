@@ -15,6 +15,7 @@
 #include <linux/fuse.h>
 #include <linux/loop.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -43,6 +44,16 @@ static const int linux_o_noatime = 01000000;
 // fcntl is variadic, and Swift does not import it with a struct argument.
 static inline int linux_fcntl_lock(int fd, int command, struct flock *lock) {
   return fcntl(fd, command, lock);
+}
+
+// struct statx and its call are only declared with _GNU_SOURCE. Whether the file system knows when the open file was made, and when.
+static inline int linux_birth_time(int fd, int64_t *seconds, uint32_t *nanoseconds) {
+  struct statx status;
+  if (syscall(SYS_statx, fd, "", 0x1000 /* AT_EMPTY_PATH */, STATX_BTIME, &status) != 0) return -1;
+  if ((status.stx_mask & STATX_BTIME) == 0) return 0;
+  *seconds = status.stx_btime.tv_sec;
+  *nanoseconds = status.stx_btime.tv_nsec;
+  return 1;
 }
 
 // The command is only defined with _GNU_SOURCE.

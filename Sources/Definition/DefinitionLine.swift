@@ -16,6 +16,9 @@ public struct DefinitionLine: Equatable, Sendable {
   /// The bytes without blanks at both ends.
   var trimmed: ArraySlice<UInt8> { bytes[...].trimmed }
 
+  /// The lines of a text that is not a definition file, such as labels that a script wrote.
+  public static func lines(_ text: [UInt8]) -> [DefinitionLine] { lines(of: text[...]) }
+
   /// The lines of a text. The last end of a line begins no further one.
   static func lines(of text: ArraySlice<UInt8>) -> [DefinitionLine] {
     var lines: [DefinitionLine] = []

@@ -33,22 +33,23 @@ extension RuntimeParts {
     setLabel("org.label-schema.usage.singularity.deffile.bootstrap", scheme)
     setLabel("org.label-schema.usage.singularity.deffile.from", name)
     let labels = labelMembers.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    let attributes: JSONValue = [
-      "environment": ["/.singularity.d/env/10-docker2singularity.sh": .text(variables)],
-      "labels": .object(labels), "runscript": .text(runscript), "deffile": .text(definition),
-    ]
-    documents.append(
+    let texts: [(String, JSONValue?)] = [
       (
-        "inspect-metadata.json",
-        JSONWriter.compact(["data": ["attributes": attributes], "type": "container"])
-      ))
-    if !(config.settings.members ?? []).isEmpty {
-      documents.append(("oci-config.json", JSONWriter.compact(config.settings)))
-    }
+        "environment",
+        InspectMetadata.text(variables).map {
+          .object([JSONMember("/.singularity.d/env/10-docker2singularity.sh", $0)])
+        }
+      ),
+      ("labels", .object(labels)), ("runscript", InspectMetadata.text(runscript)),
+      ("deffile", InspectMetadata.text(definition)),
+    ]
+    let attributes = texts.compactMap { name, value in value.map { JSONMember(name, $0) } }
+    addDocument("inspect-metadata.json", InspectMetadata.document(attributes))
+    if let settings = Self.settings(of: config) { addDocument("oci-config.json", settings) }
   }
 
   /// The date as the label spells it, in UTC; nil for an image without a time.
-  private static func buildDate(_ clock: EditClock) -> String? {
+  static func buildDate(_ clock: EditClock) -> String? {
     let seconds: Int64
     switch clock {
     case .automatic: seconds = Timestamp.now.seconds
@@ -80,12 +81,6 @@ extension Packer {
     self.init(
       try RuntimeParts(of: image, scheme: scheme, name: name, clock: clock), options, clock: clock)
     architecture = image.config.platform.flatMap { Architecture(name: $0.architecture) }
-  }
-}
-
-extension JSONValue {
-  fileprivate static func text(_ bytes: [UInt8]) -> JSONValue {
-    .string(String(decoding: bytes, as: UTF8.self))
   }
 }
 

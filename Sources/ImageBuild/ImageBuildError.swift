@@ -14,6 +14,12 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
     case unsuitableImage = "unsuitable-image"
     /// A program of the host that does the work is missing, or failed.
     case missingProgram = "missing-program"
+    /// A file that does not exist.
+    case notFound = "not-found"
+    /// A step of a build that did not end well.
+    case stepFailed = "step-failed"
+    /// Something that is there already.
+    case exists
   }
 
   /// The kind of fault.

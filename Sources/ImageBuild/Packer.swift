@@ -20,6 +20,8 @@ public struct Packer {
     case file(FilePath)
     /// A tar archive that is read from an open descriptor.
     case archive(Int32)
+    /// A tree that was built. Nothing is added to it.
+    case tree(BuildTree)
     /// The layers of an image of OCI or Docker, which are read from where they are.
     case layers(OCIImage)
   }
@@ -87,11 +89,7 @@ public struct Packer {
         var source = BytesSource(definition)
         try editor.add(NewObject(.definitionFile), from: &source)
       }
-      if let labels = parts.labels, parts.documents.isEmpty {
-        var source = BytesSource(labels)
-        try editor.add(NewObject(.labels), from: &source)
-      }
-      for document in parts.documents {
+      for document in parts.objects {
         try editor.add(NewObject(.genericJSON, name: document.name), bytes: document.bytes)
       }
       report = try addPartition(source, to: &editor)
@@ -125,8 +123,13 @@ public struct Packer {
   }
 
   private func fill(_ place: any PackPlace, from source: Source) throws -> WriteReport {
+    var options = options
+    if case .tree(let tree) = source { options.treeAttributes = tree.attributes }
     let writer = try SquashWriter(place, options)
     switch source {
+    case .tree(let tree):
+      try writer.add(contentsOf: try OwnedDescriptor(opening: tree.path, flags: O_RDONLY | O_DIRECTORY))
+      return try writer.finish()
     case .archive(let number): try writer.add(archive: DescriptorSource(number))
     case .layers(let image): try writer.add(layersOf: image)
     case .file(let path):

@@ -29,15 +29,10 @@ struct RuntimeLayout {
     for path in [".singularity.d", ".singularity.d/actions", ".singularity.d/env", ".singularity.d/libs"] {
       if try !writer.has(Array(path.utf8)) { try writer.add(directory: Array(path.utf8), attributes(0o755)) }
     }
-    for (name, body) in Self.actions {
-      try addIfMissing(".singularity.d/actions/\(name)", Self.prologue + body)
-      try addLinkIfMissing(".\(name)", ".singularity.d/actions/\(name)")
+    for (path, text) in BaseFiles.scripts {
+      try addIfMissing(".singularity.d/\(path)", path == "runscript" ? Self.runscript : text)
     }
-    try addIfMissing(".singularity.d/env/90-environment.sh", "#!/bin/sh\n")
-    try addIfMissing(".singularity.d/runscript", Self.runscript)
-    try addIfMissing(".singularity.d/startscript", "#!/bin/sh\n")
-    try addLinkIfMissing("singularity", ".singularity.d/runscript")
-    try addLinkIfMissing("environment", ".singularity.d/env/90-environment.sh")
+    for (name, target) in BaseFiles.links { try addLinkIfMissing(name, target) }
   }
 
   /// As in the runtimes, for an image without a runscript: the arguments are the program.
@@ -49,24 +44,6 @@ struct RuntimeLayout {
     exec /bin/sh
 
     """
-
-  private static let prologue = """
-    #!/bin/sh
-    for script in /.singularity.d/env/*.sh; do
-      if [ -f "$script" ]; then
-        . "$script"
-      fi
-    done
-
-    """
-
-  private static let actions = [
-    ("exec", "exec \"$@\"\n"),
-    ("run", "exec /.singularity.d/runscript \"$@\"\n"),
-    ("shell", "if [ -x /bin/bash ]; then\n  exec /bin/bash --norc \"$@\"\nfi\nexec /bin/sh \"$@\"\n"),
-    ("start", "exec /.singularity.d/startscript \"$@\"\n"),
-    ("test", "if [ -x /.singularity.d/test ]; then\n  exec /.singularity.d/test \"$@\"\nfi\n"),
-  ]
 
   private func addIfMissing(_ path: String, _ text: String) throws(SquashError) {
     guard try !writer.has(Array(path.utf8)) else { return }
@@ -88,16 +65,25 @@ struct RuntimeLayout {
     try writer.add(file: Array(".singularity.d/Singularity".utf8), bytes, attributes(0o644))
   }
 
-  /// Adds variables. The scripts of the image itself may also set them: these come later, and win.
-  func add(environment: [(name: String, value: [UInt8])]) throws(SquashError) {
-    guard !environment.isEmpty else { return }
+  /// The script that ``add(environment:)`` writes.
+  static let environmentPath = ".singularity.d/env/91-environment.sh"
+
+  /// A script that sets variables; nil without any.
+  static func script(of environment: [(name: String, value: [UInt8])]) -> [UInt8]? {
+    guard !environment.isEmpty else { return nil }
     var script = Array("#!/bin/sh\n".utf8)
     for (name, value) in environment {
       // Between single quotes, only the quote itself is special.
       let quoted = value.flatMap { $0 == 0x27 ? Array("'\\''".utf8) : [$0] }
       script += Array("export \(name)='".utf8) + quoted + Array("'\n".utf8)
     }
-    try writer.add(file: Array(".singularity.d/env/91-environment.sh".utf8), script, attributes(0o755))
+    return script
+  }
+
+  /// Adds variables. The scripts of the image itself may also set them: these come later, and win.
+  func add(environment: [(name: String, value: [UInt8])]) throws(SquashError) {
+    guard let script = Self.script(of: environment) else { return }
+    try writer.add(file: Array(Self.environmentPath.utf8), script, attributes(0o755))
   }
 
   /// Adds a script that sets variables, in place of one of the same name.

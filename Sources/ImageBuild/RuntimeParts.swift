@@ -17,21 +17,43 @@ public struct RuntimeParts: Sendable {
   public private(set) var environment: [(name: String, value: [UInt8])] = []
   /// Further scripts that set variables, by their names in `/.singularity.d/env`.
   var scripts: [(name: String, text: [UInt8])] = []
-  /// JSON documents that become objects of the image, by their names. An image with such documents has its labels in one of
-  /// them, and in no object of their own.
+  /// JSON documents that become objects of the image, by their names. They say what
+  /// `inspect` shows.
   var documents: [(name: String, bytes: [UInt8])] = []
+  /// Adds a JSON document that becomes an object of the image.
+  mutating func addDocument(_ name: String, _ bytes: [UInt8]) { documents.append((name, bytes)) }
+
   /// Labels; nil for an image without a place for them.
   private var members: [JSONMember]?
 
   /// No part at all.
   public init() {}
 
+  /// The JSON documents of the image. One that was made of parts alone says what `inspect` shows of it.
+  var objects: [(name: String, bytes: [UInt8])] {
+    guard documents.isEmpty else { return documents }
+    let variables = RuntimeLayout.script(of: environment).flatMap(InspectMetadata.text)
+    let parts: [(String, JSONValue?)] = [
+      ("environment", variables.map { .object([JSONMember("/\(RuntimeLayout.environmentPath)", $0)]) }),
+      ("labels", members.flatMap { $0.isEmpty ? nil : .object(sortedLabels) }),
+      ("runscript", runscript.flatMap(InspectMetadata.text)),
+      ("deffile", definition.flatMap(InspectMetadata.text)),
+    ]
+    let attributes = parts.compactMap { name, value in value.map { JSONMember(name, $0) } }
+    return attributes.isEmpty ? [] : [("inspect-metadata.json", InspectMetadata.document(attributes))]
+  }
+
+  /// The labels, sorted by the bytes of their names.
+  private var sortedLabels: [JSONMember] {
+    labelMembers.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+  }
+
   /// The labels.
   var labelMembers: [JSONMember] { members ?? [] }
 
   /// The labels as a JSON document; nil where there are none.
   public var labels: [UInt8]? {
-    members.map { JSONWriter.pretty(.object($0)) + [0x0A] }
+    members.map { _ in RuntimeJSON.indented(.object(sortedLabels)) }
   }
 
   /// Takes over a JSON object of labels.

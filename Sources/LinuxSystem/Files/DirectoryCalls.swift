@@ -22,6 +22,21 @@ extension OwnedDescriptor {
     return OwnedDescriptor(adopting: number, path: FilePath())
   }
 
+  /// Opens a file of this directory only to name it. A symbolic link is not followed: it is the file.
+  public func namingBeneath(_ name: [UInt8]) throws(SystemError) -> OwnedDescriptor {
+    try openBeneath(name, flags: linux_o_path | O_NOFOLLOW)
+  }
+
+  /// The flag of opening a file only to name it.
+  public static var namingFlag: Int32 { linux_o_path }
+
+  /// When this file was made, in seconds and nanoseconds; nil if its file system does not keep that.
+  public var birthTime: (seconds: Int64, nanoseconds: UInt32)? {
+    var (seconds, nanoseconds): (Int64, UInt32) = (0, 0)
+    guard linux_birth_time(rawValue, &seconds, &nanoseconds) == 1 else { return nil }
+    return (seconds, nanoseconds)
+  }
+
   /// Opens a path as if this directory were the root: links that are absolute, and `..`, stay inside.
   ///
   /// - Throws: ``SystemError``; `ELOOP` if the path leads through a magic link of /proc; `ENOSYS` on kernels

@@ -1,3 +1,6 @@
+import CLinux
+import Glibc
+
 /// The type of an inode.
 public enum FileType: UInt16, Sendable {
   /// A directory.
@@ -27,6 +30,11 @@ public struct DeviceNumber: Hashable, Sendable {
   public init(major: UInt32, minor: UInt32) {
     self.major = major
     self.minor = minor
+  }
+
+  /// The parts of the kernel's number.
+  package init(kernel number: dev_t) {
+    self.init(major: linux_major(number), minor: linux_minor(number))
   }
 
   /// The parts of the packed number: bits 0–7 and 20–31 are the minor, bits 8–19 the major.

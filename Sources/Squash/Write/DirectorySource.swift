@@ -1,5 +1,4 @@
 import Bytes
-import CLinux
 import Glibc
 public import LinuxSystem
 
@@ -41,6 +40,8 @@ private final class DirectorySource {
       let status = try LeafWriter.system { () throws(SystemError) in try rootHandle.descriptor.status() }
       var attributes = FileAttributes(status)
       attributes.attributes = try xattrs(of: [0x2E], in: rootHandle)
+      let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+      if let recorded = try recorded(identity, [0x2E], rootHandle) { recorded.apply(to: &attributes) }
       writer.root.attributes = attributes
       try open(writer.root)
       while let top = frames.indices.last {
@@ -85,10 +86,14 @@ private final class DirectorySource {
     }
     var attributes = FileAttributes(status)
     attributes.attributes = try xattrs(of: name, in: directory)
+    let recorded = try recorded(identity, name, directory)
+    recorded?.apply(to: &attributes)
     writer.step()
     let type: FileType
     let content: WriteNode.Content
     switch format {
+    case S_IFREG where recorded?.node != nil:
+      (type, content) = recorded?.node.map { ($0.type, .device($0.number)) } ?? (.regular, .other)
     case S_IFDIR: (type, content) = (.directory, .directory)
     case S_IFREG: (type, content) = (.regular, .regular(try store(name, in: directory)))
     case S_IFLNK:
@@ -97,8 +102,9 @@ private final class DirectorySource {
       }
       (type, content) = (.symlink, .symlink(target))
     case S_IFBLK, S_IFCHR:
-      let device = DeviceNumber(major: linux_major(status.st_rdev), minor: linux_minor(status.st_rdev))
-      (type, content) = (format == S_IFBLK ? .blockDevice : .characterDevice, .device(device))
+      (type, content) = (
+        format == S_IFBLK ? .blockDevice : .characterDevice, .device(DeviceNumber(kernel: status.st_rdev))
+      )
     case S_IFIFO: (type, content) = (.fifo, .other)
     default: (type, content) = (.socket, .other)
     }
@@ -107,6 +113,16 @@ private final class DirectorySource {
     if format == S_IFDIR {
       stack.push(name)
       try open(node)
+    }
+  }
+
+  /// What the caller knows of a file besides what the disk says.
+  private func recorded(
+    _ identity: FileIdentity, _ name: [UInt8], _ directory: DirectoryHandle
+  ) throws(SquashError) -> TreeAttributes.Entry? {
+    guard let all = writer.options.treeAttributes, all.mayKnow(identity) else { return nil }
+    return try LeafWriter.system { () throws(SystemError) in
+      all.entry(of: try directory.descriptor.namingBeneath(name))
     }
   }
 

@@ -19,6 +19,8 @@ public struct WriterOptions: Sendable {
   public var allRoot = false
   /// Whether extended attributes are kept.
   public var keepsAttributes = true
+  /// What files of a directory have in the image and the disk could not hold.
+  public var treeAttributes: TreeAttributes?
   /// A file to leave out of a directory: the image itself, if it is made inside.
   public var excluded: FileIdentity?
   /// Called from time to time, from the calling thread.
@@ -63,8 +65,8 @@ public struct WriterOptions: Sendable {
 
 /// The identity of a file, whatever its name.
 public struct FileIdentity: Hashable, Sendable {
-  var device: UInt64
-  var inode: UInt64
+  let device: UInt64
+  let inode: UInt64
 
   /// The identity of a file from the numbers of its device and its inode.
   public init(device: UInt64, inode: UInt64) {
