@@ -36,15 +36,15 @@ extension RuntimeParts {
     let texts: [(String, JSONValue?)] = [
       (
         "environment",
-        InspectMetadata.text(variables).map {
+        InspectText.value(variables).map {
           .object([JSONMember("/.singularity.d/env/10-docker2singularity.sh", $0)])
         }
       ),
-      ("labels", .object(labels)), ("runscript", InspectMetadata.text(runscript)),
-      ("deffile", InspectMetadata.text(definition)),
+      ("labels", .object(labels)), ("runscript", InspectText.value(runscript)),
+      ("deffile", InspectText.value(definition)),
     ]
     let attributes = texts.compactMap { name, value in value.map { JSONMember(name, $0) } }
-    addDocument("inspect-metadata.json", InspectMetadata.document(attributes))
+    addDocument("inspect-metadata.json", InspectText.document(attributes))
     if let settings = Self.settings(of: config) { addDocument("oci-config.json", settings) }
   }
 

@@ -32,15 +32,15 @@ public struct RuntimeParts: Sendable {
   /// The JSON documents of the image. One that was made of parts alone says what `inspect` shows of it.
   var objects: [(name: String, bytes: [UInt8])] {
     guard documents.isEmpty else { return documents }
-    let variables = RuntimeLayout.script(of: environment).flatMap(InspectMetadata.text)
+    let variables = RuntimeLayout.script(of: environment).flatMap(InspectText.value)
     let parts: [(String, JSONValue?)] = [
       ("environment", variables.map { .object([JSONMember("/\(RuntimeLayout.environmentPath)", $0)]) }),
       ("labels", members.flatMap { $0.isEmpty ? nil : .object(sortedLabels) }),
-      ("runscript", runscript.flatMap(InspectMetadata.text)),
-      ("deffile", definition.flatMap(InspectMetadata.text)),
+      ("runscript", runscript.flatMap(InspectText.value)),
+      ("deffile", definition.flatMap(InspectText.value)),
     ]
     let attributes = parts.compactMap { name, value in value.map { JSONMember(name, $0) } }
-    return attributes.isEmpty ? [] : [("inspect-metadata.json", InspectMetadata.document(attributes))]
+    return attributes.isEmpty ? [] : [("inspect-metadata.json", InspectText.document(attributes))]
   }
 
   /// The labels, sorted by the bytes of their names.

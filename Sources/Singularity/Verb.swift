@@ -120,7 +120,7 @@ extension Verb {
       return verb
     }
     return [
-      same("run-help", "IMAGE", "Show the help of an image", 1...1),
+      inspect, apps, same("run-help", "IMAGE", "Show the help of an image", 1...1),
       same("overlay create", "IMAGE", "Make a writable overlay", 1...1),
       sif("add", "IMAGE FILE", "Add an object"), sif("del", "ID IMAGE", "Delete an object"),
       sif("dump", "ID IMAGE", "Print an object"), sif("header", "IMAGE", "Show the header"),

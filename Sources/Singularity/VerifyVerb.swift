@@ -1,6 +1,6 @@
 import Bytes
 import CommandKit
-import Gcrypt
+import ImageBuild
 import ImageTrust
 import SIF
 import StrictJSON
@@ -52,7 +52,7 @@ private enum VerifyVerb {
     }
     let labels = labels(of: path)
     if printsJSON {
-      try Console.write(raw: Array((RuntimeJSON.text(document(report, labels), indent: "  ") + "\n").utf8))
+      try Console.write(raw: RuntimeJSON.indented(document(report, labels), by: "  ") + [0x0A])
     } else {
       try Console.write(lines: lines(report, labels))
     }

@@ -1,4 +1,4 @@
-import StrictJSON
+public import StrictJSON
 
 /// Labels of an image or of an app.
 struct BuildLabels {
@@ -33,32 +33,34 @@ struct BuildLabels {
 }
 
 /// JSON in the bytes that the runtimes write: with tabs, or without white space, and with escapes for what is special in HTML.
-struct RuntimeJSON {
+public struct RuntimeJSON {
   private var output: [UInt8] = []
-  private let isIndented: Bool
+  private let indent: [UInt8]?
 
   /// Without white space.
   static func compact(_ value: JSONValue) -> [UInt8] {
-    var writer = RuntimeJSON(isIndented: false)
+    var writer = RuntimeJSON(indent: nil)
     writer.write(value, 0)
     return writer.output
   }
 
-  /// Each member on a line, behind tabs.
-  static func indented(_ value: JSONValue) -> [UInt8] {
-    var writer = RuntimeJSON(isIndented: true)
+  /// Each member on a line.
+  ///
+  /// - Parameter indent: what stands before it for each level.
+  public static func indented(_ value: JSONValue, by indent: String = "\t") -> [UInt8] {
+    var writer = RuntimeJSON(indent: Array(indent.utf8))
     writer.write(value, 0)
     return writer.output
   }
 
-  private init(isIndented: Bool) { self.isIndented = isIndented }
+  private init(indent: [UInt8]?) { self.indent = indent }
 
   private mutating func write(_ value: JSONValue, _ depth: Int) {
     switch value {
     case .object(let members):
       list("{", "}", members, depth) { writer, member in
         writer.write(member.key)
-        writer.output += Array((writer.isIndented ? ": " : ":").utf8)
+        writer.output += Array((writer.indent == nil ? ":" : ": ").utf8)
         writer.write(member.value, depth + 1)
       }
     case .array(let elements):
@@ -83,9 +85,9 @@ struct RuntimeJSON {
   }
 
   private mutating func newline(_ depth: Int) {
-    guard isIndented else { return }
+    guard let indent else { return }
     output.append(0x0A)
-    output.append(contentsOf: repeatElement(0x09, count: depth))
+    for _ in 0..<depth { output += indent }
   }
 
   private mutating func write(_ text: String) {

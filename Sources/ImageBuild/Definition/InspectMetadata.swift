@@ -1,13 +1,16 @@
 import StrictJSON
 
 /// The object `inspect-metadata.json`: what `inspect` shows of an image (spec/build.md "The objects").
-struct InspectMetadata {
-  private let files: TreeFiles
+struct InspectMetadata<Files: InspectedFiles> {
+  private let files: Files
 
-  init(_ files: TreeFiles) { self.files = files }
+  init(_ files: Files) { self.files = files }
 
   /// The document, as compact as the runtimes write it.
-  func document() throws -> [UInt8] {
+  func document() throws -> [UInt8] { InspectText.document(try attributes()) }
+
+  /// The attributes in their order.
+  func attributes() throws -> [JSONMember] {
     let own = ".singularity.d"
     var members: [JSONMember] = []
     var apps: [JSONMember] = []
@@ -38,14 +41,7 @@ struct InspectMetadata {
       ("helpfile", text("\(own)/runscript.help")), ("deffile", text("\(own)/Singularity")),
       ("startscript", text("\(own)/startscript")),
     ])
-    return Self.document(members)
-  }
-
-  /// A document of attributes.
-  static func document(_ attributes: [JSONMember]) -> [UInt8] {
-    RuntimeJSON.compact([
-      "data": ["attributes": .object(attributes)], "type": "container",
-    ])
+    return members
   }
 
   private static func present(_ all: [(String, JSONValue?)]) -> [JSONMember] {
@@ -53,13 +49,7 @@ struct InspectMetadata {
   }
 
   /// A file's text without the newlines at its end; nil without a file, or for an empty one.
-  private func text(_ path: String) throws -> JSONValue? { try files.read(path).flatMap(Self.text) }
-
-  static func text(_ bytes: [UInt8]) -> JSONValue? {
-    var rest = bytes[...]
-    while rest.last == 0x0A { rest.removeLast() }
-    return rest.isEmpty ? nil : .string(String(decoding: rest, as: UTF8.self))
-  }
+  private func text(_ path: String) throws -> JSONValue? { try files.read(path).flatMap(InspectText.value) }
 
   private func environment(_ paths: [String]) throws -> JSONValue? {
     let texts = try paths.compactMap { path in try text(path).map { JSONMember("/\(path)", $0) } }
@@ -71,5 +61,22 @@ struct InspectMetadata {
       return nil
     }
     return .object(labels.members)
+  }
+}
+
+/// Parts of the document.
+enum InspectText {
+  /// A document of attributes.
+  static func document(_ attributes: [JSONMember]) -> [UInt8] {
+    RuntimeJSON.compact([
+      "data": ["attributes": .object(attributes)], "type": "container",
+    ])
+  }
+
+  /// A file's text without the newlines at its end; nil for an empty one.
+  static func value(_ bytes: [UInt8]) -> JSONValue? {
+    var rest = bytes[...]
+    while rest.last == 0x0A { rest.removeLast() }
+    return rest.isEmpty ? nil : .string(String(decoding: rest, as: UTF8.self))
   }
 }
