@@ -24,7 +24,7 @@ package struct RuntimeCommandLine {
     } catch {
       return refuse("Error for command \"\(name.program)\": \(error.sentence)", usage: HelpText.summary(name))
     }
-    FrontEnd.current = .runtime(globals)
+    FrontEnd.current = .runtime(name, globals)
     UserDirectories.called = name.family
     if globals.wantsVersion { return write(name.versionLine + "\n") }
     if globals.wantsHelp { return write(HelpText.whole(name)) }
@@ -59,6 +59,9 @@ package struct RuntimeCommandLine {
       }
       return refuse(
         "Error for command \"\(verb.name)\": \(error.sentence)", usage: HelpText.usage(of: verb, name))
+    }
+    for (option, _) in reading.options {
+      if let reason = verb.missing[option.name] { return fail("--\(option.name): \(reason)") }
     }
     FrontEnd.current = FrontEnd.current.speaking(of: verb, reading.operands)
     switch verb.work {

@@ -8,7 +8,7 @@ import SystemPackage
 
 extension FrontEnd {
   /// The runtimes' form of messages: the level in eight columns, and the exit code 255.
-  static func runtime(_ globals: GlobalOptions) -> FrontEnd {
+  static func runtime(_ name: RuntimeName, _ globals: GlobalOptions) -> FrontEnd {
     var tool = FrontEnd(
       prefix: {
         switch $0 {
@@ -18,6 +18,7 @@ extension FrontEnd {
         }
       }, remedy: { _ in nil })
     tool.code = { $0 == .done ? 0 : 255 }
+    tool.program = (name.program, name.number)
     tool.least = globals.least
     if globals.isColoured {
       tool.colour = {
@@ -43,10 +44,13 @@ extension FrontEnd {
   func speaking(of verb: Verb, _ operands: [String]) -> FrontEnd {
     var tool = self
     if verb.failure == .command {
-      let (name, usual) = (verb.name, prefix)
-      tool = FrontEnd(
-        prefix: { $0 == .failure ? "Error for command \"\(name)\": " : usual($0) }, remedy: remedy)
-      (tool.least, tool.notice, tool.code) = (least, notice, { $0 == .done ? 0 : 1 })
+      let name = verb.name
+      tool.prefix = { [prefix] in $0 == .failure ? "Error for command \"\(name)\": " : prefix($0) }
+      tool.colour = { _ in nil }
+      tool.code = { $0 == .done ? 0 : 1 }
+    } else if !verb.start.isEmpty {
+      let start = verb.start
+      tool.prefix = { [prefix] in prefix($0) + ($0 == .failure ? start : "") }
     }
     tool.sentence = { RuntimeSentence.of($0, verb, operands) }
     return tool

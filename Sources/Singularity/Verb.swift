@@ -38,6 +38,10 @@ struct Verb: Sendable {
   var otherOptions = ""
   /// Options that are taken without any effect.
   var idle: Set<String> = []
+  /// Options that are not there, with the reason.
+  var missing: [String: String] = [:]
+  /// What stands before a sentence about a failure.
+  var start = ""
   /// Options by the names that they have in `siftool`.
   var names: [String: String] = [:]
   /// Changes what was read before `siftool`'s command gets it.
@@ -65,7 +69,8 @@ struct Verb: Sendable {
     let others = read(otherOptions)
     guard let options else {
       guard case .command(let target) = work, let command = tool.command(at: target) else { return others }
-      return command.options.filter { $0.name != "version" } + others
+      let own = command.options.filter { $0.name != "version" }
+      return own + others.filter { other in !own.contains { $0.name == other.name } }
     }
     return read(options) + others
   }
@@ -129,12 +134,36 @@ extension Verb {
     ]
   }()
 
+  private static let build: Verb = {
+    var verb = same("build", "IMAGE SOURCE", "Build an image", 2...2)
+    verb.otherOptions =
+      """
+      json e/encrypt passphrase reproducible userns nvccli no-setgroups ignore-fakeroot-command ignore-userns ignore-proot \
+      no-oci r/remote d/detached builder= oci keep-layers mksquashfs-args= arch-variant= data buildkit-host=
+      """
+    verb.idle = [
+      "json", "passphrase", "userns", "nvccli", "no-setgroups", "ignore-fakeroot-command", "ignore-userns",
+      "ignore-proot", "no-oci",
+    ]
+    verb.names = ["reproducible": "deterministic"]
+    let elsewhere = "images are built here, by whoever wants them"
+    verb.missing = [
+      "remote": elsewhere, "detached": elsewhere, "builder": elsewhere,
+      "oci": "`--format oci` of siftool build makes an image layout", "keep-layers": "an image has one file system",
+      "mksquashfs-args": "--compression, --level and --block-size say how the squashfs is made",
+      "arch-variant": "--platform names a variant", "data": "`siftool add` adds a squashfs to an image",
+      "buildkit-host": "Dockerfiles are not built: spython and hpccm turn them into definition files",
+    ]
+    verb.start = "While performing build: "
+    return verb
+  }()
+
   private static let transfers: [Verb] = {
     var pull = same("pull", "[FILE] ADDRESS", "Fetch an image", 1...2)
     pull.otherOptions = "no-cleanup U/allow-unsigned allow-unauthenticated tmpdir="
     pull.idle = ["no-cleanup", "allow-unsigned", "allow-unauthenticated", "tmpdir"]
     return [
-      pull, same("push", "IMAGE ADDRESS", "Send an image", 2...2),
+      build, pull, same("push", "IMAGE ADDRESS", "Send an image", 2...2),
       same("search", "TEXT", "Search a container library", 1...1),
       same("delete", "ADDRESS", "Delete an image of a library", 1...1),
       same("registry login", "HOST", "Log in to a registry", 1...1),

@@ -149,7 +149,7 @@ import Testing
 
 extension String {
   /// What stands between two texts, or between the first one and the end.
-  fileprivate func components(between start: String, and end: String) -> Substring? {
+  func components(between start: String, and end: String) -> Substring? {
     guard let from = ranges(of: start).first?.upperBound else { return nil }
     let rest = self[from...]
     return rest.ranges(of: end).first.map { rest[..<$0.lowerBound] } ?? rest

@@ -3,6 +3,9 @@ package struct OptionVariables: Sendable {
   /// The options, each with the ends of its variables' names. A comma behind an option's name means that a variable
   /// holds several values.
   private let lines: [String]
+  /// The commands that have such variables besides those that start programs.
+  private static let transfers = [["pull"], ["push"], ["build"]]
+
   /// The beginnings of the names. The first variable that is set counts.
   private let prefixes: [String]
 
@@ -47,9 +50,9 @@ package struct OptionVariables: Sendable {
     to line: inout CommandLineGrammar.Line, of table: OptionTable,
     variables: [String: String]? = nil
   ) throws(CommandLineGrammar.UsageError) {
-    guard let command = table.command(at: line.command), command.startsProgram, line.parsersOwn == nil else {
-      return
-    }
+    guard let command = table.command(at: line.command), line.parsersOwn == nil,
+      command.startsProgram || Self.transfers.contains(line.command)
+    else { return }
     let variables = variables ?? ArgumentBytes.variables(beginningWith: prefixes)
     guard !variables.isEmpty else { return }
     var added: [CommandLineGrammar.Line.Option] = []

@@ -30,9 +30,11 @@ package struct FrontEnd: Sendable {
   }
 
   /// What stands before a message.
-  package let prefix: @Sendable (Severity) -> String
+  package var prefix: @Sendable (Severity) -> String
   /// The end of the sentence about a fault: an option or command that helps; nil if there is none.
   package let remedy: @Sendable (any Fault) -> String?
+  /// The program that images name which it builds, and its version.
+  package var program = (name: "siftool", version: ToolVersion.number)
   /// The whole sentence about a fault, where others than its own are expected; nil for its own.
   package var sentence: @Sendable (any Fault) -> String? = { _ in nil }
   /// The words of a notice; nil for those of `siftool`.

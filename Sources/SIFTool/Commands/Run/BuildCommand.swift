@@ -112,7 +112,7 @@ struct BuildCommand: ReportingCommand {
     settings.clock = try write.clock()
     settings.steps = try steps.settings()
     settings.directory = try FilePath(".").resolvingLinks()
-    settings.program = ("siftool", ToolVersion.number)
+    settings.program = FrontEnd.current.program
     if let platform = try fetch.choice.chosen() {
       guard let architecture = Architecture(name: platform.architecture) else {
         throw ToolFailure.usage("SIF has no number for the architecture \(platform.architecture.printable)")
