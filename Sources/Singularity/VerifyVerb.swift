@@ -151,7 +151,7 @@ private enum VerifyVerb {
       }
       if let object = report.objects.first(where: \.signedBy.isEmpty) { return "object \(object.id): object not signed" }
     }
-    if report.verdict == .untrusted,
+    if report.verdict == .untrusted || report.verdict == .noKey,
       let signature = report.signatures.first(where: { $0.isConsidered && !$0.isValid })
     {
       return signature.format == .named("openpgp")

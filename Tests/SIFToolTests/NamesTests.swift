@@ -18,7 +18,7 @@ import Testing
   /// The lines that programs take apart to know the version.
   @Test func version() throws {
     let answer = try run(
-      "apptainer --version; singularity --version; apptainer version; ln -s $PWD/apptainer work/other; work/other --version; (exec -a /x/singularity siftool version); cp siftool work/apptainer; work/apptainer version")
+      "apptainer --version; singularity --version; apptainer version; ln -s $PWD/apptainer work/other; work/other --version; bash -c 'exec -a /x/singularity siftool version'; cp siftool work/apptainer; work/apptainer version")
     let lines = answer.text.split(separator: "\n").map(String.init)
     try #require(lines.count == 6, "\(answer.text) \(answer.errors)")
     #expect(lines[0].hasPrefix("apptainer version 1.4.5+siftool."))
@@ -122,7 +122,7 @@ import Testing
   @Test func levels() throws {
     let answer = try run(
       """
-      i() { "$@" instance start plain.sif level 2>&1; "$@" instance stop level 2>&1 | grep -c Stopping; }
+      i() { "$@" instance start plain.sif level 2>&1 | grep started; "$@" instance stop level 2>&1 | grep -c Stopping; }
       i apptainer; i apptainer --quiet; i apptainer -s; i env APPTAINER_MESSAGELEVEL=-1 apptainer; i env SINGULARITY_SILENT=true singularity
       script -qec "apptainer exec plain.sif nosuch" /dev/null < /dev/null | od -c | grep -c '033   \\[   3   1   m'
       script -qec "apptainer --nocolor exec plain.sif nosuch" /dev/null < /dev/null | od -c | grep -c 033
@@ -136,7 +136,7 @@ import Testing
   @Test func instances() throws {
     let answer = try run(
       """
-      apptainer instance start plain.sif one 2>&1; apptainer instance.start plain.sif one 2>&1; echo $?
+      apptainer instance start plain.sif one 2>&1 | grep started; apptainer instance.start plain.sif one 2>&1; echo $?
       apptainer instance list | tr -s ' ' | sed 's/[0-9][0-9]*/N/'; apptainer instance list --json | grep -c '"instance": "one"'
       apptainer exec instance://one echo inside; apptainer instance.stop one 2>&1 | sed 's/=.*/=N)/'; apptainer instance list
       """)
