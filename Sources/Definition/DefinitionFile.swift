@@ -29,6 +29,22 @@ public struct DefinitionFile: Equatable, Sendable {
     findings = checker.findings.sorted { $0.line < $1.line }
   }
 
+  /// The definition of an image that another one is made of, without any section.
+  ///
+  /// - Parameters:
+  ///   - agent: how the other one is fetched.
+  ///   - reference: its name or its path, as it was given.
+  public init(agent: String, from reference: [UInt8]) {
+    bytes = Array("bootstrap: \(agent)\nfrom: ".utf8) + reference + [0x0A, 0x0A]
+    stages = [
+      Stage(
+        line: 1,
+        header: [
+          "bootstrap": Value(line: 1, bytes: Array(agent.utf8)), "from": Value(line: 2, bytes: reference),
+        ])
+    ]
+  }
+
   /// Refuses a file in which something is wrong.
   ///
   /// - Throws: ``DefinitionError`` with the first finding that is an error.

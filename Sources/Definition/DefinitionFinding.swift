@@ -30,6 +30,14 @@ public struct DefinitionFinding: Equatable, Sendable {
   public let message: String
   /// Whether nothing can be built before this is mended.
   public let isError: Bool
+
+  /// A finding from its parts.
+  public init(code: Code, line: Int, message: String, isError: Bool) {
+    self.code = code
+    self.line = line
+    self.message = message
+    self.isError = isError
+  }
 }
 
 extension [DefinitionFinding] {
@@ -48,6 +56,9 @@ extension [DefinitionFinding] {
 public struct DefinitionError: Fault, Equatable {
   /// The first thing that is wrong.
   public let finding: DefinitionFinding
+
+  /// An error about a finding.
+  public init(finding: DefinitionFinding) { self.finding = finding }
 
   /// The kind of the finding.
   public var identifier: String { finding.code.rawValue }

@@ -39,6 +39,8 @@ public struct Packer {
   public var encryption: (key: NewVolumeKey, options: FormatOptions)?
   /// Whether to add nothing to the root file system that was not asked for.
   public var isPlain = false
+  /// Called when everything is in the image, before it gets its name: to sign it, for example.
+  public var onComplete: (inout ImageEditor) throws -> Void = { _ in }
   private let clock: EditClock
   private let now: UInt32
 
@@ -93,6 +95,7 @@ public struct Packer {
         try editor.add(NewObject(.genericJSON, name: document.name), bytes: document.bytes)
       }
       report = try addPartition(source, to: &editor)
+      try onComplete(&editor)
     }
     return report
   }

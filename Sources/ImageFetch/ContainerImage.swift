@@ -14,6 +14,12 @@ extension ImageFetcher {
     return (repository, chosen.descriptor)
   }
 
+  /// An image of OCI in a registry. Its layers are read when somebody asks for them.
+  func image(_ reference: OCIReference) throws -> OCIImage {
+    let (repository, chosen) = try container(reference)
+    return try OCIImage(chosen, from: repository, platform: settings.platform)
+  }
+
   /// Makes a SIF image of one of OCI, whose layers are read from the registry while the image is written.
   func pullContainer(
     _ reference: OCIReference, _ destination: FilePath, _ replaces: Bool

@@ -16,6 +16,8 @@ public struct FetchError: Fault, Equatable {
     case unsupported = "unsupported-address"
     /// An image that is sent to a library has no signature.
     case notSigned = "unsigned"
+    /// A daemon that answers otherwise than it should.
+    case answer = "bad-answer"
   }
 
   /// The kind of failure.
@@ -38,6 +40,7 @@ public struct FetchError: Fault, Equatable {
     case .address, .unsupported: .argument
     case .notImage, .notSIF: .malformed
     case .exists: .system
+    case .answer: .other
     case .notSigned: .notSigned
     }
   }

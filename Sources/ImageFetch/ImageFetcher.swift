@@ -24,6 +24,8 @@ public struct FetchSettings {
   public var mirrors: [String] = []
   /// Finds the container library for references that name no host.
   public var library: (@Sendable () throws -> LibraryService)?
+  /// Finds a library by its address, for definition files that name one.
+  public var namedLibrary: ((String) -> @Sendable () throws -> LibraryService)?
   /// The cache; nil for none.
   public var cache: ImageCache?
   /// Told about what a user may want to know.
@@ -183,6 +185,14 @@ public struct ImageFetcher {
   }
 
   // MARK: A file of a web server
+
+  /// Downloads a file of any kind, whole, to a path that nothing has yet.
+  func download(_ address: HTTPAddress, to path: FilePath) throws {
+    let stream = try open(address)
+    var download = download(path, key: address.text, stream.byteCount, false)
+    download.resumes = false
+    _ = try download.run { _ in stream }
+  }
 
   private func pullFile(
     _ address: HTTPAddress, _ destination: FilePath, _ replaces: Bool

@@ -50,6 +50,8 @@ struct SiftoolCommand: ParsableCommand {
           ScanCommand.self,
         ]),
       CommandGroup(
+        name: "Build", subcommands: [BuildCommand.self]),
+      CommandGroup(
         name: "Run",
         subcommands: [
           ExecCommand.self, RunCommand.self, ShellCommand.self, TestCommand.self, RunHelpCommand.self,
