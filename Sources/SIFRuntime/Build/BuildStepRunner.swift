@@ -1,4 +1,4 @@
-public import Accelerators
+import Accelerators
 import CLinux
 public import ExecutionControl
 import Glibc
@@ -13,21 +13,15 @@ import SystemPackage
 /// step begins.
 public final class BuildStepRunner: StepRunner {
   private let site: SiteSettings
-  private let drivers: (StepSettings) throws -> DriverFiles
   private let onNote: @Sendable (String) -> Void
 
   /// Makes a runner.
   ///
   /// - Parameters:
   ///   - site: the administrators' settings.
-  ///   - drivers: finds the parts of drivers that a step asks for.
   ///   - onNote: receives what differs from what was requested, without being an error.
-  public init(
-    site: SiteSettings = SiteSettings(), drivers: @escaping (StepSettings) throws -> DriverFiles = { _ in DriverFiles() },
-    onNote: @escaping @Sendable (String) -> Void = { _ in }
-  ) {
+  public init(site: SiteSettings = SiteSettings(), onNote: @escaping @Sendable (String) -> Void = { _ in }) {
     self.site = site
-    self.drivers = drivers
     self.onNote = onNote
   }
 
@@ -94,7 +88,7 @@ public final class BuildStepRunner: StepRunner {
     if !settings.hasNetwork { options.namespaces.insert(.network) }
     options.environment = ["SINGULARITY_LABELS", "APPTAINER_LABELS"].filter { _ in !isTest }
       .map { ($0, Array("/.build.labels".utf8)) }
-    options.drivers = try drivers(settings)
+    try addDrivers(to: &options, settings)
     options.onNote = onNote
     for text in settings.binds { options.binds += try Bind.parse(Array(text.utf8)) }
     for text in settings.mounts { options.binds += try Bind.parse(mounts: Array(text.utf8)) }
@@ -133,6 +127,15 @@ public final class BuildStepRunner: StepRunner {
       options.ownFiles.append(try Self.secret(id, path))
     }
     return (root, options)
+  }
+
+  private func addDrivers(to options: inout ContainerOptions, _ settings: StepSettings) throws {
+    guard settings.showsNvidia || settings.showsRocm else { return }
+    var request = DriverRequest()
+    if settings.showsNvidia { request.vendors.insert(.nvidia) }
+    if settings.showsRocm { request.vendors.insert(.rocm) }
+    options.drivers = try request.resolve(onNote: onNote)
+    options.environment += options.drivers.variables.map { ($0.name, Array($0.value.utf8)) }
   }
 
   /// The place of a script in the tree, as in the runtimes.

@@ -5,7 +5,7 @@ import Squash
 import SystemPackage
 
 /// Answers the calls of a build's processes that the kernel refuses in a user namespace, and records what they ask for
-/// (docs/decisions/0020-owners-of-a-build.md).
+/// (docs/decisions/0014-owners-of-a-build.md).
 ///
 /// Every call is tried first: with ranges of users the kernel does most of them itself.
 final class OwnerSupervisor: Sendable {
