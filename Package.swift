@@ -141,7 +141,8 @@ let package = Package(
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "ExecutionControl", "ImageTrust", "LUKS",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "ExecutionControl", "ImageBuild",
+        "ImageTrust", "LUKS",
         "LinuxSystem", "Partitions", "SIF",
         "ShellScript", "Squash",
         "StrictJSON",
@@ -227,7 +228,7 @@ let package = Package(
     tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
-    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
+    tests("SIFRuntimeTests", ["ImageBuild", "SIFRuntime", "Squash", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),
