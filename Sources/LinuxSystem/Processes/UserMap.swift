@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// Which users this process's namespace has.
 public struct UserMap: Sendable {
