@@ -13,9 +13,15 @@ required=$(apt-cache dumpavail | awk '/^Package:/ { name = $2 } /^Priority: requ
 # Nothing is installed for apt, so it takes all that is needed.
 apt-get -qq -y --download-only -o Dir::State::status="$directory/status" -o Dir::Cache::archives="$pool" -o Debug::NoLocking=1 \
   -o APT::Install-Recommends=0 -o APT::Sandbox::User=root install $required apt "$@"
+# debootstrap wants this one, where apt takes the other of two.
+(cd "$pool" && apt-get -qq download -o APT::Sandbox::User=root usr-is-merged)
 rm -rf "$pool/partial" "$pool/lock" "$directory/status"
 cd "$directory"
 packages=$lists/main/binary-$architecture/Packages
+for file in pool/*%3a*; do
+  # A server would take the name for an escape.
+  mv "$file" "$(echo "$file" | sed 's/_[0-9]*%3a/_/')"
+done
 for file in pool/*.deb; do
   dpkg-deb -f "$file" | sed '/^\(Filename\|Size\|MD5sum\|SHA256\):/d'
   echo "Filename: $file"

@@ -18,7 +18,8 @@ public final class BuildPlace {
   ///   - name: the beginning of its name.
   ///   - onNote: receives what the place cannot do, where a build can do without.
   /// - Throws: ``ImageBuildError`` that names the place, and what it cannot do.
-  public init(in parent: FilePath, name: String = "siftool-build", onNote: (String) -> Void = { _ in }) throws {
+  public init(in parent: FilePath, name: String = "siftool-build", onNote: (String) -> Void = { _ in }) throws
+  {
     let path = try Self.make(in: try parent.resolvingLinks(), name, onNote)
     self.path = path
     let place = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
@@ -50,14 +51,17 @@ public final class BuildPlace {
       let reason = Errno(rawValue: linux_errno())
       throw ImageBuildError(
         .unsuitablePlace,
-        "the build's temporary directory cannot be made in \(parent.string): \(reason == .noSpace ? "its file system is full" : reason.description)")
+        "the build's temporary directory cannot be made in \(parent.string): \(reason == .noSpace ? "its file system is full" : reason.description)"
+      )
     }
     let path = FilePath(platformString: template)
     do {
       try check(path, parent, onNote)
       return path
     } catch {
-      if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) { remove(place, path) }
+      if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) {
+        remove(place, path)
+      }
       throw error
     }
   }
@@ -67,8 +71,11 @@ public final class BuildPlace {
   ) throws(ImageBuildError) {
     let isNetwork = path.withPlatformString { linux_is_network_file_system($0) } != 0
     func fail(_ what: String, _ error: SystemError?) -> ImageBuildError {
-      let reason = error.map { $0.errno == .noSpace ? ": its file system is full" : ": \($0.errno.description)" } ?? ""
-      let network = isNetwork ? "; it is on a file system of the network, whose server may not know the users of a build" : ""
+      let reason =
+        error.map { $0.errno == .noSpace ? ": its file system is full" : ": \($0.errno.description)" } ?? ""
+      let network =
+        isNetwork
+        ? "; it is on a file system of the network, whose server may not know the users of a build" : ""
       return ImageBuildError(
         .unsuitablePlace, "\(parent.string) cannot hold a build: \(what)\(reason)\(network)")
     }
@@ -88,7 +95,9 @@ public final class BuildPlace {
       try SystemError.writeAll([UInt8](repeating: 1, count: 4096).span.bytes, to: made.rawValue)
       try made.close()
     }
-    try attempt("there are no symbolic links") { () throws(SystemError) in try place.makeSymlink(link, target: file) }
+    try attempt("there are no symbolic links") { () throws(SystemError) in
+      try place.makeSymlink(link, target: file)
+    }
     try attempt("there are no hard links") { () throws(SystemError) in
       try SystemError.check("link") { linkat(place.rawValue, "file", place.rawValue, "other", 0) }
     }
@@ -104,7 +113,9 @@ public final class BuildPlace {
       }
     }
     do { try place.setAttribute(of: file, Array("user.siftool".utf8), [1]) } catch {
-      onNote("\(parent.string) holds no extended attributes of users: those of the image's files are recorded instead")
+      onNote(
+        "\(parent.string) holds no extended attributes of users: those of the image's files are recorded instead"
+      )
     }
     for name in [file, link, other] { try? place.remove(name) }
   }
@@ -131,7 +142,9 @@ public final class BuildPlace {
         empty(inner)
         try? directory.remove(name, isDirectory: true)
       } else {
-        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) { free(file) }
+        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) {
+          free(file)
+        }
         try? directory.remove(name)
       }
     }

@@ -93,7 +93,9 @@ public final class BuildStepRunner: StepRunner {
     for text in settings.binds { options.binds += try Bind.parse(Array(text.utf8)) }
     for text in settings.mounts { options.binds += try Bind.parse(mounts: Array(text.utf8)) }
     for file in ["/etc/resolv.conf", "/etc/hosts"] as [FilePath] {
-      guard let place = places.file(file, of: step.tree.path), let bytes = Self.content(of: file) else { continue }
+      guard let place = places.file(file, of: step.tree.path), let bytes = Self.content(of: file) else {
+        continue
+      }
       options.ownFiles.append(OwnFile(target: place, bytes: bytes + [0x0A], isWritable: true))
     }
     var root = ContainerRoot(.directory(try SourceDirectory(opening: step.tree.path)))
@@ -104,7 +106,8 @@ public final class BuildStepRunner: StepRunner {
     root.writes = .base
     for bind in options.binds {
       var status = stat()
-      let isDirectory = bind.source.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+      let isDirectory =
+        bind.source.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
       try places.provide(bind.target, isDirectory: isDirectory)
     }
     for kernel in ["/proc", "/sys", "/dev", "/tmp", "/var/tmp"] as [FilePath] {
@@ -115,7 +118,9 @@ public final class BuildStepRunner: StepRunner {
       options.ownFiles.append(file)
     }
     if UserMap.current().isSingle, places.hasDirectory("/etc/apt/apt.conf.d") {
-      try add(OwnFile(target: "/etc/apt/apt.conf.d/zz-siftool", bytes: Array("APT::Sandbox::User \"root\";\n".utf8)))
+      try add(
+        OwnFile(target: "/etc/apt/apt.conf.d/zz-siftool", bytes: Array("APT::Sandbox::User \"root\";\n".utf8))
+      )
     }
     guard step.kind == .post else { return (root, options) }
     try add(OwnFile(target: Self.script, bytes: step.script, mode: 0o755))
@@ -154,7 +159,8 @@ public final class BuildStepRunner: StepRunner {
 
   private static func secret(_ id: String, _ path: FilePath) throws(RuntimeError) -> OwnFile {
     guard let name = FilePath.Component(id), name.kind == .regular, id == name.string else {
-      throw RuntimeError(.invalidArgument, "\"\(id)\" cannot be the name of a secret: it is the name of a file")
+      throw RuntimeError(
+        .invalidArgument, "\"\(id)\" cannot be the name of a secret: it is the name of a file")
     }
     let bytes = try translating { () throws(SystemError) in
       try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY).readToEnd(limit: longestSecret + 1)

@@ -203,7 +203,9 @@ private final class Answering: Sendable {
       guard attributes.count > 0 else { return .done }
       try attributes.change(file) { $0.attributes.removeAll { $0.name == name } }
     } catch {
-      guard [.notPermitted, .notSupported, .init(rawValue: ENOTSUP)].contains(error.errno) else { throw error }
+      guard [.notPermitted, .notSupported, .init(rawValue: ENOTSUP)].contains(error.errno) else {
+        throw error
+      }
       try attributes.change(file) { $0.set([ExtendedAttribute(name: name, value: value)]) }
     }
     return .done

@@ -65,7 +65,9 @@ struct BuildJob {
     settings.temporary = place.path
     let bases = try bases(place.path)
     let build = DefinitionBuild(
-      definition, settings, runner: BuildStepRunner(site: try SiteSettings.configured()) { [reporter] in reporter.note($0) }, fetcher: bases, tell: { log.take($0) })
+      definition, settings,
+      runner: BuildStepRunner(site: try SiteSettings.configured()) { [reporter] in reporter.note($0) },
+      fetcher: bases, tell: { log.take($0) })
     var tree: FilePath?
     if let besides {
       let path = besides.path.appending("tree")
