@@ -134,14 +134,15 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Bytes", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
+        "Bytes", "CLinux", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
         "Squash", "StrictJSON", systemPackage,
       ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
     module(
       "SIFRuntime",
       [
-        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "ExecutionControl", "ImageTrust", "LUKS",
+        "Accelerators", "CLauncher", "CLinux", "CSeccomp", "Bytes", "ExecutionControl", "ImageBuild",
+        "ImageTrust", "LUKS",
         "LinuxSystem", "Partitions", "SIF",
         "ShellScript", "Squash",
         "StrictJSON",
@@ -233,7 +234,7 @@ let package = Package(
     tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
-    tests("SIFRuntimeTests", ["SIFRuntime", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
+    tests("SIFRuntimeTests", ["ImageBuild", "SIFRuntime", "Squash", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

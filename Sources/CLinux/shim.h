@@ -15,6 +15,7 @@
 #include <linux/fuse.h>
 #include <linux/loop.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <linux/stat.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -149,6 +150,7 @@ extern ssize_t flistxattr(int fd, char *list, size_t size);
 extern int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
 extern ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size);
 extern ssize_t llistxattr(const char *path, char *list, size_t size);
+extern int setxattr(const char *path, const char *name, const void *value, size_t size, int flags);
 extern int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags);
 static inline ssize_t linux_fgetxattr(int fd, const char *name, void *value, size_t size) {
   return fgetxattr(fd, name, value, size);
@@ -162,6 +164,9 @@ static inline ssize_t linux_lgetxattr(const char *path, const char *name, void *
 }
 static inline ssize_t linux_llistxattr(const char *path, char *list, size_t size) {
   return llistxattr(path, list, size);
+}
+static inline int linux_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
+  return setxattr(path, name, value, size, flags);
 }
 static inline int linux_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
   return lsetxattr(path, name, value, size, 0);
@@ -369,6 +374,53 @@ static inline int linux_socket_pair(int ends[2]) {
 static inline int linux_execute_launcher(int file) {
   char *const arguments[] = {(char *)"", 0}, *const environment[] = {0};
   return (int)syscall(SYS_execveat, file, "", arguments, environment, 0x1000 /* AT_EMPTY_PATH */);
+}
+
+// Installs a filter in this thread, and returns the descriptor through which the calls that the filter reports are answered.
+// Kernels before 5.19 do not know the flag by which signals let a reported call go on.
+static inline int linux_seccomp_listener(const uint64_t *instructions, uint16_t count) {
+  struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+  unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+  int number = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | 1ul << 5 /* WAIT_KILLABLE_RECV */, &program);
+  if (number < 0 && errno == EINVAL) number = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+  return number;
+}
+// Takes the next reported call. The kernel's structure may grow, and has to be empty before.
+static inline int linux_seccomp_receive(int listener, struct seccomp_notif *call) {
+  union { struct seccomp_notif call; char space[1024]; } buffer;
+  memset(&buffer, 0, sizeof buffer);
+  int status = ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &buffer);
+  if (status == 0) *call = buffer.call;
+  return status;
+}
+static inline uint64_t linux_seccomp_argument(const struct seccomp_notif *call, int index) {
+  return call->data.args[index];
+}
+// Answers a reported call with an error number, or 0; or has the kernel do it.
+static inline int linux_seccomp_answer(int listener, uint64_t id, int error, int continues) {
+  union { struct seccomp_notif_resp answer; char space[1024]; } buffer;
+  memset(&buffer, 0, sizeof buffer);
+  buffer.answer.id = id;
+  buffer.answer.error = -error;
+  buffer.answer.flags = continues ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
+  return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &buffer);
+}
+// Whether the caller still waits for the answer.
+static inline int linux_seccomp_is_waiting(int listener, uint64_t id) {
+  return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+static inline int linux_chroot(const char *path) { return (int)syscall(SYS_chroot, path); }
+static inline int linux_change_owner(int file, uid_t user, gid_t group) {
+  return (int)syscall(SYS_fchownat, file, "", user, group, 0x1000 /* AT_EMPTY_PATH */);
+}
+// Root, umask and working directory of this thread are no longer those of the process.
+static inline int linux_unshare_directories(void) { return (int)syscall(SYS_unshare, 0x200 /* CLONE_FS */); }
+// The flags of the inode that chattr(1) changes. ioctl is variadic.
+static inline int linux_inode_flags(int file, int *flags) { return ioctl(file, FS_IOC_GETFLAGS, flags); }
+static inline int linux_set_inode_flags(int file, int flags) { return ioctl(file, FS_IOC_SETFLAGS, &flags); }
+static inline int linux_is_network_file_system(const char *path) {
+  struct statfs system;
+  return statfs(path, &system) == 0 && (system.f_type == 0x6969 /* NFS */ || system.f_type == 0x0BD00BD0 /* Lustre */);
 }
 
 // glibc has no function for bpf(2), whose argument is a large union. These load and attach device filters for

@@ -9,4 +9,7 @@
 static inline uint32_t linux_seccomp_errno(uint32_t number) { return SCMP_ACT_ERRNO(number); }
 static inline uint32_t linux_seccomp_trace(uint32_t number) { return SCMP_ACT_TRACE(number); }
 
+// Reports a call to the process that listens.
+static const uint32_t linux_seccomp_notify = 0x7fc00000U;
+
 #endif

@@ -109,6 +109,17 @@ extension OptionTable {
       q/quiet version
       """,
       """
+      build: s/sandbox format= u/update F/force check section=+ T/notest build-arg=+ build-arg-file= \
+      warn-unused-build-args B/bind=+ mount=+ nv rocm writable-tmpfs network= secret=+ f/fakeroot \
+      ignore-subuid shell-on-failure fix-perms tmpdir= no-cleanup no-cache arch= platform= mirror=+ \
+      disable-cache authfile= docker-username= docker-login library= no-https ca-file= ca-directory= \
+      client-cert= client-key= insecure connect-timeout= stall-timeout= retries= connections= \
+      docker-host= compression= level= block-size= threads= all-root no-xattrs encrypt passphrase-fd= \
+      passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= sector-size= luks-offset= sign sign-key=+ \
+      sign-key-env= sign-fingerprint= sign-keyring= sign-gpg= sign-passphrase-fd= sign-passphrase-file= \
+      deterministic json q/quiet no-progress version
+      """,
+      """
       exec...: id= passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher verify key=+ \
       keyring=+ signer=+ threshold= group-id=+ sif-id=+ all legacy-insecure strict B/bind=+ no-home \
       pwd|cwd= writable-tmpfs o/overlay=+ w/writable underlay fuse unsquash mount=+ H/home= W/workdir= \

@@ -115,9 +115,11 @@ struct AppFiles {
   /// What the apps add to `%post`: for each its variables, its directory and its own script.
   func installScript() -> [UInt8] {
     stage.apps.flatMap { app -> [UInt8] in
+      // Without a script of its own there is nothing to do.
+      guard let text = stage.text(of: .appInstall(app)) else { return [] }
       let root = "/scif/apps/\(app)"
       let head = "\ncd /\n. \(Self.quoted("\(root)/scif/env/01-base.sh"))\ncd \(Self.quoted(root))\n"
-      return Array(head.utf8) + (stage.text(of: .appInstall(app)) ?? []) + Array("\ncd /\n".utf8)
+      return Array(head.utf8) + text + Array("\ncd /\n".utf8)
     }
   }
 }

@@ -1,107 +1,160 @@
 import Bytes
+import CLinux
 import Glibc
 import LinuxSystem
 public import SystemPackage
 
-/// A directory for all that a build needs meanwhile. Nobody else may enter it.
+/// The temporary directory of a build. It is removed at the end of the build, however that ends: a process outside waits for it
+/// (spec/build.md "The temporary directory").
 public final class BuildPlace {
-  /// The directory.
+  /// The directory, empty at first.
   public let path: FilePath
+  private let remover: Helper
 
-  /// Makes the directory in another one.
+  /// Makes the directory. This process must have one thread, and be root of the namespaces in which the build runs.
   ///
-  /// - Parameter name: what its name begins with.
-  public init(in parent: FilePath, name: String = "siftool-build") throws(SystemError) {
-    let base = try parent.resolvingLinks()
-    var template = base.appending("\(name)-XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
+  /// - Parameters:
+  ///   - parent: where it is made.
+  ///   - name: the beginning of its name.
+  ///   - onNote: receives what the place cannot do, where a build can do without.
+  /// - Throws: ``ImageBuildError`` that names the place, and what it cannot do.
+  public init(in parent: FilePath, name: String = "siftool-build", onNote: (String) -> Void = { _ in }) throws
+  {
+    let path = try Self.make(in: try parent.resolvingLinks(), name, onNote)
+    self.path = path
+    let place = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
+    let number = place.rawValue
+    remover = try Helper(.detached, keeping: [number]) { channel in
+      if channel.waitForByte() { return 0 }
+      Self.remove(OwnedDescriptor(adopting: number, path: path), path)
+      return 0
+    }
+  }
+
+  /// Removes the directory now, and returns when that is done.
+  public func remove() {
+    guard let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) else { return }
+    Self.remove(place, path)
+    remover.closeChannel()
+  }
+
+  /// Leaves the directory where it is (`--no-cleanup`).
+  public func keep() { _ = remover.sendByte() }
+
+  // MARK: What a place must be able to do
+
+  private static func make(
+    in parent: FilePath, _ name: String, _ onNote: (String) -> Void
+  ) throws(ImageBuildError) -> FilePath {
+    var template = parent.appending("\(name)-XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
     guard mkdtemp(&template) != nil else {
-      throw SystemError(
-        errno: Errno(rawValue: errno), operation: "make a directory for the build in", path: parent)
+      let reason = Errno(rawValue: linux_errno())
+      throw ImageBuildError(
+        .unsuitablePlace,
+        "the build's temporary directory cannot be made in \(parent.string): \(reason == .noSpace ? "its file system is full" : reason.description)"
+      )
     }
-    path = FilePath(platformString: template)
+    let path = FilePath(platformString: template)
+    do {
+      try check(path, parent, onNote)
+      return path
+    } catch {
+      if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) {
+        remove(place, path)
+      }
+      throw error
+    }
   }
 
-  /// Removes the directory and all that is in it.
-  public func remove() { Self.remove(path) }
-
-  /// Removes a tree; links are not followed, and nothing that cannot be removed ends it.
-  static func remove(_ path: FilePath) {
-    if let directory = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW) {
-      empty(directory)
+  private static func check(
+    _ path: FilePath, _ parent: FilePath, _ onNote: (String) -> Void
+  ) throws(ImageBuildError) {
+    let isNetwork = path.withPlatformString { linux_is_network_file_system($0) } != 0
+    func fail(_ what: String, _ error: SystemError?) -> ImageBuildError {
+      let reason =
+        error.map { $0.errno == .noSpace ? ": its file system is full" : ": \($0.errno.description)" } ?? ""
+      let network =
+        isNetwork
+        ? "; it is on a file system of the network, whose server may not know the users of a build" : ""
+      return ImageBuildError(
+        .unsuitablePlace, "\(parent.string) cannot hold a build: \(what)\(reason)\(network)")
     }
-    _ = path.withPlatformString { rmdir($0) }
+    var system = statvfs()
+    if path.withPlatformString({ statvfs($0, &system) }) == 0, system.f_flag & 8 /* ST_NOEXEC */ != 0 {
+      throw fail("programs there cannot be executed (it is mounted with noexec)", nil)
+    }
+    guard let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) else {
+      throw fail("directories cannot be opened", nil)
+    }
+    func attempt(_ what: String, _ body: () throws(SystemError) -> Void) throws(ImageBuildError) {
+      do throws(SystemError) { try body() } catch { throw fail(what, error) }
+    }
+    let (file, link, other) = (Array("file".utf8), Array("link".utf8), Array("other".utf8))
+    try attempt("files cannot be written") { () throws(SystemError) in
+      let made = try place.openBeneath(file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+      try SystemError.writeAll([UInt8](repeating: 1, count: 4096).span.bytes, to: made.rawValue)
+      try made.close()
+    }
+    try attempt("there are no symbolic links") { () throws(SystemError) in
+      try place.makeSymlink(link, target: file)
+    }
+    try attempt("there are no hard links") { () throws(SystemError) in
+      try SystemError.check("link") { linkat(place.rawValue, "file", place.rawValue, "other", 0) }
+    }
+    try attempt("permissions cannot be changed") { () throws(SystemError) in
+      try place.setPermissions(of: file, 0o755, type: S_IFREG)
+    }
+    // Root of a namespace owns what it makes, unless the server changes that.
+    let wanted: (uid_t, gid_t) = UserMap.current().isSingle ? (0, 0) : (1, 1)
+    try attempt("files cannot change their owner") { () throws(SystemError) in
+      try place.setOwner(of: file, user: wanted.0, group: wanted.1)
+      guard let status = try place.status(of: file), (status.st_uid, status.st_gid) == wanted else {
+        throw SystemError(errno: .notPermitted, operation: "change the owner")
+      }
+    }
+    do { try place.setAttribute(of: file, Array("user.siftool".utf8), [1]) } catch {
+      onNote(
+        "\(parent.string) holds no extended attributes of users: those of the image's files are recorded instead"
+      )
+    }
+    for name in [file, link, other] { try? place.remove(name) }
   }
 
+  // MARK: Removal
+
+  /// Removes the directory. Whoever still writes to it is being ended, so try again.
+  private static func remove(_ place: consuming OwnedDescriptor, _ path: FilePath) {
+    for _ in 0..<100 {
+      empty(place)
+      if path.withPlatformString({ rmdir($0) }) == 0 || linux_errno() == ENOENT { return }
+      usleep(100_000)
+    }
+  }
+
+  /// Removes everything in a directory. Links are not followed, and flags that forbid changes are taken away.
   private static func empty(_ directory: borrowing OwnedDescriptor) {
     guard let names = try? directory.names() else { return }
     for name in names {
       guard (try? directory.remove(name)) == nil else { continue }
+      free(directory)
       try? directory.setPermissions(of: name, 0o700, type: S_IFDIR)
-      guard let inner = try? directory.openDirectory(name) else { continue }
-      empty(inner)
-      try? directory.remove(name, isDirectory: true)
-    }
-  }
-}
-
-/// A directory that a build makes or changes: a sandbox.
-public struct SandboxTarget {
-  /// Its path.
-  public let path: FilePath
-  private let isThere: Bool
-
-  /// A sandbox at a path.
-  ///
-  /// - Parameters:
-  ///   - isUpdate: whether one is there that is changed.
-  ///   - replaces: whether one that is there is replaced.
-  /// - Throws: ``ImageBuildError/Code/exists`` if something is there that has to stay.
-  public init(_ path: FilePath, isUpdate: Bool, replaces: Bool) throws {
-    self.path = path
-    var status = stat()
-    isThere = path.withPlatformString { lstat($0, &status) } == 0
-    guard isThere else {
-      guard !isUpdate else {
-        throw ImageBuildError(.notFound, "there is no sandbox \(path.printable) that could be updated")
-      }
-      return
-    }
-    guard isUpdate || replaces else {
-      throw ImageBuildError(
-        .exists, "\(path.printable) exists already; --force replaces it, and --update changes it")
-    }
-    let directory = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
-    let names = Set(try directory.names().map { String(decoding: $0, as: UTF8.self) })
-    guard names.isEmpty || [".singularity.d", "dev", "proc", "sys"].allSatisfy(names.contains) else {
-      throw ImageBuildError(
-        .exists,
-        "\(path.printable) is a directory, and no sandbox: it lacks one of .singularity.d, dev, proc and sys")
-    }
-  }
-
-  /// The directory that the build is made in, so that a rename is enough at the end.
-  public var parent: FilePath {
-    let parent = path.removingLastComponent()
-    return parent.isEmpty ? "." : parent
-  }
-
-  /// Copies what is there to a directory.
-  public func copy(to tree: BuildTree) throws {
-    let source = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
-    let target = try OwnedDescriptor(opening: tree.path, flags: O_RDONLY | O_DIRECTORY)
-    try TreeCopy(from: nil, to: tree.attributes).copyContents(of: source, to: target)
-  }
-
-  /// Gives a finished tree its name. One that is there goes to another directory, which the caller removes.
-  public func take(_ tree: FilePath, oldTo place: BuildPlace) throws(SystemError) {
-    if isThere {
-      let old = place.path.appending("old")
-      try SystemError.check("move away", path) {
-        path.withPlatformString { from in old.withPlatformString { rename(from, $0) } }
+      if let inner = try? directory.openDirectory(name) {
+        empty(inner)
+        try? directory.remove(name, isDirectory: true)
+      } else {
+        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) {
+          free(file)
+        }
+        try? directory.remove(name)
       }
     }
-    try SystemError.check("rename to", path) {
-      tree.withPlatformString { from in path.withPlatformString { rename(from, $0) } }
-    }
+  }
+
+  /// Takes the flags away that make a file unchangeable, or one that only grows.
+  private static func free(_ file: borrowing OwnedDescriptor) {
+    var flags: Int32 = 0
+    let both: Int32 = 0x10 | 0x20
+    guard linux_inode_flags(file.rawValue, &flags) == 0, flags & both != 0 else { return }
+    _ = linux_set_inode_flags(file.rawValue, flags & ~both)
   }
 }

@@ -88,7 +88,7 @@ extension Container {
   }
 
   /// Makes these descriptors the standard streams.
-  private static func connect(_ streams: [Int32?]) throws(SystemError) {
+  static func connect(_ streams: [Int32?]) throws(SystemError) {
     // Copies first: one of them may itself be a standard stream, and would be overwritten.
     var copies: [Int32?] = []
     for stream in streams {

@@ -53,6 +53,8 @@ public struct ContainerOptions: Sendable {
   public var driverProgram: DriverProgram?
   /// Whether the container gets an empty home, /tmp and /var/tmp of its own, and a minimal /dev.
   public var isContained = false
+  /// Files that are made for the container, at places that it has or that other mounts make.
+  var ownFiles: [OwnFile] = []
   /// Whether to leave out the home directory of the host.
   public var hidesHome = false
   /// Another home than the user's; nil for the user's.

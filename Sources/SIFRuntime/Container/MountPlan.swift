@@ -5,6 +5,14 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
+/// A file that is made for one container, in memory.
+struct OwnFile: Sendable {
+  let target: FilePath
+  let bytes: [UInt8]
+  var isWritable = false
+  var mode: mode_t = 0o644
+}
+
 /// One mount of a container.
 struct PlannedMount {
   enum Content {
@@ -26,6 +34,8 @@ struct PlannedMount {
     case files([(name: String, tree: HostTree)])
     /// A file that is made for the container.
     case file([UInt8])
+    /// The same, with a choice of its rights.
+    case ownFile(OwnFile)
   }
 
   /// A copy of what the host has mounted at a path, without what this program mounts later. It is restricted
@@ -113,7 +123,7 @@ struct PlannedMount {
   var isDirectory: Bool {
     switch content {
     case .bind(let source): source.isDirectory
-    case .file, .link: false
+    case .file, .ownFile, .link: false
     case .memory, .work, .processes, .system, .devices, .files: true
     }
   }
@@ -124,7 +134,7 @@ struct PlannedMount {
     case .bind(let tree), .system(let tree), .work(let tree), .link(_, let tree): [tree]
     case .devices(let devices): devices.map(\.tree)
     case .files(let files): files.map(\.tree)
-    case .memory, .processes, .file: []
+    case .memory, .processes, .file, .ownFile: []
     }
   }
 }
@@ -175,6 +185,7 @@ struct MountPlan {
     for place in options.scratchDirectories {
       try addOwn(place, work, ["scratch"] + place.components, mode: work == nil ? 0o755 : 0o750, .requested)
     }
+    for file in options.ownFiles { add(file.target, .ownFile(file), .requested) }
     // What images have is added when they are mounted.
     for one in options.binds where one.part == nil {
       do {

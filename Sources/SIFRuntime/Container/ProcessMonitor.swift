@@ -3,6 +3,12 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
+/// A program that this process can become.
+protocol PreparedProgram {
+  /// Becomes the program. Returns only if that fails.
+  func execute() -> RuntimeError
+}
+
 /// Waits for a program in its own namespace of processes, and forwards the signals that this process gets.
 ///
 /// The namespace's first process is ours: it adopts orphans, and the kernel ends all processes of the
@@ -42,7 +48,7 @@ enum ProcessMonitor {
   /// - Throws: ``RuntimeError`` if it was not started.
   static func run(
     _ kind: Kind, onFork: () -> Void, onStart: (pid_t) -> Void = { _ in },
-    _ prepare: () throws -> ProgramStart
+    _ prepare: () throws -> any PreparedProgram
   ) throws(RuntimeError) -> Int32 {
     // The first process of a namespace cannot end by the program's signal, so it sends the status through a socket.
     var sending: OwnedDescriptor?

@@ -5,7 +5,7 @@ import SystemPackage
 /// The container's first program, with its arguments and variables (spec/runtime.md "The program").
 ///
 /// It has to be made inside, because it looks at the container's own files.
-struct ProgramStart {
+struct ProgramStart: PreparedProgram {
   private var arguments: [[UInt8]] = []
   private let variables: ImageEnvironment
   private let limits: ProgramLimits

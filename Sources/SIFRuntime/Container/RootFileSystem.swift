@@ -329,19 +329,25 @@ struct RootFileSystem {
           try tree.attach(to: place.pathOfDescriptor)
         }
         try Mounting.makeReadOnly(directory.pathOfDescriptor, flags)
-      case .file(let bytes):
-        let file = stage.appending("file-\(mount.target.lastComponent?.string ?? "")")
-        let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
-        try SystemError.writeAll(bytes.span.bytes, to: made.rawValue)
-        let copy = try Mounting.copy(of: file)
-        try Mounting.restrict(copy, [.readOnly, .noSetID, .noDevices])
-        try Mounting.attach(copy, to: target)
+      case .file(let bytes): try lay(OwnFile(target: mount.target, bytes: bytes), at: target)
+      case .ownFile(let file): try lay(file, at: target)
       }
     } catch {
       throw RuntimeError(
         .system, "cannot set up \(mount.target.string) in the container: \(error.errno.description)",
         system: error)
     }
+  }
+
+  /// Makes a file in the stage, and lays it at a place.
+  private func lay(_ own: OwnFile, at target: FilePath) throws(SystemError) {
+    let name = own.target.components.map(\.string).joined(separator: "-")
+    let file = stage.appending("file-\(name)")
+    let made = try OwnedDescriptor(opening: file, flags: O_WRONLY | O_CREAT | O_EXCL, mode: own.mode)
+    try SystemError.writeAll(own.bytes.span.bytes, to: made.rawValue)
+    let copy = try Mounting.copy(of: file)
+    try Mounting.restrict(copy, own.isWritable ? [.noSetID, .noDevices] : [.readOnly, .noSetID, .noDevices])
+    try Mounting.attach(copy, to: target)
   }
 
   private func isLink(_ place: borrowing OwnedDescriptor) -> Bool {

@@ -1,6 +1,7 @@
 import Bytes
 import CommandKit
 import Definition
+import ExecutionControl
 import Glibc
 import ImageBuild
 import ImageFetch
@@ -33,11 +34,13 @@ struct BuildJob {
   func run() throws {
     let log = BuildLog(reporter)
     let parent = Self.temporary(command.tmpdir?.path)
-    let place = try BuildPlace(in: parent)
+    let place = try BuildPlace(in: parent) { reporter.note($0) }
     // A sandbox is made beside its name, so that it gets it by a rename.
     let besides = try sandbox.map { try BuildPlace(in: $0.parent, name: ".siftool-build") }
     defer {
       if command.noCleanup {
+        place.keep()
+        besides?.keep()
         reporter.note("the tree of the build is kept in \((besides ?? place).path.printable)")
       } else {
         place.remove()
@@ -62,7 +65,9 @@ struct BuildJob {
     settings.temporary = place.path
     let bases = try bases(place.path)
     let build = DefinitionBuild(
-      definition, settings, runner: try BuildRunner.make(), fetcher: bases, tell: { log.take($0) })
+      definition, settings,
+      runner: BuildStepRunner(site: try SiteSettings.configured()) { [reporter] in reporter.note($0) },
+      fetcher: bases, tell: { log.take($0) })
     var tree: FilePath?
     if let besides {
       let path = besides.path.appending("tree")
@@ -115,17 +120,5 @@ struct BuildJob {
       if let value = getenv(name), value.pointee == 0x2F { return FilePath(platformString: value) }
     }
     return "/tmp"
-  }
-}
-
-/// What runs the steps of builds.
-enum BuildRunner {
-  static func make() throws -> any StepRunner { NoStepRunner() }
-}
-
-/// Runs nothing.
-final class NoStepRunner: StepRunner {
-  func run(_ step: BuildStep, output: @escaping @Sendable ([UInt8]) -> Void) throws -> Int32 {
-    throw ToolFailure(.failure, code: "unsupported", "\(step.name): scripts do not run yet")
   }
 }
