@@ -31,6 +31,7 @@ packages:
 
 test-packages:
 	Scripts/install-packages.sh build test
+	Scripts/install-python.sh
 
 $(STATIC)/lib%.a: | packages
 	mkdir -p $(STATIC)

@@ -15,7 +15,7 @@ declare -A sets=(
     fuse3 fuse2fs fuse-overlayfs squashfuse uidmap libcap2-bin keyutils procps iproute2 golang-github-containers-common
     passt slirp4netns containernetworking-plugins iptables socat openmpi-bin libopenmpi-dev xvfb x11-utils
     docker-registry skopeo umoci buildah tinyproxy-bin apache2-utils
-    sks dirmngr python3-yaml"
+    sks dirmngr python3-yaml python3-venv"
 )
 missing=()
 for set in "$@"; do

@@ -124,7 +124,7 @@ import Testing
     let server = try TestServer.start(
       ["/usr/bin/python3", Fixture.script("lying-server.py"), place.path], portsFile: place.file("ports"))
     let address = "http://127.0.0.1:\(server.port)/ok/app.sif"
-    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"]] {
+    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"], ["check"]] {
       let (name, rest) = (command[0], Array(command.dropFirst()))
       let arguments = { (image: String) in
         name == "cat" ? [name, image] + rest : [name] + rest + [image]
@@ -139,6 +139,11 @@ import Testing
       #expect(ranges.count < 12, "\(command): \(ranges)")
       #expect(ranges.reduce(0) { $0 + $1[1] - $1[0] } < 1_000_000, "\(command): \(ranges)")
     }
+    let whole = try Siftool.run("dump", "1", address, in: directory)
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(try whole.output == Siftool.check("dump", "1", place.file("image.sif")).output)
+    let repair = try Siftool.run("check", "--repair", address, in: directory)
+    #expect(repair.status == 64 && repair.errors.contains("can only be read"), "\(repair.errors)")
     // A server that sends no parts, one that sends others, and one that is not there.
     for (way, reason) in [("untold", "no parts of files"), ("html", "not a SIF image"), ("limit", "429")] {
       let answer = try Siftool.run(
