@@ -86,7 +86,11 @@ import Testing
     let answer = try pull(reference)
     #expect(answer.status == 0, "\(answer.errors)")
     #expect(try directory.read("new.sif") == image)
+    // A host that the registry leads to asks for the login, and gets none.
+    let asked = try pull("oras://127.0.0.1:\(server.port)/asks/a:1", to: "asked.sif")
+    #expect(asked.status == 7 && asked.errors.contains("401 Unauthorized"), "\(asked.errors)")
     let seen = try requests()
+    #expect(seen.contains { $0[2] == "/asks" })
     #expect(seen.contains { $0[2].hasPrefix("/v2/token") && $0[4] == "Basic dXNlcjpwYXNz" })
     #expect(seen.contains { $0[2].contains("/manifests/") && $0[4] == "Bearer the-token" })
     let elsewhere = seen.filter { $0[0] == "\(server.ports[1])" }
@@ -164,7 +168,7 @@ import Testing
       ("escapes", 1, "red"), ("no-realm", 7, "names no place to get it"),
       ("file-realm", 7, "a token service that is none"),
       ("strange", 7, "401 Unauthorized"), ("html-token", 5, "looks like a web page"),
-      ("basic", 7, "wants a login"),
+      ("basic", 7, "wants a login"), ("token-asks", 7, "401 Unauthorized"),
     ])
   func registriesThatLie(way: String, status: Int, reason: String) throws {
     let answer = try pull("oras://127.0.0.1:\(server.port)/\(way)/a:1", retries: 0)
