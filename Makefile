@@ -31,7 +31,7 @@ packages:
 
 test-packages:
 	Scripts/install-packages.sh build test
-	Scripts/install-clients.sh
+	Scripts/install-python.sh
 
 $(STATIC)/lib%.a: | packages
 	mkdir -p $(STATIC)

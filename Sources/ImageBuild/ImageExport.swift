@@ -86,7 +86,9 @@ public struct ImageExport {
   /// The settings of the configuration: those that the image came with, and its labels.
   private func settings(_ reader: SquashReader) throws -> JSONValue {
     var members: [JSONMember]
-    if let text = try document("oci-config.json"), let given = try? JSONParser.parse(text).members {
+    if let image, let blobs = try OCISIF(image), let settings = try? blobs.ociImage().config.settings {
+      members = settings.members ?? []
+    } else if let text = try document("oci-config.json"), let given = try? JSONParser.parse(text).members {
       members = given
     } else {
       members = [

@@ -11,6 +11,13 @@ extension OCIImage {
   ///
   /// - Throws: the errors of the layers; `SystemError` if there is no room for the file.
   public func mergedTree() throws -> SquashImage {
+    try SquashImage.temporary { try $0.add(layersOf: self) }
+  }
+}
+
+extension SquashImage {
+  /// A squashfs in a file without a name, in the directory for temporary files. Its content is not compressed.
+  static func temporary(_ fill: (SquashWriter) throws -> Void) throws -> SquashImage {
     // Without commit(), the file never gets a name.
     let file = try ReplacementFile(
       replacing: TemporaryFiles.directory.appending("sif-tree"), mode: 0o600)
@@ -20,7 +27,7 @@ extension OCIImage {
     options.storesContent = true
     options.threads = 1
     let writer = try SquashWriter(storage, options)
-    try writer.add(layersOf: self)
+    try fill(writer)
     _ = try writer.finish()
     return try SquashImage(storage)
   }

@@ -60,18 +60,31 @@ public struct OCISIF: OCIBlobSource {
     return entry
   }
 
-  /// The root file system of an image with one layer.
+  /// The image.
+  public func ociImage() throws -> OCIImage { try OCIImage(try entry(), from: self) }
+
+  /// The root file system: the layer if there is one, or else the tree that the layers make, in a file without a name.
   ///
-  /// - Throws: ``OCIError/Code/unsupported`` for an image with several layers, or with one that is no squashfs.
+  /// - Throws: ``OCIError/Code/unsupported`` for layers that are no squashfs.
   public func squashfs() throws -> SquashImage {
-    let manifest = try OCIManifest(reading: try document(try entry()))
-    guard manifest.layers.count == 1, let layer = manifest.layers.first,
-      layer.mediaType == OCIMediaType.squashfsLayer
-    else {
+    let layers = try OCIManifest(reading: try document(try entry())).layers
+    for (index, layer) in layers.enumerated() where layer.mediaType != OCIMediaType.squashfsLayer {
       throw OCIError(
         .unsupported,
-        "the image has \(manifest.layers.count) layers; only those with one squashfs can be read here")
+        "layer \(index + 1) of the image is \(layer.mediaType.prefix(160).printable), not a squashfs")
     }
-    return try SquashImage(try bytes(of: layer))
+    let images = try layers.map { try SquashImage(try bytes(of: $0)) }
+    guard let first = images.first else { throw OCIError(.malformed, "the image has no layers") }
+    if images.count == 1 { return first }
+    return try SquashImage.temporary { writer in
+      var archives: [SquashfsArchive] = []
+      defer { for archive in archives { archive.close() } }
+      try writer.add(layers: images.count, spelling: .overlay) { layer throws(SquashError) in
+        do {
+          archives.append(try SquashfsArchive(images[layer]))
+          return archives[archives.count - 1]
+        } catch { throw (error as? SquashError) ?? SquashError(.system, "\(error)") }
+      }
+    }
   }
 }

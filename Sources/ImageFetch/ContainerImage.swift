@@ -25,14 +25,20 @@ extension ImageFetcher {
     _ reference: OCIReference, _ destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let (repository, chosen) = try container(reference)
-    let counter = CountingSource(repository)
-    let image = try OCIImage(chosen, from: counter, platform: settings.platform)
-    if let makeImage = settings.makeImage {
-      try makeImage(image, reference.shortName, destination)
-    } else {
-      try Packer(of: image, scheme: "docker", name: reference.shortName).pack(.layers(image), to: destination)
+    let make = {
+      let counter = CountingSource(repository)
+      let image = try OCIImage(chosen, from: counter, platform: settings.platform)
+      if let makeImage = settings.makeImage {
+        try makeImage(image, reference.shortName, destination)
+      } else {
+        try Packer(of: image, scheme: "docker", name: reference.shortName).pack(
+          .layers(image), to: destination)
+      }
+      return try FetchedImage(made: destination, received: counter.count)
     }
-    return try FetchedImage(made: destination, received: counter.count)
+    // The cache has images that were made in the usual way.
+    guard settings.makesAsUsual else { return try make() }
+    return try throughCache(.ociTemporary, chosen.digest.description, nil, destination, replaces, make)
   }
 
   /// Makes a SIF image of one of OCI for the cache.

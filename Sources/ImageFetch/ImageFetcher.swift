@@ -35,6 +35,8 @@ public struct FetchSettings {
 
   /// Makes a SIF image of an image of OCI: from the image, its name and the path; nil for the usual way.
   public var makeImage: ((OCIImage, String, FilePath) throws -> Void)?
+  /// Whether images of OCI are made without wishes, so that those in the cache are as good.
+  public var makesAsUsual = true
 
   /// Settings with the defaults.
   public init() {}
@@ -136,6 +138,28 @@ public struct ImageFetcher {
       wasCached: true)
   }
 
+  /// Takes an image from the cache, or fetches it and leaves a copy in the cache.
+  func throughCache(
+    _ kind: ImageCache.Kind, _ name: String, _ digest: OCIDigest?, _ destination: FilePath, _ replaces: Bool,
+    _ fetch: () throws -> FetchedImage
+  ) throws -> FetchedImage {
+    guard let cache = settings.cache else { return try fetch() }
+    if let entry = cache.existing(kind, name) {
+      do { return try copy(entry, digest, to: destination, replaces) } catch let error as TransportError
+        where error.code == .answer
+      {
+        settings.notice?("the cache has other bytes than it should: \(entry.printable) is not used")
+        cache.discard(kind, name)
+      }
+    }
+    let image = try fetch()
+    // The image is there: nobody has to know more than that the next pull will take as long.
+    do { try cache.keep(image.path, kind, name) } catch {
+      settings.notice?("nothing is kept in the cache: \((error as? any Fault)?.description ?? "\(error)")")
+    }
+    return image
+  }
+
   // MARK: A SIF image in a registry
 
   /// The SIF image that a reference leads to.
@@ -160,14 +184,9 @@ public struct ImageFetcher {
     _ reference: OCIReference, _ destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let (repository, layer) = try artifact(reference)
-    if let entry = settings.cache?.existing(.oras, layer.digest.description) {
-      do { return try copy(entry, layer.digest, to: destination, replaces) } catch let error as TransportError
-        where error.code == .answer
-      {
-        settings.notice?("the cache has other bytes than it should: \(entry.printable) is not used")
-      }
+    return try throughCache(.oras, layer.digest.description, layer.digest, destination, replaces) {
+      try fetchArtifact(reference, repository, layer, destination, replaces)
     }
-    return try fetchArtifact(reference, repository, layer, destination, replaces)
   }
 
   private func fetchArtifact(
@@ -198,6 +217,23 @@ public struct ImageFetcher {
     _ address: HTTPAddress, _ destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let stream = try open(address)
+    guard settings.cache != nil, let validator = stream.validator else {
+      return try fetchFile(address, stream, destination, replaces)
+    }
+    let name = try Self.cacheName(address, validator)
+    return try throughCache(.net, name, nil, destination, replaces) {
+      try fetchFile(address, stream, destination, replaces)
+    }
+  }
+
+  /// The name of an entry, as the runtimes make it.
+  private static func cacheName(_ address: HTTPAddress, _ validator: String) throws -> String {
+    Hexadecimal.text(try HashContext.digest(.sha256, Array("\(address.text)\(validator)".utf8).span.bytes))
+  }
+
+  private func fetchFile(
+    _ address: HTTPAddress, _ stream: HTTPDownload, _ destination: FilePath, _ replaces: Bool
+  ) throws -> FetchedImage {
     // Another date, tag or length is another file.
     let key = "\(address.text)\n\(stream.validator ?? "")\n\(stream.byteCount ?? -1)"
     var download = download(destination, key: key, stream.byteCount, replaces)
@@ -263,11 +299,11 @@ public struct ImageFetcher {
     case .web(let address):
       let stream = try open(address)
       guard let validator = stream.validator else {
-        return try pullFile(address, try elsewhere(), true).path
+        return try fetchFile(address, stream, try elsewhere(), true).path
       }
-      let name = Hexadecimal.text(
-        try HashContext.digest(.sha256, Array("\(address.text)\(validator)".utf8).span.bytes))
-      return try cache.entry(.net, name) { path in _ = try pullFile(address, path, true) }
+      return try cache.entry(.net, try Self.cacheName(address, validator)) { path in
+        _ = try fetchFile(address, stream, path, true)
+      }
     case .docker(let reference):
       let (repository, chosen) = try container(reference)
       return try cache.entry(.ociTemporary, chosen.digest.description) { path in

@@ -1,5 +1,4 @@
 import Bytes
-import Gcrypt
 import LinuxSystem
 import OCI
 import Registry
@@ -45,13 +44,16 @@ extension ImageFetcher {
     let file = try RandomAccessFile(opening: path.string)
     let byteCount = try file.byteCount
     let repository = try repository(reference)
-    var layer = OCIDescriptor(
-      mediaType: OCIMediaType.sifLayer, digest: try digest(file, byteCount), size: byteCount)
+    let tag = reference.tag ?? "latest"
+    // An image of the same length under that tag is probably the same one, which need not be sent.
+    let old = try? OCIManifest(reading: repository.manifest(tag).bytes)
+    var (layer, result) = try repository.upload(
+      hashing: file, isLikelyThere: old?.layers.first?.size == byteCount, chunk: chunk,
+      progress: settings.progress?(byteCount))
+    layer.mediaType = OCIMediaType.sifLayer
     layer.annotations = [
       "org.opencontainers.image.title": path.lastComponent?.string.printable ?? "image.sif"
     ]
-    let progress = settings.progress?(byteCount)
-    let result = try repository.upload(file, layer, chunk: chunk, progress: progress)
     var config = try OCIDescriptor(mediaType: OCIMediaType.sifConfig, of: Self.emptyObject)
     config.data = Self.emptyObject
     _ = try repository.upload(MemoryReader(Self.emptyObject), config)
@@ -60,7 +62,7 @@ extension ImageFetcher {
     let bytes = manifest.bytes
     var descriptor = try OCIDescriptor(mediaType: OCIMediaType.manifest, of: bytes)
     descriptor.platform = OCIPlatform(architecture: image.header.architecture.name)
-    try publish(bytes, descriptor, repository, reference.tag ?? "latest", joining: joins)
+    try publish(bytes, descriptor, repository, tag, joining: joins)
     return PushedImage(
       manifest: descriptor.digest.description, image: layer.digest.description, byteCount: byteCount,
       wasSent: result == .sent)
@@ -79,19 +81,6 @@ extension ImageFetcher {
       bytes, mediaType: descriptor.mediaType, as: descriptor.digest.description)
     try repository.uploadManifest(
       try index(repository, tag, adding: descriptor).bytes, mediaType: OCIMediaType.index, as: tag)
-  }
-
-  private func digest(_ file: RandomAccessFile, _ byteCount: Int64) throws -> OCIDigest {
-    var context = try HashContext(.sha256)
-    var block = [UInt8](repeating: 0, count: 1 << 20)
-    var position: Int64 = 0
-    while position < byteCount {
-      let count = try block.withUnsafeMutableBytes { try file.read(into: $0, at: position) }
-      guard count > 0 else { break }
-      block.withUnsafeBytes { context.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-      position += Int64(count)
-    }
-    return OCIDigest(.sha256, context.finalize())
   }
 
   /// The index of a tag with one more image; the image that was there for the same platform goes.

@@ -2,6 +2,7 @@ import Bytes
 public import Library
 import LinuxSystem
 import OCI
+import Registry
 import SIF
 public import SystemPackage
 import Transport
@@ -46,15 +47,36 @@ extension ImageFetcher {
     _ reference: LibraryReference, _ destination: FilePath, _ replaces: Bool
   ) throws -> FetchedImage {
     let image = try libraryImage(reference)
-    if let entry = settings.cache?.existing(.library, "sha256.\(image.sha256)") {
-      do {
-        let digest = try OCIDigest("sha256:\(image.sha256)")
-        return try copy(entry, digest, to: destination, replaces)
-      } catch let error as TransportError where error.code == .answer {
-        settings.notice?("the cache has other bytes than it should: \(entry.printable) is not used")
-      }
+    let digest = try OCIDigest("sha256:\(image.sha256)")
+    return try throughCache(.library, "sha256.\(image.sha256)", digest, destination, replaces) {
+      try fetchLibraryImage(image, destination, replaces)
     }
-    return try fetchLibraryImage(image, destination, replaces)
+  }
+
+  /// The image in the registry behind the library; nil if there is none, or another one.
+  private func redirected(
+    _ image: FoundImage
+  ) -> (repository: RegistryRepository, layer: OCIDescriptor)? {
+    guard let redirect = image.client.redirect(image.reference),
+      let reference = try? OCIReference("\(redirect.registry.origin.authority)/\(redirect.repository)"),
+      let registry = try? RegistryClient(
+        host: redirect.registry.origin.authority, plainHTTP: redirect.registry.scheme == .http,
+        credential: redirect.token.map { .registryToken($0) } ?? .none,
+        client: client(for: redirect.registry), notice: settings.notice)
+    else { return nil }
+    let repository = RegistryRepository(registry, reference.repository)
+    let platform = OCIPlatform(architecture: image.architecture)
+    guard let (descriptor, _) = try? repository.manifest(image.reference.tags[0]),
+      let bytes = try? OCIImage.manifest(descriptor, from: repository, platform: platform).bytes,
+      let manifest = try? OCIManifest(reading: bytes), manifest.layers.count == 1,
+      let layer = manifest.layers.first, layer.digest.description == "sha256:\(image.sha256)",
+      layer.size == image.byteCount ?? layer.size
+    else {
+      settings.notice?(
+        "\(redirect.registry.origin) does not have the image that the library names; asking the library itself")
+      return nil
+    }
+    return (repository, layer)
   }
 
   func fetchLibraryImage(
@@ -63,8 +85,10 @@ extension ImageFetcher {
     var download = download(destination, key: "sha256:\(image.sha256)", image.byteCount, replaces)
     download.digest = (.sha256, image.sha256)
     download.check = { try ImageStart.checkSIF($0, image.reference.description) }
+    let found = redirected(image)
     let result = try download.run { start in
-      try image.client.open(
+      if let found { return try found.repository.downloadInParts(found.layer, from: start) }
+      return try image.client.open(
         image.reference, architecture: image.architecture, from: start, byteCount: image.byteCount)
     }
     let file = try RandomAccessFile(opening: destination.string)

@@ -143,8 +143,8 @@ public final class RegistryClient: Sendable {
     }
     let service = challenge.parameters["service"]
     // What the registry names comes first: some token services look at the first scope only.
-    var all = challenge.parameters["scope"].map { [$0] } ?? []
-    for scope in scopes where !all.contains(scope) { all.append(scope) }
+    let named = (challenge.parameters["scope"] ?? "").split(separator: " ").map(String.init)
+    let all = Self.merged(named + scopes)
     let answer = try askForToken(realm, service, all)
     let token = answer["token"]?.text ?? answer["access_token"]?.text ?? ""
     guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
@@ -157,6 +157,21 @@ public final class RegistryClient: Sendable {
       $0.tokens[key] = (token, end.overflow ? .max : end.partialValue)
     }
     return token
+  }
+
+  /// Scopes of which each thing has one, with all actions.
+  private static func merged(_ scopes: [String]) -> [String] {
+    var merged: [(thing: Substring, actions: [Substring])] = []
+    for scope in scopes {
+      let colon = scope.lastIndex(of: ":") ?? scope.endIndex
+      let actions = scope[colon...].dropFirst().split(separator: ",")
+      if let index = merged.firstIndex(where: { $0.thing == scope[..<colon] }) {
+        merged[index].actions += actions.filter { !merged[index].actions.contains($0) }
+      } else {
+        merged.append((scope[..<colon], actions))
+      }
+    }
+    return merged.map { $0.actions.isEmpty ? "\($0.thing)" : "\($0.thing):\($0.actions.joined(separator: ","))" }
   }
 
   private func askForToken(_ realm: HTTPAddress, _ service: String?, _ scopes: [String]) throws -> JSONValue {

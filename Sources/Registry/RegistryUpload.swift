@@ -55,8 +55,8 @@ extension RegistryRepository {
     }
   }
 
-  private func purpose(_ descriptor: OCIDescriptor) -> String {
-    "upload \(descriptor.digest.hexadecimal.prefix(12)) to \(displayName)"
+  func purpose(_ descriptor: OCIDescriptor?) -> String {
+    "upload \(descriptor.map { String($0.digest.hexadecimal.prefix(12)) } ?? "the image") to \(displayName)"
   }
 
   /// Asks where to send a blob; nil if the registry took it from the other repository.
@@ -75,7 +75,16 @@ extension RegistryRepository {
     return try next(exchange)
   }
 
-  private func next(_ exchange: HTTPExchange) throws -> HTTPAddress {
+  /// Asks where to send a blob whose digest is not known yet.
+  func startUpload() throws -> HTTPAddress {
+    let exchange = try registry.send(
+      HTTPRequest(.post, address("blobs/uploads/"), purpose: purpose(nil)), scopes: pushScopes)
+    try RegistryClient.requireSuccess(exchange)
+    exchange.close()
+    return try next(exchange)
+  }
+
+  func next(_ exchange: HTTPExchange) throws -> HTTPAddress {
     guard let location = exchange.fields["Location"] else {
       throw exchange.failure(.answer, "it does not say where the next bytes go")
     }
@@ -125,6 +134,11 @@ extension RegistryRepository {
       place = try next(exchange)
       position += count
     }
+    try finishUpload(descriptor, place)
+  }
+
+  /// Tells the registry what has been sent, which it checks.
+  func finishUpload(_ descriptor: OCIDescriptor, _ place: HTTPAddress) throws {
     let exchange = try registry.send(
       HTTPRequest(
         .put, place.adding([("digest", descriptor.digest.description)]), purpose: purpose(descriptor),
@@ -181,7 +195,7 @@ extension RegistryRepository {
 }
 
 /// Bytes that are counted when they are read for the first time.
-private final class CountedSource: RandomAccess, @unchecked Sendable {
+final class CountedSource: RandomAccess, @unchecked Sendable {
   private let source: any RandomAccess
   private let progress: (@Sendable (Int64) -> Void)?
   private var furthest: Int64 = 0

@@ -14,14 +14,14 @@ extension OptionTable {
       info: encryption passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https \
       authfile= json version
       """,
-      "dump: version",
+      "dump: no-https authfile= version",
       """
       inspect: passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher no-https authfile= \
       json version
       """,
       """
-      check: repair passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost allow-cipher salvage= json \
-      q/quiet no-progress version
+      check: no-https authfile= repair passphrase-fd= passphrase-file= pem-path=+ allow-kdf-cost \
+      allow-cipher salvage= json q/quiet no-progress version
       """,
       "diff: json version",
       "new: capacity= launch= id= deterministic version",
@@ -52,7 +52,7 @@ extension OptionTable {
       "key export: secret keyring= q/quiet no-progress version",
       "key remove: secret keyring= q/quiet no-progress version",
       "key search: l/long-list u/url= ca-file= json q/quiet no-progress version",
-      "key pull: u/url= ca-file= keyring= q/quiet no-progress version",
+      "key pull: u/url= ca-file= g/global keyring= q/quiet no-progress version",
       "key push: u/url= ca-file= keyring= q/quiet no-progress version",
       """
       encrypt: id= passphrase-fd= passphrase-file= pem-path=+ format= kdf= kdf-memory= kdf-time= \
@@ -219,11 +219,11 @@ extension OptionTable {
       "instance stop: a/all F/force s/signal= t/timeout= u/user= q/quiet no-progress version",
       "instance stats: no-stream u/user= j/json version",
       """
-      pull: name= dir= F/force arch= platform= mirror=+ disable-cache authfile= docker-username= \
-      docker-login library= no-https ca-file= ca-directory= client-cert= client-key= insecure \
-      connect-timeout= stall-timeout= retries= connections= compression= level= block-size= threads= \
-      all-root no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= kdf-time= \
-      sector-size= luks-offset= deterministic json q/quiet no-progress version
+      pull: name= dir= F/force oci keep-layers arch= platform= mirror=+ disable-cache authfile= \
+      docker-username= docker-login library= no-https ca-file= ca-directory= client-cert= client-key= \
+      insecure connect-timeout= stall-timeout= retries= connections= compression= level= block-size= \
+      threads= all-root no-xattrs encrypt passphrase-fd= passphrase-file= pem-path=+ kdf= kdf-memory= \
+      kdf-time= sector-size= luks-offset= deterministic json q/quiet no-progress version
       """,
       """
       push: annotation=+ join-index chunk-size= library= D/description= U/allow-unsigned authfile= \

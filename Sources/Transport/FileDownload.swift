@@ -69,12 +69,12 @@ public struct FileDownload {
       start = 0
     }
     if let byteCount { try checkSpace(part, byteCount - start) }
-    let sink = try HashingSink(part.file, digest?.algorithm ?? .sha256, byteCount: byteCount)
+    let sink = try HashingSink(part.file, digest?.algorithm ?? .sha256)
     do {
       try takeExisting(part, start, sink)
       if start > 0 { notice?("going on at byte \(start)") }
       let received = try receive(try open(start), start, sink)
-      let found = try sink.finish()
+      let found = sink.finish()
       if let digest, Hexadecimal.text(found) != digest.hexadecimal {
         part.remove()
         throw TransportError(
@@ -129,37 +129,36 @@ public struct FileDownload {
 
   private func receive(_ stream: any ByteStream, _ start: Int64, _ sink: HashingSink) throws -> Int64 {
     var received: Int64 = 0
-    while true {
+    var isAtEnd = false
+    while !isAtEnd {
       let buffer = try sink.take()
       var filled = 0
-      // A start that is shorter than what the check needs would be refused.
       do {
-        while filled < buffer.count {
+        // A block that lacks less than what comes at once is full: the rest would have to be copied. So the first block has
+        // enough for the check.
+        while !isAtEnd, buffer.count - filled >= HTTPExchange.pieceSize {
           let count = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-          if count == 0 { break }
+          isAtEnd = count == 0
           filled += count
           progress?(Int64(count))
         }
       } catch {
         // What has come is of use to the next try.
-        sink.give(buffer, filled)
+        try sink.give(buffer, filled)
         throw error
       }
-      received += Int64(filled)
-      if start == 0, received == Int64(filled) {
-        do { try check?(Array(buffer[..<min(filled, 4096)])) } catch {
-          sink.give(buffer, 0)
-          throw error
+      do {
+        if start == 0, received == 0 { try check?(Array(buffer[..<min(filled, 4096)])) }
+        received += Int64(filled)
+        guard byteCount == nil || start + received <= byteCount ?? 0 else {
+          throw TransportError(
+            .answer, "\(destination.printable): more bytes came than the \(byteCount ?? 0) that were announced")
         }
+      } catch {
+        try sink.give(buffer, 0)
+        throw error
       }
-      guard byteCount == nil || start + received <= byteCount ?? 0 else {
-        sink.give(buffer, 0)
-        throw TransportError(
-          .answer, "\(destination.printable): more bytes came than the \(byteCount ?? 0) that were announced")
-      }
-      let isEnd = filled < buffer.count
-      sink.give(buffer, filled)
-      if isEnd { break }
+      try sink.give(buffer, filled)
     }
     guard byteCount == nil || start + received == byteCount else {
       throw TransportError(

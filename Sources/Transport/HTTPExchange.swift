@@ -4,6 +4,9 @@ import Bytes
 ///
 /// One thread at a time may use it, which need not be the one that made it.
 public final class HTTPExchange: @unchecked Sendable {
+  /// The most bytes that come from a connection at once: a buffer with room for them is filled without another copy.
+  static let pieceSize = 256 << 10
+
   private let transfer: Transfer
   /// The status, such as 200.
   public let status: Int

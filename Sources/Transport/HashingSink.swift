@@ -4,23 +4,24 @@ import Glibc
 import LinuxSystem
 import SystemPackage
 
-/// Writes and hashes bytes in a thread of its own, while the next ones come.
+/// Writes bytes, and hashes them in a thread of its own while the next ones come.
+///
+/// Hashing takes longer than receiving and writing together, so that thread does nothing else.
 final class HashingSink: @unchecked Sendable {
   private let descriptor: OwnedDescriptor
   private let monitor = Monitor()
   private var free: [UnsafeMutableRawBufferPointer] = []
   private var full: [(buffer: UnsafeMutableRawBufferPointer, count: Int)] = []
   private var isClosed = false
-  private var failure: SystemError?
   private var hash: HashContext?
   private var thread: Thread?
   /// Where the next bytes are written.
   var position: Int64 = 0
   private var advised: Int64 = 0
-  private static let blockCount = 4
+  private static let blockCount = 8
   private static let blockSize = 1 << 20
 
-  init(_ file: borrowing OwnedDescriptor, _ algorithm: HashAlgorithm, byteCount: Int64?) throws {
+  init(_ file: borrowing OwnedDescriptor, _ algorithm: HashAlgorithm) throws {
     descriptor = try file.copy()
     hash = try HashContext(algorithm)
     for _ in 0..<Self.blockCount {
@@ -42,17 +43,23 @@ final class HashingSink: @unchecked Sendable {
     if thread == nil { thread = try Thread { [unowned self] in work() } }
     monitor.lock()
     defer { monitor.unlock() }
-    while free.isEmpty, failure == nil { monitor.wait(for: .space) }
-    if let failure { throw failure }
+    while free.isEmpty { monitor.wait(for: .space) }
     return free.removeLast()
   }
 
-  /// Gives a block back, to be written.
-  func give(_ buffer: UnsafeMutableRawBufferPointer, _ count: Int) {
-    monitor.lock()
-    full.append((buffer, count))
-    monitor.signal(.work)
-    monitor.unlock()
+  /// Writes the first bytes of a block, and gives it back, to be hashed.
+  func give(_ buffer: UnsafeMutableRawBufferPointer, _ count: Int) throws(SystemError) {
+    var written = 0
+    defer {
+      monitor.lock()
+      full.append((buffer, written))
+      monitor.signal(.work)
+      monitor.unlock()
+    }
+    try descriptor.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: position)
+    written = count
+    position += Int64(count)
+    startWriting()
   }
 
   private func work() {
@@ -64,21 +71,10 @@ final class HashingSink: @unchecked Sendable {
         return
       }
       let next = full.removeFirst()
-      let hasFailed = failure != nil
       monitor.unlock()
-      let bytes = UnsafeRawBufferPointer(rebasing: next.buffer[..<next.count])
-      var fault: SystemError?
-      if !hasFailed {
-        do throws(SystemError) {
-          try descriptor.write(bytes, at: position)
-          position += Int64(next.count)
-          startWriting()
-          hash?.update(bytes)
-        } catch { fault = error }
-      }
+      hash?.update(UnsafeRawBufferPointer(rebasing: next.buffer[..<next.count]))
       monitor.lock()
       free.append(next.buffer)
-      if failure == nil { failure = fault }
       monitor.signal(.space)
       monitor.unlock()
     }
@@ -92,7 +88,7 @@ final class HashingSink: @unchecked Sendable {
     advised = position
   }
 
-  /// Waits until everything is written, and ends the thread.
+  /// Waits until everything is hashed, and ends the thread.
   func abandon() {
     monitor.lock()
     isClosed = true
@@ -102,10 +98,9 @@ final class HashingSink: @unchecked Sendable {
     thread = nil
   }
 
-  /// Waits until everything is written; returns the digest.
-  func finish() throws(SystemError) -> [UInt8] {
+  /// Waits until everything is hashed; returns the digest.
+  func finish() -> [UInt8] {
     abandon()
-    if let failure { throw failure }
     return hash.take()?.finalize() ?? []
   }
 }

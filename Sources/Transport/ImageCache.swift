@@ -103,6 +103,35 @@ public struct ImageCache: Sendable {
     return path
   }
 
+  /// Puts a copy of a whole and checked file into the cache, unless the entry exists.
+  public func keep(_ file: FilePath, _ kind: Kind, _ name: String) throws {
+    _ = try entry(kind, name) { path in
+      let source = try OwnedDescriptor(opening: file, flags: O_RDONLY)
+      let count = try source.byteCount()
+      let target = try OwnedDescriptor(
+        opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+      do {
+        guard try source.copy(from: 0, count: count, to: target.rawValue) == count else {
+          throw SystemError(errno: .ioError, operation: "read (the file became shorter)", path: file)
+        }
+        let mask = umask(0)
+        umask(mask)
+        try SystemError.check("change the permissions of", path) {
+          fchmod(target.rawValue, 0o777 & ~mask)
+        }
+        try SystemError.check("synchronize", path) { fsync(target.rawValue) }
+      } catch {
+        _ = path.withPlatformString { unlink($0) }
+        throw error
+      }
+    }
+  }
+
+  /// Removes an entry whose bytes are wrong.
+  public func discard(_ kind: Kind, _ name: String) {
+    _ = path(kind, name).withPlatformString { unlink($0) }
+  }
+
   /// Takes a lock that ends with the process, and with the value.
   private static func lock(_ path: FilePath) throws(SystemError) -> OwnedDescriptor {
     while true {

@@ -100,7 +100,7 @@ final class Transfer {
     set(CURLOPT_PATH_AS_IS, 1)
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     set(CURLOPT_CONNECTTIMEOUT, settings.connectTimeout)
-    set(CURLOPT_BUFFERSIZE, 256 << 10)
+    set(CURLOPT_BUFFERSIZE, HTTPExchange.pieceSize)
     set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10)
     set(CURLOPT_USERAGENT, settings.userAgent)
     set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))

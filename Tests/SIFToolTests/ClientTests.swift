@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Programs of others that call `singularity` or `apptainer`, with this tool by those names. Scripts/install-clients.sh
+/// Programs of others that call `singularity` or `apptainer`, with this tool by those names. Scripts/install-python.sh
 /// installs them; none of them needs more than this machine.
 @Suite struct ClientTests {
   private let fixture: ExecFixture
@@ -20,7 +20,7 @@ import Testing
   private func run(_ script: String) throws -> ToolAnswer {
     try fixture.root(
       """
-      d=$PWD; mkdir -p home; export HOME=$d/home PATH=$d:\(Fixture.root)/.build/clients/bin:$PATH TMPDIR=$d/work
+      d=$PWD; mkdir -p home; export HOME=$d/home PATH=$d:\(Fixture.root)/.build/python/clients/bin:$PATH TMPDIR=$d/work
       cd work; image=$d/client.sif; \(script)
       """)
   }
@@ -171,7 +171,7 @@ import Testing
       """)
     let answer = try run(
       """
-      settings=$(find \(Fixture.root)/.build/clients -path '*shpc/settings.yml')
+      settings=$(find \(Fixture.root)/.build/python/clients -path '*shpc/settings.yml')
       sed "s#^registry:.*#registry: [$PWD/registry]#; s#^sync_registry:.*#sync_registry: x#; s#^module_base:.*#module_base: $PWD/modules#
         s#^container_base:.*#container_base: $PWD/containers#; s#^wrapper_base:.*#wrapper_base: $PWD/wrappers#; s#^container_tech:.*#container_tech: singularity#" $settings > s.yml
       shpc --settings-file s.yml install x/app:1 $image > log 2>&1; echo $?; cat log >&2

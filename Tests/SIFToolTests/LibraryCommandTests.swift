@@ -36,13 +36,13 @@ import Testing
     #expect(try JSONSchema.faults(of: again.output, schema: "push") == "")
     #expect(try JSONParser.parse(again.output)["sent"] == false)
     for reference in ["library://e/c/n:v1", "library://e/c/n:v3"] {
-      #expect(try run("pull", "--force", "x.sif", reference).status == 0)
+      #expect(try run("pull", "--force", "--disable-cache", "x.sif", reference).status == 0)
       #expect(try isPulled("x.sif"))
     }
-    let name = try run("pull", "library:e/c/n:v2")
+    let name = try run("pull", "--disable-cache", "library:e/c/n:v2")
     #expect(try name.status == 0 && isPulled("n_v2.sif"))
     let digest = try Tool.run(["sha256sum", image]).text.prefix(64)
-    #expect(try run("pull", "h.sif", "library://e/c/n:sha256.\(digest)").status == 0)
+    #expect(try run("pull", "--disable-cache", "h.sif", "library://e/c/n:sha256.\(digest)").status == 0)
     // What is there is not replaced.
     #expect(try run("pull", "h.sif", "library://e/c/n:v1").status != 0)
     let absent = try run("pull", "y.sif", "library://e/c/n:v9")
@@ -92,6 +92,58 @@ import Testing
     try use("one-part")
     try push("library://e/c/whole:v1")
     #expect(server.requests.allSatisfy { $0[0] == "library" || $0.last == "-" })
+  }
+
+  /// Presigned addresses of a storage with the interface of S3: moto takes one part and several, and gives ranges.
+  @Test func presignedAddresses() throws {
+    let moto = try TestServer.start { port in
+      ["\(Fixture.root)/.build/python/servers/bin/moto_server", "-H", "127.0.0.1", "-p", "\(port)"]
+    }
+    let library = try LibraryServer(storage: "http://127.0.0.1:\(moto.port)")
+    try library.use("s3", in: home)
+    try push("library://e/c/short:v1")
+    let arguments = ["--disable-cache", "--connections", "2"]
+    let short = try Siftool.run(["pull", "s.sif", "library://e/c/short:v1"] + arguments, in: home)
+    #expect(try short.status == 0 && isPulled("s.sif"), "\(short.errors)")
+    try Shell.check("head -c 70000000 /dev/urandom > noise", in: home)
+    try Siftool.check(
+      "add", image, home.file("noise"), "--datatype", "generic", "--filename", "noise", in: home)
+    try push("library://e/c/long:v1")
+    #expect(library.requests.count { $0[2].hasSuffix("/_multipart") && $0[1] == "PUT" } == 3)
+    let long = try Siftool.run(["pull", "l.sif", "library://e/c/long:v1"] + arguments, in: home)
+    #expect(try long.status == 0 && isPulled("l.sif"), "\(long.errors)")
+    let list = try run("list", "library://e/c/long:v1")
+    #expect(try list.status == 0 && list.text == Siftool.check("list", image).text, "\(list.errors)")
+  }
+
+  /// A library that names its registry: the image comes from there, and from the library if the registry has another one.
+  @Test func registryBehindTheLibrary() throws {
+    let registry = try TestServer.start { port in
+      try home.write(
+        "registry.yml",
+        """
+        version: 0.1
+        log: {level: error}
+        storage: {filesystem: {rootdirectory: \(home.path)/registry}}
+        http: {addr: "127.0.0.1:\(port)", secret: x}
+        """)
+      return ["docker-registry", "serve", home.file("registry.yml")]
+    }
+    let address = "oras://127.0.0.1:\(registry.port)/behind/e/c/n:v1"
+    try push()
+    try use("registry-\(registry.port)")
+    let count = { server.requests.count { $0[2].contains("/imagefile/") && $0[1] == "GET" } }
+    let before = count()
+    // The registry does not have it yet.
+    let first = try run("pull", "--disable-cache", "x.sif", "library://e/c/n:v1")
+    #expect(try first.status == 0 && isPulled("x.sif") && count() == before + 1, "\(first.errors)")
+    #expect(try run("push", "--no-https", image, address).status == 0)
+    let second = try run("pull", "--force", "--disable-cache", "x.sif", "library://e/c/n:v1")
+    #expect(try second.status == 0 && isPulled("x.sif") && count() == before + 1, "\(second.errors)")
+    let other = Fixture.path("images/plain-types.sif")
+    #expect(try run("push", "--no-https", other, address).status == 0)
+    let third = try run("pull", "--force", "--disable-cache", "x.sif", "library://e/c/n:v1")
+    #expect(try third.status == 0 && isPulled("x.sif") && third.errors.contains("asking the library itself"))
   }
 
   @Test func refusedPushes() throws {

@@ -86,7 +86,11 @@ import Testing
     let answer = try pull(reference)
     #expect(answer.status == 0, "\(answer.errors)")
     #expect(try directory.read("new.sif") == image)
+    // A host that the registry leads to asks for the login, and gets none.
+    let asked = try pull("oras://127.0.0.1:\(server.port)/asks/a:1", to: "asked.sif")
+    #expect(asked.status == 7 && asked.errors.contains("401 Unauthorized"), "\(asked.errors)")
     let seen = try requests()
+    #expect(seen.contains { $0[2] == "/asks" })
     #expect(seen.contains { $0[2].hasPrefix("/v2/token") && $0[4] == "Basic dXNlcjpwYXNz" })
     #expect(seen.contains { $0[2].contains("/manifests/") && $0[4] == "Bearer the-token" })
     let elsewhere = seen.filter { $0[0] == "\(server.ports[1])" }
@@ -124,7 +128,7 @@ import Testing
     let server = try TestServer.start(
       ["/usr/bin/python3", Fixture.script("lying-server.py"), place.path], portsFile: place.file("ports"))
     let address = "http://127.0.0.1:\(server.port)/ok/app.sif"
-    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"]] {
+    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"], ["check"]] {
       let (name, rest) = (command[0], Array(command.dropFirst()))
       let arguments = { (image: String) in
         name == "cat" ? [name, image] + rest : [name] + rest + [image]
@@ -139,6 +143,11 @@ import Testing
       #expect(ranges.count < 12, "\(command): \(ranges)")
       #expect(ranges.reduce(0) { $0 + $1[1] - $1[0] } < 1_000_000, "\(command): \(ranges)")
     }
+    let whole = try Siftool.run("dump", "1", address, in: directory)
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(try whole.output == Siftool.check("dump", "1", place.file("image.sif")).output)
+    let repair = try Siftool.run("check", "--repair", address, in: directory)
+    #expect(repair.status == 64 && repair.errors.contains("can only be read"), "\(repair.errors)")
     // A server that sends no parts, one that sends others, and one that is not there.
     for (way, reason) in [("untold", "no parts of files"), ("html", "not a SIF image"), ("limit", "429")] {
       let answer = try Siftool.run(
@@ -159,7 +168,7 @@ import Testing
       ("escapes", 1, "red"), ("no-realm", 7, "names no place to get it"),
       ("file-realm", 7, "a token service that is none"),
       ("strange", 7, "401 Unauthorized"), ("html-token", 5, "looks like a web page"),
-      ("basic", 7, "wants a login"),
+      ("basic", 7, "wants a login"), ("token-asks", 7, "401 Unauthorized"),
     ])
   func registriesThatLie(way: String, status: Int, reason: String) throws {
     let answer = try pull("oras://127.0.0.1:\(server.port)/\(way)/a:1", retries: 0)

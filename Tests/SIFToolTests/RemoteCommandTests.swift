@@ -8,11 +8,14 @@ struct LibraryServer {
   let directory: Scratch
   private let server: TestServer
 
-  init() throws {
+  /// - Parameter storage: the address of a storage for the mode "s3".
+  init(storage: String? = nil) throws {
     let directory = try Scratch()
     self.directory = directory
+    let python = storage == nil ? "/usr/bin/python3" : "\(Fixture.root)/.build/python/servers/bin/python"
     server = try TestServer.start(
-      ["/usr/bin/python3", Fixture.script("library.py"), directory.file("port"), directory.file("log")],
+      [python, Fixture.script("library.py"), directory.file("port"), directory.file("log")]
+        + (storage.map { [$0] } ?? []),
       portsFile: directory.file("port"))
   }
 

@@ -1,7 +1,9 @@
-"""library.py PORT-FILE LOG: a site with a container library, a service for tokens, and storage on another port.
+"""library.py PORT-FILE LOG [STORAGE]: a site with a container library, a service for tokens, and storage on another port.
 
 The first part of the path is a mode: /ok does what the services of Sylabs do; others differ or lie as their name says. All
 modes share what was put there. Each request is a line of the log: server, method, path, Authorization.
+
+STORAGE is the address of a storage with the interface of S3. The mode "s3" leads there, by presigned addresses that boto3 makes.
 """
 
 import hashlib
@@ -13,11 +15,26 @@ import sys
 import threading
 import urllib.parse
 
-port_file, log = map(pathlib.Path, sys.argv[1:])
+port_file, log = map(pathlib.Path, sys.argv[1:3])
+s3 = None
+if len(sys.argv) > 3:
+    import boto3
+
+    s3 = boto3.client(
+        "s3", endpoint_url=sys.argv[3], region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    s3.create_bucket(Bucket="images")
 TOKEN = "good.token-1"
 lock = threading.Lock()
 entities, collections, containers, images, tags, parts, cut = {}, {}, {}, {}, {}, {}, set()
 PART = 32 << 20
+
+
+def presigned(call, name, **more):
+    return s3.generate_presigned_url(call, Params={"Bucket": "images", "Key": name, **more})
+
+
+def stored(name):
+    return s3.get_object(Bucket="images", Key=name)["Body"].read()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -174,6 +191,10 @@ class Library(Handler):
             if self.mode == "old":
                 return self.error(404, "not found")
             return self.data({"version": "v1.2.0", "apiVersion": "2.0.0-alpha.2"})
+        if path == "v1/oci-redirect" and self.mode.startswith("registry-"):
+            return self.send(json.dumps({
+                "token": "for-the-registry", "url": f"http://127.0.0.1:{self.mode[9:]}/", "name": "behind/" + self.query["namespace"],
+            }).encode())
         if path == "v1/token-status":
             return self.data({}) if self.allowed() else None
         if path == "v1/rbac/users/current":
@@ -202,6 +223,8 @@ class Library(Handler):
                 return self.file(image["content"])
             if image:
                 target = f"http://127.0.0.1:{storage.server_port}/{self.mode}/{image['id']}?X-Amz-Signature=secret"
+                if self.mode == "s3":
+                    target = presigned("get_object", image["id"])
                 if self.mode == "to-file":
                     target = "file:///etc/passwd"
                 return self.send(b"", 303, fields=[("Location", target)])
@@ -250,13 +273,18 @@ class Library(Handler):
             return self.data(image, 201)
         if match := re.fullmatch(r"v2/imagefile/(\w+)", path):
             images[match[1]]["expected"] = sent
+            if self.mode == "s3":
+                return self.data({"uploadURL": presigned("put_object", match[1])})
             query = "X-Amz-SignedHeaders=content-length%3Bhost%3Bx-amz-content-sha256"
             return self.data({"uploadURL": f"http://127.0.0.1:{storage.server_port}/put/{match[1]}?{query}"})
         if match := re.fullmatch(r"v2/imagefile/(\w+)/_multipart", path):
             if self.mode == "one-part":
                 return self.error(404, "not found")
             count = -(-sent["filesize"] // PART)
-            return self.data({"uploadID": "u1", "totalParts": count, "partSize": PART, "options": {"s3compliant": "true"}})
+            upload = "u1"
+            if self.mode == "s3":
+                upload = s3.create_multipart_upload(Bucket="images", Key=match[1])["UploadId"]
+            return self.data({"uploadID": upload, "totalParts": count, "partSize": PART, "options": {"s3compliant": "true"}})
         if path.startswith("v1/tags/") or path.startswith("v2/tags/"):
             arch = sent.get("arch", "amd64")
             images[sent["imageid"]]["arch"] = arch
@@ -275,10 +303,19 @@ class Library(Handler):
         image = images[name]
         if step == "multipart":
             number = sent["partNumber"]
+            if self.mode == "s3":
+                address = presigned("upload_part", name, UploadId=sent["uploadID"], PartNumber=number)
+                return self.data({"presignedURL": address})
             address = f"http://127.0.0.1:{storage.server_port}/{self.mode}/{name}"
             return self.data({"presignedURL": f"{address}?part={number}&X-Amz-SignedHeaders=host%3Bx-amz-content-sha256"})
         if step == "multipart_complete":
             done = sent["completedParts"]
+            if self.mode == "s3":
+                whole = {"Parts": [{"PartNumber": p["partNumber"], "ETag": p["token"]} for p in done]}
+                s3.complete_multipart_upload(
+                    Bucket="images", Key=name, UploadId=sent["uploadID"], MultipartUpload=whole)
+                image["content"] = stored(name)
+                return self.data({"quota": {"quotaTotal": 11 << 30, "quotaUsage": 1 << 30}, "containerUrl": "library/e/c/n"})
             right = [(n, f'"{hashlib.sha256(c).hexdigest()[:32]}"') for n, c in sorted(parts[name].items())]
             if [(p["partNumber"], p["token"]) for p in done] != right:
                 return self.error(400, "other parts")
@@ -287,6 +324,8 @@ class Library(Handler):
             parts.pop(name, None)
             return self.data({})
         else:
+            if self.mode == "s3":
+                image["upload"] = stored(name)
             content, expected = image["upload"], image["expected"]
             if [len(content), hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest()] != [
                 expected["filesize"], expected["sha256sum"], expected["md5sum"],

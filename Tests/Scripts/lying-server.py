@@ -83,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.log()
         try:
+            if self.server.server_address[1] != ports[0] and self.path == "/asks":
+                return self.whole(b"{}", 401, WWW_Authenticate='Basic realm="for 127.0.0.1"')
             if self.server.server_address[1] != ports[0]:
                 return self.whole(ETag=TAG)
             parts = self.path.split("?")[0].strip("/").split("/")
@@ -240,6 +242,8 @@ class Handler(BaseHTTPRequestHandler):
         kind = parts[0] if parts else ""
         if kind == "token":
             return self.whole(b'{"token": "the-token"}')
+        if kind == "token-that-asks":
+            return self.whole(b"{}", 401, WWW_Authenticate='Basic realm="somebody else"')
         if kind == "identity-token":
             right = self.command == "POST" and b"refresh_token=the%20identity" in self.body
             return self.whole(b'{"access_token": "the-token"}' if right else b"{}", 200 if right else 401)
@@ -255,10 +259,13 @@ class Handler(BaseHTTPRequestHandler):
             "no-realm": 'Bearer service="s"', "file-realm": 'Bearer realm="file:///etc/passwd"',
             "strange": 'Digest realm="x", nonce="y"', "html-token": f'Bearer realm="{scheme}://127.0.0.1:{ports[0]}/html"',
             "basic": 'Basic realm="x"',
+            "token-asks": f'Bearer realm="{scheme}://127.0.0.1:{ports[0]}/v2/token-that-asks"',
         }
         if kind in challenges:
             return self.whole(b"{}", 401, WWW_Authenticate=challenges[kind])
         if "blobs" in parts:
+            if kind == "asks":
+                return self.whole(b"", 307, Location=f"{scheme}://127.0.0.1:{ports[1]}/asks")
             if kind == "secret":
                 return self.whole(b"", 307, Location=f"{scheme}://127.0.0.1:{ports[1]}/blob")
             if kind == "wrong-blob":

@@ -10,9 +10,27 @@ public enum KeyRingFiles {
   /// The directories of the runtimes' key rings: those that the environment names, or if it names none, the defaults in
   /// the home directory. A user who names a ring trusts only that one.
   public static var runtimeDirectories: [FilePath] {
-    let named = ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(UserDirectories.variable)
-    guard named.isEmpty else { return named }
+    guard namedDirectories.isEmpty else { return namedDirectories }
     return UserDirectories.families.compactMap { $0.directoryOfHome?.appending("keys") }
+  }
+
+  private static var namedDirectories: [FilePath] {
+    ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(UserDirectories.variable)
+  }
+
+  /// The runtimes' key rings for all users of this machine, whether they exist or not. Only root can change them.
+  public static var machineRings: [FilePath] {
+    ["/etc/singularity", "/etc/apptainer", "/usr/local/etc/singularity", "/usr/local/etc/apptainer"].map {
+      FilePath($0).appending(machineName)
+    }
+  }
+
+  static let machineName = "global-pgp-public"
+
+  /// The rings that count where none is named: the machine's, and the user's own. A user whose environment names one
+  /// trusts only that.
+  static var usualRings: [FilePath] {
+    ((namedDirectories.isEmpty ? machineRings : []) + runtimeDirectories).filter(exists)
   }
 
   /// The rings at a path: in a directory, those that runtimes and GnuPG keep; a file itself.
@@ -20,7 +38,7 @@ public enum KeyRingFiles {
   /// - Parameter secret: whether to find the ring with the secret keys.
   public static func rings(at path: FilePath, secret: Bool) -> [FilePath] {
     guard isDirectory(path) else { return [path] }
-    let names = secret ? ["pgp-secret"] : ["pgp-public", "global-pgp-public", "pubring.kbx", "pubring.gpg"]
+    let names = secret ? ["pgp-secret"] : ["pgp-public", machineName, "pubring.kbx", "pubring.gpg"]
     return names.map { path.appending($0) }.filter(exists)
   }
 

@@ -11,13 +11,35 @@ public struct KeyStore: Sendable {
   /// The directory of the rings. It is made when the first key is added.
   public let directory: FilePath
 
+  /// Whether the public ring is that of all users of the machine, which everybody can read.
+  private let isMachine: Bool
+
   /// The rings in a directory.
-  public init(_ directory: FilePath) { self.directory = directory }
+  public init(_ directory: FilePath) {
+    self.directory = directory
+    isMachine = false
+  }
+
+  /// The ring of public keys for all users of this machine: that of the runtime that is installed here.
+  public static var machine: KeyStore {
+    let rings = KeyRingFiles.machineRings
+    let used =
+      rings.first(where: KeyRingFiles.exists)
+      ?? rings.first { KeyRingFiles.isDirectory($0.removingLastComponent()) } ?? rings[0]
+    return KeyStore(machine: used.removingLastComponent())
+  }
+
+  private init(machine directory: FilePath) {
+    self.directory = directory
+    isMachine = true
+  }
 
   /// The file of a ring.
   ///
   /// - Parameter secret: whether to return the ring with the secret keys.
-  public func path(secret: Bool) -> FilePath { directory.appending(secret ? "pgp-secret" : "pgp-public") }
+  public func path(secret: Bool) -> FilePath {
+    directory.appending(secret ? "pgp-secret" : isMachine ? KeyRingFiles.machineName : "pgp-public")
+  }
 
   // MARK: Finding
 
@@ -164,8 +186,9 @@ public struct KeyStore: Sendable {
   /// Writes the existing entries of a ring, byte for byte, and new keys after them.
   private func write(_ kept: [RingEntry], _ new: [TransferableKey], secret: Bool) throws(KeyError) {
     try makeDirectory()
-    var file = try KeyError.system(try ReplacementFile(replacing: path(secret: secret), mode: 0o600))
-    _ = fchmod(file.descriptor.rawValue, 0o600)
+    let mode: mode_t = isMachine && !secret ? 0o644 : 0o600
+    var file = try KeyError.system(try ReplacementFile(replacing: path(secret: secret), mode: mode))
+    _ = fchmod(file.descriptor.rawValue, mode)
     var offset: Int64 = 0
     for entry in kept {
       let packets = try KeyError.openPGP(try entry.copyOfPackets())
@@ -201,7 +224,9 @@ public struct KeyStore: Sendable {
     for path in [directory.removingLastComponent(), directory]
     where !path.isEmpty && !KeyRingFiles.exists(path) {
       do throws(SystemError) {
-        _ = try SystemError.check("create", path) { path.withPlatformString { mkdir($0, 0o700) } }
+        _ = try SystemError.check("create", path) {
+          path.withPlatformString { mkdir($0, isMachine ? 0o755 : 0o700) }
+        }
       } catch {
         // Another process may have made it meanwhile.
         if error.errno == .fileExists, KeyRingFiles.isDirectory(path) { continue }

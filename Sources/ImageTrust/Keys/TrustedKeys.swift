@@ -31,7 +31,8 @@ public struct TrustedKeys: Sendable {
   /// part is used.
   public init(contentsOf path: FilePath) throws(KeyError) { try self.init(files: [path]) }
 
-  /// The keys of the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``).
+  /// The keys of the runtimes' own key rings (``KeyRingFiles/runtimeDirectories``), and of those for all users of the
+  /// machine.
   ///
   /// - Parameter notice: called with warnings about the rings.
   public static func ofRuntimes(_ notice: (KeyNotice) -> Void = { _ in }) throws(KeyError) -> TrustedKeys {
@@ -39,9 +40,7 @@ public struct TrustedKeys: Sendable {
   }
 
   /// The runtimes' own key rings that exist.
-  public static var runtimeRings: [FilePath] {
-    KeyRingFiles.runtimeDirectories.filter(KeyRingFiles.exists)
-  }
+  public static var runtimeRings: [FilePath] { KeyRingFiles.usualRings }
 
   /// The keys of files and key rings.
   ///

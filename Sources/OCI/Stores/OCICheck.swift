@@ -10,6 +10,8 @@ public struct OCICheck {
     public let code: String
     /// One sentence, without a final stop.
     public let sentence: String
+    /// Whether it is only worth knowing: every program accepts it.
+    public let isNote: Bool
   }
 
   private static let mostFindings = 100
@@ -66,9 +68,9 @@ public struct OCICheck {
 
   private mutating func add(_ code: OCIError.Code, _ sentence: String) { add(code.rawValue, sentence) }
 
-  private mutating func add(_ code: String, _ sentence: String) {
-    if findings.count < Self.mostFindings {
-      findings.append(Finding(code: code, sentence: sentence))
+  private mutating func add(_ code: String, _ sentence: String, isNote: Bool = false) {
+    if isNote || findings.count < Self.mostFindings {
+      findings.append(Finding(code: code, sentence: sentence, isNote: isNote))
     } else {
       furtherFindings += 1
     }
@@ -104,20 +106,29 @@ public struct OCICheck {
       let diffID = config.flatMap { index < $0.diffIDs.count ? $0.diffIDs[index] : nil }
       // One blob may be said to have several digests as an archive, of which one at most is right.
       guard seenLayers.insert([layer.digest, diffID]).inserted else { continue }
-      let isRead = noting { () throws -> Bool in
+      let isWhole = noting { () throws -> Bool in
         let stream = CheckedBlob(try source.verified(layer))
+        var isWhole = true
         do {
-          if OCIMediaType.isArchive(layer.mediaType) { try Self.check(stream, layer.digest, diffID) }
+          if OCIMediaType.isArchive(layer.mediaType) {
+            isWhole = try Self.check(stream, layer.digest, diffID)
+          }
           try stream.drain()
         } catch { throw stream.failure ?? error }
-        return true
+        return isWhole
       }
-      if isRead == true { count(layer) }
+      guard let isWhole else { continue }
+      count(layer)
+      if !isWhole, findings.count < Self.mostFindings {
+        add("layer", "the layer \(layer.digest) ends within a block of its archive", isNote: true)
+      }
     }
   }
 
   /// Decompresses an archive, and compares its digest.
-  private static func check(_ stream: CheckedBlob, _ name: OCIDigest, _ expected: OCIDigest?) throws {
+  ///
+  /// - Returns: whether its last block is whole.
+  private static func check(_ stream: CheckedBlob, _ name: OCIDigest, _ expected: OCIDigest?) throws -> Bool {
     let algorithm = expected?.algorithm ?? .sha256
     var context = try HashContext(algorithm)
     let input = try TarInput(stream)
@@ -134,6 +145,7 @@ public struct OCICheck {
         "the layer \(name) has the digest \(digest) when it is decompressed, not \(expected?.description ?? "")"
       )
     }
+    return input.offset % 512 == 0
   }
 }
 

@@ -18,12 +18,13 @@ extension SquashWriter {
   ///
   /// - Parameters:
   ///   - count: the number of layers.
+  ///   - spelling: how the layers say that something is gone.
   ///   - open: opens a layer by its number, 0 for the lowest; the archive is decompressed already.
   public func add(
-    layers count: Int, limits: LayerLimits = LayerLimits(),
+    layers count: Int, limits: LayerLimits = LayerLimits(), spelling: LayerSpelling = .names,
     _ open: (Int) throws(SquashError) -> any ArchiveSource
   ) throws(SquashError) {
-    let application = LayerApplication(self, limits)
+    let application = LayerApplication(self, limits, spelling)
     for layer in (0..<count).reversed() {
       try application.add(layer: layer, try open(layer))
       if application.needsAgain { try application.addAgain(try open(layer)) }
@@ -39,13 +40,11 @@ final class LayerApplication {
     case link([UInt8])
   }
 
-  private static let whiteout = Array(".wh.".utf8)
-  private static let aufs = Array(".wh..wh.".utf8)
-  private static let opaque = Array(".wh..wh..opq".utf8)
   /// A label of the machine that made the layer; another machine has others.
   private static let hostLabel = Array("security.selinux".utf8)
 
   private let writer: SquashWriter
+  private let spelling: LayerSpelling
   private var limits: LayerLimits
   var tree: LayerTree
   /// Hard links whose target was not seen yet, by the path of the target.
@@ -62,8 +61,9 @@ final class LayerApplication {
   /// Whether the layer has to be read once more.
   var needsAgain: Bool { !missed.isEmpty }
 
-  init(_ writer: SquashWriter, _ limits: LayerLimits) {
+  init(_ writer: SquashWriter, _ limits: LayerLimits, _ spelling: LayerSpelling) {
     self.writer = writer
+    self.spelling = spelling
     self.limits = limits
     tree = LayerTree(writer.root, time: writer.options.latestTime.map(Int64.init) ?? 0)
   }
@@ -97,8 +97,8 @@ final class LayerApplication {
     _ source: any ArchiveSource,
     _ body: (TarEntry, [[UInt8]], TarInput) throws(SquashError) -> Void
   ) throws(SquashError) {
-    let input = TarInput(plain: source)
-    let parser = TarParser(input, endsAnywhere: true)
+    let input = TarInput(layer: source)
+    let parser = TarParser(input)
     while let entry = try parser.next() {
       do throws(SquashError) {
         limits.entries -= 1
@@ -121,9 +121,19 @@ final class LayerApplication {
       tree.describe(tree.root, attributes(of: entry, .directory))
       return
     }
-    if path.contains(where: { $0.starts(with: Self.whiteout) }) {
-      try addWhiteout(path)
-      return try input.skip(entry)
+    switch spelling {
+    case .names:
+      if path.contains(where: { $0.starts(with: LayerSpelling.whiteout) }) {
+        try addWhiteout(path)
+        return try input.skip(entry)
+      }
+    case .overlay:
+      if entry.isOverlayWhiteout {
+        if let parent = try tree.directories(path.dropLast(), makes: false)?.last {
+          tree.whiteOut(name, in: parent)
+        }
+        return
+      }
     }
     if entry.isLink { return try addLink(entry, path) }
     guard let type = entry.fileType else { return try writer.leaveOut(entry, input) }
@@ -139,6 +149,9 @@ final class LayerApplication {
       if hasPlace, let parent = stack?.last {
         writer.step()
         tree.putDirectory(name, in: parent, attributes(of: entry, type))
+        if spelling == .overlay, entry.isOpaque, let directory = parent.child(name) {
+          tree.makeOpaque(directory)
+        }
       }
       return try input.skip(entry)
     }
@@ -164,18 +177,21 @@ final class LayerApplication {
   private func attributes(of entry: TarEntry, _ type: FileType) -> FileAttributes {
     var attributes = writer.attributes(of: entry, type)
     attributes.attributes.removeAll { $0.name == Self.hostLabel }
+    if spelling == .overlay {
+      attributes.attributes.removeAll { $0.name.starts(with: LayerSpelling.attributePrefix) }
+    }
     return attributes
   }
 
   /// Hides what lower layers have. Whiteouts of what is not there change nothing.
   private func addWhiteout(_ path: [[UInt8]]) throws(SquashError) {
-    guard let name = path.last, !path.dropLast().contains(where: { $0.starts(with: Self.whiteout) }) else {
+    guard let name = path.last, !path.dropLast().contains(where: { $0.starts(with: LayerSpelling.whiteout) }) else {
       return
     }
-    let isOpaque = name == Self.opaque
+    let isOpaque = name == LayerSpelling.opaque
     // Other names of aufs are about its own matters.
-    guard isOpaque || !name.starts(with: Self.aufs) else { return }
-    let hidden = Array(name.dropFirst(Self.whiteout.count))
+    guard isOpaque || !name.starts(with: LayerSpelling.aufs) else { return }
+    let hidden = Array(name.dropFirst(LayerSpelling.whiteout.count))
     if !isOpaque, let reason = DirectoryCursor.refusal(hidden) {
       throw SquashError(.hostileName, "a whiteout of \(reason)")
     }

@@ -48,14 +48,22 @@ package final class TarInput {
   private var codec = Codec.plain
   private var isInFrame = false
   /// The number of decompressed bytes that were read.
-  private(set) var offset: Int64 = 0
+  package private(set) var offset: Int64 = 0
 
-  /// An archive that was decompressed before.
-  init(plain source: any ArchiveSource) { self.source = source }
+  /// Whether the archive may end after any entry, without the zeros that fill its last block and those that end an archive:
+  /// layers do, and their digests tell whether they are whole.
+  let endsAnywhere: Bool
+
+  /// A layer that was decompressed before.
+  init(layer source: any ArchiveSource) {
+    self.source = source
+    endsAnywhere = true
+  }
 
   /// An archive that may be compressed.
   package init(_ source: any ArchiveSource) throws(SquashError) {
     self.source = source
+    endsAnywhere = false
     while inputEnd < 4 {
       let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: input.bytes[inputEnd...]))
       if count == 0 { break }
@@ -157,7 +165,15 @@ package final class TarInput {
   /// Skips the content of an entry.
   func skip(_ entry: TarEntry) throws(SquashError) {
     try skip(entry.storedSize)
-    try skip(entry.padding)
+    try skipPadding(entry)
+  }
+
+  /// Skips what fills the last block of an entry's content.
+  func skipPadding(_ entry: TarEntry) throws(SquashError) {
+    do throws(SquashError) { try skip(entry.padding) } catch {
+      // A compressed layer that is cut off says so again at the next read.
+      guard endsAnywhere, error.code == .truncated else { throw error }
+    }
   }
 
   /// Reads everything that follows the archive's end.

@@ -12,14 +12,7 @@ final class TarParser {
   private var globalBytes: Int64 = 0
   private let buffer = RawBuffer(count: TarHeader.blockSize)
 
-  /// Whether an archive may end after any entry, without the zeros that end one: layers do, and their digest tells whether
-  /// they are whole.
-  private let endsAnywhere: Bool
-
-  init(_ input: TarInput, endsAnywhere: Bool = false) {
-    self.input = input
-    self.endsAnywhere = endsAnywhere
-  }
+  init(_ input: TarInput) { self.input = input }
 
   private static func damaged(_ what: String) -> SquashError {
     SquashError(.corrupt, "the archive is damaged: \(what)")
@@ -34,7 +27,7 @@ final class TarParser {
     while true {
       let count = try input.read(into: buffer.bytes)
       guard count > 0 else {
-        if endsAnywhere { return nil }
+        if input.endsAnywhere { return nil }
         throw SquashError(
           .truncated,
           input.offset == 0

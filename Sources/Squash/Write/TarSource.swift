@@ -1,6 +1,9 @@
 import Bytes
 
 extension SquashWriter {
+  /// The most bytes of an archive's holes: a few bytes can stand for any number of them, and each is looked at.
+  private static let mostHoles: Int64 = 1 << 40
+
   /// Adds everything in an archive: plain, or compressed with gzip or zstd, as its first bytes tell.
   ///
   /// A later entry with the same name replaces the earlier one. Directories that the archive does not mention
@@ -8,13 +11,22 @@ extension SquashWriter {
   public func add(archive source: any ArchiveSource) throws(SquashError) {
     let input = try TarInput(source)
     let parser = TarParser(input)
+    var holes: Int64 = 0
     while let entry = try parser.next() {
-      do throws(SquashError) { try add(entry, input) } catch { throw error.at(path: entry.name) }
+      do throws(SquashError) {
+        let (sum, overflow) = holes.addingReportingOverflow(max(entry.size - entry.storedSize, 0))
+        guard !overflow, sum <= Self.mostHoles else {
+          throw SquashError(
+            .limitExceeded, "the holes of the archive's sparse files have more than \(Self.mostHoles >> 40) TiB")
+        }
+        holes = sum
+        try add(entry, input)
+      } catch { throw error.at(path: entry.name) }
     }
     try input.finish()
   }
 
-  private func add(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
+  func add(_ entry: TarEntry, _ input: TarInput) throws(SquashError) {
     let path = try Self.components(of: entry.name)
     if entry.isLink {
       try addLink(path, to: try Self.components(of: entry.target))
@@ -47,7 +59,7 @@ extension SquashWriter {
     switch type {
     case .regular:
       let content = try store(entry, input)
-      try input.skip(entry.padding)
+      try input.skipPadding(entry)
       return .regular(content)
     case .symlink:
       guard !entry.target.isEmpty, entry.target.count <= Inode.longestTarget else {
@@ -73,7 +85,7 @@ extension SquashWriter {
   }
 
   /// The directory of a path, made if it is missing.
-  private func parent(of path: [[UInt8]]) throws(SquashError) -> WriteNode {
+  func parent(of path: [[UInt8]]) throws(SquashError) -> WriteNode {
     var node = root
     for component in path.dropLast() {
       if let child = node.child(component) {
@@ -92,7 +104,7 @@ extension SquashWriter {
     return node
   }
 
-  private func place(
+  func place(
     _ path: [[UInt8]], _ type: FileType, _ attributes: FileAttributes, _ content: WriteNode.Content
   ) throws(SquashError) {
     guard let name = path.last else {

@@ -39,6 +39,11 @@ struct CompressionOptions: ParsableArguments {
     compression == "lz4" ? [IdleOptions("level", reason: "does not apply: lz4 has no levels")] : []
   }
 
+  /// Whether nothing is asked for that changes the result.
+  var isUsual: Bool {
+    compression == "zstd" && level == nil && blockSize.bytes == 128 << 10 && !allRoot && !noXattrs
+  }
+
   /// The options of a writer.
   func options() throws -> WriterOptions {
     guard let compression = Compression(name: compression) else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import CommandKit
+import ImageFetch
 import OCI
 import Partitions
 import SIF
@@ -17,6 +18,7 @@ struct CheckCommand: ReportingCommand {
       """)
 
   @Argument(help: "The image.") var image: PathArgument
+  @OptionGroup(title: "Images that are addresses") var remote: RemoteImageOptions
   @Flag(help: "Correct stale counters in the header. Nothing else changes, and no byte is lost.") var repair =
     false
   @OptionGroup(title: "Key of an encrypted partition") var key: VolumeKeyOptions
@@ -38,8 +40,11 @@ struct CheckCommand: ReportingCommand {
       return try report(OCICheck(of: try OCIStore(location)))
     }
     var mended: [String] = []
-    let storage =
-      salvage == nil ? try FileStorage(opening: image.path) : try Evidence.open(image.path, reporter)
+    let storage: any Storage =
+      salvage == nil ? try remote.storage(image) : try Evidence.open(image.path, reporter)
+    if storage is RemoteImage, repair {
+      throw ToolFailure.usage("--repair changes an image, and one on a server can only be read")
+    }
     if repair { mended = try mend(reporter) }
     let check: ImageCheck
     let findings: [Finding]
@@ -76,33 +81,34 @@ struct CheckCommand: ReportingCommand {
 
   /// Prints what is wrong with an image of OCI or Docker.
   private func report(_ check: OCICheck) throws {
+    let errors = check.findings.count { !$0.isNote } + check.furtherFindings
     if output.json {
       let findings = check.findings.map { finding -> JSONValue in
         [
-          "code": .string(finding.code), "severity": "error", "offset": 0, "object": nil,
+          "code": .string(finding.code), "severity": finding.isNote ? "note" : "error", "offset": 0, "object": nil,
           "sentence": .string(finding.sentence),
         ]
       }
       try Console.write(document: [
         JSONMember("findings", .array(findings)), JSONMember("repaired", []), JSONMember("salvaged", .null),
-        JSONMember("size", .integer(check.bytes)), JSONMember("worst", findings.isEmpty ? .null : "error"),
+        JSONMember("size", .integer(check.bytes)),
+        JSONMember("worst", findings.isEmpty ? .null : errors > 0 ? "error" : "note"),
       ])
     } else {
-      var lines = check.findings.map { "error    \($0.sentence) [\($0.code)]" }
+      var lines = check.findings.map { "\($0.isNote ? "note " : "error")    \($0.sentence) [\($0.code)]" }
       if check.furtherFindings > 0 { lines.append("error    \(check.furtherFindings) more [more]") }
       let subject = "\(check.blobs) blob\(check.blobs == 1 ? "" : "s"), \(ByteText.decimal(check.bytes))"
-      let count = check.findings.count + check.furtherFindings
-      lines.append(count == 0 ? "sound: \(subject)" : "\(count) error\(count == 1 ? "" : "s"); \(subject)")
+      lines.append(errors == 0 ? "sound: \(subject)" : "\(errors) error\(errors == 1 ? "" : "s"); \(subject)")
       try Console.write(lines: lines)
     }
-    guard check.findings.isEmpty else {
+    guard errors == 0 else {
       var failure = ToolFailure(.malformed, code: "check", "")
       failure.isReported = true
       throw failure
     }
   }
 
-  private func salvageIntact(of storage: FileStorage, into path: OutputArgument) throws -> ImageSalvage {
+  private func salvageIntact(of storage: any Storage, into path: OutputArgument) throws -> ImageSalvage {
     let clock: EditClock = try WriteOptions.sourceDateEpoch().map { .fixed($0) } ?? .automatic
     var salvaged: ImageSalvage?
     do {

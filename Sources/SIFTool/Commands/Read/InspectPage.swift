@@ -18,6 +18,8 @@ struct InspectPage {
 
   /// The longest definition file or set of labels that a page shows, in bytes.
   private static let longestText: Int64 = 1 << 20
+  /// The name of the object in which runtimes keep what their own `inspect` shows.
+  private static let metadataName = Array("inspect-metadata.json".utf8)
 
   init(_ image: Image, findings: [Finding], opened: OpenedVolumeFields?) throws {
     self.opened = opened
@@ -33,8 +35,15 @@ struct InspectPage {
     labelsObject = image.companion(ofType: .labels)
     definition = try contents(definitionObject)
     let text = try contents(labelsObject)
+    func document(_ text: [UInt8]?) -> JSONValue? {
+      text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }
+    }
+    // Images that runtimes build have their labels among other things that they show.
+    let shown = image.objects(ofType: .genericJSON).first { $0.name == Self.metadataName }
     labels =
-      text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }?.members ?? []
+      labelsObject != nil
+      ? document(text)?.members ?? []
+      : document(try contents(shown))?["data"]?["attributes"]?["labels"]?.members ?? []
     var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
       try image.encryptionFacts(of: object, &budget).map { (object.id, $0) }

@@ -73,13 +73,21 @@ struct KeyPullCommand: ReportingCommand {
 
   @Argument(help: "The fingerprint, or a key id of 16 or 8 digits.") var fingerprint: String
   @OptionGroup(title: "Key server") var server: KeyserverOption
+  @Flag(
+    name: [.customShort("g"), .long],
+    help: "Add the key to the key ring that all users of this machine trust, which only root may do.")
+  var global = false
   @OptionGroup(title: "Key ring") var rings: KeyStoreOptions
 
   var progress: ProgressOptions { rings.progress }
 
+  var idleOptions: [IdleOptions] {
+    global ? [IdleOptions("keyring", reason: "excludes --global, which names a key ring")] : []
+  }
+
   func execute(_ reporter: Reporter) throws {
     let name = try KeyName(argument: fingerprint)
-    let store = try rings.store(reporter)
+    let store = global ? KeyStore.machine : try rings.store(reporter)
     if name.isShort {
       reporter.warn("anybody can make a key with these 8 digits: compare the whole fingerprint")
     }

@@ -40,6 +40,8 @@ struct PullCommand: ReportingCommand {
       valueName: "directory"))
   var dir: DirectoryArgument?
   @Flag(name: [.customShort("F"), .long], help: "Replace an existing image.") var force = false
+  @Flag(help: "Make an OCI-SIF: an image that keeps OCI's documents, with one layer for all.") var oci = false
+  @Flag(help: "Keep each layer of an OCI-SIF one of its own.") var keepLayers = false
   @OptionGroup(title: "Servers") var fetch: FetchOptions
   @OptionGroup(title: "Squashfs") var compression: CompressionOptions
   @OptionGroup(title: "Encryption") var encryption: PackEncryptionOptions
@@ -51,13 +53,19 @@ struct PullCommand: ReportingCommand {
 
   /// A finished image is taken as it is.
   var idleOptions: [IdleOptions] {
-    let others = encryption.idleOptions + compression.idleOptions + libraryOptions
+    var others = encryption.idleOptions + compression.idleOptions + libraryOptions
+    if oci {
+      others.append(IdleOptions("encrypt", reason: "does not apply to an OCI-SIF"))
+      others.append(IdleOptions("deterministic", reason: "is needless: an OCI-SIF has no times"))
+    } else {
+      others.append(IdleOptions("keep-layers", reason: "needs --oci"))
+    }
     guard case .address(let address)? = try? source(), !address.isContainer else { return others }
     return [
       IdleOptions(
         [
           "compression", "level", "block-size", "threads", "all-root", "no-xattrs", "encrypt",
-          "deterministic",
+          "deterministic", "oci", "keep-layers",
         ], reason: "does nothing to a SIF image, which is fetched as it is")
     ] + others
   }
@@ -101,7 +109,8 @@ struct PullCommand: ReportingCommand {
       try report(try FetchedImage(made: target, received: 0), location.name, reporter)
     case .address(let address):
       var settings = try fetch.settings(reporter)
-      // What is made with options is made here, and not for the cache.
+      // What is made with options is not for the cache.
+      settings.makesAsUsual = try !oci && compression.isUsual && !encryption.encrypt && write.clock() == .automatic
       settings.makeImage = { image, name, path in
         try pack(image, scheme: "docker", name: name, to: path, reporter)
       }
@@ -123,9 +132,14 @@ struct PullCommand: ReportingCommand {
     if second != nil { return inDirectory(first.path) }
     if let name { return inDirectory(name.path) }
     switch source {
-    case .files(let location): return inDirectory(FilePath(location.imageName))
-    case .address(let address): return inDirectory(FilePath(address.fileName))
+    case .files(let location): return inDirectory(FilePath(named(location.imageName)))
+    case .address(let address): return inDirectory(FilePath(named(address.fileName)))
     }
+  }
+
+  /// The name as the runtimes choose it: an OCI-SIF ends in `.oci.sif`.
+  private func named(_ name: String) -> String {
+    oci && name.hasSuffix(".sif") ? name.dropLast(4) + ".oci.sif" : name
   }
 
   private func inDirectory(_ file: FilePath) -> FilePath {
@@ -149,6 +163,14 @@ struct PullCommand: ReportingCommand {
     let bar = reporter.bar(total: 0)
     let shown = ProgressCounter()
     options.onProgress = { report in bar.advance(by: shown.step(to: report.contentBytes)) }
+    if oci {
+      var writer = OCISIFWriter(of: image, options)
+      writer.keepsLayers = keepLayers
+      let skipped = try writer.write(to: target)
+      bar.clear()
+      for line in skipped { reporter.note("left out: \(line)") }
+      return
+    }
     var packer = try Packer(of: image, scheme: scheme, name: name, options, clock: clock)
     packer.onNote = { reporter.note($0) }
     packer.encryption = try encryption.read()

@@ -110,6 +110,9 @@ struct PushCommand: ReportingCommand {
     let source: OCIImage
     if let location = try OCILocation(image.bytes) {
       source = try OCIStore(location).image()
+    } else if let blobs = try image.blobs(in: FileStorage(opening: image.path)) {
+      // An OCI-SIF has an image of OCI, which goes as it is.
+      source = try blobs.ociImage()
     } else {
       let file = try SquashOptions.open(image, nil)
       var export = ImageExport(of: image.path, file)
