@@ -10,7 +10,7 @@ import Testing
     fixture = try ExecFixture()
     try Shell.check(
       """
-      printf '#!/bin/sh\\nexec /bin/sh "$@"\\n' > rootfs/bin/bash; chmod 755 rootfs/bin/bash
+      rm rootfs/var rootfs/opt rootfs/loop; printf '#!/bin/sh\\nexec /bin/sh "$@"\\n' > rootfs/bin/bash; chmod 755 rootfs/bin/bash
       siftool pack rootfs client.sif --label color=blue --arch amd64; chmod 644 client.sif
       install -m 755 \(Fixture.siftool) siftool; for n in singularity apptainer run-singularity; do ln -s siftool $n; done
       """, in: fixture.directory)

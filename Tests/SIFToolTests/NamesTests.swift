@@ -277,7 +277,7 @@ import Testing
         script += "apptainer help \(verb) > text 2> errors; echo \"\(verb) $?\"; "
         expected += "\(verb) 0\n"
         for option in options {
-          script += "grep -cw -e '\(option)' text; "
+          script += "grep -qw -e '\(option)' text && echo 1; "
           expected += "1\n"
         }
         if refused {
