@@ -90,11 +90,16 @@ struct StageBase {
     }
     let parts = try RuntimeParts(of: image, scheme: stage.agent, name: "", clock: settings.clock)
     try unpack(try image.mergedTree())
+    let ownRunscript = try files.read(".singularity.d/runscript")
     try BaseFiles.add(to: files, overwrites: true)
     for (name, text) in parts.scripts where name.hasPrefix("10-") {
       try files.write(".singularity.d/env/\(name)", text, mode: 0o755)
     }
-    if let runscript = parts.runscript {
+    // An image that was a SIF before has its own.
+    let wasExported = image.config.entrypoint == [ImageExport.entrypoint] && ownRunscript != nil
+    if let own = ownRunscript, wasExported {
+      try files.write(".singularity.d/runscript", own, mode: 0o755)
+    } else if let runscript = parts.runscript {
       try files.write(".singularity.d/runscript", runscript, mode: 0o755)
     }
     var labels = BuildLabels()

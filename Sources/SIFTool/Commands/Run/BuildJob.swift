@@ -1,6 +1,8 @@
+import Accelerators
 import Bytes
 import CommandKit
 import Definition
+import ExecutionControl
 import Glibc
 import ImageBuild
 import ImageFetch
@@ -32,13 +34,16 @@ struct BuildJob {
   /// Builds.
   func run() throws {
     let log = BuildLog(reporter)
-    let parent = Self.temporary(command.tmpdir?.path)
-    let place = try BuildPlace(in: parent)
+    let place = try BuildDirectory(in: try Self.temporary(command.tmpdir?.path)) { reporter.note($0) }
     // A sandbox is made beside its name, so that it gets it by a rename.
-    let besides = try sandbox.map { try BuildPlace(in: $0.parent, name: ".siftool-build") }
+    let besides = try sandbox.map { sandbox in
+      try BuildDirectory(in: try sandbox.parent.resolvingLinks()) { reporter.note($0) }
+    }
     defer {
       if command.noCleanup {
         reporter.note("the tree of the build is kept in \((besides ?? place).path.printable)")
+        place.keep()
+        besides?.keep()
       } else {
         place.remove()
         besides?.remove()
@@ -57,12 +62,12 @@ struct BuildJob {
     ])
   }
 
-  private func build(_ place: BuildPlace, _ besides: BuildPlace?, _ log: BuildLog) throws {
+  private func build(_ place: BuildDirectory, _ besides: BuildDirectory?, _ log: BuildLog) throws {
     var settings = settings
     settings.temporary = place.path
     let bases = try bases(place.path)
     let build = DefinitionBuild(
-      definition, settings, runner: try BuildRunner.make(), fetcher: bases, tell: { log.take($0) })
+      definition, settings, runner: try runner(log), fetcher: bases, tell: { log.take($0) })
     var tree: FilePath?
     if let besides {
       let path = besides.path.appending("tree")
@@ -73,7 +78,7 @@ struct BuildJob {
     let built = try build.run(in: tree, isUpdate: isUpdate)
     switch form {
     case .sandbox:
-      if let besides { try sandbox?.take(built.tree.path, oldTo: besides) }
+      if let besides { try sandbox?.take(built.tree.path, oldTo: besides.path) }
       if built.tree.attributes.count > 0 {
         reporter.warn(
           "\(built.tree.attributes.count) files have owners, devices or attributes that a directory cannot hold; an image can"
@@ -109,23 +114,26 @@ struct BuildJob {
     return BuildBases(fetch, temporary: place, dockerHost: command.dockerHost)
   }
 
-  private static func temporary(_ given: FilePath?) -> FilePath {
-    if let given { return given }
-    for name in ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"] {
-      if let value = getenv(name), value.pointee == 0x2F { return FilePath(platformString: value) }
-    }
-    return "/tmp"
+  /// What runs the steps, as the administrators allow it.
+  private func runner(_ log: BuildLog) throws -> BuildStepRunner {
+    BuildStepRunner(
+      site: try SiteSettings.configured(),
+      drivers: { settings in
+        var request = DriverRequest()
+        if settings.showsNvidia { request.vendors.insert(.nvidia) }
+        if settings.showsRocm { request.vendors.insert(.rocm) }
+        return try request.resolve { log.take(.note($0)) }
+      }, onNote: { log.take(.note($0)) })
   }
-}
 
-/// What runs the steps of builds.
-enum BuildRunner {
-  static func make() throws -> any StepRunner { NoStepRunner() }
-}
-
-/// Runs nothing.
-final class NoStepRunner: StepRunner {
-  func run(_ step: BuildStep, output: @escaping @Sendable ([UInt8]) -> Void) throws -> Int32 {
-    throw ToolFailure(.failure, code: "unsupported", "\(step.name): scripts do not run yet")
+  /// The directory for temporary files that the user names; nil for the usual one.
+  private static func temporary(_ given: FilePath?) throws(SystemError) -> FilePath? {
+    if let given { return try given.resolvingLinks() }
+    for name in ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"] {
+      if let value = getenv(name), value.pointee == 0x2F {
+        return try FilePath(platformString: value).resolvingLinks()
+      }
+    }
+    return nil
   }
 }

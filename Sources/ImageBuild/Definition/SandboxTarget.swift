@@ -3,47 +3,6 @@ import Glibc
 import LinuxSystem
 public import SystemPackage
 
-/// A directory for all that a build needs meanwhile. Nobody else may enter it.
-public final class BuildPlace {
-  /// The directory.
-  public let path: FilePath
-
-  /// Makes the directory in another one.
-  ///
-  /// - Parameter name: what its name begins with.
-  public init(in parent: FilePath, name: String = "siftool-build") throws(SystemError) {
-    let base = try parent.resolvingLinks()
-    var template = base.appending("\(name)-XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
-    guard mkdtemp(&template) != nil else {
-      throw SystemError(
-        errno: Errno(rawValue: errno), operation: "make a directory for the build in", path: parent)
-    }
-    path = FilePath(platformString: template)
-  }
-
-  /// Removes the directory and all that is in it.
-  public func remove() { Self.remove(path) }
-
-  /// Removes a tree; links are not followed, and nothing that cannot be removed ends it.
-  static func remove(_ path: FilePath) {
-    if let directory = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW) {
-      empty(directory)
-    }
-    _ = path.withPlatformString { rmdir($0) }
-  }
-
-  private static func empty(_ directory: borrowing OwnedDescriptor) {
-    guard let names = try? directory.names() else { return }
-    for name in names {
-      guard (try? directory.remove(name)) == nil else { continue }
-      try? directory.setPermissions(of: name, 0o700, type: S_IFDIR)
-      guard let inner = try? directory.openDirectory(name) else { continue }
-      empty(inner)
-      try? directory.remove(name, isDirectory: true)
-    }
-  }
-}
-
 /// A directory that a build makes or changes: a sandbox.
 public struct SandboxTarget {
   /// Its path.
@@ -93,9 +52,9 @@ public struct SandboxTarget {
   }
 
   /// Gives a finished tree its name. One that is there goes to another directory, which the caller removes.
-  public func take(_ tree: FilePath, oldTo place: BuildPlace) throws(SystemError) {
+  public func take(_ tree: FilePath, oldTo place: FilePath) throws(SystemError) {
     if isThere {
-      let old = place.path.appending("old")
+      let old = place.appending("old")
       try SystemError.check("move away", path) {
         path.withPlatformString { from in old.withPlatformString { rename(from, $0) } }
       }
