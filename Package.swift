@@ -134,7 +134,7 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Bytes", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
+        "Bytes", "CLinux", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
         "Squash", "StrictJSON", systemPackage,
       ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),

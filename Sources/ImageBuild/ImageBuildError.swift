@@ -20,6 +20,8 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
     case stepFailed = "step-failed"
     /// Something that is there already.
     case exists
+    /// A directory that a build cannot be made in.
+    case unsuitablePlace = "unsuitable-place"
   }
 
   /// The kind of fault.
@@ -39,5 +41,11 @@ public struct ImageBuildError: Fault, Equatable, Sendable {
   public var identifier: String { code.rawValue }
 
   /// Whose fault it is.
-  public var kind: FaultKind { code == .invalidArgument ? .argument : .other }
+  public var kind: FaultKind {
+    switch code {
+    case .invalidArgument: .argument
+    case .unsuitablePlace: .system
+    default: .other
+    }
+  }
 }

@@ -158,7 +158,9 @@ public struct Packer {
 
   /// Whether layers are those of an image that was a SIF before: its program is its own runscript.
   private static func startsOwnScripts(_ source: Source, _ writer: SquashWriter) throws -> Bool {
-    guard case .layers(let image) = source, image.config.entrypoint == [ImageExport.entrypoint] else { return false }
+    guard case .layers(let image) = source, image.config.entrypoint == [ImageExport.entrypoint] else {
+      return false
+    }
     return try writer.has(Array(".singularity.d/runscript".utf8))
   }
 

@@ -52,9 +52,9 @@ public struct SandboxTarget {
   }
 
   /// Gives a finished tree its name. One that is there goes to another directory, which the caller removes.
-  public func take(_ tree: FilePath, oldTo place: FilePath) throws(SystemError) {
+  public func take(_ tree: FilePath, oldTo place: BuildPlace) throws(SystemError) {
     if isThere {
-      let old = place.appending("old")
+      let old = place.path.appending("old")
       try SystemError.check("move away", path) {
         path.withPlatformString { from in old.withPlatformString { rename(from, $0) } }
       }

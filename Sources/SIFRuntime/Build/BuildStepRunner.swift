@@ -1,4 +1,4 @@
-public import Accelerators
+import Accelerators
 import CLinux
 public import ExecutionControl
 import Glibc
@@ -13,21 +13,15 @@ import SystemPackage
 /// step begins.
 public final class BuildStepRunner: StepRunner {
   private let site: SiteSettings
-  private let drivers: (StepSettings) throws -> DriverFiles
   private let onNote: @Sendable (String) -> Void
 
   /// Makes a runner.
   ///
   /// - Parameters:
   ///   - site: the administrators' settings.
-  ///   - drivers: finds the parts of drivers that a step asks for.
   ///   - onNote: receives what differs from what was requested, without being an error.
-  public init(
-    site: SiteSettings = SiteSettings(), drivers: @escaping (StepSettings) throws -> DriverFiles = { _ in DriverFiles() },
-    onNote: @escaping @Sendable (String) -> Void = { _ in }
-  ) {
+  public init(site: SiteSettings = SiteSettings(), onNote: @escaping @Sendable (String) -> Void = { _ in }) {
     self.site = site
-    self.drivers = drivers
     self.onNote = onNote
   }
 
@@ -94,12 +88,14 @@ public final class BuildStepRunner: StepRunner {
     if !settings.hasNetwork { options.namespaces.insert(.network) }
     options.environment = ["SINGULARITY_LABELS", "APPTAINER_LABELS"].filter { _ in !isTest }
       .map { ($0, Array("/.build.labels".utf8)) }
-    options.drivers = try drivers(settings)
+    try addDrivers(to: &options, settings)
     options.onNote = onNote
     for text in settings.binds { options.binds += try Bind.parse(Array(text.utf8)) }
     for text in settings.mounts { options.binds += try Bind.parse(mounts: Array(text.utf8)) }
     for file in ["/etc/resolv.conf", "/etc/hosts"] as [FilePath] {
-      guard let place = places.file(file, of: step.tree.path), let bytes = Self.content(of: file) else { continue }
+      guard let place = places.file(file, of: step.tree.path), let bytes = Self.content(of: file) else {
+        continue
+      }
       options.ownFiles.append(OwnFile(target: place, bytes: bytes + [0x0A], isWritable: true))
     }
     var root = ContainerRoot(.directory(try SourceDirectory(opening: step.tree.path)))
@@ -110,7 +106,8 @@ public final class BuildStepRunner: StepRunner {
     root.writes = .base
     for bind in options.binds {
       var status = stat()
-      let isDirectory = bind.source.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+      let isDirectory =
+        bind.source.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
       try places.provide(bind.target, isDirectory: isDirectory)
     }
     for kernel in ["/proc", "/sys", "/dev", "/tmp", "/var/tmp"] as [FilePath] {
@@ -121,7 +118,9 @@ public final class BuildStepRunner: StepRunner {
       options.ownFiles.append(file)
     }
     if UserMap.current().isSingle, places.hasDirectory("/etc/apt/apt.conf.d") {
-      try add(OwnFile(target: "/etc/apt/apt.conf.d/zz-siftool", bytes: Array("APT::Sandbox::User \"root\";\n".utf8)))
+      try add(
+        OwnFile(target: "/etc/apt/apt.conf.d/zz-siftool", bytes: Array("APT::Sandbox::User \"root\";\n".utf8))
+      )
     }
     guard step.kind == .post else { return (root, options) }
     try add(OwnFile(target: Self.script, bytes: step.script, mode: 0o755))
@@ -133,6 +132,15 @@ public final class BuildStepRunner: StepRunner {
       options.ownFiles.append(try Self.secret(id, path))
     }
     return (root, options)
+  }
+
+  private func addDrivers(to options: inout ContainerOptions, _ settings: StepSettings) throws {
+    guard settings.showsNvidia || settings.showsRocm else { return }
+    var request = DriverRequest()
+    if settings.showsNvidia { request.vendors.insert(.nvidia) }
+    if settings.showsRocm { request.vendors.insert(.rocm) }
+    options.drivers = try request.resolve(onNote: onNote)
+    options.environment += options.drivers.variables.map { ($0.name, Array($0.value.utf8)) }
   }
 
   /// The place of a script in the tree, as in the runtimes.
@@ -151,7 +159,8 @@ public final class BuildStepRunner: StepRunner {
 
   private static func secret(_ id: String, _ path: FilePath) throws(RuntimeError) -> OwnFile {
     guard let name = FilePath.Component(id), name.kind == .regular, id == name.string else {
-      throw RuntimeError(.invalidArgument, "\"\(id)\" cannot be the name of a secret: it is the name of a file")
+      throw RuntimeError(
+        .invalidArgument, "\"\(id)\" cannot be the name of a secret: it is the name of a file")
     }
     let bytes = try translating { () throws(SystemError) in
       try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NOCTTY).readToEnd(limit: longestSecret + 1)

@@ -16,7 +16,9 @@ struct CallersFiles: ~Copyable {
   }
 
   /// A text in the caller's memory, without its NUL.
-  func text(_ call: ReportedCall, at address: UInt64, limit: Int = Int(PATH_MAX)) throws(SystemError) -> [UInt8] {
+  func text(_ call: ReportedCall, at address: UInt64, limit: Int = Int(PATH_MAX)) throws(SystemError)
+    -> [UInt8]
+  {
     let memory = try open("\(call.thread)/mem", O_RDONLY)
     var bytes: [UInt8] = []
     while bytes.count < limit {
@@ -86,7 +88,8 @@ struct CallersFiles: ~Copyable {
     let text = String(
       decoding: try open("\(call.thread)/status", O_RDONLY).readToEnd(limit: 4096), as: UTF8.self)
     let line = text.split(separator: "\n").first { $0.hasPrefix("Umask:") }
-    return line.flatMap { mode_t($0.dropFirst(6).trimmingPrefix { $0 == "\t" || $0 == " " }, radix: 8) } ?? 0o022
+    return line.flatMap { mode_t($0.dropFirst(6).trimmingPrefix { $0 == "\t" || $0 == " " }, radix: 8) }
+      ?? 0o022
   }
 
   /// Sets an extended attribute of a file that is only named.
@@ -126,7 +129,8 @@ struct CallersFiles: ~Copyable {
 
   /// The number in a path such as `/proc/self/fd/3`. The links of /proc mean something else to this process.
   static func ownDescriptor(_ path: [UInt8]) -> Int32? {
-    for prefix in ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"] where path.starts(with: prefix.utf8) {
+    for prefix in ["/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"] where path.starts(with: prefix.utf8)
+    {
       return Int32(String(decoding: path.dropFirst(prefix.utf8.count), as: UTF8.self))
     }
     return nil

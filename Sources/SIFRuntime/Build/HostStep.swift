@@ -23,7 +23,9 @@ struct HostStep {
     }
     let words =
       makesTree ? step.words : try StepScript.command(step.words, "/dev/fd/\(Self.scriptNumber)")
-    guard let name = words.first else { throw RuntimeError(.invalidArgument, "\(step.name) names no program") }
+    guard let name = words.first else {
+      throw RuntimeError(.invalidArgument, "\(step.name) names no program")
+    }
     let program = HostProgram(program: name, arguments: words, environment: environment)
     let number = script.rawValue
     return try process.run {
@@ -59,7 +61,9 @@ struct HostStep {
     if makesTree {
       variables.removeAll { $0.name == "TMPDIR" }
       let path = variables.last { $0.name == "PATH" }?.value ?? []
-      set("PATH", path + (path.isEmpty ? [] : [0x3A]) + Array("/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin".utf8))
+      set(
+        "PATH",
+        path + (path.isEmpty ? [] : [0x3A]) + Array("/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin".utf8))
     }
     return variables.map { Array("\($0.name)=".utf8) + $0.value }
   }
@@ -123,6 +127,7 @@ private struct HostProgram: PreparedProgram {
   func execute() -> RuntimeError {
     let failure = Forking.execute(program, arguments, environment)
     return RuntimeError(
-      failure.errno == .noSuchFileOrDirectory ? .notFound : .notExecutable, failure.description, system: failure)
+      failure.errno == .noSuchFileOrDirectory ? .notFound : .notExecutable, failure.description,
+      system: failure)
   }
 }

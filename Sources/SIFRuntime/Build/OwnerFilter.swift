@@ -4,7 +4,7 @@ import Glibc
 import LinuxSystem
 
 /// The calls that a build answers itself, because the kernel refuses them in a user namespace
-/// (docs/decisions/0020-owners-of-a-build.md).
+/// (docs/decisions/0014-owners-of-a-build.md).
 struct OwnerFilter: Sendable {
   /// What a call does.
   enum Kind: Sendable {

@@ -5,7 +5,7 @@ import Squash
 import SystemPackage
 
 /// Answers the calls of a build's processes that the kernel refuses in a user namespace, and records what they ask for
-/// (docs/decisions/0020-owners-of-a-build.md).
+/// (docs/decisions/0014-owners-of-a-build.md).
 ///
 /// Every call is tried first: with ranges of users the kernel does most of them itself.
 final class OwnerSupervisor: Sendable {
@@ -203,7 +203,9 @@ private final class Answering: Sendable {
       guard attributes.count > 0 else { return .done }
       try attributes.change(file) { $0.attributes.removeAll { $0.name == name } }
     } catch {
-      guard [.notPermitted, .notSupported, .init(rawValue: ENOTSUP)].contains(error.errno) else { throw error }
+      guard [.notPermitted, .notSupported, .init(rawValue: ENOTSUP)].contains(error.errno) else {
+        throw error
+      }
       try attributes.change(file) { $0.set([ExtendedAttribute(name: name, value: value)]) }
     }
     return .done

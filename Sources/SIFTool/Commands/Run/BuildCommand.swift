@@ -99,7 +99,7 @@ struct BuildCommand: ReportingCommand {
       definition: definition, settings: settings, form: form, target: target.path, sandbox: sandboxTarget,
       isUpdate: update, command: self, reporter: reporter, clock: try write.clock(),
       options: try compression.options(), encryption: try encryption.read())
-    try BuildNamespaces.enter(ignoresRanges: steps.ignoreSubuid) { reporter.note($0) }
+    try BuildNamespace.enter(usesRanges: !steps.ignoreSubuid) { reporter.note($0) }
     try job.run()
   }
 

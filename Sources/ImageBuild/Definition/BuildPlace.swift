@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 import LinuxSystem
@@ -5,7 +6,7 @@ public import SystemPackage
 
 /// The temporary directory of a build. It is removed at the end of the build, however that ends: a process outside waits for it
 /// (spec/build.md "The temporary directory").
-public final class BuildDirectory {
+public final class BuildPlace {
   /// The directory, empty at first.
   public let path: FilePath
   private let remover: Helper
@@ -13,30 +14,20 @@ public final class BuildDirectory {
   /// Makes the directory. This process must have one thread, and be root of the namespaces in which the build runs.
   ///
   /// - Parameters:
+  ///   - parent: where it is made.
   ///   - name: the beginning of its name.
-  ///   - parent: where it is made; nil for TMPDIR, or else /tmp, or /var/tmp where /tmp does not serve.
   ///   - onNote: receives what the place cannot do, where a build can do without.
-  /// - Throws: ``RuntimeError`` that names the place, and what it cannot do.
-  public init(
-    in parent: FilePath? = nil, name: String = "siftool-build", onNote: (String) -> Void = { _ in }
-  ) throws(RuntimeError) {
-    let chosen = parent ?? getenv("TMPDIR").map { FilePath(platformString: $0) }.flatMap { $0.isAbsolute ? $0 : nil }
-    if let chosen {
-      path = try Self.make(in: chosen, name, onNote)
-    } else {
-      do throws(RuntimeError) { path = try Self.make(in: "/tmp", name, onNote) } catch {
-        onNote("\(error.message): /var/tmp is used")
-        path = try Self.make(in: "/var/tmp", name, onNote)
-      }
-    }
-    let place = try translating(try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY))
-    let (number, path) = (place.rawValue, path)
-    remover = try translating { () throws(SystemError) in
-      try Helper(.detached, keeping: [number]) { channel in
-        if channel.waitForByte() { return 0 }
-        Self.remove(OwnedDescriptor(adopting: number, path: path), path)
-        return 0
-      }
+  /// - Throws: ``ImageBuildError`` that names the place, and what it cannot do.
+  public init(in parent: FilePath, name: String = "siftool-build", onNote: (String) -> Void = { _ in }) throws
+  {
+    let path = try Self.make(in: try parent.resolvingLinks(), name, onNote)
+    self.path = path
+    let place = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY)
+    let number = place.rawValue
+    remover = try Helper(.detached, keeping: [number]) { channel in
+      if channel.waitForByte() { return 0 }
+      Self.remove(OwnedDescriptor(adopting: number, path: path), path)
+      return 0
     }
   }
 
@@ -54,45 +45,49 @@ public final class BuildDirectory {
 
   private static func make(
     in parent: FilePath, _ name: String, _ onNote: (String) -> Void
-  ) throws(RuntimeError) -> FilePath {
+  ) throws(ImageBuildError) -> FilePath {
     var template = parent.appending("\(name)-XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
     guard mkdtemp(&template) != nil else {
       let reason = Errno(rawValue: linux_errno())
-      throw RuntimeError(
-        .system,
-        "the build's temporary directory cannot be made in \(parent.string): \(reason == .noSpace ? "its file system is full" : reason.description)",
-        system: SystemError(errno: reason, operation: "create a directory in", path: parent))
+      throw ImageBuildError(
+        .unsuitablePlace,
+        "the build's temporary directory cannot be made in \(parent.string): \(reason == .noSpace ? "its file system is full" : reason.description)"
+      )
     }
     let path = FilePath(platformString: template)
-    do throws(RuntimeError) {
+    do {
       try check(path, parent, onNote)
       return path
     } catch {
-      if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) { remove(place, path) }
+      if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) {
+        remove(place, path)
+      }
       throw error
     }
   }
 
   private static func check(
     _ path: FilePath, _ parent: FilePath, _ onNote: (String) -> Void
-  ) throws(RuntimeError) {
+  ) throws(ImageBuildError) {
     let isNetwork = path.withPlatformString { linux_is_network_file_system($0) } != 0
-    func fail(_ what: String, _ error: SystemError?) -> RuntimeError {
-      let reason = error.map { $0.errno == .noSpace ? ": its file system is full" : ": \($0.errno.description)" } ?? ""
-      let network = isNetwork ? "; it is on a file system of the network, whose server may not know the users of a build" : ""
-      return RuntimeError(
-        .unavailable, "\(parent.string) cannot hold a build: \(what)\(reason)\(network)", system: error)
+    func fail(_ what: String, _ error: SystemError?) -> ImageBuildError {
+      let reason =
+        error.map { $0.errno == .noSpace ? ": its file system is full" : ": \($0.errno.description)" } ?? ""
+      let network =
+        isNetwork
+        ? "; it is on a file system of the network, whose server may not know the users of a build" : ""
+      return ImageBuildError(
+        .unsuitablePlace, "\(parent.string) cannot hold a build: \(what)\(reason)\(network)")
     }
     var system = statvfs()
     if path.withPlatformString({ statvfs($0, &system) }) == 0, system.f_flag & 8 /* ST_NOEXEC */ != 0 {
       throw fail("programs there cannot be executed (it is mounted with noexec)", nil)
     }
-    let place: OwnedDescriptor
-    do { place = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) } catch {
-      throw fail("directories cannot be opened", error)
+    guard let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) else {
+      throw fail("directories cannot be opened", nil)
     }
-    func attempt(_ what: String, _ body: () throws(SystemError) -> Void) throws(RuntimeError) {
-      do { try body() } catch { throw fail(what, error) }
+    func attempt(_ what: String, _ body: () throws(SystemError) -> Void) throws(ImageBuildError) {
+      do throws(SystemError) { try body() } catch { throw fail(what, error) }
     }
     let (file, link, other) = (Array("file".utf8), Array("link".utf8), Array("other".utf8))
     try attempt("files cannot be written") { () throws(SystemError) in
@@ -100,7 +95,9 @@ public final class BuildDirectory {
       try SystemError.writeAll([UInt8](repeating: 1, count: 4096).span.bytes, to: made.rawValue)
       try made.close()
     }
-    try attempt("there are no symbolic links") { () throws(SystemError) in try place.makeSymlink(link, target: file) }
+    try attempt("there are no symbolic links") { () throws(SystemError) in
+      try place.makeSymlink(link, target: file)
+    }
     try attempt("there are no hard links") { () throws(SystemError) in
       try SystemError.check("link") { linkat(place.rawValue, "file", place.rawValue, "other", 0) }
     }
@@ -116,7 +113,9 @@ public final class BuildDirectory {
       }
     }
     do { try place.setAttribute(of: file, Array("user.siftool".utf8), [1]) } catch {
-      onNote("\(parent.string) holds no extended attributes of users: those of the image's files are recorded instead")
+      onNote(
+        "\(parent.string) holds no extended attributes of users: those of the image's files are recorded instead"
+      )
     }
     for name in [file, link, other] { try? place.remove(name) }
   }
@@ -143,7 +142,9 @@ public final class BuildDirectory {
         empty(inner)
         try? directory.remove(name, isDirectory: true)
       } else {
-        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) { free(file) }
+        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) {
+          free(file)
+        }
         try? directory.remove(name)
       }
     }
