@@ -92,7 +92,8 @@ import Testing
     ).text
     for text in [
       "1 |NONE |Def.FILE", "1 |NONE |JSON.Generic", "1 |NONE |FS (Squashfs/*System/amd64)",
-      "-rw-r--r-- 0 0 .singularity.d/labels.json", "-rwxr-xr-x 0 0 .singularity.d/test", "-rwxr-x--- 0 0 opt/two",
+      "-rw-r--r-- 0 0 .singularity.d/labels.json", "-rwxr-xr-x 0 0 .singularity.d/test",
+      "-rwxr-x--- 0 0 opt/two",
       "-rw-r--r-- 0 0 opt/copy/link", "lrwxrwxrwx 0 0 singularity -> .singularity.d/runscript",
       "drwxr-xr-x 0 0 scif/data/b.r/output", "-rwxr-x--- 0 0 scif/apps/b.r/data",
       "[runscript]\n#!/bin/sh -e\n\n    echo \"hello <$#>\"\n\n\n[startscript]\n#!/bin/bash\n\n    exec sleep 1000\n\n\n",
@@ -163,7 +164,8 @@ import Testing
       """
     ).text
     for text in [
-      "\"Author\": \"a@example.com\"", "\"New\": \"c\"", "\"Author\": \"b\"", "bootstrap: localimage\nfrom: box\n\n",
+      "\"Author\": \"a@example.com\"", "\"New\": \"c\"", "\"Author\": \"b\"",
+      "bootstrap: localimage\nfrom: box\n\n",
       "Def.FILE\nJSON.Generic\nJSON.Generic\nFS (Squashfs/*System/amd64)",
     ] {
       #expect(answer.contains(text), "\(text): \(answer)")
@@ -304,7 +306,8 @@ import Testing
       """
     ).text
     for text in [
-      "bad.def:1: warning: the agent is written", "bad.def:3: warning: %files takes", "bad.def:4: warning: what follows",
+      "bad.def:1: warning: the agent is written", "bad.def:3: warning: %files takes",
+      "bad.def:4: warning: what follows",
       "bad.def:5: error: there is no section %nothing", "bad.def:7: error: the template {{ X }}", "\n5\n",
     ] {
       #expect(answer.contains(text), "\(text): \(answer)")
