@@ -14,7 +14,7 @@ declare -A sets=(
     strace qemu-system-x86 busybox-static xz-utils sleuthkit munge slurmctld slurmd slurm-client
     fuse3 fuse2fs fuse-overlayfs squashfuse uidmap libcap2-bin keyutils procps iproute2 golang-github-containers-common
     passt slirp4netns containernetworking-plugins iptables socat openmpi-bin libopenmpi-dev xvfb x11-utils
-    docker-registry skopeo umoci buildah tinyproxy-bin apache2-utils
+    docker-registry debootstrap skopeo umoci buildah tinyproxy-bin apache2-utils
     sks dirmngr python3-yaml"
 )
 missing=()

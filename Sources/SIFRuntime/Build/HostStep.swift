@@ -99,7 +99,10 @@ struct HostStep {
     if try root.status(of: name) == nil { try root.makeDirectory(name, mode: 0o755) }
     guard let place = try? root.openDirectory(name) else { return }
     try Mounting.mount("tmpfs", "devices", on: place.pathOfDescriptor, .noSetID, data: "mode=755")
-    try MinimalDevices.make(in: try root.openDirectory(name), terminal: nil, hasTerminals: true)
+    let devices = try root.openDirectory(name)
+    try MinimalDevices.make(in: devices, terminal: nil, hasTerminals: true)
+    // `ln -sf` of debootstrap would follow these, which it makes itself.
+    for link in ["fd", "stdin", "stdout", "stderr"] { try devices.remove(Array(link.utf8)) }
   }
 
   private static func isDirectory(_ path: FilePath) -> Bool {
