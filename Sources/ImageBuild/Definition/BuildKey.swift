@@ -29,7 +29,8 @@ public struct BuildKey: ~Copyable {
         let base = try Self.base(of: stage, settings, fetcher)
       else { return nil }
       key.add(base)
-      try key.addFiles(of: stage, settings)
+      // The build says what is wrong, and in which line.
+      do { try key.addFiles(of: stage, settings) } catch { return nil }
     }
     key.add(settings.sections.map { $0.sorted().joined(separator: ",") } ?? "all")
     key.add(
@@ -53,20 +54,21 @@ public struct BuildKey: ~Copyable {
     switch stage.agent {
     case "docker", "oras", "library": return try fetcher.identity(of: try base.request())
     case "docker-daemon": return nil
-    case "localimage": return try file(base.path(try base.value("from")))
+    case "localimage": return file(base.path(try base.value("from")))
     case "docker-archive", "oci-archive", "oci":
       guard let location = try base.location() else { return nil }
-      return try file(location.form == .layout ? location.path.appending("index.json") : location.path)
+      return file(location.form == .layout ? location.path.appending("index.json") : location.path)
     // What the text says is all that is known before.
     default: return ""
     }
   }
 
-  /// A file by the numbers that every change of it changes; nil for a directory.
-  private static func file(_ path: FilePath) throws -> String? {
-    let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
-    let status = try file.status()
-    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+  /// A file by the numbers that every change of it changes; nil for a directory, and for what cannot be opened.
+  private static func file(_ path: FilePath) -> String? {
+    var status = stat()
+    guard path.withPlatformString({ stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      return nil
+    }
     let (modified, changed) = (status.st_mtim, status.st_ctim)
     return
       "\(status.st_dev) \(status.st_ino) \(status.st_size) \(modified.tv_sec).\(modified.tv_nsec) \(changed.tv_sec).\(changed.tv_nsec)"
