@@ -300,7 +300,9 @@ import Testing
     let answer = try shell(
       """
       printf 'Bootstrap: Docker\\nFrom: x\\n%%files one\\n a b c\\n%%nothing\\n%%post\\n {{ X }}\\n' > bad.def
-      code=0; siftool build --check bad.def || code=$?; echo "$code"
+      printf 'Bootstrap: scratch\\n' > good.def
+      code=0; build --build-arg A=b x.sif good.def || code=$?; build --warn-unused-build-args --build-arg A=b x.sif good.def
+      [ "$code" = 64 ]; code=0; siftool build --check bad.def || code=$?; echo "$code"
       code=0; siftool build --check --json bad.def | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["findings"]))' || code=$?
       """
     ).text

@@ -186,6 +186,10 @@ struct BuildCommand: ReportingCommand {
   private func requireSound(
     _ file: DefinitionFile, _ template: DefinitionTemplate.Result, _ reporter: Reporter
   ) throws {
+    if let name = template.unused.first, !sections.warnUnusedBuildArgs {
+      throw ToolFailure.usage(
+        "no template uses the value of \(name.printable); --warn-unused-build-args only says so")
+    }
     let findings = all(file, template)
     for finding in findings where !finding.isError {
       reporter.warn("line \(finding.line): \(finding.message)")
