@@ -17,13 +17,14 @@ import Testing
   private func shell(_ script: String, asUser: Bool = false) throws -> ToolAnswer {
     let script = """
       set -eu
+      [ ! -d work ] || cd work
       export SINGULARITY_CACHEDIR="$PWD/cache"; mkdir -p tmp; export TMPDIR="$PWD/tmp"
       build() { siftool build "$@"; }
       \(Self.base)
       \(script)
       """
     if asUser {
-      try Tool.check(["chmod", "777", directory.path])
+      try Tool.check(["mkdir", "-m", "777", directory.file("work")])
       return try OrdinaryUser.run(
         "bash -c '\(script.split(separator: "'").joined(separator: "'\\''"))'", in: directory)
     }

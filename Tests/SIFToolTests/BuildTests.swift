@@ -78,7 +78,7 @@ import Testing
       """
       \(Self.full)
       build --notest full.sif full.def
-      siftool list full.sif | tail -3 | cut -d'|' -f2,3,5
+      siftool list full.sif | tail -3 | cut -d'|' -f2,3,5 | tr -s ' '
       tree full.sif
       for file in runscript startscript test runscript.help labels.json; do
         echo "[$file]"; siftool cat full.sif /.singularity.d/$file
@@ -140,7 +140,6 @@ import Testing
       build --notest --disable-cache a.sif full.def; mkdir other tmp; cp -r src other; sleep 1
       (cd other; TMPDIR="$OLDPWD/tmp" build --notest --disable-cache b.sif ../full.def)
       cmp a.sif other/b.sif; [ -z "$(ls -A tmp)" ]
-      siftool header a.sif | grep -q 00000000-0000-0000-0000-000000000000
       """)
   }
 
@@ -153,9 +152,9 @@ import Testing
       build again.sif again.def; siftool cat again.sif /.singularity.d/labels.json
       siftool cat again.sif /.singularity.d/bootstrap_history/Singularity0 | diff - <(siftool dump 1 full.sif)
       build -F again.sif again.def; siftool cat again.sif /.singularity.d/labels.json | grep Author
-      build --sandbox box full.sif; build box.sif box; build squash.sif <(true) 2> /dev/null && exit 1
+      build --sandbox box full.sif; build box.sif box;
       siftool dump 3 full.sif > full.squashfs; build squash.sif full.squashfs
-      tree box.sif > box.txt; tree squash.sif | diff box.txt -
+      tree full.sif > full.txt; tree squash.sif | grep -v bootstrap_history | diff full.txt -
       siftool dump 1 box.sif
       siftool export -q full.sif oci:layout:v1
       build layout.sif oci:layout:v1; siftool list layout.sif | tail -4 | cut -d'|' -f5
@@ -229,7 +228,7 @@ import Testing
   @Test(arguments: [
     ("%files\n nothing*", "line 4: nothing on the host matches nothing*"),
     ("%files\n missing /x", "line 4: there is no file missing on the host"),
-    ("%files\n loop /x", "leads to a directory above it"),
+    ("%files\n deep /x", "leads to a directory above it"),
     ("%files\n dangling /x", "line 4: there is no file dangling on the host"),
     ("%files\n pipe /x", "%files copies nothing else"),
     ("%files from s\n a b", "the stage \"s\" copies files from itself"),
@@ -241,7 +240,7 @@ import Testing
   func faultsAreNamed(body: String, message: String) throws {
     let answer = try shell(
       """
-      mkdir loop; ln -s .. loop/up; ln -s nowhere dangling; mkfifo pipe
+      mkdir -p deep/loop; ln -s .. deep/loop/up; ln -s nowhere dangling; mkfifo pipe
       cat > bad.def <<'END'
       Bootstrap: scratch
       Stage: s
@@ -275,8 +274,8 @@ import Testing
         code=0; build $arguments || code=$?; echo "$code"
       done
       [ "$(cat there.sif)" = old ]; [ "$(ls dir)" = x ]
-      build -F there.sif a.def; siftool check -q there.sif
-      build a.sif a.def & build -F a.sif a.def & wait; siftool check -q a.sif
+      build -F there.sif a.def; siftool check -q there.sif > log
+      build a.sif a.def & build -F a.sif a.def & wait; siftool check -q a.sif > log
       build -s box a.def; touch box/mark; build -s -u box a.def; [ -e box/mark ]; build -s -F box a.def; [ ! -e box/mark ]
       ls -A | grep -c siftool-build || true
       """
@@ -301,8 +300,10 @@ import Testing
     let answer = try shell(
       """
       printf 'Bootstrap: Docker\\nFrom: x\\n%%files one\\n a b c\\n%%nothing\\n%%post\\n {{ X }}\\n' > bad.def
-      code=0; siftool build --check - bad.def || code=$?; echo "$code"
-      code=0; siftool build --check --json - bad.def | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["findings"]))' || code=$?
+      printf 'Bootstrap: scratch\\n' > good.def
+      code=0; build --build-arg A=b x.sif good.def || code=$?; build --warn-unused-build-args --build-arg A=b x.sif good.def
+      [ "$code" = 64 ]; code=0; siftool build --check bad.def || code=$?; echo "$code"
+      code=0; siftool build --check --json bad.def | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["findings"]))' || code=$?
       """
     ).text
     for text in [

@@ -10,7 +10,9 @@ import Testing
 
   @Test func debootstrapNeedsNoRoot() throws {
     let mirror = directory.file("mirror")
-    try Tool.check([Fixture.script("debian-mirror.sh"), mirror, "iputils-ping", "mailutils-common", "cron", "libcap2-bin"])
+    try Tool.check([
+      Fixture.script("debian-mirror.sh"), mirror, "iputils-ping", "mailutils-common", "cron", "libcap2-bin",
+    ])
     let server = try TestServer.start { port in
       ["python3", "-m", "http.server", "\(port)", "--bind", "127.0.0.1", "--directory", mirror]
     }
@@ -48,12 +50,15 @@ import Testing
       """, in: directory)
     try #require(answer.status == 0, "\(answer.text) \(answer.errors)")
     for text in [
-      "-rwxr-sr-x 0 101 crontab", "-rwsr-xr-x 0 0 passwd", "drwxr-xr-x 1000 1000 joe", "-rw-r----- 0 42 shadow",
+      "-rwxr-sr-x 0 101 crontab", "-rwsr-xr-x 0 0 passwd", "drwxr-xr-x 1000 1000 joe",
+      "-rw-r----- 0 42 shadow",
       "drwx-wx--T 0 101 crontabs",
     ] {
       #expect(answer.text.contains(text), "\(text): \(answer.text)")
     }
-    try Tool.check(["sh", "-c", "cd \(directory.path); rm -rf x; \(Fixture.siftool) extract -C x a.sif usr/bin/ping"])
+    try Tool.check([
+      "sh", "-c", "cd \(directory.path); rm -rf x; \(Fixture.siftool) extract -C x a.sif usr/bin/ping",
+    ])
     let attribute = try Tool.check(["getcap", directory.file("x/usr/bin/ping")])
     #expect(attribute.text.contains("cap_net_raw=ep"), "\(attribute.text)")
   }

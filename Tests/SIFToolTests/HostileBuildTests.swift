@@ -55,10 +55,12 @@ import Testing
           touch /etc/shadow; chown 0:42 /etc/shadow; touch /etc/shadow+; chown 0:0 /etc/shadow+; mv /etc/shadow+ /etc/shadow
       """, as: user,
       then:
-        "siftool ls -lR a.sif /o | tr -s \" \" | cut -d\" \" -f1,3,4,7- | sort; siftool ls -l a.sif /etc/shadow | tr -s \" \"")
+        "siftool ls -lR a.sif /o | tr -s \" \" | cut -d\" \" -f1,3,4,7- | sort; siftool ls -l a.sif /etc/shadow | tr -s \" \""
+    )
     try #require(answer.status == 0, "\(answer.text) \(answer.errors)")
     for text in [
-      "code 0\n", "drwxrwxr-x 101 102", "-rw-rw-r-- 5 8", "lrwxrwxrwx 33 34", "-rw-rw-r-- 0 9", "-rwsr-xr-x 70000 0",
+      "code 0\n", "drwxrwxr-x 101 102", "-rw-rw-r-- 5 8", "lrwxrwxrwx 33 34", "-rw-rw-r-- 0 9",
+      "-rwsr-xr-x 70000 0",
       "crw-r----- 0 0", "brw-rw-r-- 0 6", "---------- 0 0",
     ] {
       #expect(answer.text.contains(text), "\(text): \(answer.text) \(answer.errors)")
@@ -107,7 +109,8 @@ import Testing
     )
     #expect(answer.text.hasSuffix("\n") && !answer.text.contains("siftool-build"), "\(answer.text)")
     #expect(
-      answer.errors.contains("\(directory.path)/place cannot hold a build") && answer.errors.contains("noexec"),
+      answer.errors.contains("\(directory.path)/place cannot hold a build")
+        && answer.errors.contains("noexec"),
       "\(answer.errors)")
   }
 
