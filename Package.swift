@@ -134,7 +134,8 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Bytes", "CLinux", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions", "SIF",
+        "Bytes", "CLinux", "Definition", "Gcrypt", "ImageTrust", "LUKS", "LinuxSystem", "OCI", "Partitions",
+        "SIF",
         "Squash", "StrictJSON", systemPackage,
       ]),
     module("Accelerators", ["Bytes", "LinuxSystem", "StrictJSON", "YAML", systemPackage]),
@@ -234,7 +235,9 @@ let package = Package(
     tests("DefinitionTests", ["Definition"]),
     tests("InstancesTests", ["Instances"]),
     tests("TransportTests", ["Bytes", "OCI", "Registry", "TestSupport", "Transport"]),
-    tests("SIFRuntimeTests", ["ImageBuild", "SIFRuntime", "Squash", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
+    tests(
+      "SIFRuntimeTests",
+      ["ImageBuild", "SIFRuntime", "Squash", "LinuxSystem", "StrictJSON", "TestSupport", systemPackage]),
     tests("OCITests", ["Bytes", "OCI", "StrictJSON"]),
     tests("SquashTests", ["Bytes", "Squash", "LinuxSystem", "TestSupport", systemPackage]),
     tests("ExecutionControlTests", ["ExecutionControl", "LinuxSystem", "TestSupport", systemPackage]),

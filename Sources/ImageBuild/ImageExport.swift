@@ -8,6 +8,8 @@ public import SystemPackage
 /// Makes an image of OCI or Docker of a SIF: one layer, which is its root file system, and the configuration that the SIF
 /// brought along, or one that starts its scripts (spec/oci.md "An image of a SIF").
 public struct ImageExport {
+  /// What starts an image that was a SIF.
+  static let entrypoint = "/.singularity.d/actions/run"
   private static let longestDocument: Int64 = 16 << 20
 
   private let image: Image?
@@ -94,9 +96,8 @@ public struct ImageExport {
       members = [
         JSONMember("Env", ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
       ]
-      let script = "/.singularity.d/actions/run"
-      if (try? reader.lookup(Array(script.utf8), followLast: true)) != nil {
-        members.append(JSONMember("Entrypoint", [.string(script)]))
+      if (try? reader.lookup(Array(Self.entrypoint.utf8), followLast: true)) != nil {
+        members.append(JSONMember("Entrypoint", [.string(Self.entrypoint)]))
       }
     }
     var labels = members.first { $0.key == "Labels" }?.value.members ?? []

@@ -148,10 +148,20 @@ public struct Packer {
     if !isPlain { try layout.addSkeleton() }
     if let definition = parts.definition, !isPlain { try layout.add(definition: definition) }
     if let labels = parts.labels { try layout.add(labels: labels) }
-    if let runscript = parts.runscript { try layout.add(runscript: runscript) }
+    if let runscript = parts.runscript, try !Self.startsOwnScripts(source, writer) {
+      try layout.add(runscript: runscript)
+    }
     try layout.add(environment: parts.environment)
     for script in parts.scripts { try layout.add(script: script) }
     return try writer.finish()
+  }
+
+  /// Whether layers are those of an image that was a SIF before: its program is its own runscript.
+  private static func startsOwnScripts(_ source: Source, _ writer: SquashWriter) throws -> Bool {
+    guard case .layers(let image) = source, image.config.entrypoint == [ImageExport.entrypoint] else {
+      return false
+    }
+    return try writer.has(Array(".singularity.d/runscript".utf8))
   }
 
   private func foundArchitecture(in reader: any RandomAccess) throws -> Architecture {

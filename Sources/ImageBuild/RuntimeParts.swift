@@ -29,9 +29,9 @@ public struct RuntimeParts: Sendable {
   /// No part at all.
   public init() {}
 
-  /// The JSON documents of the image. One that was made of parts alone says what `inspect` shows of it.
+  /// The JSON documents of the image. One with labels that was made of parts alone says what `inspect` shows of it.
   var objects: [(name: String, bytes: [UInt8])] {
-    guard documents.isEmpty else { return documents }
+    guard documents.isEmpty, members != nil else { return documents }
     let variables = RuntimeLayout.script(of: environment).flatMap(InspectText.value)
     let parts: [(String, JSONValue?)] = [
       ("environment", variables.map { .object([JSONMember("/\(RuntimeLayout.environmentPath)", $0)]) }),

@@ -4,7 +4,7 @@ public import ImageBuild
 import LinuxSystem
 import OCI
 import SystemPackage
-import Transport
+public import Transport
 
 /// Fetches what the stages of a build begin with.
 public final class BuildBases: BaseFetcher {
@@ -25,6 +25,9 @@ public final class BuildBases: BaseFetcher {
     socket = dockerHost
   }
 
+  /// The cache; nil for none.
+  public var cache: ImageCache? { fetcher.settings.cache }
+
   /// Fetches the image that a header names.
   public func fetch(_ request: BaseRequest) throws -> FetchedBase {
     switch request.agent {
@@ -42,15 +45,27 @@ public final class BuildBases: BaseFetcher {
     }
   }
 
+  /// The digest of what a name leads to now.
+  public func identity(of request: BaseRequest) throws -> String? {
+    guard let (fetcher, address) = try place(of: request) else { return nil }
+    return try fetcher.digest(of: address)
+  }
+
   private func file(_ request: BaseRequest) throws -> FilePath {
-    guard let address = try ImageAddress("\(request.agent)://\(request.reference)") else {
+    guard let (fetcher, address) = try place(of: request) else {
       throw FetchError(.address, "\"\(request.reference.printable)\" is not the address of an image")
     }
+    return try fetcher.cached(address) { next("base.sif") }
+  }
+
+  /// Who fetches an image, and from where.
+  private func place(of request: BaseRequest) throws -> (ImageFetcher, ImageAddress)? {
+    guard let address = try ImageAddress("\(request.agent)://\(request.reference)") else { return nil }
+    guard request.agent == "library", let named = request.library, let find = fetcher.settings.namedLibrary
+    else { return (fetcher, address) }
     var settings = fetcher.settings
-    if request.agent == "library", let named = request.library, let find = settings.namedLibrary {
-      settings.library = find(named)
-    }
-    return try ImageFetcher(settings).cached(address) { next("base.sif") }
+    settings.library = find(named)
+    return (ImageFetcher(settings), address)
   }
 
   /// Downloads a file.

@@ -160,6 +160,16 @@ public struct ImageFetcher {
     return image
   }
 
+  /// The digest of what an address leads to now; nil if nothing but the whole file would tell.
+  func digest(of address: ImageAddress) throws -> String? {
+    switch address {
+    case .docker(let reference): try container(reference).1.digest.description
+    case .oras(let reference): try artifact(reference).1.digest.description
+    case .library(let reference): try libraryImage(reference).sha256
+    case .web: nil
+    }
+  }
+
   // MARK: A SIF image in a registry
 
   /// The SIF image that a reference leads to.

@@ -24,6 +24,8 @@ public struct ImageCache: Sendable {
     case shub
     /// Blobs of images of OCI.
     case blob
+    /// Images that were built, by what they depend on.
+    case build
   }
 
   /// One entry.
@@ -78,6 +80,9 @@ public struct ImageCache: Sendable {
     _ = path.withPlatformString { utimensat(AT_FDCWD, $0, nil, 0) }
     return path
   }
+
+  /// Removes an entry, if it exists.
+  public func forget(_ kind: Kind, _ name: String) { _ = path(kind, name).withPlatformString { unlink($0) } }
 
   /// The path of an entry, which is made first if it does not exist. One process makes it, while the others wait.
   ///

@@ -5,7 +5,7 @@ import LinuxSystem
 public import SystemPackage
 
 /// The temporary directory of a build. It is removed at the end of the build, however that ends: a process outside waits for it
-/// (spec/build.md "The temporary directory").
+/// (spec/build.md "Steps").
 public final class BuildPlace {
   /// The directory, empty at first.
   public let path: FilePath

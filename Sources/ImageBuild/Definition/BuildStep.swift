@@ -99,6 +99,8 @@ public protocol StepRunner: AnyObject {
 public protocol BaseFetcher: AnyObject {
   /// Fetches the image that a header names, for the agents docker, oras, library and docker-daemon.
   func fetch(_ request: BaseRequest) throws -> FetchedBase
+  /// What tells whether the same would be fetched again, such as a digest; nil if nothing does.
+  func identity(of request: BaseRequest) throws -> String?
   /// Downloads a file, such as the program of the agent busybox.
   func download(_ address: String, to path: FilePath) throws
 }

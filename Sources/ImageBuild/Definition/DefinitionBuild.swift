@@ -83,7 +83,9 @@ public final class DefinitionBuild {
       try step("base\(label): \(stage.agent)") {
         let base = StageBase(
           stage: stage, files: files, settings: settings, runner: runner, fetcher: fetcher, tell: tell)
-        do { document = try base.make() } catch let error as SystemError {
+        do { document = try base.make() } catch let error as SystemError
+          where [ENOSPC, EDQUOT, EROFS].contains(error.errno.rawValue)
+        {
           throw BuildPlaceError(error, files.tree.path)
         }
       }

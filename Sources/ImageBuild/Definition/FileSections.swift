@@ -49,15 +49,20 @@ struct FileSections {
   func copyFiles(of app: String) throws {
     let host = try HostFiles(files)
     for line in stage.lines(of: .appFiles(app)) {
-      let text = line.bytes.prefix { $0 != 0x23 }.split { $0 == 0x20 || $0 == 0x09 }
-      guard let source = text.first.map(Array.init) else { continue }
-      let place = text.count > 1 ? Array(text[1]) : source
+      let words = Self.appWords(line)
+      guard let source = words.first else { continue }
+      let place = words.count > 1 ? words[1] : source
       try at(line.number) {
         for path in try HostFiles.sources(source, in: settings.directory) {
           try host.copy(path, to: Array("scif/apps/\(app)/".utf8) + place, createsParents: false)
         }
       }
     }
+  }
+
+  /// The words of a line of `%appfiles`.
+  static func appWords(_ line: DefinitionLine) -> [[UInt8]] {
+    line.bytes.prefix { $0 != 0x23 }.split { $0 == 0x20 || $0 == 0x09 }.map(Array.init)
   }
 
   /// The place of a copy without a destination: the path as it is written, or what the pattern has found.

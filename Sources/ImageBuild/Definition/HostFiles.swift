@@ -92,7 +92,11 @@ struct HostFiles {
         .notFound,
         "there is no directory \(TreeFiles.path(above).printable) in the image for \(source.printable)")
     }
-    if found != nil {
+    if let found {
+      guard found.st_mode & S_IFMT == S_IFREG else {
+        throw ImageBuildError(
+          .unsuitableImage, "\(destination.printable) in the image is no file that could be replaced")
+      }
       // A link at the place is followed, as everywhere in the tree.
       try overwrite(
         source, status, try files.root.openInRoot(TreeFiles.path(names), flags: O_WRONLY | O_TRUNC))

@@ -28,14 +28,12 @@ struct StageBase {
       try BaseFiles.add(to: files, overwrites: true)
       try setRunscript()
     case "localimage":
-      return try addImage(path(try value("from")))
+      return try addImage(reference.path(try value("from")))
     case "docker-archive", "oci", "oci-archive":
-      let text = Array("\(stage.agent):".utf8) + absolute(try value("from"))
-      guard let location = try OCILocation(text) else { break }
+      guard let location = try reference.location() else { break }
       return try addContainer(try OCIStore(location).image(platform: platform), digest: nil)
     case "docker", "docker-daemon", "oras", "library":
-      let request = try self.request()
-      switch try fetcher.fetch(request) {
+      switch try fetcher.fetch(try reference.request()) {
       case .container(let image, let digest): return try addContainer(image, digest: digest)
       case .image(let path): return try addImage(path)
       }
@@ -56,31 +54,10 @@ struct StageBase {
     try files.write(".singularity.d/runscript", Array("#!/bin/sh\n".utf8), mode: 0o755)
   }
 
+  private var reference: StageReference { StageReference(stage, settings) }
+
   /// A value of the header.
-  func value(_ keyword: String) throws -> [UInt8] {
-    guard let value = stage.header[keyword], !value.bytes.isEmpty else {
-      throw ImageBuildError(.invalidArgument, "line \(stage.line): the agent \(stage.agent) needs \(keyword)")
-    }
-    return value.bytes
-  }
-
-  private func absolute(_ bytes: [UInt8]) -> [UInt8] {
-    bytes.first == 0x2F ? bytes : settings.directory.bytes + [0x2F] + bytes
-  }
-
-  private func path(_ bytes: [UInt8]) -> FilePath { FilePath(bytes: absolute(bytes)) }
-
-  private func request() throws -> BaseRequest {
-    var reference = String(decoding: try value("from"), as: UTF8.self)
-    if stage.agent == "docker" {
-      for keyword in ["namespace", "registry"] {
-        if let text = stage.header[keyword]?.text, !text.isEmpty {
-          reference = "\(text.drop { $0 == "/" })/\(reference)"
-        }
-      }
-    }
-    return BaseRequest(agent: stage.agent, reference: reference, library: stage.header["library"]?.text)
-  }
+  func value(_ keyword: String) throws -> [UInt8] { try reference.value(keyword) }
 
   // MARK: Images of OCI and Docker
 
@@ -90,18 +67,23 @@ struct StageBase {
     }
     let parts = try RuntimeParts(of: image, scheme: stage.agent, name: "", clock: settings.clock)
     try unpack(try image.mergedTree())
+    let ownRunscript = try files.read(".singularity.d/runscript")
     try BaseFiles.add(to: files, overwrites: true)
     for (name, text) in parts.scripts where name.hasPrefix("10-") {
       try files.write(".singularity.d/env/\(name)", text, mode: 0o755)
     }
-    if let runscript = parts.runscript {
+    // An image that was a SIF before has its own.
+    let wasExported = image.config.entrypoint == [ImageExport.entrypoint] && ownRunscript != nil
+    if let own = ownRunscript, wasExported {
+      try files.write(".singularity.d/runscript", own, mode: 0o755)
+    } else if let runscript = parts.runscript {
       try files.write(".singularity.d/runscript", runscript, mode: 0o755)
     }
     var labels = BuildLabels()
     for (name, value) in image.config.labels { labels.set(name, value) }
     if let digest { labels.set("org.opencontainers.image.base.digest", digest) }
     if stage.agent == "docker" {
-      labels.set("org.opencontainers.image.base.name", try request().reference)
+      labels.set("org.opencontainers.image.base.name", try reference.request().reference)
     }
     try files.write(".singularity.d/labels.json", labels.document, mode: 0o644)
     return RuntimeParts.settings(of: image.config)

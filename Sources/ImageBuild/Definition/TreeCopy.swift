@@ -8,7 +8,10 @@ import SystemPackage
 /// attributes, also those that only the tables of the trees know.
 final class TreeCopy {
   private let attributes: (source: TreeAttributes?, target: TreeAttributes)
-  private var links: [HostFiles.FileNumber: (directory: OwnedBox, name: [UInt8])] = [:]
+  /// The files with several names, by their paths in the directory that is copied to.
+  private var links: [HostFiles.FileNumber: [UInt8]] = [:]
+  private var top: OwnedBox?
+  private var prefix: [UInt8] = []
   private let excluded: Set<HostFiles.FileNumber>
 
   /// An open directory that outlives the call that opened it.
@@ -30,6 +33,7 @@ final class TreeCopy {
     guard depth < HostFiles.deepest else {
       throw ImageBuildError(.limitExceeded, "the tree is nested deeper than \(HostFiles.deepest) directories")
     }
+    if depth == 0 { top = OwnedBox(try target.openDirectory([0x2E])) }
     for name in try source.names().sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       try copy(name, in: source, as: name, in: target, depth: depth)
     }
@@ -53,6 +57,9 @@ final class TreeCopy {
       if old.map({ $0.st_mode & S_IFMT != S_IFDIR }) ?? true {
         try target.makeDirectory(newName, mode: 0o700)
       }
+      let above = prefix
+      prefix += newName + [0x2F]
+      defer { prefix = above }
       try copyContents(
         of: try source.openDirectory(name), to: try target.openDirectory(newName), depth: depth + 1)
       return
@@ -65,8 +72,8 @@ final class TreeCopy {
       }
       try target.remove(newName)
     }
-    if status.st_nlink > 1, let first = links[number] {
-      try target.makeLink(newName, to: first.name, in: first.directory.descriptor)
+    if status.st_nlink > 1, let first = links[number], let top {
+      try target.makeLink(newName, to: first, in: top.descriptor)
       return
     }
     switch kind {
@@ -77,7 +84,7 @@ final class TreeCopy {
     let from = try source.namingBeneath(name)
     let to = try target.namingBeneath(newName)
     try apply(status, of: name, in: source, from, to: newName, in: target, to)
-    if status.st_nlink > 1 { links[number] = (OwnedBox(try target.openDirectory([0x2E])), newName) }
+    if status.st_nlink > 1, top != nil { links[number] = prefix + newName }
   }
 
   private func copyFile(

@@ -65,8 +65,9 @@ extension Image {
   ///
   /// - Returns: nil if there is none or more than one: groups of several images can be put together, and then
   ///   the first object found could describe any program its author likes.
-  public func companion(ofType type: DataType) -> Descriptor? {
-    let all = objects(ofType: type)
+  public func companion(ofType type: DataType, named name: String? = nil) -> Descriptor? {
+    let all = objects(ofType: type).filter { object in name.map { object.name.elementsEqual($0.utf8) } ?? true
+    }
     let group = secondPrimary == nil ? primarySystemPartition?.group : nil
     let near = group == nil ? [] : all.filter { $0.group == group }
     let candidates = near.isEmpty ? all : near

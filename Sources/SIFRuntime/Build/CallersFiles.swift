@@ -83,6 +83,24 @@ struct CallersFiles: ~Copyable {
       ? try open("\(call.thread)/cwd", linux_o_path) : try file(call, descriptor: directory)
   }
 
+  /// The file that a new version of a list of users, such as `shadow+`, will replace, or of which one such as `shadow-` is the
+  /// copy; nil if the name is no such name.
+  func original(_ call: ReportedCall, of file: borrowing OwnedDescriptor) throws(SystemError)
+    -> OwnedDescriptor?
+  {
+    try enter(call, AT_FDCWD)
+    var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let (directory, place) = (processes.rawValue, "self/fd/\(file.rawValue)")
+    let count = readlinkat(directory, place, &text, text.count)
+    let name = text.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }
+    guard count > 1, count < text.count, name[0] == 0x2F, [0x2B, 0x2D].contains(name[count - 1]) else {
+      return nil
+    }
+    let original = FilePath(bytes: Array(name[..<(count - 1)]))
+    let number = original.withPlatformString { Glibc.open($0, linux_o_path | O_CLOEXEC | O_NOFOLLOW) }
+    return number < 0 ? nil : OwnedDescriptor(adopting: number, path: original)
+  }
+
   /// The umask of the caller.
   func mask(_ call: ReportedCall) throws(SystemError) -> mode_t {
     let text = String(

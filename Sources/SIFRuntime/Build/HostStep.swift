@@ -4,7 +4,7 @@ import ImageBuild
 import LinuxSystem
 import SystemPackage
 
-/// A step that runs with the host's root: `%pre`, `%setup`, and programs that make the tree (spec/build.md "Steps on the host").
+/// A step that runs with the host's root: `%pre`, `%setup`, and programs that make the tree (spec/build.md "Steps").
 struct HostStep {
   private let step: BuildStep
 

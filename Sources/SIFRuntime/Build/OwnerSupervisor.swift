@@ -145,6 +145,13 @@ private final class Answering: Sendable {
       }
     }
     guard attributes.count > 0 || realUser != user || realGroup != group else { return .done }
+    if user == 0, group == 0, let original = try? files.original(call, of: file),
+      let known = attributes.entry(of: original)
+    {
+      // useradd and its relatives copy the owners of the list that they replace, as far as they see them.
+      try attributes.change(file) { ($0.userID, $0.groupID) = (known.userID, known.groupID) }
+      return .done
+    }
     try attributes.change(file) { entry in
       if user != .max { entry.userID = realUser == user ? nil : user }
       if group != .max { entry.groupID = realGroup == group ? nil : group }

@@ -32,18 +32,15 @@ struct InspectPage {
       return try reader.prefix(Int(object.size))
     }
     definitionObject = image.companion(ofType: .definitionFile)
-    labelsObject = image.companion(ofType: .labels)
+    let own = image.companion(ofType: .labels)
+    // Builds keep them with everything else that is shown of an image.
+    let metadata = image.companion(ofType: .genericJSON, named: "inspect-metadata.json")
+    // Of several objects for labels, none is believed.
+    labelsObject = own ?? (image.objects(ofType: .labels).isEmpty ? metadata : nil)
     definition = try contents(definitionObject)
     let text = try contents(labelsObject)
-    func document(_ text: [UInt8]?) -> JSONValue? {
-      text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }
-    }
-    // Images that runtimes build have their labels among other things that they show.
-    let shown = image.objects(ofType: .genericJSON).first { $0.name == Self.metadataName }
-    labels =
-      labelsObject != nil
-      ? document(text)?.members ?? []
-      : document(try contents(shown))?["data"]?["attributes"]?["labels"]?.members ?? []
+    let document = text.flatMap { try? JSONParser.parse($0, limits: JSONLimits(keepsDuplicateKeys: true)) }
+    labels = (own == nil ? document?["data"]?["attributes"]?["labels"] : document)?.members ?? []
     var budget = ContentBudget(fileSize: image.fileSize)
     volumes = try image.objects(ofType: .partition).compactMap { object in
       try image.encryptionFacts(of: object, &budget).map { (object.id, $0) }

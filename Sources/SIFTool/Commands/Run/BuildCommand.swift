@@ -25,11 +25,12 @@ struct BuildCommand: ReportingCommand {
 
       siftool build app.sif app.def
       siftool build --sandbox box/ docker://alpine:3.20
-      siftool build --check - app.def
+      siftool build --check app.def
       """)
 
-  @Argument(help: "The new image or directory; with --check, anything.") var target: OutputArgument
-  @Argument(help: ArgumentHelp("The source.", valueName: "source")) var source: PullArgument
+  @Argument(help: ArgumentHelp("The new image or directory; not with --check.", valueName: "target"))
+  var first: PullArgument
+  @Argument(help: ArgumentHelp("The source.", valueName: "source")) var second: PullArgument?
   @Flag(name: [.customShort("s"), .long], help: "Make a directory; the same as --format sandbox.")
   var sandbox = false
   @Option(help: ArgumentHelp("What to make: sif, sandbox, or oci for an image layout.", valueName: "name"))
@@ -65,6 +66,8 @@ struct BuildCommand: ReportingCommand {
   var printsJSON: Bool { output.json }
   var idleOptions: [IdleOptions] { encryption.idleOptions + compression.idleOptions + signing.idleOptions }
 
+  private var target: FilePath { first.path }
+  private var source: PullArgument { second ?? first }
   private var form: BuildFormat { sandbox ? .sandbox : format ?? .sif }
 
   func validate() throws {
@@ -74,6 +77,7 @@ struct BuildCommand: ReportingCommand {
     guard !update || form == .sandbox else {
       throw ValidationError("--update is for sandboxes: it needs --sandbox")
     }
+    guard check || second != nil else { throw ValidationError("a build needs a target and a source") }
     guard form == .sif || !encryption.encrypt else { throw ValidationError("--encrypt is for SIF images") }
   }
 
@@ -92,11 +96,11 @@ struct BuildCommand: ReportingCommand {
     let settings = try settings()
     let sandboxTarget =
       form == .sandbox
-      ? try SandboxTarget(target.path, isUpdate: update, replaces: force) : nil
+      ? try SandboxTarget(target, isUpdate: update, replaces: force) : nil
     if form != .sandbox { try refuseExisting() }
     // What asks for a secret does so before anything else is done.
     let job = BuildJob(
-      definition: definition, settings: settings, form: form, target: target.path, sandbox: sandboxTarget,
+      definition: definition, settings: settings, form: form, target: target, sandbox: sandboxTarget,
       isUpdate: update, command: self, reporter: reporter, clock: try write.clock(),
       options: try compression.options(), encryption: try encryption.read())
     try BuildNamespace.enter(usesRanges: !steps.ignoreSubuid) { reporter.note($0) }
@@ -124,14 +128,14 @@ struct BuildCommand: ReportingCommand {
 
   private func refuseExisting() throws {
     var status = stat()
-    guard target.path.withPlatformString({ lstat($0, &status) }) == 0 else { return }
+    guard target.withPlatformString({ lstat($0, &status) }) == 0 else { return }
     guard status.st_mode & S_IFMT != S_IFDIR || form == .oci else {
       throw ToolFailure(
-        .failure, code: "exists", "\(target.path.printable) is a directory: --sandbox makes one")
+        .failure, code: "exists", "\(target.printable) is a directory: --sandbox makes one")
     }
     guard force else {
       throw ToolFailure(
-        .failure, code: "exists", "\(target.path.printable) exists already; --force replaces it")
+        .failure, code: "exists", "\(target.printable) exists already; --force replaces it")
     }
   }
 
@@ -182,6 +186,10 @@ struct BuildCommand: ReportingCommand {
   private func requireSound(
     _ file: DefinitionFile, _ template: DefinitionTemplate.Result, _ reporter: Reporter
   ) throws {
+    if let name = template.unused.first, !sections.warnUnusedBuildArgs {
+      throw ToolFailure.usage(
+        "no template uses the value of \(name.printable); --warn-unused-build-args only says so")
+    }
     let findings = all(file, template)
     for finding in findings where !finding.isError {
       reporter.warn("line \(finding.line): \(finding.message)")

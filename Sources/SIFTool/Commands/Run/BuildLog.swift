@@ -49,6 +49,21 @@ final class BuildLog: Sendable {
     }
   }
 
+  /// Does something as a step.
+  func step<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    take(.began(name))
+    let start = Self.now
+    let result = try body()
+    take(.ended(name, seconds: Self.now - start))
+    return result
+  }
+
+  private static var now: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
   private static func text(_ seconds: Double) -> String {
     let tenths = Int((min(seconds, 1e9) * 10).rounded())
     return "\(tenths / 10).\(tenths % 10)"

@@ -20,7 +20,7 @@ struct CacheKindOptions: ParsableArguments {
   @Option(
     name: [.customShort("T"), .customLong("type"), .customLong("types")],
     help: ArgumentHelp(
-      "Only these kinds, separated by commas: library, oras, oci-tmp, oci-sif, net, shub, blob.",
+      "Only these kinds, separated by commas: library, oras, oci-tmp, oci-sif, net, shub, blob, build.",
       valueName: "kinds"))
   var kinds: String?
 
