@@ -31,16 +31,17 @@ public struct OCISIFWriter {
     var skipped: [String] = []
     try NewImageFile.write(replacing: path, mode: 0o755) { storage in
       let count = image.manifest.layers.count
+      // An image whose layers are squashfs already came from an OCI-SIF, and stays what it is.
+      let isReady =
+        count > 0 && image.manifest.layers.allSatisfy { $0.mediaType == OCIMediaType.squashfsLayer }
       var creation = Image.Creation.deterministic
       // Each layer, the configuration, the manifest and the index, and room for eight more.
-      creation.capacity = Int64(count) + 11
+      creation.capacity = Int64(isReady || keepsLayers ? count : 1) + 11
       _ = try Image.create(creation, in: storage)
       var editor = try ImageEditor(editing: storage, clock: .fixed(.none), ordersWrites: false)
-      // An image whose layers are squashfs already came from an OCI-SIF, and stays what it is.
-      let isReady = image.manifest.layers.allSatisfy { $0.mediaType == OCIMediaType.squashfsLayer }
       var manifest = image.manifestBytes
       var mediaType = image.manifest.mediaType ?? OCIMediaType.manifest
-      if isReady, count > 0 {
+      if isReady {
         var seen: Set<OCIDigest> = []
         for layer in image.manifest.layers where seen.insert(layer.digest).inserted {
           try copy(layer, to: &editor)

@@ -73,7 +73,8 @@ extension ImageFetcher {
       layer.size == image.byteCount ?? layer.size
     else {
       settings.notice?(
-        "\(redirect.registry.origin) does not have the image that the library names; asking the library itself")
+        "\(redirect.registry.origin) does not have the image that the library names; asking the library itself"
+      )
       return nil
     }
     return (repository, layer)

@@ -171,7 +171,9 @@ public final class RegistryClient: Sendable {
         merged.append((scope[..<colon], actions))
       }
     }
-    return merged.map { $0.actions.isEmpty ? "\($0.thing)" : "\($0.thing):\($0.actions.joined(separator: ","))" }
+    return merged.map {
+      $0.actions.isEmpty ? "\($0.thing)" : "\($0.thing):\($0.actions.joined(separator: ","))"
+    }
   }
 
   private func askForToken(_ realm: HTTPAddress, _ service: String?, _ scopes: [String]) throws -> JSONValue {

@@ -152,7 +152,8 @@ public struct FileDownload {
         received += Int64(filled)
         guard byteCount == nil || start + received <= byteCount ?? 0 else {
           throw TransportError(
-            .answer, "\(destination.printable): more bytes came than the \(byteCount ?? 0) that were announced")
+            .answer,
+            "\(destination.printable): more bytes came than the \(byteCount ?? 0) that were announced")
         }
       } catch {
         try sink.give(buffer, 0)

@@ -87,7 +87,7 @@ import Testing
     #expect(answer.status == 0, "\(answer.errors)")
     #expect(try directory.read("new.sif") == image)
     // A host that the registry leads to asks for the login, and gets none.
-    let asked = try pull("oras://127.0.0.1:\(server.port)/asks/a:1", to: "asked.sif")
+    let asked = try pull("oras://127.0.0.1:\(server.port)/asks/a:1", to: "asked.sif", ["--disable-cache"])
     #expect(asked.status == 7 && asked.errors.contains("401 Unauthorized"), "\(asked.errors)")
     let seen = try requests()
     #expect(seen.contains { $0[2] == "/asks" })
@@ -128,7 +128,9 @@ import Testing
     let server = try TestServer.start(
       ["/usr/bin/python3", Fixture.script("lying-server.py"), place.path], portsFile: place.file("ports"))
     let address = "http://127.0.0.1:\(server.port)/ok/app.sif"
-    for command in [["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"], ["check"]] {
+    for command in [
+      ["list"], ["header"], ["info", "1"], ["inspect"], ["ls", "-R"], ["cat", "small"], ["check"],
+    ] {
       let (name, rest) = (command[0], Array(command.dropFirst()))
       let arguments = { (image: String) in
         name == "cat" ? [name, image] + rest : [name] + rest + [image]

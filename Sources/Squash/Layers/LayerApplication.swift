@@ -185,7 +185,8 @@ final class LayerApplication {
 
   /// Hides what lower layers have. Whiteouts of what is not there change nothing.
   private func addWhiteout(_ path: [[UInt8]]) throws(SquashError) {
-    guard let name = path.last, !path.dropLast().contains(where: { $0.starts(with: LayerSpelling.whiteout) }) else {
+    guard let name = path.last, !path.dropLast().contains(where: { $0.starts(with: LayerSpelling.whiteout) })
+    else {
       return
     }
     let isOpaque = name == LayerSpelling.opaque

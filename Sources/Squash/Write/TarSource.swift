@@ -17,7 +17,8 @@ extension SquashWriter {
         let (sum, overflow) = holes.addingReportingOverflow(max(entry.size - entry.storedSize, 0))
         guard !overflow, sum <= Self.mostHoles else {
           throw SquashError(
-            .limitExceeded, "the holes of the archive's sparse files have more than \(Self.mostHoles >> 40) TiB")
+            .limitExceeded,
+            "the holes of the archive's sparse files have more than \(Self.mostHoles >> 40) TiB")
         }
         holes = sum
         try add(entry, input)

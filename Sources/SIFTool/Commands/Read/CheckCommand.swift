@@ -85,7 +85,8 @@ struct CheckCommand: ReportingCommand {
     if output.json {
       let findings = check.findings.map { finding -> JSONValue in
         [
-          "code": .string(finding.code), "severity": finding.isNote ? "note" : "error", "offset": 0, "object": nil,
+          "code": .string(finding.code), "severity": finding.isNote ? "note" : "error", "offset": 0,
+          "object": nil,
           "sentence": .string(finding.sentence),
         ]
       }

@@ -110,7 +110,8 @@ struct PullCommand: ReportingCommand {
     case .address(let address):
       var settings = try fetch.settings(reporter)
       // What is made with options is not for the cache.
-      settings.makesAsUsual = try !oci && compression.isUsual && !encryption.encrypt && write.clock() == .automatic
+      settings.makesAsUsual =
+        try !oci && compression.isUsual && !encryption.encrypt && write.clock() == .automatic
       settings.makeImage = { image, name, path in
         try pack(image, scheme: "docker", name: name, to: path, reporter)
       }
