@@ -177,7 +177,8 @@ let package = Package(
     module(
       "Singularity",
       [
-        "Bytes", "CommandKit", "Gcrypt", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LinuxSystem", "SIF",
+        "Bytes", "CommandKit", "Gcrypt", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "LinuxSystem",
+        "SIF",
         "OpenPGP", "SIFRuntime", "StrictJSON", systemPackage,
       ]),
     .executableTarget(
@@ -188,7 +189,8 @@ let package = Package(
         "Gocryptfs", "ImageBuild", "ImageFetch", "ImageTrust", "Instances", "Keyserver", "LUKS", "Library",
         "LinuxSystem",
         "OCI", "OpenPGP",
-        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Singularity", "Squash", "StrictJSON",
+        "PEMKeys", "Partitions", "Registry", "Remotes", "SIF", "SIFRuntime", "Singularity", "Squash",
+        "StrictJSON",
         "Transport",
         systemPackage,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -27,7 +27,8 @@ public struct CredentialStore: Sendable {
     let docker = UserDirectories.variable("DOCKER_CONFIG") ?? home.appending(".docker")
     files =
       UserDirectories.families.map { family in
-        (family.variable("CONFIGDIR") ?? home.appending(".\(family.rawValue)")).appending("docker-config.json")
+        (family.variable("CONFIGDIR") ?? home.appending(".\(family.rawValue)")).appending(
+          "docker-config.json")
       } + [docker.appending("config.json")]
     self.file = files[0]
   }

@@ -58,7 +58,8 @@ enum CompletionText {
         let letter = option.letter.map { " -s \($0)" } ?? ""
         let value = option.value == .none ? "" : " -r"
         lines.append(
-          "complete -c \(name.program) -n '__fish_seen_subcommand_from \(verb.name)' -l \(option.name)\(letter)\(value)")
+          "complete -c \(name.program) -n '__fish_seen_subcommand_from \(verb.name)' -l \(option.name)\(letter)\(value)"
+        )
       }
     }
     return lines.map { "\($0)\n" }.joined()

@@ -112,7 +112,9 @@ enum HelpText {
       var row = [i + 1]
       for (j, other) in right.enumerated() {
         var least = min(rows[i][j] + (letter == other ? 0 : 1), rows[i][j + 1] + 1, row[j] + 1)
-        if i > 0, j > 0, letter == right[j - 1], left[i - 1] == other { least = min(least, rows[i - 1][j - 1] + 1) }
+        if i > 0, j > 0, letter == right[j - 1], left[i - 1] == other {
+          least = min(least, rows[i - 1][j - 1] + 1)
+        }
         row.append(least)
       }
       rows.append(row)

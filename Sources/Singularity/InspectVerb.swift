@@ -79,7 +79,9 @@ private enum InspectVerb {
     for script in (value("environment")?.members ?? []).sorted(by: { $0.key < $1.key }) {
       output += "=== \(script.key) ===\n\(script.value.text ?? "")\n\n"
     }
-    for label in (value("labels")?.members ?? []).sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+    for label in (value("labels")?.members ?? []).sorted(by: {
+      $0.key.utf8.lexicographicallyPrecedes($1.key.utf8)
+    }) {
       output += "\(label.key): \(label.value.text ?? "")\n"
     }
     return Array(output.utf8)

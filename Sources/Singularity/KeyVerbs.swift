@@ -19,7 +19,8 @@ extension Verb {
     verb.names = ["keyidx": "fingerprint"]
     verb.prepare = { reading in
       let file = reading.options.last { $0.option.name == "key" }?.value
-      Reporter().note("Signing image with \(file.map { "key material from '\($0.printable)'" } ?? "PGP key material")")
+      Reporter().note(
+        "Signing image with \(file.map { "key material from '\($0.printable)'" } ?? "PGP key material")")
       guard let place = reading.options.firstIndex(where: { $0.option.name == "keyidx" }) else { return }
       reading.options[place].value = try RuntimeKeys.fingerprint(at: reading.options[place].value ?? "")
     }
@@ -28,7 +29,8 @@ extension Verb {
 
   /// The commands of `key`.
   static let keys: [Verb] = {
-    func key(_ name: String, _ usage: String, _ about: String, _ options: String, _ work: Work? = nil) -> Verb {
+    func key(_ name: String, _ usage: String, _ about: String, _ options: String, _ work: Work? = nil) -> Verb
+    {
       var verb = Verb("key \(name)", usage, about, work ?? .command(["key", name]))
       verb.options = options
       verb.operands = usage.isEmpty ? 0...0 : 1...1
@@ -66,7 +68,8 @@ private enum RuntimeKeys {
     let files = [path].filter(KeyRingFiles.exists)
     let ring = try KeyRing(contentsOf: files, noticesUnsupported: true) { reporter.warn($0.description) }
     return (
-      path, ring.certificates.filter { !secret || ring.secretKey(withFingerprint: $0.primary.fingerprint) != nil }
+      path,
+      ring.certificates.filter { !secret || ring.secretKey(withFingerprint: $0.primary.fingerprint) != nil }
     )
   }
 
@@ -76,7 +79,8 @@ private enum RuntimeKeys {
     guard let index = Int(text), keys.indices.contains(index) else {
       throw ToolFailure(
         .key, code: "no-key",
-        keys.isEmpty ? "keyring is empty" : "--keyidx: there is no secret key \(ArgumentBytes.printable(text))")
+        keys.isEmpty
+          ? "keyring is empty" : "--keyidx: there is no secret key \(ArgumentBytes.printable(text))")
     }
     return keys[index].primary.fingerprintText
   }
@@ -86,7 +90,8 @@ private enum RuntimeKeys {
       reading.options.contains { $0.option.name == option && $0.value != "false" }
     }
     guard !isOn("global") else {
-      throw ToolFailure.usage("--global: `siftool key list --keyring /etc/\(name.program)/global-pgp-public` lists it")
+      throw ToolFailure.usage(
+        "--global: `siftool key list --keyring /etc/\(name.program)/global-pgp-public` lists it")
     }
     let secret = isOn("secret")
     let (path, keys) = try certificates(secret: secret)
@@ -124,7 +129,9 @@ private enum RuntimeKeys {
       default: break
       }
     }
-    guard !name.isEmpty, !email.isEmpty else { throw ToolFailure.usage("--name and --email tell whose key it is") }
+    guard !name.isEmpty, !email.isEmpty else {
+      throw ToolFailure.usage("--name and --email tell whose key it is")
+    }
     let user = name + (comment.isEmpty ? "" : " (\(comment))") + " <\(email)>"
     others.append((OptionTable.Option("user-id", value: .one), user))
     if let phrase {
@@ -156,7 +163,8 @@ private enum RuntimeKeys {
     guard keys.count == 1 else {
       throw ToolFailure(
         .key, code: "several-keys",
-        "\(path.printable) has \(keys.count) keys: `siftool key export FINGERPRINT` writes one of them to standard output")
+        "\(path.printable) has \(keys.count) keys: `siftool key export FINGERPRINT` writes one of them to standard output"
+      )
     }
     let copies = try KeyStore.copies(of: key.primary.fingerprintText, in: [path], secret: secret)
     let file = try OwnedDescriptor(
@@ -167,7 +175,8 @@ private enum RuntimeKeys {
         try SystemError.writeAll(text.span.bytes, to: file.rawValue)
       }
     } else {
-      try SystemError.writeAll(KeyArmor.publicKey(copies.flatMap(\.publicPackets)).span.bytes, to: file.rawValue)
+      try SystemError.writeAll(
+        KeyArmor.publicKey(copies.flatMap(\.publicPackets)).span.bytes, to: file.rawValue)
     }
   }
 

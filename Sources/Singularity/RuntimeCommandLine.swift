@@ -148,7 +148,9 @@ package struct RuntimeCommandLine {
     let first = words.first ?? ""
     if Verb.isGroup(first) {
       let others = words.dropFirst()
-      if let flag = others.first, ["-h", "--help"].contains(flag) { return write(HelpText.group(first, name)) }
+      if let flag = others.first, ["-h", "--help"].contains(flag) {
+        return write(HelpText.group(first, name))
+      }
       return refuse("Error for command \"\(first)\": invalid command", usage: HelpText.group(first, name))
     }
     let near = HelpText.nearest(first).map { "\n\nDid you mean this?\n\t\($0)\n" } ?? ""

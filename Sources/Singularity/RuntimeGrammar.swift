@@ -99,7 +99,8 @@ struct RuntimeGrammar {
     if option.value == .none {
       if let joined {
         guard let value = TruthValue.read(joined) else {
-          throw RuntimeUsageError("invalid argument \"\(joined)\" for \"\(spelling)\" flag: neither true nor false")
+          throw RuntimeUsageError(
+            "invalid argument \"\(joined)\" for \"\(spelling)\" flag: neither true nor false")
         }
         reading.options.append((option, value ? "true" : "false"))
       } else {

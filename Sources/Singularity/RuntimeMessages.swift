@@ -101,7 +101,8 @@ enum RuntimeSentence {
     }
     switch error.code {
     case .notFound:
-      return verb.path.first == "instance" ? "no instance found" : name.map { "no instance found with name \($0)" }
+      return verb.path.first == "instance"
+        ? "no instance found" : name.map { "no instance found with name \($0)" }
     case .exists: return operands.dropFirst().first.map { "instance \($0) already exists" }
     case .invalidName: return operands.dropFirst().first.map { "\($0) is not a valid instance name" }
     default: return nil
@@ -114,6 +115,7 @@ enum RuntimeSentence {
       path == FilePath(image)
     else { return nil }
     let whole = (try? ImageMounts.absolute(path)) ?? path
-    return "could not open image \(whole): failed to retrieve path for \(whole): lstat \(whole): no such file or directory"
+    return
+      "could not open image \(whole): failed to retrieve path for \(whole): lstat \(whole): no such file or directory"
   }
 }

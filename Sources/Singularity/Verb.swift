@@ -149,7 +149,8 @@ extension Verb {
     let elsewhere = "images are built here, by whoever wants them"
     verb.missing = [
       "remote": elsewhere, "detached": elsewhere, "builder": elsewhere,
-      "oci": "`--format oci` of siftool build makes an image layout", "keep-layers": "an image has one file system",
+      "oci": "`--format oci` of siftool build makes an image layout",
+      "keep-layers": "an image has one file system",
       "mksquashfs-args": "--compression, --level and --block-size say how the squashfs is made",
       "arch-variant": "--platform names a variant", "data": "`siftool add` adds a squashfs to an image",
       "buildkit-host": "Dockerfiles are not built: spython and hpccm turn them into definition files",

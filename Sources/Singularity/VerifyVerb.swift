@@ -34,11 +34,14 @@ private enum VerifyVerb {
       case "local": break
       case "url":
         throw ToolFailure.usage("--url: `siftool verify --keyserver` asks a key server for missing keys")
-      default: throw ToolFailure.usage("--\(option.name): certificates of X.509 are not read; --key takes a public key")
+      default:
+        throw ToolFailure.usage(
+          "--\(option.name): certificates of X.509 are not read; --key takes a public key")
       }
     }
     let reporter = Reporter()
-    reporter.note("Verifying image with \(keyFile.map { "key material from '\($0.printable)'" } ?? "PGP key material")")
+    reporter.note(
+      "Verifying image with \(keyFile.map { "key material from '\($0.printable)'" } ?? "PGP key material")")
     let path = FilePath(reading.operands[0])
     let report = try VerificationReport(onFileAt: path) { image in
       let keys =
@@ -103,7 +106,8 @@ private enum VerifyVerb {
           case nil: "NONE"
           }
         lines.append(
-          "\("\(id)".padded(to: 4))|\(group.padded(to: 8))|\(link.padded(to: 8))|\(object?.dataType.label ?? "")")
+          "\("\(id)".padded(to: 4))|\(group.padded(to: 8))|\(link.padded(to: 8))|\(object?.dataType.label ?? "")"
+        )
       }
     }
     return lines
@@ -149,7 +153,9 @@ private enum VerifyVerb {
       guard report.signatures.contains(where: \.isConsidered) else {
         return "signature not found for object group 1"
       }
-      if let object = report.objects.first(where: \.signedBy.isEmpty) { return "object \(object.id): object not signed" }
+      if let object = report.objects.first(where: \.signedBy.isEmpty) {
+        return "object \(object.id): object not signed"
+      }
     }
     if report.verdict == .untrusted || report.verdict == .noKey,
       let signature = report.signatures.first(where: { $0.isConsidered && !$0.isValid })

@@ -57,7 +57,9 @@ public struct ImageCache: Sendable {
         return
       }
     }
-    let places = UserDirectories.families.map { ($0.directoryOfHome ?? FilePath("/.\($0.rawValue)")).appending("cache") }
+    let places = UserDirectories.families.map {
+      ($0.directoryOfHome ?? FilePath("/.\($0.rawValue)")).appending("cache")
+    }
     directory = places.first { access($0.string, F_OK) == 0 } ?? places[0]
   }
 

@@ -62,7 +62,8 @@ import Testing
         answer: {type: File, outputBinding: {glob: out.txt}}
       """)
     let answer = try run(
-      "cp $image .; echo data > in; cwltool --singularity --outdir out tool.cwl --data in > result 2> log; echo $?; tail -n 20 log >&2; head -n 1 out/out.txt; grep -c ^/ out/out.txt")
+      "cp $image .; echo data > in; cwltool --singularity --outdir out tool.cwl --data in > result 2> log; echo $?; tail -n 20 log >&2; head -n 1 out/out.txt; grep -c ^/ out/out.txt"
+    )
     #expect(answer.text == "0\ndata\n1\n", "\(answer.text) \(answer.errors)")
   }
 
@@ -82,7 +83,8 @@ import Testing
           shell: "exit 9"
       """)
     let answer = try run(
-      "snakemake -c1 --sdm apptainer > log 2>&1; echo $?; cat made; snakemake -c1 --sdm apptainer never >> log 2>&1; echo $?; grep -c 'non-zero exit code' log; cat log >&2")
+      "snakemake -c1 --sdm apptainer > log 2>&1; echo $?; cat made; snakemake -c1 --sdm apptainer never >> log 2>&1; echo $?; grep -c 'non-zero exit code' log; cat log >&2"
+    )
     #expect(answer.text == "0\nmade\ninside\n1\n1\n", "\(answer.text) \(answer.errors.suffix(2000))")
   }
 
@@ -152,7 +154,8 @@ import Testing
       }
       """)
     let answer = try run(
-      "sed -i \"s,IMAGE,$image,\" check.py; reframe -C site.py -c check.py -r > log 2>&1; echo $?; grep -c 'Ran 2/2' log; cat log >&2")
+      "sed -i \"s,IMAGE,$image,\" check.py; reframe -C site.py -c check.py -r > log 2>&1; echo $?; grep -c 'Ran 2/2' log; cat log >&2"
+    )
     #expect(answer.text == "0\n1\n", "\(answer.text) \(answer.errors.suffix(2000))")
   }
 
@@ -184,32 +187,62 @@ import Testing
   @Test(arguments: [
     // HTCondor: probes, a job, and the test before it.
     ("singularity exec -C $image sh -c 'exit 37'", 37), ("singularity exec -C $d/rootfs sh -c 'exit 37'", 37),
-    ("singularity -s exec -S /tmp -S /var/tmp -W $PWD --pwd /bin -B $PWD:/srv --no-home -C $image sh -c 'exit 5'", 5),
+    (
+      "singularity -s exec -S /tmp -S /var/tmp -W $PWD --pwd /bin -B $PWD:/srv --no-home -C $image sh -c 'exit 5'",
+      5
+    ),
     ("singularity -q test -W $PWD --pwd /bin -B $PWD:/srv -C $image", 0),
     // Galaxy.
-    ("singularity -s exec --contain --pwd / --cleanenv --ipc --pid --no-mount tmp -B $PWD:$PWD -B $d:/data:ro --home $HOME:$HOME $image sh -c 'exit 6'", 6),
+    (
+      "singularity -s exec --contain --pwd / --cleanenv --ipc --pid --no-mount tmp -B $PWD:$PWD -B $d:/data:ro --home $HOME:$HOME $image sh -c 'exit 6'",
+      6
+    ),
     // Nextflow.
-    ("env - PATH=\"$PATH\" SINGULARITYENV_TMP=/tmp singularity exec --no-home --pid -B $PWD $image /bin/bash -c \"cd $PWD; exit 7\"", 7),
+    (
+      "env - PATH=\"$PATH\" SINGULARITYENV_TMP=/tmp singularity exec --no-home --pid -B $PWD $image /bin/bash -c \"cd $PWD; exit 7\"",
+      7
+    ),
     // Toil, Arvados, cwltool.
-    ("singularity --quiet run --contain --ipc --cleanenv --no-eval --userns --home $PWD:/home/x --mount=type=bind,source=$d,target=/data,readonly --pwd / --net --network none $image sh -c 'exit 8'", 8),
-    ("singularity exec --containall --cleanenv --pwd=/ --net --network=none --home $PWD:/root --bind $d:/data:ro $image sh -c 'exit 9'", 9),
+    (
+      "singularity --quiet run --contain --ipc --cleanenv --no-eval --userns --home $PWD:/home/x --mount=type=bind,source=$d,target=/data,readonly --pwd / --net --network none $image sh -c 'exit 8'",
+      8
+    ),
+    (
+      "singularity exec --containall --cleanenv --pwd=/ --net --network=none --home $PWD:/root --bind $d:/data:ro $image sh -c 'exit 9'",
+      9
+    ),
     // Open OnDemand, BABS, grpc4bmi, BEE, Popper, Boutiques, toil-container.
     ("SINGULARITY_BINDPATH=/etc,$d singularity exec --contain --pid $image /bin/bash -l -c 'exit 10'", 10),
     ("singularity run -B $PWD -B $d:/data --env \"K=V\" $image sh -c 'exit 11'", 11),
-    ("apptainer run --contain --env BMI_PORT=5 --bind $d:/data:ro --bind $PWD:$PWD:rw --pwd $PWD $image sh -c 'exit 12'", 12),
+    (
+      "apptainer run --contain --env BMI_PORT=5 --bind $d:/data:ro --bind $PWD:$PWD:rw --pwd $PWD $image sh -c 'exit 12'",
+      12
+    ),
     ("singularity exec --pwd / $image sh -c 'exit 13'", 13),
     ("singularity exec --userns --pwd / --bind $d:/data $image sh -c 'exit 14'", 14),
     ("apptainer exec --cleanenv -B $d:/data -W $PWD $image sh -c 'exit 15'", 15),
-    ("singularity -q exec --home $PWD:/tmp/.unused_home --workdir $PWD --contain --bind $d:/data --pwd / $image sh -c 'exit 16'", 16),
+    (
+      "singularity -q exec --home $PWD:/tmp/.unused_home --workdir $PWD --contain --bind $d:/data --pwd / $image sh -c 'exit 16'",
+      16
+    ),
     // udocker, hpc-sandbox, Slurm's manual, the SPANK wrapper.
     ("apptainer --silent exec -w -u --pwd / -B $PWD:/mnt --home $HOME:/root $d/rootfs sh -c 'exit 17'", 17),
-    ("singularity instance start --cleanenv --containall --no-home --no-eval --no-mount home,cwd,bind-paths --userns --writable --pid-file p --bind $PWD:/mnt:rw --net --network none $d/rootfs box && singularity exec --cleanenv --cwd / instance://box sh -c 'exit 18'; c=$?; singularity instance list --json box | grep -q $(cat p) && singularity instance stop box && exit $c", 18),
+    (
+      "singularity instance start --cleanenv --containall --no-home --no-eval --no-mount home,cwd,bind-paths --userns --writable --pid-file p --bind $PWD:/mnt:rw --net --network none $d/rootfs box && singularity exec --cleanenv --cwd / instance://box sh -c 'exit 18'; c=$?; singularity instance list --json box | grep -q $(cat p) && singularity instance stop box && exit $c",
+      18
+    ),
     ("singularity exec --userns $d/rootfs sh -c 'exit 19'", 19),
     ("apptainer run --bind /var/spool --containall $image sh -c 'exit 20'", 20),
     ("singularity exec --bind= $image sh -c 'exit 21'", 21),
     // e4s-cl, jupyter-rstudio, ReproNim.
-    ("SINGULARITY_BIND=$d:/data:ro,$PWD:/mnt:rw SINGULARITYENV_LD_PRELOAD= singularity exec --pwd / $image sh -c 'test -d /data && exit 22'", 22),
-    ("singularity exec -W $PWD -B /etc/hosts:/etc/localtime -c -e -B $PWD -H $HOME --pwd $PWD $image sh -c 'exit 23'", 23),
+    (
+      "SINGULARITY_BIND=$d:/data:ro,$PWD:/mnt:rw SINGULARITYENV_LD_PRELOAD= singularity exec --pwd / $image sh -c 'test -d /data && exit 22'",
+      22
+    ),
+    (
+      "singularity exec -W $PWD -B /etc/hosts:/etc/localtime -c -e -B $PWD -H $HOME --pwd $PWD $image sh -c 'exit 23'",
+      23
+    ),
   ])
   func commandLines(line: String, code: Int32) throws {
     let answer = try run("(\(line)); echo $?")

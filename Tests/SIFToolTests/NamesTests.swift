@@ -4,7 +4,8 @@ import Testing
 /// The tool by the names of the runtimes (spec/names.md).
 @Suite struct NamesTests {
   private let fixture: ExecFixture
-  private static let names = "for n in singularity apptainer run-singularity; do [ -e $n ] || ln -s siftool $n; done; "
+  private static let names =
+    "for n in singularity apptainer run-singularity; do [ -e $n ] || ln -s siftool $n; done; "
 
   init() throws { fixture = try ExecFixture() }
 
@@ -12,13 +13,15 @@ import Testing
   private func run(_ script: String) throws -> ToolAnswer {
     _ = try fixture.ordinary("true")
     try Shell.check(Self.names, in: fixture.directory)
-    return try fixture.ordinary("export LC_ALL=C APPTAINER_CONFIGDIR=$PWD/work SINGULARITY_CONFIGDIR=$PWD/work; \(script)")
+    return try fixture.ordinary(
+      "export LC_ALL=C APPTAINER_CONFIGDIR=$PWD/work SINGULARITY_CONFIGDIR=$PWD/work; \(script)")
   }
 
   /// The lines that programs take apart to know the version.
   @Test func version() throws {
     let answer = try run(
-      "apptainer --version; singularity --version; apptainer version; ln -s $PWD/apptainer work/other; work/other --version; bash -c 'exec -a /x/singularity siftool version'; cp siftool work/apptainer; work/apptainer version")
+      "apptainer --version; singularity --version; apptainer version; ln -s $PWD/apptainer work/other; work/other --version; bash -c 'exec -a /x/singularity siftool version'; cp siftool work/apptainer; work/apptainer version"
+    )
     let lines = answer.text.split(separator: "\n").map(String.init)
     try #require(lines.count == 6, "\(answer.text) \(answer.errors)")
     #expect(lines[0].hasPrefix("apptainer version 1.4.5+siftool."))
@@ -71,9 +74,15 @@ import Testing
     ("exec nosuch://x/y true", "FATAL:   Unsupported transport type: nosuch"),
     ("pull nosuch://x/y", "FATAL:   Unsupported transport type: nosuch"),
     ("exec --oci plain.sif true", "FATAL:   --oci: it belongs to the OCI mode"),
-    ("oci run x", "FATAL:   apptainer oci is not there: the low-level OCI commands are those of crun and runc"),
+    (
+      "oci run x",
+      "FATAL:   apptainer oci is not there: the low-level OCI commands are those of crun and runc"
+    ),
     ("config global --get x", "FATAL:   apptainer config global is not there"),
-    ("verify plain.sif", "INFO:    Verifying image with PGP key material\nFATAL:   Failed to verify container: integrity: signature not found for object group 1"),
+    (
+      "verify plain.sif",
+      "INFO:    Verifying image with PGP key material\nFATAL:   Failed to verify container: integrity: signature not found for object group 1"
+    ),
     ("instance start plain.sif a/b", "FATAL:   a/b is not a valid instance name"),
     ("build x.sif nosuch.def", "FATAL:   While performing build: "),
     ("-c x exec plain.sif true", "Error for command"),
@@ -190,7 +199,9 @@ import Testing
         """, "\(answer.text) \(answer.errors)")
     #expect(answer.errors.contains("INFO:    Signature created and applied to image 's.sif'\n"))
     #expect(answer.errors.contains("openpgp: signature made by unknown entity\n"))
-    #expect(answer.errors.hasSuffix("FATAL:   Failed to verify container: integrity: data object integrity compromised: 2\n"))
+    #expect(
+      answer.errors.hasSuffix(
+        "FATAL:   Failed to verify container: integrity: data object integrity compromised: 2\n"))
   }
 
   /// Texts and JSON of `inspect`, of an image and of a directory with the same files.
@@ -204,7 +215,8 @@ import Testing
       """, in: fixture.directory)
     for image in ["box", "box.sqfs"] {
       let answer = try run(
-        "apptainer inspect \(image); apptainer inspect -r -H -e -l \(image); apptainer inspect --list-apps \(image); apptainer apps \(image); apptainer inspect --json -l \(image); apptainer inspect --app foo \(image); apptainer inspect --app none \(image); echo $?; apptainer inspect empty")
+        "apptainer inspect \(image); apptainer inspect -r -H -e -l \(image); apptainer inspect --list-apps \(image); apptainer apps \(image); apptainer inspect --json -l \(image); apptainer inspect --app foo \(image); apptainer inspect --app none \(image); echo $?; apptainer inspect empty"
+      )
       #expect(
         answer.text == """
           a: 1
@@ -270,7 +282,9 @@ import Testing
     var expected = ""
     for row in section.split(separator: "\n").filter({ $0.hasPrefix("| `") }) {
       let cells = row.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-      let verbs = cells[1].split(separator: "`").enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
+      let verbs = cells[1].split(separator: "`").enumerated().filter { $0.offset % 2 == 1 }.map {
+        String($0.element)
+      }
       let options = cells[2].split(whereSeparator: { " `".contains($0) }).filter { $0.hasPrefix("--") }
       for verb in verbs where !["help", "completion"].contains(verb) {
         let refused = cells[3].contains("refused")

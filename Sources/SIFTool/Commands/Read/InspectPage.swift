@@ -18,8 +18,6 @@ struct InspectPage {
 
   /// The longest definition file or set of labels that a page shows, in bytes.
   private static let longestText: Int64 = 1 << 20
-  /// The name of the object in which runtimes keep what their own `inspect` shows.
-  private static let metadataName = Array("inspect-metadata.json".utf8)
 
   init(_ image: Image, findings: [Finding], opened: OpenedVolumeFields?) throws {
     self.opened = opened
