@@ -1,6 +1,7 @@
 # make demo    install the packages it needs, build, pack a real root file system into an image and inspect it
 # make test    install the packages it needs, build, run all tests
 # make install install siftool, its man pages, completions and licences under PREFIX
+# make install-names   let it be called by the runtimes' names: singularity, apptainer and run-singularity
 # make bench, make fuzz, make lint, make docs
 
 PREFIX ?= /usr/local
@@ -24,7 +25,7 @@ MODULES = Bytes LinuxSystem StrictJSON Gcrypt SIF Squash LUKS Gocryptfs OpenPGP 
   ImageFetch
 SECONDS_PER_TARGET ?= 60
 
-.PHONY: demo test install bench fuzz lint docs release packages test-packages clean
+.PHONY: demo test install install-names bench fuzz lint docs release packages test-packages clean
 
 packages:
 	Scripts/install-packages.sh build
@@ -75,6 +76,15 @@ install: release $(MAN)
 	install -d $(DESTDIR)$(PREFIX)/share/doc/swift-sif
 	install -m 644 LICENSE NOTICE $(DESTDIR)$(PREFIX)/share/doc/swift-sif/
 	SWIFT="$(SWIFT)" Scripts/copy-licences.sh $(DESTDIR)$(PREFIX)/share/doc/swift-sif/licences
+
+# Not a part of `install`: a site may have the real ones.
+install-names:
+	install -d $(DESTDIR)$(PREFIX)/bin
+	set -e; for name in singularity apptainer run-singularity; do \
+	  file=$(DESTDIR)$(PREFIX)/bin/$$name; \
+	  if [ -e $$file ] && [ "$$(readlink $$file)" != siftool ]; then echo "$$file exists, and is another program" >&2; exit 1; fi; \
+	  ln -sfn siftool $$file; \
+	done
 
 bench: release
 	Scripts/install-packages.sh test
