@@ -21,6 +21,10 @@ chroot "$2" /bin/true; status=$?; umount "$2"; wait; exit $status
 END
 ratio 21 1.20 "exec /bin/true, user namespace" "$siftool exec --userns $room/plain.sif /bin/true" \
   "unshare -Urm sh $room/by-hand $room/plain $room/m"
+# By a runtime's name, against our own.
+ln -s "$siftool" "$room/singularity"
+ratio 61 1.02 "exec by the name singularity, against siftool" "$room/singularity exec $room/plain.sif /bin/true" \
+  "$siftool exec $room/plain.sif /bin/true"
 # Twenty binds, against none.
 mkdir "$room/shared"
 binds=$(for i in $(seq 20); do printf -- '--bind %s:/tmp/bind-%d ' "$room/shared" "$i"; mkdir -p "/tmp/bind-$i"; done)

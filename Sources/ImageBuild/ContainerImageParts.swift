@@ -96,8 +96,7 @@ enum ContainerScripts {
         #!/bin/sh
         # Libraries that the runtime binds come last.
         LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/.singularity.d/libs"
-        PS1="Singularity> "
-        export LD_LIBRARY_PATH PS1
+        export LD_LIBRARY_PATH
 
         """.utf8)
     ),

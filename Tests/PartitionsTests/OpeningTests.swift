@@ -115,7 +115,7 @@ import TestSupport
     }
     #expect(parts.labels == nil)
     try parts.setLabels(json: Array("{\"a\": \"b\"}".utf8))
-    #expect(parts.labels.map { String(decoding: $0, as: UTF8.self) } == "{\n  \"a\": \"b\"\n}\n")
+    #expect(parts.labels.map { String(decoding: $0, as: UTF8.self) } == "{\n\t\"a\": \"b\"\n}")
     for name in ["", "1A", "A-B", "\u{E9}"] {
       let error = #expect(throws: ImageBuildError.self) { try parts.addVariable(name, "value") }
       #expect(error?.code == .invalidArgument, "\(name)")

@@ -38,12 +38,12 @@ import Testing
       "sh", "-ec",
       """
       mkdir -p "$1"; printf '#!/bin/sh\\nexec /usr/sbin/debootstrap --no-check-gpg "$@"\\n' > "$1/debootstrap"
-      chmod -R 755 "$1"; chmod 777 "$2"
+      chmod -R 755 "$1"; mkdir -m 777 "$2/work"; cp "$2/debian.def" "$2/work"; chmod a+r "$2/work/debian.def"
       """, "sh", place, directory.path,
     ])
     let answer = try OrdinaryUser.run(
       """
-      mkdir tmp; export TMPDIR=$PWD/tmp PATH=\(place):$PATH
+      cd work; mkdir tmp; export TMPDIR=$PWD/tmp PATH=\(place):$PATH
       siftool build a.sif debian.def > log 2>&1 || { tail -20 log; exit 1; }
       siftool ls -l a.sif /usr/bin /home /etc /var/spool/cron | tr -s " " | cut -d" " -f1,3,4,7-
       ls -A tmp
@@ -57,7 +57,7 @@ import Testing
       #expect(answer.text.contains(text), "\(text): \(answer.text)")
     }
     try Tool.check([
-      "sh", "-c", "cd \(directory.path); rm -rf x; \(Fixture.siftool) extract -C x a.sif usr/bin/ping",
+      "sh", "-c", "cd \(directory.path); rm -rf x; \(Fixture.siftool) extract -C x work/a.sif usr/bin/ping",
     ])
     let attribute = try Tool.check(["getcap", directory.file("x/usr/bin/ping")])
     #expect(attribute.text.contains("cap_net_raw=ep"), "\(attribute.text)")

@@ -38,11 +38,13 @@ final class ExecFixture: Sendable {
     try Tool.check([
       "sh", "-c",
       """
-      for i in $(seq 600); do
+      # A mount namespace that another test makes meanwhile keeps loop devices for as long as it lasts.
+      for i in $(seq 3000); do
         left=$(pgrep -x "siftool|container-init|sleep|cat" | while read p; do
-          grep -qs "\(directory.path)" /proc/$p/environ /proc/$p/cmdline && echo $p; done; true)
+          grep -qs "\(directory.path)" /proc/$p/environ /proc/$p/cmdline && echo $p; done; true
+          losetup -a | grep \(directory.path); grep \(directory.path) /proc/self/mountinfo)
         [ -n "$left" ] || break; sleep 0.1; done
-      echo "$left$(losetup -a | grep \(directory.path))$(grep \(directory.path) /proc/self/mountinfo)"
+      echo "$left"
       """,
     ]).text
   }

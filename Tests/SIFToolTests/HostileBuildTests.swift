@@ -39,16 +39,23 @@ import Testing
     case .mapped:
       return try Shell.run("unshare -Ur sh -c '\(command)'", in: directory)
     case .nobody:
-      try Tool.check(["chmod", "777", directory.path])
-      return try OrdinaryUser.run(command, in: directory)
+      return try ordinary(command)
     }
+  }
+
+  /// Runs a script as nobody, who may write in the directory.
+  private func ordinary(_ script: String) throws -> ToolAnswer {
+    let path = directory.path
+    return try OrdinaryUser.run(
+      script, in: directory,
+      devices: "mount --bind \(path)/fuse-device /dev/fuse; chmod 777 \(path); chmod -f a+r \(path)/a.def")
   }
 
   @Test(arguments: User.allCases) func ownersDevicesAndAttributesAreInTheImage(user: User) throws {
     let answer = try build(
       """
           mkdir -p /o/d /etc; touch /o/f /o/g /o/s; ln -s f /o/l
-          chown -R 101:102 /o/d; chown 7:8 /o/f; chown -h 33:34 /o/l; chown 5 /o/l
+          chown -R 101:102 /o/d; chown 7:8 /o/f; chown -h 33:34 /o/l; chown 5:8 /o/l
           (cd /o; chown :9 g; chown 70000 ../o/s); chmod 4755 /o/s
           mknod -m 640 /o/null c 1 3; mknod /o/disk b 8 1; chown 0:6 /o/disk; mv /o/g /o/moved
           touch /o/gone; chown 44:44 /o/gone; rm /o/gone; touch /o/new; chmod 000 /o/new
@@ -114,17 +121,16 @@ import Testing
       "\(answer.errors)")
   }
 
-  @Test(arguments: ["KILL", "INT", "TERM"]) func nothingStaysOfABuildThatIsEnded(signal: String) throws {
+  @Test(arguments: ["KILL", "TERM"]) func nothingStaysOfABuildThatIsEnded(signal: String) throws {
     try define("    touch /started; sleep 4712")
-    try Tool.check(["chmod", "777", directory.path])
-    let answer = try OrdinaryUser.run(
+    let answer = try ordinary(
       """
       mkdir -p tmp; export TMPDIR=$PWD/tmp; siftool build -q b.sif a.def & pid=$!
       while ! ls tmp/*/*/started >/dev/null 2>&1; do sleep 0.05; done
       kill -\(signal) $pid; wait $pid; i=0
       while [ -n "$(ls -A tmp)" ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done
-      ps ax | grep -c "[s]leep 4712"; ls -A tmp; ls *.sif
-      """, in: directory)
+      ps ax | grep -c "[s]leep 4712"; ls -A tmp; ls *.sif 2> /dev/null
+      """)
     #expect(answer.text == "0\n", "\(answer.text) \(answer.errors)")
   }
 }

@@ -156,6 +156,12 @@ import Testing
     "registry logout": ["registry logout TEXT", "registry logout example.org --authfile IMAGE"],
     "registry list": ["registry list --authfile IMAGE", "registry list --authfile TEXT"],
     "cache list": ["cache list -T TEXT", "cache list -v"], "cache clean": ["cache clean -T TEXT"],
+    "build": [
+      "build --check - TEXT", "build NEW TEXT", "build NEW docker://TEXT --retries 0", "build TEXT IMAGE",
+      "build NEW IMAGE --build-arg TEXT", "build NEW IMAGE --section TEXT",
+      "build NEW IMAGE --secret id=TEXT",
+      "build NEW IMAGE --tmpdir TEXT", "build NEW oci:NAMES:v1",
+    ],
     "overlay create": ["overlay create CUT", "overlay create TEXT --create-dir TEXT"],
   ]
 

@@ -189,9 +189,8 @@ import Testing
         Objects verified:
         ID  |GROUP   |LINK    |TYPE
         ------------------------------------------------
-        1   |1       |NONE    |JSON.Generic
-        2   |1       |NONE    |FS
-        2
+        1   |1       |NONE    |FS
+        1
         255
         .apptainer
         255
@@ -201,7 +200,7 @@ import Testing
     #expect(answer.errors.contains("openpgp: signature made by unknown entity\n"))
     #expect(
       answer.errors.hasSuffix(
-        "FATAL:   Failed to verify container: integrity: data object integrity compromised: 2\n"))
+        "FATAL:   Failed to verify container: integrity: data object integrity compromised: 1\n"))
   }
 
   /// Texts and JSON of `inspect`, of an image and of a directory with the same files.
