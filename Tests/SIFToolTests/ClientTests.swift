@@ -11,7 +11,7 @@ import Testing
     try Shell.check(
       """
       rm rootfs/var rootfs/opt rootfs/loop; mkdir rootfs/root rootfs/mnt; printf '#!/bin/sh\\nexec /bin/sh "$@"\\n' > rootfs/bin/bash; chmod 755 rootfs/bin/bash
-      siftool pack rootfs client.sif --label color=blue --arch amd64; chmod 644 client.sif
+      printf '#!/bin/sh\nexec "$@"\n' > script; siftool pack rootfs client.sif --runscript script --label color=blue --arch amd64; chmod 644 client.sif
       install -m 755 \(Fixture.siftool) siftool; for n in singularity apptainer run-singularity; do ln -s siftool $n; done
       """, in: fixture.directory)
   }

@@ -84,7 +84,7 @@ import Testing
     ("mkdir -p /a/b; touch /a/b/c; chmod 0 /a/b/c /a/b /a; exit 3", 1),
     ("dd if=/dev/zero bs=1M count=300 2>/dev/null; exit 0", 0),
     ("i=0; while [ $i -lt 300 ]; do sleep 4711 & i=$((i+1)); done; exit 0", 0),
-    ("date -s 2001-01-01 || exit 5", 1),
+    ("date -s 2001-01-01 || true; [ $(date +%Y) -gt 2001 ]", 0),
     ("set +e; touch /i; chattr +i /i; exit 0", 0),
     ("touch /tmp/x /var/tmp/x; rm -rf /tmp/* /var/tmp/*", 0),
   ]) func nothingStays(script: String, code: Int) throws {
