@@ -157,7 +157,7 @@ import Testing
     "registry list": ["registry list --authfile IMAGE", "registry list --authfile TEXT"],
     "cache list": ["cache list -T TEXT", "cache list -v"], "cache clean": ["cache clean -T TEXT"],
     "build": [
-      "build --check - TEXT", "build NEW TEXT", "build NEW docker://TEXT --retries 0", "build TEXT IMAGE",
+      "build --check - TEXT", "build NEW TEXT", "build NEW docker://TEXT --retries 0", "build TEXT NEW",
       "build NEW IMAGE --build-arg TEXT", "build NEW IMAGE --section TEXT",
       "build NEW IMAGE --secret id=TEXT",
       "build NEW IMAGE --tmpdir TEXT", "build NEW oci:NAMES:v1",
