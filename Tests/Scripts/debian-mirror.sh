@@ -8,6 +8,8 @@ directory=$1; shift
 architecture=$(dpkg --print-architecture)
 pool=$directory/pool; lists=$directory/dists/$VERSION_CODENAME
 mkdir -p "$pool/partial" "$lists/main/binary-$architecture"
+# A machine that installed nothing lately may have no lists.
+[ -n "$(apt-cache dumpavail | head -n 1)" ] || apt-get -qq -o DPkg::Lock::Timeout=300 update
 required=$(apt-cache dumpavail | awk '/^Package:/ { name = $2 } /^Priority: required/ { print name }' | sort -u)
 : > "$directory/status"
 # Nothing is installed for apt, so it takes all that is needed.
