@@ -12,6 +12,11 @@ public struct InspectDocument {
   /// The attributes in the order of the runtimes. Those that an image lacks are missing.
   public let attributes: [JSONMember]
 
+  /// The document of some attributes, each on a line, as the runtimes print it; without a line end after it.
+  public static func text(of attributes: [JSONMember]) -> [UInt8] {
+    RuntimeJSON.indented(InspectText.value(of: attributes))
+  }
+
   /// Reads a SIF image, a squashfs or a directory. Nothing of the image runs.
   ///
   /// Of a SIF image, the object `inspect-metadata.json` counts, and its files if it has none.

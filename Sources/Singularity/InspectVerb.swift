@@ -64,11 +64,7 @@ private enum InspectVerb {
   }
 
   private static func write(_ attributes: [JSONMember]) throws {
-    let document: JSONValue = .object([
-      JSONMember("data", .object([JSONMember("attributes", .object(attributes))])),
-      JSONMember("type", "container"),
-    ])
-    try Console.write(raw: RuntimeJSON.indented(document) + [0x0A])
+    try Console.write(raw: InspectDocument.text(of: attributes) + [0x0A])
   }
 
   /// The texts as they are: an image's words go to whoever asked for them, as with `cat`.

@@ -54,8 +54,7 @@ extension Verb {
 /// Keys in the runtimes' own rings.
 private enum RuntimeKeys {
   private static func store() throws -> KeyStore {
-    let directories = KeyRingFiles.runtimeDirectories
-    guard let directory = directories.first(where: KeyRingFiles.exists) ?? directories.first else {
+    guard let directory = KeyRingFiles.usualDirectory else {
       throw ToolFailure(.key, code: "no-key", "no key ring: HOME is not set")
     }
     return KeyStore(directory)
@@ -86,14 +85,11 @@ private enum RuntimeKeys {
   }
 
   static func list(_ reading: RuntimeGrammar.Reading, _ name: RuntimeName) throws {
-    func isOn(_ option: String) -> Bool {
-      reading.options.contains { $0.option.name == option && $0.value != "false" }
-    }
-    guard !isOn("global") else {
+    guard !reading.isOn("global") else {
       throw ToolFailure.usage(
         "--global: `siftool key list --keyring /etc/\(name.program)/global-pgp-public` lists it")
     }
-    let secret = isOn("secret")
+    let secret = reading.isOn("secret")
     let (path, keys) = try certificates(secret: secret)
     var lines = ["\(secret ? "Private" : "Public") key listing (\(path.printable)):", ""]
     for (index, key) in keys.enumerated() {
@@ -157,7 +153,7 @@ private enum RuntimeKeys {
 
   /// Writes the only key of a ring, or the one that a person chooses, to a file.
   static func export(_ reading: RuntimeGrammar.Reading, _ name: RuntimeName) throws {
-    let secret = reading.options.contains { $0.option.name == "secret" && $0.value != "false" }
+    let secret = reading.isOn("secret")
     let (path, keys) = try certificates(secret: secret)
     guard let key = keys.first else { throw ToolFailure(.key, code: "no-key", "keyring is empty") }
     guard keys.count == 1 else {
@@ -181,11 +177,8 @@ private enum RuntimeKeys {
   }
 
   static func remove(_ reading: RuntimeGrammar.Reading, _ name: RuntimeName) throws {
-    func isOn(_ option: String) -> Bool {
-      reading.options.contains { $0.option.name == option && $0.value != "false" }
-    }
     let fingerprint = reading.operands[0]
-    if isOn("both") || !isOn("secret") { try store().remove(fingerprint, secret: false) }
-    if isOn("both") || isOn("secret") { try store().remove(fingerprint, secret: true) }
+    if reading.isOn("both") || !reading.isOn("secret") { try store().remove(fingerprint, secret: false) }
+    if reading.isOn("both") || reading.isOn("secret") { try store().remove(fingerprint, secret: true) }
   }
 }

@@ -17,6 +17,11 @@ struct RuntimeGrammar {
     var options: [(option: OptionTable.Option, value: String?)] = []
     var operands: [String] = []
     var wantsHelp = false
+
+    /// Whether a flag is given, and the last one counts.
+    func isOn(_ name: String) -> Bool {
+      options.last { $0.option.name == name }.map { $0.value != "false" } ?? false
+    }
   }
 
   private let options: [OptionTable.Option]

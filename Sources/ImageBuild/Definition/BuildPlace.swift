@@ -26,7 +26,7 @@ public final class BuildPlace {
     let number = place.rawValue
     remover = try Helper(.detached, keeping: [number]) { channel in
       if channel.waitForByte() { return 0 }
-      Self.remove(OwnedDescriptor(adopting: number, path: path), path)
+      TreeRemoval.remove(OwnedDescriptor(adopting: number, path: path), at: path)
       return 0
     }
   }
@@ -34,7 +34,7 @@ public final class BuildPlace {
   /// Removes the directory now, and returns when that is done.
   public func remove() {
     guard let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) else { return }
-    Self.remove(place, path)
+    TreeRemoval.remove(place, at: path)
     remover.closeChannel()
   }
 
@@ -60,7 +60,7 @@ public final class BuildPlace {
       return path
     } catch {
       if let place = try? OwnedDescriptor(opening: path, flags: O_RDONLY | O_DIRECTORY) {
-        remove(place, path)
+        TreeRemoval.remove(place, at: path)
       }
       throw error
     }
@@ -118,43 +118,5 @@ public final class BuildPlace {
       )
     }
     for name in [file, link, other] { try? place.remove(name) }
-  }
-
-  // MARK: Removal
-
-  /// Removes the directory. Whoever still writes to it is being ended, so try again.
-  private static func remove(_ place: consuming OwnedDescriptor, _ path: FilePath) {
-    for _ in 0..<100 {
-      empty(place)
-      if path.withPlatformString({ rmdir($0) }) == 0 || linux_errno() == ENOENT { return }
-      usleep(100_000)
-    }
-  }
-
-  /// Removes everything in a directory. Links are not followed, and flags that forbid changes are taken away.
-  private static func empty(_ directory: borrowing OwnedDescriptor) {
-    guard let names = try? directory.names() else { return }
-    for name in names {
-      guard (try? directory.remove(name)) == nil else { continue }
-      free(directory)
-      try? directory.setPermissions(of: name, 0o700, type: S_IFDIR)
-      if let inner = try? directory.openDirectory(name) {
-        empty(inner)
-        try? directory.remove(name, isDirectory: true)
-      } else {
-        if let file = try? directory.openBeneath(name, flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW) {
-          free(file)
-        }
-        try? directory.remove(name)
-      }
-    }
-  }
-
-  /// Takes the flags away that make a file unchangeable, or one that only grows.
-  private static func free(_ file: borrowing OwnedDescriptor) {
-    var flags: Int32 = 0
-    let both: Int32 = 0x10 | 0x20
-    guard linux_inode_flags(file.rawValue, &flags) == 0, flags & both != 0 else { return }
-    _ = linux_set_inode_flags(file.rawValue, flags & ~both)
   }
 }

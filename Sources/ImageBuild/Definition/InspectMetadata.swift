@@ -67,10 +67,10 @@ struct InspectMetadata<Files: InspectedFiles> {
 /// Parts of the document.
 enum InspectText {
   /// A document of attributes.
-  static func document(_ attributes: [JSONMember]) -> [UInt8] {
-    RuntimeJSON.compact([
-      "data": ["attributes": .object(attributes)], "type": "container",
-    ])
+  static func document(_ attributes: [JSONMember]) -> [UInt8] { RuntimeJSON.compact(value(of: attributes)) }
+
+  static func value(of attributes: [JSONMember]) -> JSONValue {
+    ["data": ["attributes": .object(attributes)], "type": "container"]
   }
 
   /// A file's text without the newlines at its end; nil for an empty one.

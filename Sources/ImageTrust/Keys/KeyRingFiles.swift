@@ -14,6 +14,11 @@ public enum KeyRingFiles {
     return UserDirectories.families.compactMap { $0.directoryOfHome?.appending("keys") }
   }
 
+  /// The one of them that commands on keys work on: the first that exists, or else the first; nil if none is known.
+  package static var usualDirectory: FilePath? {
+    runtimeDirectories.first(where: exists) ?? runtimeDirectories.first
+  }
+
   private static var namedDirectories: [FilePath] {
     ["SINGULARITY_SYPGPDIR", "APPTAINER_KEYSPATH"].compactMap(UserDirectories.variable)
   }

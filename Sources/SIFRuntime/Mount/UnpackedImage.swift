@@ -42,7 +42,7 @@ final class UnpackedImage {
           do { try channel.close() } catch { return 1 }
           FileSystemWatch.waitForEnd(watch)
         }
-        Self.remove(OwnedDescriptor(adopting: number, path: path), path)
+        TreeRemoval.remove(OwnedDescriptor(adopting: number, path: path), at: path)
         return 0
       }
     }
@@ -97,28 +97,4 @@ final class UnpackedImage {
 
   /// Gives up this process's end of the socket.
   func letGo() { remover.closeChannel() }
-
-  // MARK: Removal
-
-  /// Removes the directory. Whoever still writes to it is being ended, so try again.
-  private static func remove(_ place: consuming OwnedDescriptor, _ path: FilePath) {
-    for _ in 0..<100 {
-      empty(place)
-      if path.withPlatformString({ rmdir($0) }) == 0 || linux_errno() == ENOENT { return }
-      usleep(100_000)
-    }
-  }
-
-  /// Removes everything in a directory. Links are not followed.
-  private static func empty(_ directory: borrowing OwnedDescriptor) {
-    guard let names = try? directory.names() else { return }
-    for name in names {
-      guard (try? directory.remove(name)) == nil else { continue }
-      // The image may have directories that nobody may change.
-      try? directory.setPermissions(of: name, 0o700, type: S_IFDIR)
-      guard let inner = try? directory.openDirectory(name) else { continue }
-      empty(inner)
-      try? directory.remove(name, isDirectory: true)
-    }
-  }
 }

@@ -34,8 +34,7 @@ struct KeyStoreOptions: ParsableArguments {
 
   private func directory() throws -> FilePath {
     if let keyring { return keyring.path }
-    let directories = KeyRingFiles.runtimeDirectories
-    guard let directory = directories.first(where: KeyRingFiles.exists) ?? directories.first else {
+    guard let directory = KeyRingFiles.usualDirectory else {
       throw ToolFailure(.key, code: "no-key", "no key ring: neither --keyring nor HOME is set")
     }
     return directory
